@@ -1,0 +1,98 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A room of the house: who may import whom is written down here and checked by `TidyTests`.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+
+let package = Package(
+  name: "apus",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "apus", targets: ["apus"]),
+    .library(name: "ApusClient", targets: ["Client"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
+  targets: [
+    // Level 1: know nothing of each other.
+    .systemLibrary(
+      name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
+    .systemLibrary(
+      name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    room("Raft"),
+    room("Runtime", [log]),
+    room("RocksDB", ["CRocksDB"]),
+    room("Wire", [protobuf]),
+
+    // Level 2
+    room("Engine", ["RocksDB", "Runtime"]),
+    room("RaftLog", ["Raft", "RocksDB", "Runtime"]),
+    room("Codec", ["Raft", "Wire"]),
+    room("RPC", ["CNghttp2", "Runtime", nioCore, nioPosix, nioSSL, protobuf]),
+
+    // Level 3
+    room("Raftstore", ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections]),
+    room("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
+    room("Client", ["RPC", "Wire", "Codec", "Runtime"]),
+
+    // Levels 4 to 7
+    room("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),
+    room(
+      "Server",
+      [
+        "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec", "Wire",
+        "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
+      ]),
+    .executableTarget(
+      name: "apus", dependencies: ["Server", "Client", "Codec", arguments, log],
+      swiftSettings: settings),
+
+    tests("RaftTests", ["Raft"]),
+    tests("RuntimeTests", ["Runtime"]),
+    tests("RocksDBTests", ["RocksDB"]),
+    tests("EngineTests", ["Engine", "Runtime"]),
+    tests("RaftLogTests", ["RaftLog", "Raft", "Runtime"]),
+    tests("CodecTests", ["Codec", "Wire", "Raft"]),
+    tests("RPCTests", ["RPC", "Runtime", nioCore, nioPosix]),
+    tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
+    tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
+    tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),
+    tests(
+      "ServerTests",
+      ["Server", "Storage", "Client", "RPC", "PlacementDriver", "Codec", "Wire", "Engine", "Runtime"]),
+    tests(
+      "ClusterTests",
+      ["Raftstore", "Storage", "PlacementDriver", "Engine", "RaftLog", "Codec", "Raft", "Runtime"]),
+    tests("ProcessTests", ["Client", "Codec"]),
+    tests("TidyTests", []),
+  ]
+)
