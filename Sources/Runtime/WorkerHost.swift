@@ -1,0 +1,45 @@
+/// Runs handlers and timers: dedicated threads in production, a seeded scheduler in simulation.
+package protocol WorkerHost: Sendable {
+  /// The time every component of this host lives in.
+  var clock: any Clock { get }
+
+  /// Starts a worker. `make` runs where the handler will live, so the handler need not be Sendable.
+  ///
+  /// - Parameters:
+  ///   - name: shown in thread lists and traces; at most 15 bytes reach the kernel.
+  ///   - capacity: messages its mailbox accepts before `send` refuses.
+  func spawn<H: Handler>(
+    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+  ) -> Worker<H.Message>
+
+  /// Calls `fire` every `interval` until the timer is cancelled. `fire` must only send messages.
+  func every(_ interval: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable
+
+  /// Calls `fire` once after `delay` unless cancelled. `fire` must only send messages.
+  func after(_ delay: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable
+}
+
+/// Something that can be called off. Idempotent; callable from any thread.
+package protocol Cancellable: Sendable {
+  func cancel()
+}
+
+/// A running worker, as its owner sees it.
+package struct Worker<Message: Sendable>: Sendable {
+  /// Where messages for the worker go.
+  package let mailbox: Mailbox<Message>
+  private let join: @Sendable () -> Void
+
+  package init(mailbox: Mailbox<Message>, join: @escaping @Sendable () -> Void) {
+    self.mailbox = mailbox
+    self.join = join
+  }
+
+  /// Closes the mailbox, lets the handler finish what is queued, and waits for it to end.
+  ///
+  /// Blocks; never call it from a worker of the same host.
+  package func stop() {
+    mailbox.close()
+    join()
+  }
+}
