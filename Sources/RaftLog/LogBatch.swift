@@ -1,0 +1,82 @@
+package import Raft
+
+/// Changes to the logs of many regions, written together by a `RaftLogStore`.
+package struct LogBatch: Sendable {
+  /// One change. Operations of a batch take effect in the order in which they were added.
+  package enum Operation: Sendable {
+    case append(region: UInt64, [Entry])
+    case setHardState(region: UInt64, HardState)
+    case compact(region: UInt64, index: UInt64, term: UInt64)
+    case reset(region: UInt64, index: UInt64, term: UInt64, HardState)
+    case put(region: UInt64, key: [UInt8], value: [UInt8])
+    case delete(region: UInt64, key: [UInt8])
+    case destroy(region: UInt64, tombstone: [UInt8]?)
+  }
+
+  package private(set) var operations: [Operation] = []
+  /// About the bytes the batch will take in a store's log.
+  package private(set) var byteSize = 0
+
+  package init() {}
+
+  package var isEmpty: Bool { operations.isEmpty }
+
+  package mutating func removeAll(keepingCapacity: Bool = true) {
+    operations.removeAll(keepingCapacity: keepingCapacity)
+    byteSize = 0
+  }
+
+  /// Entries of consecutive index and never falling term. What is at or below the log's start is
+  /// dropped; what follows replaces everything from its first index on, a longer old tail
+  /// included. No entries: nothing, not even a barrier.
+  package mutating func append(_ region: UInt64, _ entries: [Entry]) {
+    guard !entries.isEmpty else { return }
+    operations.append(.append(region: region, entries))
+    byteSize += entries.reduce(into: 32) { $0 += $1.data.count + 56 }
+  }
+
+  package mutating func setHardState(_ region: UInt64, _ state: HardState) {
+    operations.append(.setHardState(region: region, state))
+    byteSize += 64
+  }
+
+  /// The log starts after `index` from now on; `term` is that index's. At or below the present
+  /// start this does nothing.
+  package mutating func compact(_ region: UInt64, to index: UInt64, term: UInt64) {
+    operations.append(.compact(region: region, index: index, term: term))
+    byteSize += 64
+  }
+
+  /// A snapshot takes the log's place: it becomes empty and starts after `index`. The commit index
+  /// of `hardState` is raised to `index` where it is lower.
+  package mutating func reset(
+    _ region: UInt64, index: UInt64, term: UInt64, hardState: HardState
+  ) {
+    operations.append(.reset(region: region, index: index, term: term, hardState))
+    byteSize += 96
+  }
+
+  /// A value of the owner's, kept beside the region's log.
+  package mutating func put(_ region: UInt64, key: [UInt8], value: [UInt8]) {
+    operations.append(.put(region: region, key: key, value: value))
+    byteSize += key.count + value.count + 24
+  }
+
+  package mutating func delete(_ region: UInt64, key: [UInt8]) {
+    operations.append(.delete(region: region, key: key))
+    byteSize += key.count + 24
+  }
+
+  /// Everything of the region goes. A tombstone stays readable until the region is written to
+  /// again; the id may be used anew and starts fresh.
+  package mutating func destroy(_ region: UInt64, tombstone: [UInt8]? = nil) {
+    operations.append(.destroy(region: region, tombstone: tombstone))
+    byteSize += 64 + (tombstone?.count ?? 0)
+  }
+
+  /// Adds the other batch's operations after this one's.
+  package mutating func merge(_ other: LogBatch) {
+    operations.append(contentsOf: other.operations)
+    byteSize += other.byteSize
+  }
+}
