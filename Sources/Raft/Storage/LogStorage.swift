@@ -1,0 +1,23 @@
+/// The stable part of a log, as the core reads it. Writing it is the owner's work.
+package protocol LogStorage: AnyObject {
+  /// The hard state and membership found at start.
+  func initialState() throws(StorageError) -> (HardState, ConfState)
+
+  /// Entries `lo..<hi`, cut to the longest prefix of at most `maxSize` encoded bytes, but never
+  /// to less than one entry.
+  func entries(
+    from lo: UInt64, to hi: UInt64, maxSize: UInt64
+  ) throws(StorageError) -> [Entry]
+
+  /// The term of the entry at `index`, which may be the one just below the first.
+  func term(at index: UInt64) throws(StorageError) -> UInt64
+
+  /// The first index kept.
+  func firstIndex() -> UInt64
+
+  /// The last index kept; one below the first if there is none.
+  func lastIndex() -> UInt64
+
+  /// The most recent snapshot, to be sent to a peer that is too far behind.
+  func snapshot() throws(StorageError) -> Snapshot
+}

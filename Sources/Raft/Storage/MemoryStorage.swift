@@ -1,0 +1,92 @@
+/// A log storage in memory: for tests, simulations and groups that need not outlive their process.
+package final class MemoryStorage: LogStorage {
+  package private(set) var hardState = HardState()
+  package private(set) var storedSnapshot = Snapshot()
+  /// The first element is a dummy that holds index and term of the compaction point.
+  private var log = [Entry()]
+
+  package init() {}
+
+  /// Starts from a membership alone.
+  package convenience init(confState: ConfState) {
+    self.init()
+    storedSnapshot.metadata.confState = confState
+  }
+
+  private var dummyIndex: UInt64 { log[0].index }
+
+  package func initialState() throws(StorageError) -> (HardState, ConfState) {
+    (hardState, storedSnapshot.metadata.confState)
+  }
+
+  package func setHardState(_ state: HardState) {
+    hardState = state
+  }
+
+  package func entries(
+    from lo: UInt64, to hi: UInt64, maxSize: UInt64
+  ) throws(StorageError) -> [Entry] {
+    guard lo > dummyIndex else { throw .compacted }
+    guard hi <= lastIndex() + 1, lo <= hi, log.count > 1 else { throw .unavailable }
+    let range = log[Int(lo - dummyIndex)..<Int(hi - dummyIndex)]
+    return Array(range.prefix(EntryLimits.prefixCount(of: range, maxSize: maxSize)))
+  }
+
+  package func term(at index: UInt64) throws(StorageError) -> UInt64 {
+    guard index >= dummyIndex else { throw .compacted }
+    guard index - dummyIndex < UInt64(log.count) else { throw .unavailable }
+    return log[Int(index - dummyIndex)].term
+  }
+
+  package func firstIndex() -> UInt64 { dummyIndex + 1 }
+
+  package func lastIndex() -> UInt64 { dummyIndex + UInt64(log.count) - 1 }
+
+  package func snapshot() throws(StorageError) -> Snapshot { storedSnapshot }
+
+  /// Replaces everything by `snapshot`.
+  package func applySnapshot(_ snapshot: Snapshot) throws(StorageError) {
+    let existing = storedSnapshot.metadata.index
+    guard existing == 0 || existing < snapshot.metadata.index else { throw .snapshotOutOfDate }
+    storedSnapshot = snapshot
+    log = [Entry(term: snapshot.metadata.term, index: snapshot.metadata.index)]
+  }
+
+  /// Records a snapshot of the state at `index`; the log stays as it is.
+  @discardableResult
+  package func createSnapshot(
+    at index: UInt64, confState: ConfState? = nil, data: [UInt8] = []
+  ) throws(StorageError) -> Snapshot {
+    guard index > storedSnapshot.metadata.index else { throw .snapshotOutOfDate }
+    let term = try term(at: index)
+    storedSnapshot.metadata.index = index
+    storedSnapshot.metadata.term = term
+    if let confState { storedSnapshot.metadata.confState = confState }
+    storedSnapshot.data = data
+    return storedSnapshot
+  }
+
+  /// Drops all entries up to `index`, which becomes the dummy.
+  package func compact(to index: UInt64) throws(StorageError) {
+    guard index > dummyIndex else { throw .compacted }
+    guard index <= lastIndex() else { throw .unavailable }
+    let offset = Int(index - dummyIndex)
+    let dummy = Entry(term: log[offset].term, index: log[offset].index)
+    log.replaceSubrange(0...offset, with: CollectionOfOne(dummy))
+  }
+
+  /// Appends entries, replacing what they overlap. A gap is refused.
+  package func append(_ entries: [Entry]) throws(StorageError) {
+    guard let head = entries.first, let tail = entries.last, tail.index >= firstIndex() else {
+      return
+    }
+    let fresh =
+      head.index < firstIndex() ? entries[Int(firstIndex() - head.index)...] : entries[...]
+    let offset = fresh[fresh.startIndex].index - dummyIndex
+    guard offset <= UInt64(log.count) else {
+      throw .failed("missing log entry [last: \(lastIndex()), append at: \(head.index)]")
+    }
+    log.removeSubrange(Int(offset)...)
+    log.append(contentsOf: fresh)
+  }
+}

@@ -1,0 +1,72 @@
+/// The append messages under way to one peer, oldest first.
+package struct Inflights: Sendable, Equatable {
+  struct Item: Sendable, Equatable {
+    /// Last index the message carries.
+    var index: UInt64
+    var bytes: UInt64
+  }
+
+  private var start = 0
+  private(set) package var count = 0
+  private(set) var bytes: UInt64 = 0
+  private(set) package var size: Int
+  let maxBytes: UInt64
+  /// A ring that grows on demand up to `size`.
+  private var buffer: [Item] = []
+
+  package init(size: Int, maxBytes: UInt64) {
+    self.size = size
+    self.maxBytes = maxBytes
+  }
+
+  /// Whether nothing more may be sent for now.
+  package var isFull: Bool { count >= size || (maxBytes != 0 && bytes >= maxBytes) }
+
+  /// Records a sent message. Must not be called when full.
+  package mutating func add(index: UInt64, bytes added: UInt64) {
+    precondition(!isFull, "cannot add into a full inflights")
+    if count == buffer.count { grow() }
+    var next = start + count
+    if next >= buffer.count { next -= buffer.count }
+    buffer[next] = Item(index: index, bytes: added)
+    count += 1
+    bytes += added
+  }
+
+  /// Frees every message whose last index is at or below `index`.
+  package mutating func free(through index: UInt64) {
+    while count > 0, buffer[start].index <= index {
+      bytes -= buffer[start].bytes
+      start += 1
+      if start == buffer.count { start = 0 }
+      count -= 1
+    }
+    if count == 0 { start = 0 }
+  }
+
+  package mutating func reset() {
+    start = 0
+    count = 0
+    bytes = 0
+  }
+
+  /// Changes the window; messages under way stay counted. 0 pauses the peer.
+  mutating func resize(to newSize: Int) {
+    size = newSize
+  }
+
+  /// The recorded last indexes, oldest first.
+  package var indexes: [UInt64] {
+    (0..<count).map { buffer[(start + $0) % buffer.count].index }
+  }
+
+  private mutating func grow() {
+    var grown: [Item] = []
+    grown.reserveCapacity(max(1, buffer.count * 2))
+    for offset in 0..<count { grown.append(buffer[(start + offset) % buffer.count]) }
+    let target = min(max(1, buffer.count * 2), max(size, count + 1))
+    while grown.count < target { grown.append(Item(index: 0, bytes: 0)) }
+    buffer = grown
+    start = 0
+  }
+}

@@ -1,0 +1,60 @@
+/// Reads protobuf fields one by one; every defect of the input is an error.
+struct ProtobufReader {
+  private var rest: ArraySlice<UInt8>
+  private var wireType: UInt64 = 0
+
+  init(_ bytes: ArraySlice<UInt8>) {
+    rest = bytes
+  }
+
+  /// The number of the next field, or nil at the end.
+  mutating func next() throws(RaftError) -> UInt64? {
+    guard !rest.isEmpty else { return nil }
+    let tag = try raw()
+    wireType = tag & 7
+    guard tag >> 3 != 0 else { throw .malformed("protobuf field number 0") }
+    return tag >> 3
+  }
+
+  mutating func varint() throws(RaftError) -> UInt64 {
+    guard wireType == 0 else { throw .malformed("protobuf wire type \(wireType) for a number") }
+    return try raw()
+  }
+
+  mutating func bytes() throws(RaftError) -> ArraySlice<UInt8> {
+    guard wireType == 2 else { throw .malformed("protobuf wire type \(wireType) for bytes") }
+    let count = try raw()
+    guard count <= UInt64(rest.count) else { throw .malformed("truncated protobuf field") }
+    return take(Int(count))
+  }
+
+  mutating func skip() throws(RaftError) {
+    switch wireType {
+    case 0: _ = try raw()
+    case 2: _ = try bytes()
+    case 1, 5:
+      let count = wireType == 1 ? 8 : 4
+      guard rest.count >= count else { throw .malformed("truncated protobuf field") }
+      _ = take(count)
+    default: throw .malformed("protobuf wire type \(wireType)")
+    }
+  }
+
+  private mutating func take(_ count: Int) -> ArraySlice<UInt8> {
+    let taken = rest.prefix(count)
+    rest = rest.dropFirst(count)
+    return taken
+  }
+
+  private mutating func raw() throws(RaftError) -> UInt64 {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while let byte = rest.popFirst() {
+      if shift == 63 && byte > 1 { break }
+      value |= UInt64(byte & 0x7f) << shift
+      if byte < 0x80 { return value }
+      shift += 7
+    }
+    throw .malformed("bad protobuf number")
+  }
+}
