@@ -1,0 +1,43 @@
+/// A change to a region itself, replicated like data: `raft_cmdpb.AdminRequest`.
+package enum AdminCommand: Sendable, Hashable {
+  /// What a membership change does to its peer; numbers are `eraftpb.ConfChangeType`'s.
+  package enum ChangeType: Int, Sendable, Hashable, CaseIterable {
+    case addNode = 0
+    case removeNode = 1
+    case addLearnerNode = 2
+  }
+
+  /// One step of a membership change.
+  package struct PeerChange: Sendable, Hashable {
+    package var type: ChangeType
+    package var peer: Peer
+
+    package init(type: ChangeType, peer: Peer) {
+      self.type = type
+      self.peer = peer
+    }
+  }
+
+  /// One cut of a split, and the ids handed out for what it makes.
+  package struct Split: Sendable, Hashable {
+    package var key: [UInt8]
+    package var newRegionID: UInt64
+    /// One for each peer of the region, in the order of its peers.
+    package var newPeerIDs: [UInt64]
+
+    package init(key: [UInt8], newRegionID: UInt64, newPeerIDs: [UInt64]) {
+      self.key = key
+      self.newRegionID = newRegionID
+      self.newPeerIDs = newPeerIDs
+    }
+  }
+
+  case changePeer(PeerChange)
+  /// An empty list leaves the joint configuration.
+  case changePeerV2([PeerChange])
+  case compactLog(index: UInt64, term: UInt64)
+  /// `candidates` are further peers that would do.
+  case transferLeader(peer: Peer, candidates: [Peer])
+  /// With `rightDerive` the old region keeps the right-most part.
+  case batchSplit([Split], rightDerive: Bool)
+}

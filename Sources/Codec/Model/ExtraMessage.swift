@@ -1,0 +1,66 @@
+/// What stores tell each other beside the raft protocol: `raft_serverpb.ExtraMessage`.
+package struct ExtraMessage: Sendable, Hashable {
+  /// Numbers are `raft_serverpb.ExtraMessageType`'s.
+  package enum Kind: Int, Sendable, Hashable, CaseIterable {
+    case regionWakeUp = 0
+    case wantRollbackMerge = 1
+    case checkStalePeer = 2
+    case checkStalePeerResponse = 3
+    case hibernateRequest = 4
+    case hibernateResponse = 5
+    case rejectRaftLogCausedByMemoryUsage = 6
+    case availabilityRequest = 7
+    case availabilityResponse = 8
+    case voterReplicatedIndexRequest = 9
+    case voterReplicatedIndexResponse = 10
+    case gcPeerRequest = 11
+    case gcPeerResponse = 12
+    case flushMemtable = 13
+    case refreshBuckets = 14
+    case snapGenPrecheckRequest = 15
+    case snapGenPrecheckResponse = 16
+    case preLoadRegionRequest = 17
+    case preLoadRegionResponse = 18
+  }
+
+  /// Which peer of which region a garbage-collection request is about.
+  package struct CheckGCPeer: Sendable, Hashable {
+    package var fromRegionID: UInt64
+    package var checkRegionID: UInt64
+    package var checkRegionEpoch: RegionEpoch
+    package var checkPeer: Peer
+
+    package init(
+      fromRegionID: UInt64 = 0, checkRegionID: UInt64 = 0,
+      checkRegionEpoch: RegionEpoch = RegionEpoch(), checkPeer: Peer = Peer()
+    ) {
+      self.fromRegionID = fromRegionID
+      self.checkRegionID = checkRegionID
+      self.checkRegionEpoch = checkRegionEpoch
+      self.checkPeer = checkPeer
+    }
+  }
+
+  package var kind: Kind
+  package var index: UInt64
+  /// The members as the answering peer knows them, in a `checkStalePeerResponse`.
+  package var checkPeers: [Peer]
+  package var waitData: Bool
+  package var forcelyAwaken: Bool
+  package var checkGCPeer: CheckGCPeer?
+  package var snapGenPrecheckPassed: Bool
+
+  package init(
+    kind: Kind, index: UInt64 = 0, checkPeers: [Peer] = [], waitData: Bool = false,
+    forcelyAwaken: Bool = false, checkGCPeer: CheckGCPeer? = nil,
+    snapGenPrecheckPassed: Bool = false
+  ) {
+    self.kind = kind
+    self.index = index
+    self.checkPeers = checkPeers
+    self.waitData = waitData
+    self.forcelyAwaken = forcelyAwaken
+    self.checkGCPeer = checkGCPeer
+    self.snapGenPrecheckPassed = snapGenPrecheckPassed
+  }
+}
