@@ -22,6 +22,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
@@ -57,10 +58,12 @@ let package = Package(
     room("Engine", ["RocksDB", "Runtime"]),
     room("RaftLog", ["Raft", "RocksDB", "Runtime"]),
     room("Codec", ["Raft", "Wire"]),
-    room("RPC", ["CNghttp2", "Runtime", nioCore, nioPosix, nioSSL, protobuf]),
+    room("RPC", ["CNghttp2", "Runtime", nioCore, nioPosix, nioTLS, nioSSL, protobuf, log]),
 
     // Level 3
-    room("Raftstore", ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections]),
+    room(
+      "Raftstore",
+      ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections, log]),
     room("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
     room("Client", ["RPC", "Wire", "Codec", "Runtime"]),
 
@@ -69,7 +72,8 @@ let package = Package(
     room(
       "Server",
       [
-        "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec", "Wire",
+        "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
+        "Wire",
         "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
       ]),
     .executableTarget(
@@ -82,13 +86,16 @@ let package = Package(
     tests("EngineTests", ["Engine", "Runtime"]),
     tests("RaftLogTests", ["RaftLog", "Raft", "Runtime"]),
     tests("CodecTests", ["Codec", "Wire", "Raft"]),
-    tests("RPCTests", ["RPC", "Runtime", nioCore, nioPosix]),
+    tests("RPCTests", ["RPC", "Runtime", nioCore, nioPosix, protobuf, log]),
     tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),
     tests(
       "ServerTests",
-      ["Server", "Storage", "Client", "RPC", "PlacementDriver", "Codec", "Wire", "Engine", "Runtime"]),
+      [
+        "Server", "Storage", "Client", "RPC", "PlacementDriver", "Codec", "Wire", "Engine",
+        "Runtime",
+      ]),
     tests(
       "ClusterTests",
       ["Raftstore", "Storage", "PlacementDriver", "Engine", "RaftLog", "Codec", "Raft", "Runtime"]),

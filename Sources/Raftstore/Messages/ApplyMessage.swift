@@ -1,0 +1,124 @@
+package import Codec
+package import Raft
+package import Runtime
+
+/// What the raft worker tells the apply worker. All are posted: the raft worker bounds their number.
+package enum ApplyMessage: Sendable {
+  /// A peer was loaded or created, or its state was replaced by a snapshot.
+  case register(ApplyRegistration)
+  case apply(ApplyTask)
+  /// Take a view of the engine between two batches and have a snapshot built from it.
+  case generateSnapshot(regionID: UInt64, peerID: UInt64)
+  /// Let go of the peer; answered by `RaftWorkerMessage.applyStopped`.
+  case stop(regionID: UInt64, peerID: UInt64)
+}
+
+/// The state from which a peer's entries are applied.
+package struct ApplyRegistration: Sendable {
+  package var peerID: UInt64
+  package var region: Region
+  package var state: ApplyState
+  /// The term of the entry at `state.appliedIndex`.
+  package var appliedTerm: UInt64
+
+  package init(peerID: UInt64, region: Region, state: ApplyState, appliedTerm: UInt64) {
+    self.peerID = peerID
+    self.region = region
+    self.state = state
+    self.appliedTerm = appliedTerm
+  }
+}
+
+/// Committed entries of one region, in order and without a gap after the last task.
+package struct ApplyTask: Sendable {
+  package var regionID: UInt64
+  package var peerID: UInt64
+  package var entries: [Entry]
+  /// Those proposed by this peer, ascending by index; each belongs to one of `entries`.
+  package var proposals: [Proposal]
+  /// Stepped by the raft worker once the entries are applied.
+  package var responses: [Message]
+
+  package init(
+    regionID: UInt64, peerID: UInt64, entries: [Entry], proposals: [Proposal],
+    responses: [Message]
+  ) {
+    self.regionID = regionID
+    self.peerID = peerID
+    self.entries = entries
+    self.proposals = proposals
+    self.responses = responses
+  }
+}
+
+/// Who waits for an entry: the requests whose mutations were merged into it.
+package struct Proposal: Sendable {
+  /// The kinds of requester.
+  package enum Waiters: Sendable {
+    case writes([Completion<Result<Void, RegionError>>])
+    case admin(Completion<Result<Region, RegionError>>)
+    /// Proposed by the node for itself.
+    case none
+  }
+
+  package var index: UInt64
+  package var term: UInt64
+  /// When it was proposed: a lease may be counted from here once it is applied.
+  package var proposedAt: Instant
+  package var waiters: Waiters
+
+  package init(index: UInt64, term: UInt64, proposedAt: Instant, waiters: Waiters) {
+    self.index = index
+    self.term = term
+    self.proposedAt = proposedAt
+    self.waiters = waiters
+  }
+
+  /// Tells all who wait that the entry will not be applied, or was refused.
+  package func fail(_ error: RegionError) {
+    switch waiters {
+    case .writes(let completions): for completion in completions { completion(.failure(error)) }
+    case .admin(let completion): completion(.failure(error))
+    case .none: break
+    }
+  }
+}
+
+/// What applying a task has changed, told to the raft worker after the data is written.
+package struct ApplyResult: Sendable {
+  /// A change the raft worker must follow, in the order of the log.
+  package enum Change: Sendable {
+    /// The membership changed: to be handed to the raft core. `region` is the region afterwards;
+    /// with `removesSelf` this peer is no longer a member and must be destroyed. A refused change
+    /// still reaches the core, as an empty one.
+    case membership(ConfChangeV2, region: Region, removesSelf: Bool)
+    /// The log is no longer needed up to `index`.
+    case compactLog(index: UInt64, term: UInt64)
+  }
+
+  package var regionID: UInt64
+  package var peerID: UInt64
+  package var state: ApplyState
+  package var appliedTerm: UInt64
+  package var changes: [Change]
+  package var responses: [Message]
+  /// The time the last own proposal among the applied entries was made; a lease may start there.
+  package var proposedAt: Instant?
+  package var writtenBytes: UInt64
+  package var writtenKeys: UInt64
+
+  package init(
+    regionID: UInt64, peerID: UInt64, state: ApplyState, appliedTerm: UInt64, changes: [Change],
+    responses: [Message], proposedAt: Instant?, writtenBytes: UInt64, writtenKeys: UInt64
+  ) {
+    self.regionID = regionID
+    self.peerID = peerID
+    self.state = state
+    self.appliedTerm = appliedTerm
+    self.changes = changes
+    self.responses = responses
+    self.proposedAt = proposedAt
+    self.writtenBytes = writtenBytes
+    self.writtenKeys = writtenKeys
+  }
+}

@@ -1,0 +1,176 @@
+package import Codec
+package import Engine
+package import Raft
+package import Runtime
+
+/// `metapb.Peer`: which replica on which store. In this room `Peer` is the replica itself.
+package typealias PeerInfo = Codec.Peer
+
+/// Everything that reaches a raft worker. Cases up to `tick` may be refused by a full mailbox; the
+/// others are answers the worker is owed and are always posted.
+package enum RaftWorkerMessage: Sendable {
+  /// From another store, or from the store worker after it created the peer.
+  case raft(RaftEnvelope)
+  case write(WriteRequest)
+  case read(ReadRequest)
+  case admin(AdminRequest)
+  /// One base tick of all peers of the shard.
+  case tick
+
+  /// The log writer made a ready durable; `responses` are stepped in order.
+  case persisted(regionID: UInt64, peerID: UInt64, responses: [Message])
+  /// The apply worker has applied entries.
+  case applied(ApplyResult)
+  /// The apply worker let go of a peer that is being destroyed.
+  case applyStopped(regionID: UInt64, peerID: UInt64)
+  /// The region worker built a snapshot, or could not.
+  case snapshotGenerated(
+    regionID: UInt64, peerID: UInt64, result: Result<GeneratedSnapshot, SnapshotError>)
+  /// The region worker put a received snapshot's data in place, or could not.
+  case snapshotInstalled(
+    regionID: UInt64, peerID: UInt64, key: SnapshotKey, error: SnapshotError?)
+  /// The transport sent a snapshot, or gave up.
+  case snapshotSent(regionID: UInt64, toPeerID: UInt64, key: SnapshotKey, succeeded: Bool)
+  /// The transport cannot reach a store: all peers there count as unreachable.
+  case storeUnreachable(storeID: UInt64)
+  /// The transport lost a message to one peer.
+  case peerUnreachable(regionID: UInt64, peerID: UInt64)
+  /// The store worker decided that a message may create a peer here.
+  case createPeer(regionID: UInt64, peer: PeerInfo, cause: RaftEnvelope)
+  /// An operator from the placement driver.
+  case schedule(RegionOperator)
+  /// Snapshot files of this region that nobody uses: the peer decides which may go.
+  case collectSnapshots(regionID: UInt64, [IdleSnapshot])
+  /// The placement driver says whether a peer that has long had no leader is still a member.
+  case validated(regionID: UInt64, peerID: UInt64, isMember: Bool)
+  /// Asks for one region's state, or all; for operators and tests.
+  case inspect(regionID: UInt64?, Completion<[RegionStatus]>)
+}
+
+/// A client's write: all mutations of one region, atomically.
+package struct WriteRequest: Sendable {
+  package var context: RequestContext
+  package var mutations: [Mutation]
+  /// Called once, after the write is applied on the leader or refused.
+  package var completion: Completion<Result<Void, RegionError>>
+
+  package init(
+    context: RequestContext, mutations: [Mutation],
+    completion: Completion<Result<Void, RegionError>>
+  ) {
+    self.context = context
+    self.mutations = mutations
+    self.completion = completion
+  }
+}
+
+/// A client's read that no lease could serve at once.
+package struct ReadRequest: Sendable {
+  package var context: RequestContext
+  package var completion: Completion<Result<ReadGrant, RegionError>>
+
+  package init(
+    context: RequestContext, completion: Completion<Result<ReadGrant, RegionError>>
+  ) {
+    self.context = context
+    self.completion = completion
+  }
+}
+
+/// The right to read a region: a view of the data that holds everything acknowledged before the
+/// request was made.
+package struct ReadGrant: Sendable {
+  package var region: Region
+  package var snapshot: any KVSnapshot
+  package var term: UInt64
+  package var appliedIndex: UInt64
+
+  package init(region: Region, snapshot: any KVSnapshot, term: UInt64, appliedIndex: UInt64) {
+    self.region = region
+    self.snapshot = snapshot
+    self.term = term
+    self.appliedIndex = appliedIndex
+  }
+}
+
+/// A change to a region itself, asked for by the placement driver or an operator.
+package struct AdminRequest: Sendable {
+  package var regionID: UInt64
+  /// The epoch the change was made for; a stale one is refused.
+  package var epoch: RegionEpoch
+  package var command: AdminCommand
+  package var completion: Completion<Result<Region, RegionError>>
+
+  package init(
+    regionID: UInt64, epoch: RegionEpoch, command: AdminCommand,
+    completion: Completion<Result<Region, RegionError>>
+  ) {
+    self.regionID = regionID
+    self.epoch = epoch
+    self.command = command
+    self.completion = completion
+  }
+}
+
+/// One replica's state, for people and tests.
+package struct RegionStatus: Sendable {
+  package var region: Region
+  package var peer: PeerInfo
+  package var peerState: PeerState
+  package var role: Role
+  package var leaderPeerID: UInt64
+  package var term: UInt64
+  package var vote: UInt64
+  package var committed: UInt64
+  package var applied: UInt64
+  package var firstIndex: UInt64
+  package var lastIndex: UInt64
+  package var truncatedIndex: UInt64
+  package var progress: [PeerProgress]
+  package var leaseMilliseconds: Int64?
+  package var isApplyingSnapshot: Bool
+
+  /// What the leader knows of one replica.
+  package struct PeerProgress: Sendable {
+    package var peerID: UInt64
+    package var match: UInt64
+    package var next: UInt64
+    package var state: String
+    package var isActive: Bool
+    package var isLearner: Bool
+
+    package init(
+      peerID: UInt64, match: UInt64, next: UInt64, state: String, isActive: Bool, isLearner: Bool
+    ) {
+      self.peerID = peerID
+      self.match = match
+      self.next = next
+      self.state = state
+      self.isActive = isActive
+      self.isLearner = isLearner
+    }
+  }
+
+  package init(
+    region: Region, peer: PeerInfo, peerState: PeerState, role: Role, leaderPeerID: UInt64,
+    term: UInt64, vote: UInt64, committed: UInt64, applied: UInt64, firstIndex: UInt64,
+    lastIndex: UInt64, truncatedIndex: UInt64, progress: [PeerProgress],
+    leaseMilliseconds: Int64?, isApplyingSnapshot: Bool
+  ) {
+    self.region = region
+    self.peer = peer
+    self.peerState = peerState
+    self.role = role
+    self.leaderPeerID = leaderPeerID
+    self.term = term
+    self.vote = vote
+    self.committed = committed
+    self.applied = applied
+    self.firstIndex = firstIndex
+    self.lastIndex = lastIndex
+    self.truncatedIndex = truncatedIndex
+    self.progress = progress
+    self.leaseMilliseconds = leaseMilliseconds
+    self.isApplyingSnapshot = isApplyingSnapshot
+  }
+}

@@ -1,0 +1,24 @@
+package import Codec
+
+/// What the placement driver wants done with a region, for the epoch it had in mind.
+package struct RegionOperator: Sendable, Hashable {
+  package enum Step: Sendable, Hashable {
+    case changePeer(AdminCommand.PeerChange)
+    /// No changes leaves the joint configuration.
+    case changePeerV2([AdminCommand.PeerChange])
+    case transferLeader(to: PeerInfo, candidates: [PeerInfo])
+  }
+
+  package var regionID: UInt64
+  package var epoch: RegionEpoch
+  /// The leader the operator was meant for; another one ignores it.
+  package var leader: PeerInfo
+  package var step: Step
+
+  package init(regionID: UInt64, epoch: RegionEpoch, leader: PeerInfo, step: Step) {
+    self.regionID = regionID
+    self.epoch = epoch
+    self.leader = leader
+    self.step = step
+  }
+}

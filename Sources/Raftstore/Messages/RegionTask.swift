@@ -1,0 +1,37 @@
+package import Codec
+package import Engine
+
+/// Work on files and ranges that may take long, done by the region worker one at a time, in order:
+/// a range that is to be deleted is deleted before a later snapshot's data is put there.
+package enum RegionTask: Sendable {
+  /// Build a snapshot's files; answered by `RaftWorkerMessage.snapshotGenerated`.
+  case generate(SnapshotRequest)
+  /// Replace the region's data by a received snapshot and mark the region normal; answered by
+  /// `RaftWorkerMessage.snapshotInstalled`.
+  case install(peerID: UInt64, region: Region, key: SnapshotKey)
+  /// Delete data this store no longer has a peer for.
+  case destroyRange(regionID: UInt64, range: KeyRange)
+  /// Make the applied state durable, then drop the log up to `index`.
+  case collectLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)
+  /// List snapshot files nobody uses and ask their peers about them.
+  case collectSnapshots
+}
+
+/// A view of the engine at a known applied index, to build a snapshot from.
+package struct SnapshotRequest: Sendable {
+  package var region: Region
+  package var peerID: UInt64
+  package var index: UInt64
+  package var term: UInt64
+  package var view: any KVSnapshot
+
+  package init(
+    region: Region, peerID: UInt64, index: UInt64, term: UInt64, view: any KVSnapshot
+  ) {
+    self.region = region
+    self.peerID = peerID
+    self.index = index
+    self.term = term
+    self.view = view
+  }
+}

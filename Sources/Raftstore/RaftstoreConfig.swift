@@ -1,0 +1,60 @@
+/// Settings of a store; names and meaning follow TiKV's, defaults favour quick failover.
+package struct RaftstoreConfig: Sendable {
+  /// The unit of raft time.
+  package var baseTickInterval: Duration = .milliseconds(50)
+  package var heartbeatTicks = 2
+  /// Least ticks without a leader before an election; the actual number is drawn up to twice this.
+  package var electionTicks = 8
+  /// How long a leader may serve reads alone, counted from the send time of a confirmed round. Must
+  /// stay below the election timeout less one tick, with room for clock drift.
+  package var maxLeaderLease: Duration = .milliseconds(300)
+
+  /// Bytes of entries in one raft message.
+  package var maxSizePerMessage: UInt64 = 1 << 20
+  package var maxInflightMessages = 256
+  package var maxInflightBytes: UInt64 = 64 << 20
+  package var maxUncommittedBytes: UInt64 = 256 << 20
+  package var maxCommittedBytesPerReady: UInt64 = 16 << 20
+  /// Largest entry accepted; larger writes are refused with `RaftEntryTooLarge`.
+  package var maxEntrySize: UInt64 = 8 << 20
+  /// Commands merged into one entry stop at this many bytes.
+  package var maxBatchedEntrySize = 1 << 20
+
+  package var logCompactionInterval: Duration = .seconds(3)
+  /// Applied entries kept beyond which the log is cut even when a follower still needs it.
+  package var logCompactionCount: UInt64 = 196_608
+  package var logCompactionBytes: UInt64 = 192 << 20
+  /// Replicated entries worth a compaction.
+  package var logCompactionThreshold: UInt64 = 50
+  /// Entry cache per region, bytes.
+  package var entryCacheBytes = 16 << 20
+
+  package var regionHeartbeatInterval: Duration = .seconds(60)
+  package var storeHeartbeatInterval: Duration = .seconds(10)
+  package var snapshotCollectionInterval: Duration = .seconds(60)
+  package var snapshotTimeout: Duration = .seconds(4 * 3600)
+  package var staleCheckInterval: Duration = .seconds(300)
+  package var maxLeaderMissing: Duration = .seconds(2 * 3600)
+  package var abnormalLeaderMissing: Duration = .seconds(600)
+  package var maxPeerDown: Duration = .seconds(600)
+
+  /// Bounds of the mailboxes.
+  package var raftMailboxCapacity = 40_960
+  package var storeMailboxCapacity = 4_096
+
+  package init() {}
+
+  /// The first setting that cannot work, in words; nil when all are fine.
+  package func problem() -> String? {
+    if baseTickInterval <= .zero { return "raft-base-tick-interval must be positive" }
+    if heartbeatTicks < 1 { return "raft-heartbeat-ticks must be at least 1" }
+    if electionTicks <= heartbeatTicks {
+      return "raft-election-timeout-ticks must be greater than raft-heartbeat-ticks"
+    }
+    if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
+      return "raft-store-max-leader-lease must be at most the election timeout less one tick"
+    }
+    if maxEntrySize == 0 { return "raft-entry-max-size must be positive" }
+    return nil
+  }
+}

@@ -1,0 +1,43 @@
+package import Engine
+package import Logging
+package import RaftLog
+package import Runtime
+
+/// What a store runs in: everything that differs between a machine and a simulation, handed in once.
+package struct RaftstoreEnvironment: Sendable {
+  package var engine: any KVEngine
+  package var logs: any RaftLogStore
+  package var snapshots: SnapManager
+  package var transport: any Transport
+  package var scheduler: any SchedulerClient
+  package var host: any WorkerHost
+  package var metrics: Metrics
+  package var logger: Logger
+  /// Seeds every random choice of the store.
+  package var seed: UInt64
+  /// Bytes in all and free on the disk of the store, for heartbeats.
+  package var diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
+  /// Called once when the store's disk can no longer be trusted: the process must end, and must not
+  /// acknowledge anything from then on.
+  package var onFatal: @Sendable (_ reason: String) -> Void
+
+  package init(
+    engine: any KVEngine, logs: any RaftLogStore, snapshots: SnapManager,
+    transport: any Transport, scheduler: any SchedulerClient, host: any WorkerHost,
+    metrics: Metrics, logger: Logger, seed: UInt64,
+    diskSpace: @escaping @Sendable () -> (capacity: UInt64, available: UInt64),
+    onFatal: @escaping @Sendable (_ reason: String) -> Void
+  ) {
+    self.engine = engine
+    self.logs = logs
+    self.snapshots = snapshots
+    self.transport = transport
+    self.scheduler = scheduler
+    self.host = host
+    self.metrics = metrics
+    self.logger = logger
+    self.seed = seed
+    self.diskSpace = diskSpace
+    self.onFatal = onFatal
+  }
+}

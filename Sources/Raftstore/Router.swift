@@ -1,0 +1,79 @@
+package import Codec
+package import Runtime
+import Synchronization
+
+/// Finds the worker a message belongs to: the region id picks the shard, for good. Callable from any
+/// thread; never blocks.
+package final class Router: Sendable {
+  private struct Mailboxes {
+    var raft: [Mailbox<RaftWorkerMessage>] = []
+    var store: Mailbox<StoreMessage>?
+  }
+
+  private let mailboxes = Mutex(Mailboxes())
+
+  /// The set of mailboxes is fixed by `attach` before the first message and never changes after.
+  package init() {}
+
+  /// Connects the workers. Messages sent before are refused.
+  package func attach(raft: [Mailbox<RaftWorkerMessage>], store: Mailbox<StoreMessage>) {
+    precondition(!raft.isEmpty, "a store has at least one raft worker")
+    mailboxes.withLock { $0 = Mailboxes(raft: raft, store: store) }
+  }
+
+  /// A write, or its refusal: the completion is called in either case.
+  package func propose(_ request: WriteRequest) {
+    if send(.write(request), to: request.context.regionID) { return }
+    request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
+  }
+
+  /// A read that needs the raft worker's word; the completion is called in any case.
+  package func read(_ request: ReadRequest) {
+    if send(.read(request), to: request.context.regionID) { return }
+    request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
+  }
+
+  /// A change to a region; the completion is called in any case.
+  package func administer(_ request: AdminRequest) {
+    if send(.admin(request), to: request.regionID) { return }
+    request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
+  }
+
+  /// Messages from other stores; what does not fit is lost, as a network may lose it.
+  package func deliver(_ envelopes: [RaftEnvelope]) {
+    for envelope in envelopes { _ = send(.raft(envelope), to: envelope.regionID) }
+  }
+
+  /// A message that must arrive. False when the store has stopped.
+  @discardableResult
+  package func post(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
+    mailbox(of: regionID)?.post(message) ?? false
+  }
+
+  /// A message for every shard that must arrive.
+  package func broadcast(_ message: RaftWorkerMessage) {
+    for mailbox in mailboxes.withLock({ $0.raft }) { mailbox.post(message) }
+  }
+
+  /// One tick of the shards' peers; a busy shard misses it.
+  package func tick() {
+    for mailbox in mailboxes.withLock({ $0.raft }) { _ = mailbox.send(.tick) }
+  }
+
+  /// Hands a message for an unknown region, or a tick, to the store worker; may be refused.
+  @discardableResult
+  package func sendToStore(_ message: StoreMessage) -> Bool {
+    mailboxes.withLock { $0.store }?.send(message) ?? false
+  }
+
+  private func send(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
+    mailbox(of: regionID)?.send(message) ?? false
+  }
+
+  private func mailbox(of regionID: UInt64) -> Mailbox<RaftWorkerMessage>? {
+    mailboxes.withLock { mailboxes in
+      guard !mailboxes.raft.isEmpty else { return nil }
+      return mailboxes.raft[Int(regionID % UInt64(mailboxes.raft.count))]
+    }
+  }
+}

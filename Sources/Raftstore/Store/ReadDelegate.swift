@@ -1,0 +1,69 @@
+package import Codec
+package import Raft
+package import Runtime
+import Synchronization
+
+/// What a request thread must know to serve a leader's reads of one region without asking the raft
+/// worker. Written by the raft worker that owns the peer, read by any thread.
+package final class ReadDelegate: Sendable {
+  private struct State {
+    var region: Region
+    var peerID: UInt64
+    var term: UInt64 = 0
+    /// Leadership of `term` covers reads made before this; nil without a lease.
+    var leaseEnd: Instant?
+  }
+
+  private let state: Mutex<State>
+  private let storeID: UInt64
+
+  package init(region: Region, peer: PeerInfo) {
+    storeID = peer.storeID
+    state = Mutex(State(region: region, peerID: peer.id))
+  }
+
+  /// Follows a change of the region. Called before the change is acknowledged.
+  package func update(region: Region) {
+    state.withLock { $0.region = region }
+  }
+
+  /// Grants or extends the lease. Only for a leader that has applied an entry of its own term; `end`
+  /// counts from the *send* time of a round a quorum has confirmed.
+  package func renew(term: UInt64, until end: Instant) {
+    state.withLock { state in
+      if state.term == term, let current = state.leaseEnd, current >= end { return }
+      state.term = term
+      state.leaseEnd = end
+    }
+  }
+
+  /// Ends the lease at once: another peer may lead from now on.
+  package func expire() {
+    state.withLock { $0.leaseEnd = nil }
+  }
+
+  /// Judges a read that was made *before* this call: nil when the lease does not cover it, so that
+  /// the raft worker must be asked; a failure when no leader would serve it.
+  ///
+  /// The order is what makes local reads linearizable: data that was seen before a moment at which
+  /// this peer was certainly the leader holds everything acknowledged before the read began.
+  package func judge(
+    _ context: RequestContext, now: Instant
+  ) -> Result<KeyRange, RegionError>? {
+    state.withLock { state in
+      guard let end = state.leaseEnd, now < end else { return nil }
+      if context.peer.storeID != storeID {
+        return .failure(
+          .storeNotMatch(requestStoreID: context.peer.storeID, actualStoreID: storeID))
+      }
+      if context.peer.id != state.peerID {
+        return .failure(
+          .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: state.peerID))
+      }
+      if context.term != 0 && state.term > context.term + 1 { return .failure(.staleCommand) }
+      // A different version may only mean that we lag behind: the raft worker decides.
+      if context.epoch.version != state.region.epoch.version { return nil }
+      return .success(state.region.range)
+    }
+  }
+}

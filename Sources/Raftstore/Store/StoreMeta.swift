@@ -1,0 +1,99 @@
+package import Codec
+import Synchronization
+
+/// The one table that raft workers, the store worker and request threads share: which regions this
+/// store holds, and which ranges they cover. Written by raft workers, under one lock that is never held
+/// across anything slow.
+package final class StoreMeta: Sendable {
+  /// A region this store holds a peer of.
+  package struct Held: Sendable {
+    package var region: Region
+    package var delegate: ReadDelegate
+  }
+
+  private struct State {
+    var held: [UInt64: Held] = [:]
+    /// Initialized regions by start key; their ranges never overlap.
+    var ranges: [Region] = []
+    /// Regions that snapshots on their way in will cover, so that no two take the same keys.
+    var reserved: [UInt64: KeyRange] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// Notes a region, with or without a range, replacing what was known of it.
+  ///
+  /// Its range must not overlap another region's: callers check with `overlapping` first.
+  package func set(_ region: Region, delegate: ReadDelegate) {
+    state.withLock { state in
+      state.ranges.removeAll { $0.id == region.id }
+      state.held[region.id] = Held(region: region, delegate: delegate)
+      state.reserved[region.id] = nil
+      guard region.isInitialized else { return }
+      let clash = state.ranges.first { $0.range.overlaps(region.range) }
+      precondition(clash == nil, "\(region) overlaps \(clash.map(String.init(describing:)) ?? "")")
+      let place =
+        state.ranges.firstIndex { region.startKey.lexicographicallyPrecedes($0.startKey) }
+        ?? state.ranges.endIndex
+      state.ranges.insert(region, at: place)
+    }
+    delegate.update(region: region)
+  }
+
+  /// Forgets a region whose peer is gone.
+  package func remove(_ regionID: UInt64) {
+    state.withLock { state in
+      state.held[regionID] = nil
+      state.reserved[regionID] = nil
+      state.ranges.removeAll { $0.id == regionID }
+    }
+  }
+
+  /// What is known of a region, if this store has a peer of it.
+  package func held(_ regionID: UInt64) -> Held? {
+    state.withLock { $0.held[regionID] }
+  }
+
+  /// Where local reads of a region are judged.
+  package func delegate(_ regionID: UInt64) -> ReadDelegate? {
+    state.withLock { $0.held[regionID]?.delegate }
+  }
+
+  /// The regions other than `regionID` that cover, or by a snapshot will cover, a part of `range`.
+  package func overlapping(_ range: KeyRange, except regionID: UInt64) -> [UInt64] {
+    state.withLock { state in
+      var ids = state.ranges.filter { $0.id != regionID && $0.range.overlaps(range) }.map(\.id)
+      ids += state.reserved.filter { $0.key != regionID && $0.value.overlaps(range) }.map(\.key)
+      return ids.sorted()
+    }
+  }
+
+  /// Keeps a range for a snapshot that will be applied; false when another region has or wants it.
+  package func reserve(_ range: KeyRange, for regionID: UInt64) -> Bool {
+    state.withLock { state in
+      let taken =
+        state.ranges.contains { $0.id != regionID && $0.range.overlaps(range) }
+        || state.reserved.contains { $0.key != regionID && $0.value.overlaps(range) }
+      if !taken { state.reserved[regionID] = range }
+      return !taken
+    }
+  }
+
+  /// Gives a reservation back.
+  package func release(_ regionID: UInt64) {
+    state.withLock { $0.reserved[regionID] = nil }
+  }
+
+  /// The initialized region that holds `key`.
+  package func region(containing key: [UInt8]) -> Region? {
+    state.withLock { state in state.ranges.first { $0.contains(key) } }
+  }
+
+  /// Initialized regions in order of their keys.
+  package var regions: [Region] { state.withLock { $0.ranges } }
+
+  /// How many peers this store has, initialized or not.
+  package var count: Int { state.withLock { $0.held.count } }
+}

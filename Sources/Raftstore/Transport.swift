@@ -1,0 +1,13 @@
+package import Codec
+
+/// Carries raft messages to other stores. Never blocks and may lose, repeat or reorder what it is
+/// given; a loss it notices is reported to the router so that the raft core slows down.
+package protocol Transport: AnyObject, Sendable {
+  /// Sends messages of any regions; those to one store leave together where that is possible.
+  /// Callable from any thread.
+  func send(_ envelopes: [RaftEnvelope])
+
+  /// Sends a snapshot message after streaming its files; the end is told by
+  /// `RaftWorkerMessage.snapshotSent`, exactly once.
+  func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey)
+}
