@@ -108,7 +108,7 @@ package struct WriteBatch: Sendable {
   }
 
   private mutating func append(_ span: RawSpan) {
-    unsafe span.withUnsafeBytes { unsafe arena.append(contentsOf: $0) }
+    span.withUnsafeBytes { arena.append(contentsOf: $0) }
   }
 
   // MARK: Going back

@@ -1,0 +1,32 @@
+import CRocksDB
+
+/// An open database and the handles that must go before it. Whatever is made from a database holds
+/// its connection, so that RocksDB closes after the last of them.
+// @unchecked: RocksDB synchronises all calls made through these handles, which never change.
+final class Connection: @unchecked Sendable {
+  let path: String
+  let handle: OpaquePointer
+  let families: [OpaquePointer]
+  /// Shared by all plain reads and writes; nobody changes them.
+  let readOptions: OpaquePointer
+  let bufferedWrite: OpaquePointer
+  let syncedWrite: OpaquePointer
+
+  init(path: String, handle: OpaquePointer, families: [OpaquePointer]) {
+    self.path = path
+    self.handle = handle
+    self.families = families
+    readOptions = rocksdb_readoptions_create()
+    bufferedWrite = rocksdb_writeoptions_create()
+    syncedWrite = rocksdb_writeoptions_create()
+    rocksdb_writeoptions_set_sync(syncedWrite, 1)
+  }
+
+  deinit {
+    families.forEach { rocksdb_column_family_handle_destroy($0) }
+    rocksdb_close(handle)
+    rocksdb_readoptions_destroy(readOptions)
+    rocksdb_writeoptions_destroy(bufferedWrite)
+    rocksdb_writeoptions_destroy(syncedWrite)
+  }
+}

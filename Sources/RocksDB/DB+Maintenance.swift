@@ -1,0 +1,123 @@
+import CRocksDB
+
+// MARK: Durability and files
+
+extension DB {
+  /// Writes the memtables of these families to files, and waits for it.
+  package func flush(_ families: [ColumnFamily]) throws(RocksDBError) {
+    guard let options = rocksdb_flushoptions_create() else { return }
+    defer { rocksdb_flushoptions_destroy(options) }
+    rocksdb_flushoptions_set_wait(options, 1)
+    for family in families {
+      let handle = handle(of: family)
+      try check("flush \(family.name)") {
+        rocksdb_flush_cf(connection.handle, options, handle, $0)
+      }
+    }
+  }
+
+  /// Makes everything in the write-ahead log durable.
+  package func syncWAL() throws(RocksDBError) {
+    try check("sync write-ahead log") { rocksdb_flush_wal(connection.handle, 1, $0) }
+  }
+
+  /// Rewrites the files of `[from, to]`; nil leaves a side open.
+  package func compactRange(_ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?) {
+    let handle = handle(of: family)
+    Self.withOptional(from) { from in
+      Self.withOptional(to) { to in
+        rocksdb_compact_range_cf(
+          connection.handle, handle, from.chars, from.count, to.chars, to.count)
+      }
+    }
+  }
+
+  /// Drops the files whose keys all lie in `[from, to)`.
+  package func deleteFilesInRange(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
+  ) throws(RocksDBError) {
+    // RocksDB includes the end: give it one that is surely below ours.
+    guard let last = Self.below(to), !last.lexicographicallyPrecedes(from) else { return }
+    let handle = handle(of: family)
+    try check("delete files in range") { error in
+      from.withUnsafeBytes { from in
+        last.withUnsafeBytes { last in
+          rocksdb_delete_file_in_range_cf(
+            connection.handle, handle, from.chars, from.count, last.chars, last.count, error)
+        }
+      }
+    }
+  }
+
+  /// Ingests sorted files of one family over what is stored. Their ranges must not overlap. With
+  /// `move` the files are linked into the database and their names removed, else they are copied.
+  package func ingest(
+    _ family: ColumnFamily, paths: [String], move: Bool
+  ) throws(RocksDBError) {
+    guard let options = rocksdb_ingestexternalfileoptions_create() else { return }
+    defer { rocksdb_ingestexternalfileoptions_destroy(options) }
+    rocksdb_ingestexternalfileoptions_set_move_files(options, move ? 1 : 0)
+    rocksdb_ingestexternalfileoptions_set_snapshot_consistency(options, 1)
+    rocksdb_ingestexternalfileoptions_set_allow_global_seqno(options, 1)
+    rocksdb_ingestexternalfileoptions_set_allow_blocking_flush(options, 1)
+    let handle = handle(of: family)
+    let names = CStrings(paths)
+    try check("ingest \(paths.joined(separator: ", "))") { error in
+      rocksdb_ingest_external_file_cf(
+        connection.handle, handle, names.pointers, paths.count, options, error)
+    }
+  }
+
+  /// A key that sorts below `key` with nearly nothing between them; nil for the empty key.
+  static func below(_ key: [UInt8]) -> [UInt8]? {
+    guard let last = key.last else { return nil }
+    let head = Array(key.dropLast())
+    return last == 0 ? head : head + [last - 1] + [UInt8](repeating: 0xff, count: 16)
+  }
+
+  private static func withOptional(_ key: [UInt8]?, _ body: (UnsafeRawBufferPointer) -> Void) {
+    guard let key else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    key.withUnsafeBytes(body)
+  }
+}
+
+// MARK: Sizes and properties
+
+extension DB {
+  /// About how many bytes of files `[from, to)` takes; memtables do not count.
+  package func approximateSize(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
+  ) throws(RocksDBError) -> UInt64 {
+    let handle = handle(of: family)
+    var size: UInt64 = 0
+    try check("approximate size") { error in
+      from.withUnsafeBytes { from in
+        to.withUnsafeBytes { to in
+          rocksdb_approximate_sizes_cf(
+            connection.handle, handle, 1, [from.chars], [from.count], [to.chars], [to.count],
+            &size, error)
+        }
+      }
+    }
+    return size
+  }
+
+  /// A property that is a number; nil when RocksDB does not know it.
+  package func property(_ name: String, _ family: ColumnFamily) -> UInt64? {
+    var value: UInt64 = 0
+    guard rocksdb_property_int_cf(connection.handle, handle(of: family), name, &value) == 0
+    else { return nil }
+    return value
+  }
+
+  /// A property in words; nil when RocksDB does not know it.
+  package func text(_ name: String, _ family: ColumnFamily) -> String? {
+    guard let text = rocksdb_property_value_cf(connection.handle, handle(of: family), name)
+    else { return nil }
+    defer { rocksdb_free(text) }
+    return String(cString: text)
+  }
+
+  /// The number of the last change.
+  package var latestSequence: UInt64 { rocksdb_get_latest_sequence_number(connection.handle) }
+}
