@@ -12,8 +12,12 @@ final class Connection: @unchecked Sendable {
   let bufferedWrite: OpaquePointer
   let syncedWrite: OpaquePointer
 
-  init(path: String, handle: OpaquePointer, families: [OpaquePointer]) {
+  /// Whether the files go when the database closes.
+  private let temporary: Bool
+
+  init(path: String, handle: OpaquePointer, families: [OpaquePointer], temporary: Bool) {
     self.path = path
+    self.temporary = temporary
     self.handle = handle
     self.families = families
     readOptions = rocksdb_readoptions_create()
@@ -28,5 +32,7 @@ final class Connection: @unchecked Sendable {
     rocksdb_readoptions_destroy(readOptions)
     rocksdb_writeoptions_destroy(bufferedWrite)
     rocksdb_writeoptions_destroy(syncedWrite)
+    // What could not be removed is replaced when the same path is used again.
+    if temporary { try? DB.destroy(path: path) }
   }
 }

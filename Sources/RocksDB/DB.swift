@@ -10,9 +10,10 @@ package final class DB: Sendable {
 
   /// Opens the database in that directory with those column families, one of which must be
   /// `default`; they are created where they are missing and the options allow it.
+  /// A temporary one's files go when it closes.
   package init(
     path: String, options: DBOptions, families named: [(name: String, options: FamilyOptions)],
-    readOnly: Bool = false
+    readOnly: Bool = false, temporary: Bool = false
   ) throws(RocksDBError) {
     let database = OptionsHandle(options, named.first?.options ?? FamilyOptions())
     // OptionsHandle cannot live in an array; these are freed below.
@@ -34,7 +35,7 @@ package final class DB: Sendable {
       throw RocksDBError(operation: operation, message: "no database and no error")
     }
     let connection = Connection(
-      path: path, handle: handle, families: handles.compactMap { $0 })
+      path: path, handle: handle, families: handles.compactMap { $0 }, temporary: temporary)
     self.connection = connection
     families = named.indices.map {
       ColumnFamily(name: named[$0].name, connection: connection, position: $0)

@@ -1,0 +1,197 @@
+import RocksDB
+package import Runtime
+import Synchronization
+
+/// An engine on RocksDB; its directory is the database.
+package final class RocksEngine: KVEngine {
+  package let path: String
+  private let options: RocksEngineOptions
+  /// Nil once closed. Calls in flight, snapshots and cursors keep the database open for as long as
+  /// they need it.
+  private let opened: Mutex<RocksHandle?>
+
+  /// Opens the database in that directory, whose parent must exist.
+  package init(
+    path: String, options: RocksEngineOptions = RocksEngineOptions()
+  ) throws(EngineError) {
+    self.path = path
+    self.options = options
+    let cache = BlockCache(bytes: options.blockCacheBytes)
+    do throws(RocksDBError) {
+      let families = ColumnFamily.allCases.map { ($0.name, options.family($0, cache: cache)) }
+      let db = try DB(
+        path: path, options: options.database, families: families, readOnly: options.readOnly)
+      opened = Mutex(RocksHandle(db))
+    } catch {
+      throw Self.explained(error, path)
+    }
+  }
+
+  /// Adds what RocksDB's words leave to be guessed.
+  private static func explained(_ error: RocksDBError, _ path: String) -> EngineError {
+    var translated = EngineError(error)
+    switch translated.kind {
+    case .locked:
+      translated.message = "\(path) is in use by another process: \(error.message)"
+    case .denied:
+      translated.message = "\(path) cannot be written by this user: \(error.message)"
+    default: break
+    }
+    return translated
+  }
+
+  private func handle(_ operation: String) throws(EngineError) -> RocksHandle {
+    guard let handle = opened.withLock({ $0 }) else { throw .closed(operation) }
+    return handle
+  }
+
+  // MARK: Reading
+
+  package func get(_ family: ColumnFamily, _ key: [UInt8]) throws(EngineError) -> [UInt8]? {
+    try handle("get").get(family, key)
+  }
+
+  package func multiGet(
+    _ family: ColumnFamily, _ keys: [[UInt8]]
+  ) throws(EngineError) -> [[UInt8]?] {
+    try handle("get").multiGet(family, keys)
+  }
+
+  package func cursor(
+    _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool
+  ) throws(EngineError) -> any KVCursor {
+    try handle("iterate").cursor(family, from: lower, to: upper, fillCache: fillCache)
+  }
+
+  package func snapshot() -> any KVSnapshot {
+    RocksSnapshot(opened.withLock { $0 })
+  }
+
+  // MARK: Writing
+
+  package func write(_ batch: WriteBatch, _ durability: Durability) throws(EngineError) {
+    let handle = try handle("write")
+    let sync = durability == .synced
+    guard !batch.isEmpty else {
+      if sync { try self.sync() }
+      return
+    }
+    var native = RocksDB.WriteBatch()
+    batch.replay(into: &native, of: handle)
+    do throws(RocksDBError) {
+      try handle.db.write(native, sync: sync)
+    } catch {
+      throw EngineError(error)
+    }
+  }
+
+  package func sync() throws(EngineError) {
+    let handle = try handle("sync")
+    try translating { () throws(RocksDBError) in try handle.db.syncWAL() }
+  }
+
+  package func flush() throws(EngineError) {
+    let handle = try handle("flush")
+    try translating { () throws(RocksDBError) in try handle.db.flush(handle.families) }
+  }
+
+  package func close() throws(EngineError) {
+    let handle = opened.withLock { $0.take() }
+    guard let handle, !options.readOnly else { return }
+    try translating { () throws(RocksDBError) in try handle.db.syncWAL() }
+  }
+
+  // MARK: Files
+
+  package func makeSSTWriter(
+    _ path: String, for family: ColumnFamily
+  ) throws(EngineError) -> any SSTWriter {
+    try RocksSSTWriter(path, options.family(family, cache: nil))
+  }
+
+  package func openSST(_ path: String) throws(EngineError) -> any KVCursor {
+    try RocksSSTReader.open(path)
+  }
+
+  package func ingest(_ files: [SSTFile], move: Bool) throws(EngineError) {
+    let handle = try handle("ingest")
+    for family in ColumnFamily.allCases {
+      let paths = files.filter { $0.family == family }.map(\.path)
+      guard !paths.isEmpty else { continue }
+      try translating { () throws(RocksDBError) in
+        try handle.db.ingest(handle[family], paths: paths, move: move)
+      }
+    }
+  }
+
+  package func deleteFilesInRange(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
+  ) throws(EngineError) {
+    let handle = try handle("delete files in range")
+    try translating { () throws(RocksDBError) in
+      try handle.db.deleteFilesInRange(handle[family], from: from, to: to)
+    }
+  }
+
+  package func compact(
+    _ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?
+  ) throws(EngineError) {
+    let handle = try handle("compact")
+    handle.db.compactRange(handle[family], from: from, to: to)
+  }
+
+  package func checkpoint(to path: String) throws(EngineError) {
+    let handle = try handle("checkpoint")
+    try translating { () throws(RocksDBError) in
+      try Checkpoint.create(of: handle.db, at: path)
+    }
+  }
+
+  // MARK: Sizes
+
+  package func approximateSize(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
+  ) throws(EngineError) -> UInt64 {
+    let handle = try handle("approximate size")
+    return try translating { () throws(RocksDBError) in
+      try handle.db.approximateSize(handle[family], from: from, to: to)
+    }
+  }
+
+  package func usedBytes() throws(EngineError) -> UInt64 {
+    let handle = try handle("measure")
+    return handle.families.reduce(into: 0) { sum, family in
+      sum += handle.db.property("rocksdb.total-sst-files-size", family) ?? 0
+      sum += handle.db.property("rocksdb.cur-size-all-mem-tables", family) ?? 0
+    }
+  }
+
+  package func property(_ name: String, _ family: ColumnFamily) -> UInt64? {
+    guard let handle = opened.withLock({ $0 }) else { return nil }
+    return handle.db.property(name, handle[family])
+  }
+}
+
+extension WriteBatch {
+  /// Repeats the changes in RocksDB's own batch, straight from the arena.
+  fileprivate func replay(into native: inout RocksDB.WriteBatch, of handle: RocksHandle) {
+    let bytes = arena.span.bytes
+    for record in records {
+      let split = record.offset + Int(record.first)
+      let first = bytes.extracting(record.offset..<split)
+      let second = bytes.extracting(split..<split + Int(record.second))
+      let family = handle[record.family]
+      switch record.kind {
+      case .put: native.put(family, first, second)
+      case .delete: native.delete(family, first)
+      case .deleteRange:
+        // RocksDB would refuse the whole batch for a reversed range.
+        if precedes(first, second) { native.deleteRange(family, first, second) }
+      }
+    }
+  }
+
+  private func precedes(_ a: RawSpan, _ b: RawSpan) -> Bool {
+    a.withUnsafeBytes { a in b.withUnsafeBytes { b in a.lexicographicallyPrecedes(b) } }
+  }
+}

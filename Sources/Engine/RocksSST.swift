@@ -1,0 +1,70 @@
+import RocksDB
+
+/// Writes a sorted file in RocksDB's table format.
+final class RocksSSTWriter: SSTWriter {
+  private let path: String
+  /// Nil once the file is finished or given up.
+  private var writer: SSTFileWriter?
+  private var finishedSize: UInt64 = 0
+  private(set) var count: UInt64 = 0
+
+  init(_ path: String, _ options: FamilyOptions) throws(EngineError) {
+    self.path = path
+    writer = try translating { () throws(RocksDBError) in
+      try SSTFileWriter(path: path, options: options)
+    }
+  }
+
+  var fileSize: UInt64 { writer?.fileSize ?? finishedSize }
+
+  func put(_ key: [UInt8], _ value: [UInt8]) throws(EngineError) {
+    try put(key.span.bytes, value.span.bytes)
+  }
+
+  func put(_ key: RawSpan, _ value: RawSpan) throws(EngineError) {
+    let writer = try open()
+    do throws(RocksDBError) {
+      try writer.put(key, value)
+    } catch {
+      throw EngineError(error)
+    }
+    count += 1
+  }
+
+  func finish() throws(EngineError) -> UInt64 {
+    let writer = try open()
+    finishedSize = try translating { () throws(RocksDBError) in try writer.finish() }
+    self.writer = nil
+    return finishedSize
+  }
+
+  func abandon() { writer = nil }
+
+  private func open() throws(EngineError) -> SSTFileWriter {
+    guard let writer else {
+      throw EngineError(.invalid, operation: "write \(path)", message: "the file is finished")
+    }
+    return writer
+  }
+}
+
+/// Reads sorted files back. RocksDB's C interface has no reader for such a file alone, so it is
+/// ingested into a scratch database beside it, which goes with the cursor.
+enum RocksSSTReader {
+  static func open(_ path: String) throws(EngineError) -> any KVCursor {
+    let scratch = path + ".reading"
+    let cursor: RocksCursor
+    do throws(RocksDBError) {
+      try DB.destroy(path: scratch)
+      let db = try DB(
+        path: scratch, options: DBOptions(), families: [("default", FamilyOptions())],
+        temporary: true)
+      try db.ingest(db.families[0], paths: [path], move: false)
+      cursor = RocksCursor(db.iterator(db.families[0], fillCache: false))
+    } catch {
+      throw EngineError(error)
+    }
+    cursor.seekToFirst()
+    return cursor
+  }
+}

@@ -1,0 +1,28 @@
+import RocksDB
+
+/// A RocksDB engine's state at one moment; without a handle, of an engine that was closed.
+final class RocksSnapshot: KVSnapshot {
+  private let opened: (handle: RocksHandle, snapshot: RocksDB.Snapshot)?
+
+  init(_ handle: RocksHandle?) {
+    opened = handle.map { ($0, $0.db.snapshot()) }
+  }
+
+  func get(_ family: ColumnFamily, _ key: [UInt8]) throws(EngineError) -> [UInt8]? {
+    guard let opened else { throw .closed("get") }
+    return try opened.handle.get(family, key, at: opened.snapshot)
+  }
+
+  func multiGet(_ family: ColumnFamily, _ keys: [[UInt8]]) throws(EngineError) -> [[UInt8]?] {
+    guard let opened else { throw .closed("get") }
+    return try opened.handle.multiGet(family, keys, at: opened.snapshot)
+  }
+
+  func cursor(
+    _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool
+  ) throws(EngineError) -> any KVCursor {
+    guard let opened else { throw .closed("iterate") }
+    return opened.handle.cursor(
+      family, from: lower, to: upper, fillCache: fillCache, at: opened.snapshot)
+  }
+}
