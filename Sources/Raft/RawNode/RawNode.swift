@@ -1,66 +1,108 @@
+/// One node of one group, without threads or channels: its owner feeds it messages, ticks and
+/// proposals, takes readies out, and does what they say.
+///
+/// An error for which `RaftError.isFatal` holds means that the node contradicts itself or cannot
+/// read its log: it must not be used any further.
 package struct RawNode<Storage: LogStorage> {
-  package let id: UInt64
-  package let storage: Storage
+  var core: Consensus<Storage>
+  var previousSoftState: SoftState
+  var previousHardState: HardState
+  /// Messages to this node itself that `advance` delivers (synchronous mode).
+  var stepsOnAdvance: [Message] = []
+
   package init(config: Config, storage: Storage) throws(RaftError) {
-    try config.validate()
-    id = config.id
-    self.storage = storage
+    core = try Consensus(config: config, storage: storage)
+    previousSoftState = core.softState
+    previousHardState = core.hardState
   }
+}
 
-  // What the node is and knows.
-  package var term: UInt64 { 0 }
-  package var vote: UInt64 { 0 }
-  package var leaderID: UInt64 { 0 }
-  package var role: Role { .follower }
-  package var isLeader: Bool { role == .leader }
-  package var committed: UInt64 { 0 }
-  package var applied: UInt64 { 0 }
-  package var firstIndex: UInt64 { 0 }
-  package var lastIndex: UInt64 { 0 }
-  package var leadTransferee: UInt64 { 0 }
-  package var hasPendingConfChange: Bool { false }
-  package var electionElapsed: Int { 0 }
-  package var randomizedElectionTimeout: Int { 0 }
-  package var isPromotable: Bool { false }
-  package var hardState: HardState { HardState() }
-  package var softState: SoftState { SoftState() }
-  package var confState: ConfState { ConfState() }
+// MARK: What the node is and knows
+
+extension RawNode {
+  package var id: UInt64 { core.id }
+  package var storage: Storage { core.log.storage }
+  package var term: UInt64 { core.term }
+  package var vote: UInt64 { core.vote }
+  /// The leader as far as known, else 0.
+  package var leaderID: UInt64 { core.leader }
+  package var role: Role { core.role }
+  package var isLeader: Bool { core.role == .leader }
+  package var isLearner: Bool { core.isLearner }
+  package var committed: UInt64 { core.log.committed }
+  /// Last index reported as applied.
+  package var applied: UInt64 { core.log.applied }
+  /// Last index handed out for application.
+  package var applying: UInt64 { core.log.applying }
+  package var firstIndex: UInt64 { core.log.firstIndex }
+  /// Last index of the log, durable or not.
+  package var lastIndex: UInt64 { core.log.lastIndex }
+  /// Who is to take over, else 0.
+  package var leadTransferee: UInt64 { core.leadTransferee }
+  /// Whether a membership change may be in the log that is not applied yet (as leader).
+  package var hasPendingConfChange: Bool { core.pendingConfIndex > core.log.applied }
+  package var pendingConfIndex: UInt64 { core.pendingConfIndex }
+  /// Whether a snapshot was received that storage has not taken over yet.
+  package var hasPendingSnapshot: Bool { core.log.unstable.snapshot != nil }
+  package var electionElapsed: Int { core.electionElapsed }
+  package var randomizedElectionTimeout: Int { core.randomizedElectionTimeout }
+  /// Whether the node may campaign.
+  package var isPromotable: Bool { core.isPromotable }
+  package var hardState: HardState { core.hardState }
+  package var softState: SoftState { core.softState }
+  package var confState: ConfState { core.tracker.config.confState }
+  package var isJoint: Bool { core.tracker.config.isJoint }
+  /// Whether this node alone decides.
+  package var isSingleton: Bool { core.tracker.config.voters.isSingleton }
+  /// Payload bytes of the leader's uncommitted tail.
+  package var uncommittedSize: UInt64 { core.uncommittedSize }
+
   package var basicStatus: BasicStatus {
-    BasicStatus(id: id, hardState: hardState, softState: softState, applied: 0, leadTransferee: 0)
+    BasicStatus(
+      id: core.id, hardState: core.hardState, softState: core.softState,
+      applied: core.log.applied, leadTransferee: core.leadTransferee)
   }
-  package var status: Status { Status(basic: basicStatus, config: TrackerConfig(), progress: []) }
-  package func term(at index: UInt64) -> UInt64? { nil }
-  package func progress(of id: UInt64) -> Progress? { nil }
-  package func forEachProgress(_ body: (UInt64, borrowing Progress) -> Void) {}
 
-  // Input.
-  @discardableResult
-  package mutating func tick() throws(RaftError) -> Bool { false }
-  package mutating func tickQuiesced() {}
-  package mutating func step(_ message: Message) throws(RaftError) {}
-  package mutating func campaign() throws(RaftError) {}
-  package mutating func propose(_ data: [UInt8]) throws(RaftError) {}
-  package mutating func propose(_ batch: [[UInt8]]) throws(RaftError) {}
-  package mutating func proposeConfChange(_ change: ConfChange) throws(RaftError) {}
-  package mutating func proposeConfChange(_ change: ConfChangeV2) throws(RaftError) {}
-  @discardableResult
-  package mutating func applyConfChange(_ change: ConfChange) throws(RaftError) -> ConfState {
-    ConfState()
+  package var status: Status {
+    var peers: [PeerProgress] = []
+    if isLeader { forEachProgress { peers.append(PeerProgress(id: $0, progress: $1)) } }
+    return Status(basic: basicStatus, config: core.tracker.config, progress: peers)
   }
-  @discardableResult
-  package mutating func applyConfChange(_ change: ConfChangeV2) throws(RaftError) -> ConfState {
-    ConfState()
-  }
-  package mutating func readIndex(context: [UInt8]) throws(RaftError) {}
-  package mutating func transferLeader(to target: UInt64) throws(RaftError) {}
-  package mutating func forgetLeader() throws(RaftError) {}
-  package mutating func reportUnreachable(_ id: UInt64) throws(RaftError) {}
-  package mutating func reportSnapshot(_ id: UInt64, succeeded: Bool) throws(RaftError) {}
-  package mutating func bootstrap(peers: [BootstrapPeer]) throws(RaftError) {}
-  package mutating func ping() throws(RaftError) {}
 
-  // Output.
-  package var hasReady: Bool { false }
-  package mutating func ready() throws(RaftError) -> Ready { Ready() }
-  package mutating func advance() throws(RaftError) {}
+  /// The term of the entry at `index`, or nil if the log does not hold it.
+  package func term(at index: UInt64) -> UInt64? {
+    try? core.log.term(at: index)
+  }
+
+  /// Whether an entry of the current term is committed (as leader): before that neither reads nor
+  /// membership may rely on the commit index.
+  package var hasCommittedInTerm: Bool { term(at: core.log.committed) == core.term }
+
+  /// What is known of a peer, or nil if it is not tracked; meaningful on the leader.
+  package func progress(of id: UInt64) -> Progress? { core.tracker.progress[id] }
+
+  /// Visits what is known of all peers, this one included, ascending; meaningful on the leader.
+  package func forEachProgress(_ body: (UInt64, Progress) -> Void) {
+    let map = core.tracker.progress
+    for slot in 0..<map.count { body(map.ids[slot], map.values[slot]) }
+  }
+}
+
+// MARK: Settings that may change while it runs
+
+extension RawNode {
+  package mutating func setPriority(_ priority: Int64) { core.priority = priority }
+
+  package mutating func setSkipBroadcastCommit(_ skip: Bool) { core.skipBroadcastCommit = skip }
+
+  /// Limits the append messages under way to one peer; 0 pauses it.
+  package mutating func setMaxInflightMessages(_ limit: Int, for id: UInt64) {
+    guard let slot = core.tracker.progress.slot(of: id) else { return }
+    core.tracker.progress.values[slot].inflights.resize(to: limit)
+  }
+
+  /// Fixes the election timeout until the next change of term or role; for tests.
+  package mutating func setRandomizedElectionTimeout(_ ticks: Int) {
+    core.randomizedElectionTimeout = ticks
+  }
 }

@@ -1,0 +1,114 @@
+/// The Raft state machine of one node: messages and ticks in, messages and log changes out.
+///
+/// Nothing here reads a clock, a file or a socket; storage is only read. What must wait until the
+/// log is durable is kept apart in `messagesAfterAppend`.
+struct Consensus<Storage: LogStorage> {
+  let id: UInt64
+  let options: ConsensusOptions
+  let sink: LogSink
+
+  var term: UInt64 = 0
+  var vote = NodeID.none
+  var leader = NodeID.none
+  var role = Role.follower
+  var isLearner = false
+  /// Among equal logs voters refuse a candidate of lower priority than their own.
+  var priority: Int64
+
+  var log: RaftLog<Storage>
+  var tracker: Tracker
+
+  /// May leave at once.
+  var messages: [Message] = []
+  /// May leave only when all that is unstable now is durable.
+  var messagesAfterAppend: [Message] = []
+
+  var leadTransferee = NodeID.none
+  /// Only one membership change may be unapplied: no other is proposed until this index is applied.
+  var pendingConfIndex: UInt64 = 0
+  /// Payload bytes of the uncommitted tail (as leader).
+  var uncommittedSize: UInt64 = 0
+
+  var readQueue = ReadOnlyQueue()
+  var readStates: [ReadState] = []
+  /// Reads that came before this leader committed an entry of its term.
+  var pendingReadIndexMessages: [Message] = []
+
+  var electionElapsed = 0
+  var heartbeatElapsed = 0
+  var randomizedElectionTimeout = 0
+  var jitter: Jitter
+  var skipBroadcastCommit: Bool
+
+  init(config: Config, storage: Storage) throws(RaftError) {
+    try config.validate()
+    id = config.id
+    sink = LogSink(logger: config.logger)
+    options = ConsensusOptions(config)
+    priority = config.priority
+    skipBroadcastCommit = config.skipBroadcastCommit
+    jitter = Jitter(seed: config.seed, id: config.id)
+    log = RaftLog(
+      storage: storage, maxApplyingSize: options.maxCommittedSizePerReady, sink: sink)
+    tracker = Tracker(
+      maxInflight: config.maxInflightMessages, maxInflightBytes: options.maxInflightBytes)
+    let stored: (hardState: HardState, confState: ConfState)
+    do {
+      stored = try storage.initialState()
+    } catch {
+      throw .storage(error)
+    }
+    let (hardState, confState) = stored
+    try install(confState)
+    if !hardState.isEmpty { try load(hardState) }
+    if config.applied > 0 { try log.applied(to: config.applied, size: 0) }
+    becomeFollower(term: term, leader: NodeID.none)
+    let last = try log.lastEntryID()
+    sink.info(
+      "newRaft \(self.id.hex) [peers: [\(self.voterList)], term: \(self.term), "
+        + "commit: \(self.log.committed), applied: \(self.log.applied), "
+        + "lastindex: \(last.index), lastterm: \(last.term)]")
+  }
+
+  var hardState: HardState { HardState(term: term, vote: vote, commit: log.committed) }
+
+  var softState: SoftState { SoftState(leader: leader, role: role) }
+
+  private var voterList: String {
+    tracker.config.voters.ids.ids.map(\.hex).joined(separator: ",")
+  }
+
+  /// Whether the node may campaign.
+  var isPromotable: Bool {
+    guard let slot = tracker.progress.slot(of: id) else { return false }
+    return !tracker.progress.values[slot].isLearner && log.unstable.snapshot == nil
+  }
+
+  private mutating func load(_ state: HardState) throws(RaftError) {
+    guard state.commit >= log.committed, state.commit <= log.lastIndex else {
+      throw sink.abort(
+        "\(id.hex) state.commit \(state.commit) is out of range "
+          + "[\(log.committed), \(log.lastIndex)]")
+    }
+    log.committed = state.commit
+    term = state.term
+    vote = state.vote
+  }
+
+  /// Replaces the membership by a stored one.
+  mutating func install(_ state: ConfState) throws(RaftError) {
+    tracker = Tracker(
+      maxInflight: tracker.maxInflight, maxInflightBytes: tracker.maxInflightBytes)
+    var changer = ConfChanger(tracker: tracker, lastIndex: log.lastIndex)
+    let outcome: ConfChanger.Outcome
+    do {
+      outcome = try changer.restore(state)
+    } catch {
+      throw sink.abort("unable to restore config \(state): \(error)")
+    }
+    let installed = try switchTo(outcome)
+    guard installed.isEquivalent(to: state) else {
+      throw sink.abort("ConfStates not equivalent after restore: \(state) and \(installed)")
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// Linearizable reads without log entries.
+extension Consensus {
+  mutating func handleReadIndex(_ request: Message) throws(RaftError) {
+    if tracker.config.voters.isSingleton {
+      try answerRead(request, at: log.committed)
+      return
+    }
+    // A new leader does not know the commit index before it has committed in its own term.
+    guard try hasCommittedInTerm() else {
+      pendingReadIndexMessages.append(request)
+      return
+    }
+    try startRead(request)
+  }
+
+  mutating func releasePendingReadIndexMessages() throws(RaftError) {
+    guard !pendingReadIndexMessages.isEmpty else { return }
+    guard try hasCommittedInTerm() else {
+      sink.error(
+        "pending MsgReadIndex should be released only after first commit in current term")
+      return
+    }
+    let released = pendingReadIndexMessages
+    pendingReadIndexMessages = []
+    for request in released { try startRead(request) }
+  }
+
+  private mutating func startRead(_ request: Message) throws(RaftError) {
+    switch options.readOnlyOption {
+    case .safe:
+      readQueue.add(request, index: log.committed)
+      readQueue.acknowledge(from: id, position: readQueue.position)
+      try broadcastHeartbeat()
+    case .leaseBased:
+      try answerRead(request, at: log.committed)
+    }
+  }
+
+  mutating func confirmReads(from peer: UInt64, position: UInt64) throws(RaftError) {
+    readQueue.acknowledge(from: peer, position: position)
+    for read in readQueue.takeConfirmed(by: tracker.config.voters) {
+      try answerRead(read.request, at: read.index)
+    }
+  }
+
+  private mutating func answerRead(_ request: Message, at index: UInt64) throws(RaftError) {
+    if request.from == NodeID.none || request.from == id {
+      let context = request.entries.first?.data ?? []
+      readStates.append(ReadState(index: index, context: context))
+      return
+    }
+    var answer = Message(.readIndexResponse, to: request.from)
+    answer.index = index
+    answer.entries = request.entries
+    try send(answer)
+  }
+
+  mutating func handleReadIndexResponse(_ message: Message) {
+    guard message.entries.count == 1 else {
+      sink.error(
+        "\(self.id.hex) invalid format of MsgReadIndexResp from \(message.from.hex), entries "
+          + "count: \(message.entries.count)")
+      return
+    }
+    readStates.append(ReadState(index: message.index, context: message.entries[0].data))
+  }
+}

@@ -1,0 +1,154 @@
+// The gate every message passes, and the types that mean the same in every role.
+extension Consensus {
+  mutating func step(_ message: Message) throws(RaftError) {
+    if message.term != 0 && message.term != term {
+      guard try passTermGate(message) else { return }
+    }
+    switch message.type {
+    case .hup:
+      try hup(options.preVote ? .preElection : .election)
+    case .storageAppendResponse:
+      if message.index != 0 { log.unstable.stable(to: message.index, term: message.logTerm) }
+      if let snapshot = message.snapshot { try appliedSnapshot(snapshot) }
+    case .storageApplyResponse:
+      guard let last = message.entries.last else { return }
+      try applied(to: last.index, size: EntryLimits.encodedSize(of: message.entries))
+      let payload = EntryLimits.payloadSize(of: message.entries)
+      uncommittedSize -= min(uncommittedSize, payload)
+    case .vote, .preVote:
+      try handleVoteRequest(message)
+    default:
+      switch role {
+      case .follower: try stepFollower(message)
+      case .candidate, .preCandidate: try stepCandidate(message)
+      case .leader: try stepLeader(message)
+      }
+    }
+  }
+
+  /// Whether a message of another term is to be handled at all; adopts a higher term.
+  private mutating func passTermGate(_ message: borrowing Message) throws(RaftError) -> Bool {
+    guard message.term > term else {
+      try answerLowerTerm(message)
+      return false
+    }
+    let type = message.type
+    let from = message.from
+    let theirTerm = message.term
+    if type == .vote || type == .preVote {
+      let forced = message.context == CampaignKind.transferContext
+      let inLease =
+        options.checkQuorum && leader != NodeID.none && electionElapsed < options.electionTick
+      if !forced && inLease {
+        try logIgnoredVote(message)
+        return false
+      }
+    }
+    switch type {
+    case .preVote: return true
+    case .preVoteResponse where !message.reject: return true
+    default: break
+    }
+    sink.info(
+      "\(self.id.hex) [term: \(self.term)] received a \(type) message with higher term from "
+        + "\(from.hex) [term: \(theirTerm)]")
+    let fromLeader = type == .append || type == .heartbeat || type == .snapshot
+    becomeFollower(term: theirTerm, leader: fromLeader ? from : NodeID.none)
+    return true
+  }
+
+  private func logIgnoredVote(_ message: borrowing Message) throws(RaftError) {
+    let last = try log.lastEntryID()
+    let asked =
+      "\(message.type) from \(message.from.hex) [logterm: \(message.logTerm), "
+      + "index: \(message.index)]"
+    sink.info(
+      "\(self.id.hex) [logterm: \(last.term), index: \(last.index), vote: \(self.vote.hex)] "
+        + "ignored \(asked) at term \(self.term): lease is not expired "
+        + "(remaining ticks: \(self.options.electionTick - self.electionElapsed))")
+  }
+
+  private mutating func answerLowerTerm(_ message: borrowing Message) throws(RaftError) {
+    let type = message.type
+    let from = message.from
+    let theirTerm = message.term
+    if (options.checkQuorum || options.preVote) && (type == .heartbeat || type == .append) {
+      // Makes a leader of an old term step down, which else would never hear of the new one.
+      try send(Message(.appendResponse, to: from))
+    } else if type == .preVote {
+      let last = try log.lastEntryID()
+      let theirs = EntryID(term: message.logTerm, index: message.index)
+      sink.info(
+        "\(self.id.hex) [logterm: \(last.term), index: \(last.index), vote: \(self.vote.hex)] "
+          + "rejected \(type) from \(from.hex) [logterm: \(theirs.term), index: "
+          + "\(theirs.index)] at term \(self.term)")
+      var answer = Message(.preVoteResponse, to: from, term: term)
+      answer.reject = true
+      try send(answer)
+    } else if type == .storageAppendResponse {
+      if message.index != 0 {
+        // The entries may have been replaced since; a later response tells of what is there now.
+        sink.info(
+          "\(self.id.hex) [term: \(self.term)] ignored entry appends from a \(type) message "
+            + "with lower term [term: \(theirTerm)]")
+      }
+      if let snapshot = message.snapshot { try appliedSnapshot(snapshot) }
+    } else {
+      sink.info(
+        "\(self.id.hex) [term: \(self.term)] ignored a \(type) message with lower term from "
+          + "\(from.hex) [term: \(theirTerm)]")
+    }
+  }
+
+  private mutating func appliedSnapshot(_ snapshot: Snapshot) throws(RaftError) {
+    let index = snapshot.metadata.index
+    log.unstable.stableSnapshot(to: index)
+    try applied(to: index, size: 0)
+  }
+
+  /// Takes note of applied entries, and as leader leaves a joint configuration that is due.
+  mutating func applied(to index: UInt64, size: UInt64) throws(RaftError) {
+    let reached = max(index, log.applied)
+    try log.applied(to: reached, size: size)
+    guard tracker.config.autoLeave, reached >= pendingConfIndex, role == .leader else { return }
+    do {
+      try propose([Entry(type: .confChangeV2)])
+      sink.info(
+        "initiating automatic transition out of joint configuration \(self.tracker.config)")
+    } catch {
+      if error.isFatal { throw error }
+      sink.debug(
+        "not initiating automatic transition out of joint configuration "
+          + "\(self.tracker.config): \(error)")
+    }
+  }
+
+  // MARK: Sending
+
+  /// Puts a message where it waits for the next ready.
+  mutating func send(_ outgoing: consuming Message) throws(RaftError) {
+    var message = outgoing
+    if message.from == NodeID.none { message.from = id }
+    let type = message.type
+    if type.isVoting {
+      guard message.term != 0 else {
+        throw sink.abort("term should be set when sending \(type)")
+      }
+    } else {
+      guard message.term == 0 else {
+        throw sink.abort("term should not be set when sending \(type) (was \(message.term))")
+      }
+      // Proposals and reads are forwarded, and so are not of this node's term.
+      if type != .propose && type != .readIndex { message.term = term }
+    }
+    switch type {
+    case .appendResponse, .voteResponse, .preVoteResponse:
+      messagesAfterAppend.append(message)
+    default:
+      guard message.to != id else {
+        throw sink.abort("message should not be self-addressed when sending \(type)")
+      }
+      messages.append(message)
+    }
+  }
+}

@@ -1,0 +1,152 @@
+// What goes into a node.
+extension RawNode {
+  /// One tick of the logical clock; true if a ready is likely.
+  @discardableResult
+  package mutating func tick() throws(RaftError) -> Bool {
+    try core.tick()
+  }
+
+  /// A tick of a node that is known to be quiet: only the election clock moves.
+  package mutating func tickQuiesced() {
+    core.electionElapsed += 1
+  }
+
+  /// Takes a message from another node or a storage thread.
+  package mutating func step(_ message: Message) throws(RaftError) {
+    let type = message.type
+    if !NodeID.isThread(message.from) {
+      if type.isLocal { throw .stepLocalMessage }
+      if type.isResponse && !core.tracker.progress.contains(message.from) {
+        throw .stepPeerNotFound
+      }
+      try checkRange(message)
+    }
+    try core.step(message)
+  }
+
+  /// Keeps arithmetic on numbers from outside far from overflow.
+  private func checkRange(_ message: borrowing Message) throws(RaftError) {
+    let limit: UInt64 = 1 << 62
+    var highest = max(message.term, message.index, message.commit)
+    if let snapshot = message.snapshot {
+      highest = max(highest, snapshot.metadata.index, snapshot.metadata.term)
+    }
+    guard highest < limit else { throw .malformed("number out of range in \(message.type)") }
+  }
+
+  package mutating func campaign() throws(RaftError) {
+    try core.step(Message(.hup, from: core.id))
+  }
+
+  /// Proposes one entry.
+  package mutating func propose(_ data: [UInt8]) throws(RaftError) {
+    try propose(entries: [Entry(data: data)])
+  }
+
+  /// Proposes several entries that are taken or refused together.
+  package mutating func propose(_ batch: [[UInt8]]) throws(RaftError) {
+    try propose(entries: batch.map { Entry(data: $0) })
+  }
+
+  private mutating func propose(entries: consuming [Entry]) throws(RaftError) {
+    // The leader's path takes the entries over instead of copying them out of a message.
+    if core.role == .leader { return try core.propose(entries) }
+    var message = Message(.propose, from: core.id)
+    message.entries = entries
+    try core.step(message)
+  }
+
+  package mutating func proposeConfChange(_ change: ConfChange) throws(RaftError) {
+    try proposeConfChange(entry: Entry(type: .confChange, data: change.encoded()))
+  }
+
+  package mutating func proposeConfChange(_ change: ConfChangeV2) throws(RaftError) {
+    try proposeConfChange(entry: Entry(type: .confChangeV2, data: change.encoded()))
+  }
+
+  private mutating func proposeConfChange(entry: Entry) throws(RaftError) {
+    var message = Message(.propose)
+    message.entries = [entry]
+    try core.step(message)
+  }
+
+  /// Applies a membership change that was committed; every node does so when it applies the entry.
+  @discardableResult
+  package mutating func applyConfChange(_ change: ConfChange) throws(RaftError) -> ConfState {
+    try core.applyConfChange(change.asV2)
+  }
+
+  @discardableResult
+  package mutating func applyConfChange(_ change: ConfChangeV2) throws(RaftError) -> ConfState {
+    try core.applyConfChange(change)
+  }
+
+  /// Asks for a read index. It comes as a `ReadState` with the same context, or never: a read is
+  /// lost with its leader.
+  package mutating func readIndex(context: [UInt8]) throws(RaftError) {
+    var message = Message(.readIndex)
+    message.entries = [Entry(data: context)]
+    try stepIgnoringRefusal(message)
+  }
+
+  /// Asks the leader to hand over to `target`.
+  package mutating func transferLeader(to target: UInt64) throws(RaftError) {
+    try stepIgnoringRefusal(Message(.transferLeader, from: target))
+  }
+
+  /// Makes a follower ready to vote for another, as if its leader had been silent.
+  package mutating func forgetLeader() throws(RaftError) {
+    try stepIgnoringRefusal(Message(.forgetLeader))
+  }
+
+  /// The last message to a peer was not delivered.
+  package mutating func reportUnreachable(_ id: UInt64) throws(RaftError) {
+    try stepIgnoringRefusal(Message(.unreachable, from: id))
+  }
+
+  /// A snapshot to a peer was delivered or not.
+  package mutating func reportSnapshot(_ id: UInt64, succeeded: Bool) throws(RaftError) {
+    var message = Message(.snapshotStatus, from: id)
+    message.reject = !succeeded
+    try stepIgnoringRefusal(message)
+  }
+
+  /// As leader, sends heartbeats at once.
+  package mutating func ping() throws(RaftError) {
+    guard core.role == .leader else { return }
+    try core.broadcastHeartbeat()
+  }
+
+  private mutating func stepIgnoringRefusal(_ message: Message) throws(RaftError) {
+    do {
+      try core.step(message)
+    } catch {
+      if error.isFatal { throw error }
+    }
+  }
+
+  /// Starts a new group: its members are entries of the log that are already committed. They are
+  /// applied at once here, and again by the owner when the readies hand them out.
+  package mutating func bootstrap(peers: [BootstrapPeer]) throws(RaftError) {
+    guard !peers.isEmpty else {
+      throw .invalidConfig("must provide at least one peer to Bootstrap")
+    }
+    guard core.log.storage.lastIndex() == 0 else {
+      throw .invalidConfig("can't bootstrap a nonempty Storage")
+    }
+    previousHardState = HardState()
+    core.becomeFollower(term: 1, leader: NodeID.none)
+    var entries: [Entry] = []
+    for peer in peers {
+      let change = ConfChange(type: .addNode, nodeID: peer.id, context: peer.context)
+      entries.append(
+        Entry(
+          type: .confChange, term: 1, index: UInt64(entries.count) + 1, data: change.encoded()))
+    }
+    try core.log.append(entries)
+    core.log.committed = UInt64(entries.count)
+    for peer in peers {
+      _ = try core.applyConfChange(ConfChange(type: .addNode, nodeID: peer.id).asV2)
+    }
+  }
+}

@@ -1,0 +1,142 @@
+// What comes out of a node.
+extension RawNode {
+  private var allowsUnstable: Bool { !core.options.asyncStorageWrites }
+
+  /// Whether `ready` would hold anything.
+  package var hasReady: Bool {
+    if !core.messages.isEmpty || !core.messagesAfterAppend.isEmpty { return true }
+    if core.log.unstable.hasNextEntries || !core.readStates.isEmpty { return true }
+    if core.softState != previousSoftState { return true }
+    let hardState = core.hardState
+    if !hardState.isEmpty && hardState != previousHardState { return true }
+    if core.log.unstable.nextSnapshot != nil { return true }
+    return core.log.hasNextCommittedEntries(allowUnstable: allowsUnstable)
+  }
+
+  /// Takes out all there is to do. In synchronous mode `advance` must follow before the next one;
+  /// in asynchronous mode readies may follow one another, and the responses in their storage
+  /// messages are to be stepped when the storage threads have done the work.
+  package mutating func ready() throws(RaftError) -> Ready {
+    guard stepsOnAdvance.isEmpty else {
+      throw core.sink.abort("two accepted Ready structs without call to Advance")
+    }
+    var ready = Ready()
+    ready.entries = core.log.unstable.nextEntries()
+    ready.committedEntries = try core.log.nextCommittedEntries(allowUnstable: allowsUnstable)
+    if core.softState != previousSoftState {
+      previousSoftState = core.softState
+      ready.softState = previousSoftState
+    }
+    let hardState = core.hardState
+    ready.mustSync =
+      !ready.entries.isEmpty || hardState.term != previousHardState.term
+      || hardState.vote != previousHardState.vote
+    if hardState != previousHardState && !hardState.isEmpty {
+      ready.hardState = hardState
+      previousHardState = hardState
+    }
+    ready.snapshot = core.log.unstable.nextSnapshot
+    swap(&ready.readStates, &core.readStates)
+    swap(&ready.messages, &core.messages)
+    if core.options.asyncStorageWrites {
+      addStorageMessages(to: &ready)
+    } else {
+      divideMessagesAfterAppend(&ready)
+    }
+    core.log.unstable.acceptInProgress()
+    if let last = ready.committedEntries.last {
+      try core.log.acceptApplying(
+        to: last.index, size: EntryLimits.encodedSize(of: ready.committedEntries),
+        allowUnstable: allowsUnstable)
+    }
+    return ready
+  }
+
+  /// What `ready` asked for is done (synchronous mode).
+  package mutating func advance() throws(RaftError) {
+    if core.options.asyncStorageWrites {
+      throw core.sink.abort("Advance must not be called when using AsyncStorageWrites")
+    }
+    var steps: [Message] = []
+    swap(&steps, &stepsOnAdvance)
+    for message in steps {
+      do {
+        try core.step(message)
+      } catch {
+        if error.isFatal { throw error }
+      }
+    }
+  }
+
+  // MARK: Synchronous mode
+
+  private mutating func divideMessagesAfterAppend(_ ready: inout Ready) {
+    for message in core.messagesAfterAppend {
+      if message.to == core.id {
+        stepsOnAdvance.append(message)
+      } else {
+        ready.messages.append(message)
+      }
+    }
+    core.messagesAfterAppend.removeAll(keepingCapacity: true)
+    if let response = storageAppendResponse(snapshot: ready.snapshot) {
+      stepsOnAdvance.append(response)
+    }
+    if !ready.committedEntries.isEmpty {
+      stepsOnAdvance.append(storageApplyResponse(ready.committedEntries))
+    }
+  }
+
+  // MARK: Asynchronous mode
+
+  private mutating func addStorageMessages(to ready: inout Ready) {
+    if !ready.entries.isEmpty || ready.hardState != nil || ready.snapshot != nil
+      || !core.messagesAfterAppend.isEmpty
+    {
+      ready.messages.append(storageAppend(ready))
+    }
+    if !ready.committedEntries.isEmpty {
+      var message = Message(.storageApply, to: NodeID.applyThread, from: core.id)
+      message.entries = ready.committedEntries
+      message.responses = [storageApplyResponse(ready.committedEntries)]
+      ready.messages.append(message)
+    }
+  }
+
+  private mutating func storageAppend(_ ready: borrowing Ready) -> Message {
+    var message = Message(.storageAppend, to: NodeID.appendThread, from: core.id)
+    message.entries = ready.entries
+    if let hardState = ready.hardState {
+      message.term = hardState.term
+      message.vote = hardState.vote
+      message.commit = hardState.commit
+    }
+    message.snapshot = ready.snapshot
+    swap(&message.responses, &core.messagesAfterAppend)
+    if let response = storageAppendResponse(snapshot: ready.snapshot) {
+      message.responses.append(response)
+    }
+    return message
+  }
+
+  /// Tells that the log is durable as it stands now. It carries the current term: should another
+  /// leader replace entries meanwhile, an old response must not mark the new ones as durable.
+  private func storageAppendResponse(snapshot: Snapshot?) -> Message? {
+    let unstable = core.log.unstable
+    guard !unstable.entries.isEmpty || snapshot != nil else { return nil }
+    var message = Message(
+      .storageAppendResponse, to: core.id, from: NodeID.appendThread, term: core.term)
+    if let last = unstable.entries.last {
+      message.index = last.index
+      message.logTerm = last.term
+    }
+    message.snapshot = snapshot
+    return message
+  }
+
+  private func storageApplyResponse(_ entries: [Entry]) -> Message {
+    var message = Message(.storageApplyResponse, to: core.id, from: NodeID.applyThread)
+    message.entries = entries
+    return message
+  }
+}

@@ -1,0 +1,58 @@
+/// The membership of a group, what is known of each member, and the votes of a running election.
+struct Tracker: Sendable {
+  var config = TrackerConfig()
+  var progress = ProgressMap()
+  private(set) var votes: [Ballot] = []
+  let maxInflight: Int
+  let maxInflightBytes: UInt64
+
+  struct Ballot: Sendable, Equatable {
+    var id: UInt64
+    var granted: Bool
+  }
+
+  init(maxInflight: Int, maxInflightBytes: UInt64) {
+    self.maxInflight = maxInflight
+    self.maxInflightBytes = maxInflightBytes
+  }
+
+  /// The highest index the voters have acknowledged.
+  func committedIndex() -> UInt64 {
+    config.voters.committedIndex { id in
+      guard let slot = progress.slot(of: id) else { return nil }
+      return progress.values[slot].match
+    }
+  }
+
+  /// Whether a quorum was heard of since the last check.
+  func isQuorumActive() -> Bool {
+    config.voters.voteResult { id in
+      guard let slot = progress.slot(of: id), !progress.values[slot].isLearner else { return nil }
+      return progress.values[slot].recentActive
+    } == .won
+  }
+
+  mutating func resetVotes() { votes.removeAll(keepingCapacity: true) }
+
+  /// The first vote of a node counts.
+  mutating func recordVote(from id: UInt64, granted: Bool) {
+    guard !votes.contains(where: { $0.id == id }) else { return }
+    votes.append(Ballot(id: id, granted: granted))
+  }
+
+  /// How the election stands; votes of learners and strangers do not count.
+  func tally() -> (granted: Int, rejected: Int, result: VoteResult) {
+    var granted = 0
+    var rejected = 0
+    for ballot in votes {
+      guard let slot = progress.slot(of: ballot.id), !progress.values[slot].isLearner else {
+        continue
+      }
+      if ballot.granted { granted += 1 } else { rejected += 1 }
+    }
+    let result = config.voters.voteResult { id in
+      votes.first { $0.id == id }?.granted
+    }
+    return (granted, rejected, result)
+  }
+}
