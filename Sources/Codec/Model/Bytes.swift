@@ -19,3 +19,10 @@ extension [UInt8] {
 package func precedes(_ left: borrowing [UInt8], _ right: borrowing [UInt8]) -> Bool {
   left.lexicographicallyPrecedes(right)
 }
+
+extension [UInt8] {
+  /// A copy of borrowed memory.
+  package init(_ span: RawSpan) {
+    self = span.withUnsafeBytes { Array($0) }
+  }
+}

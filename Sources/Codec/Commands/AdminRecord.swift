@@ -1,0 +1,152 @@
+/// `raft_cmdpb.AdminRequest`: a number that says which command, and that command in its own field.
+extension AdminCommand {
+  private var number: AdminNumber {
+    switch self {
+    case .changePeer: .changePeer
+    case .changePeerV2: .changePeerV2
+    case .compactLog: .compactLog
+    case .transferLeader: .transferLeader
+    case .batchSplit: .batchSplit
+    }
+  }
+
+  private var bodySize: Int {
+    switch self {
+    case .changePeer(let change): change.protoSize
+    case .changePeerV2(let changes): ProtoSize.records(changes)
+    case .compactLog(let index, let term): ProtoSize.uint64(index) + ProtoSize.uint64(term)
+    case .transferLeader(let peer, let candidates):
+      ProtoSize.record(peer) + ProtoSize.records(candidates)
+    case .batchSplit(let splits, let rightDerive):
+      ProtoSize.records(splits) + ProtoSize.bool(rightDerive)
+    }
+  }
+
+  var protoSize: Int { ProtoSize.number(number.rawValue) + ProtoSize.body(bodySize) }
+
+  func write(to writer: inout ProtoWriter) {
+    writer.number(1, number.rawValue)
+    switch self {
+    case .changePeer(let change):
+      writer.record(2, change)
+    case .compactLog(let index, let term):
+      writer.header(4, bodySize)
+      writer.uint64(1, index)
+      writer.uint64(2, term)
+    case .transferLeader(let peer, let candidates):
+      writer.header(5, bodySize)
+      writer.record(1, peer)
+      writer.records(2, candidates)
+    case .batchSplit(let splits, let rightDerive):
+      writer.header(10, bodySize)
+      writer.records(1, splits)
+      writer.bool(2, rightDerive)
+    case .changePeerV2(let changes):
+      writer.header(11, bodySize)
+      writer.records(1, changes)
+    }
+  }
+
+  /// The command that the number names, which must be there; bodies of others are passed over.
+  init(from reader: inout ProtoReader) throws(CodecError) {
+    let offset = reader.position
+    var number: UInt64 = 0
+    var bodies = AdminBodies()
+    while try reader.next() {
+      if reader.field == 1 {
+        try reader.read(&number)
+      } else {
+        try bodies.merge(from: &reader)
+      }
+    }
+    guard let raw = Int(exactly: number), let known = AdminNumber(rawValue: raw) else {
+      throw CodecError(.unknownNumber(number), "admin request type", offset: offset)
+    }
+    guard let command = bodies.command(known) else {
+      throw CodecError(.missing, "admin request body", offset: offset)
+    }
+    self = command
+  }
+}
+
+/// The bodies an admin request may hold.
+private struct AdminBodies {
+  private var changePeer: AdminCommand.PeerChange?
+  private var changePeerV2: [AdminCommand.PeerChange]?
+  private var compactLog: (index: UInt64, term: UInt64)?
+  private var transferLeader: (peer: Peer, candidates: [Peer])?
+  private var batchSplit: (splits: [AdminCommand.Split], rightDerive: Bool)?
+
+  func command(_ number: AdminNumber) -> AdminCommand? {
+    switch number {
+    case .changePeer: changePeer.map { .changePeer($0) }
+    case .changePeerV2: changePeerV2.map { .changePeerV2($0) }
+    case .compactLog: compactLog.map { .compactLog(index: $0.index, term: $0.term) }
+    case .transferLeader:
+      transferLeader.map { .transferLeader(peer: $0.peer, candidates: $0.candidates) }
+    case .batchSplit: batchSplit.map { .batchSplit($0.splits, rightDerive: $0.rightDerive) }
+    }
+  }
+
+  mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
+    switch reader.field {
+    case 2: try reader.read(&changePeer)
+    case 4: try mergeCompactLog(from: &reader)
+    case 5: try mergeTransferLeader(from: &reader)
+    case 10: try mergeBatchSplit(from: &reader)
+    case 11: try mergeChangePeerV2(from: &reader)
+    default: try reader.skip()
+    }
+  }
+
+  private mutating func mergeCompactLog(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var body = compactLog ?? (0, 0)
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.read(&body.index)
+      case 2: try nested.read(&body.term)
+      default: try nested.skip()
+      }
+    }
+    compactLog = body
+  }
+
+  private mutating func mergeTransferLeader(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var body = transferLeader ?? (Peer(), [])
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.read(&body.peer)
+      case 2: try nested.append(to: &body.candidates)
+      default: try nested.skip()
+      }
+    }
+    transferLeader = body
+  }
+
+  private mutating func mergeBatchSplit(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var body = batchSplit ?? ([], false)
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.append(to: &body.splits)
+      case 2: try nested.read(&body.rightDerive)
+      default: try nested.skip()
+      }
+    }
+    batchSplit = body
+  }
+
+  private mutating func mergeChangePeerV2(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var body = changePeerV2 ?? []
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.append(to: &body)
+      default: try nested.skip()
+      }
+    }
+    changePeerV2 = body
+  }
+}

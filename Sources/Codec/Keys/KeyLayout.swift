@@ -1,0 +1,94 @@
+/// Where a store keeps its own records, as bytes: TiKV's layout.
+///
+/// All of them live in the engine's `raft` column family. User data is stored under the user's
+/// key as it is, in `default`, `lock` and `write`; so the two never meet. Numbers in keys are
+/// eight bytes, big-endian.
+///
+///     01 01                       store identity
+///     01 02                       region prepared by a bootstrap that may not be finished
+///     01 02 region 01 index       raft log entry
+///     01 02 region 02             raft state
+///     01 02 region 03             apply state
+///     01 02 region 04             raft state of a snapshot that is being applied
+///     01 03 region 01             region state
+package enum KeyLayout {
+  private static let localPrefix: UInt8 = 0x01
+  private static let raftPrefix: UInt8 = 0x02
+  private static let regionPrefix: UInt8 = 0x03
+
+  private static let logSuffix: UInt8 = 0x01
+  private static let raftStateSuffix: UInt8 = 0x02
+  private static let applyStateSuffix: UInt8 = 0x03
+  private static let snapshotRaftStateSuffix: UInt8 = 0x04
+  private static let regionStateSuffix: UInt8 = 0x01
+
+  /// Every record of the store itself.
+  package static let localRange = KeyRange(start: [localPrefix], end: [localPrefix + 1])
+  package static let storeIdent: [UInt8] = [localPrefix, 0x01]
+  package static let prepareBootstrap: [UInt8] = [localPrefix, 0x02]
+
+  // MARK: One region's log and its states
+
+  /// All `raftPrefix` records of a region.
+  package static func raftRange(regionID: UInt64) -> KeyRange {
+    KeyRange(
+      start: key(raftPrefix, regionID, 0x00), end: key(raftPrefix, regionID, 0xFF))
+  }
+
+  package static func raftLog(regionID: UInt64, index: UInt64) -> [UInt8] {
+    var bytes = key(raftPrefix, regionID, logSuffix, capacity: 19)
+    bytes.appendBigEndian(index)
+    return bytes
+  }
+
+  package static func raftState(regionID: UInt64) -> [UInt8] {
+    key(raftPrefix, regionID, raftStateSuffix)
+  }
+
+  package static func applyState(regionID: UInt64) -> [UInt8] {
+    key(raftPrefix, regionID, applyStateSuffix)
+  }
+
+  package static func snapshotRaftState(regionID: UInt64) -> [UInt8] {
+    key(raftPrefix, regionID, snapshotRaftStateSuffix)
+  }
+
+  /// The region and index of a log entry's key.
+  package static func decodeRaftLog(
+    _ key: [UInt8]
+  ) throws(CodecError) -> (regionID: UInt64, index: UInt64) {
+    guard key.count == 19, key[0] == localPrefix, key[1] == raftPrefix, key[10] == logSuffix
+    else { throw CodecError(.malformed, "raft log key \(key.hex)") }
+    return (key.bigEndian(at: 2), key.bigEndian(at: 11))
+  }
+
+  // MARK: Region states
+
+  /// The states of all regions, in the order of their ids.
+  package static let regionStateRange = KeyRange(
+    start: [localPrefix, regionPrefix], end: [localPrefix, regionPrefix + 1])
+
+  package static func regionState(regionID: UInt64) -> [UInt8] {
+    key(regionPrefix, regionID, regionStateSuffix)
+  }
+
+  /// The region of a region state's key.
+  package static func decodeRegionState(_ key: [UInt8]) throws(CodecError) -> UInt64 {
+    guard key.count == 11, key[0] == localPrefix, key[1] == regionPrefix,
+      key[10] == regionStateSuffix
+    else { throw CodecError(.malformed, "region state key \(key.hex)") }
+    return key.bigEndian(at: 2)
+  }
+
+  private static func key(
+    _ prefix: UInt8, _ regionID: UInt64, _ suffix: UInt8, capacity: Int = 11
+  ) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(capacity)
+    bytes.append(localPrefix)
+    bytes.append(prefix)
+    bytes.appendBigEndian(regionID)
+    bytes.append(suffix)
+    return bytes
+  }
+}

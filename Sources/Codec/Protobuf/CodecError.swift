@@ -1,0 +1,49 @@
+/// Why bytes could not be understood. Nothing in here is a fault of this process.
+package struct CodecError: Error, Sendable, Hashable {
+  package enum Reason: Sendable, Hashable {
+    /// The input ends inside a value.
+    case truncated
+    /// A number of more than ten bytes.
+    case malformedVarint
+    /// A field number or wire type that does not exist, or groups that do not close.
+    case malformedTag
+    /// A number that this version has no meaning for.
+    case unknownNumber(UInt64)
+    /// A field that may stand once only stands twice.
+    case repeated
+    /// A field without which the record makes no sense.
+    case missing
+    /// Bytes that break a rule of their own encoding.
+    case malformed
+    /// Well-formed, but nothing that belongs here.
+    case unsupported
+  }
+
+  package var reason: Reason
+  /// What was being read.
+  package var subject: String
+  /// Where in the input the reader stood, where that is known.
+  package var offset: Int?
+
+  package init(_ reason: Reason, _ subject: String, offset: Int? = nil) {
+    self.reason = reason
+    self.subject = subject
+    self.offset = offset
+  }
+}
+
+extension CodecError: CustomStringConvertible {
+  package var description: String {
+    let place = offset.map { " at byte \($0)" } ?? ""
+    return switch reason {
+    case .truncated: "\(subject): truncated\(place)"
+    case .malformedVarint: "\(subject): malformed number\(place)"
+    case .malformedTag: "\(subject): malformed field\(place)"
+    case .unknownNumber(let number): "\(subject): unknown number \(number)\(place)"
+    case .repeated: "\(subject): stands twice\(place)"
+    case .missing: "\(subject): missing\(place)"
+    case .malformed: "\(subject): malformed\(place)"
+    case .unsupported: "\(subject): not supported\(place)"
+    }
+  }
+}
