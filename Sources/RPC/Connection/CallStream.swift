@@ -1,0 +1,197 @@
+import NIOCore
+import Synchronization
+
+/// One call on one HTTP/2 stream: what server and client side have in common.
+///
+/// Handles (`UnaryCall`, `StreamCall`, `ClientStream`) hold one and may be used from any thread; the
+/// three operations hop to the event loop when they must, keeping the order in which they were made.
+// @unchecked: `var`s are read and written on the outbox's event loop only; the rest is atomic.
+class CallStream: @unchecked Sendable {
+  let outbox: LoopOutbox
+  let sendBuffer: Int
+
+  /// Bytes handed to `send` and not yet written to the socket's buffer.
+  let pending = Atomic<Int>(0)
+  /// Set once nothing sent on this call can matter any more.
+  let isOver = Atomic<Bool>(false)
+  private let queued = Atomic<Int>(0)
+
+  var connection: Connection?
+  var id: Int32 = 0
+  var slot = 0
+  var deadline = NIODeadline.distantFuture
+
+  var assembler: MessageAssembler
+  var outgoing = OutboundQueue()
+  var outgoingBytes = 0
+  /// nghttp2 asked for data when there was none; it must be told when there is.
+  var isDeferred = false
+  /// The status has been decided (server) or the request is complete (client).
+  var isFinished = false
+  var isRemoteClosed = false
+  var isClosed = false
+  var wasUnwritable = false
+  var onWritable: (@Sendable () -> Void)?
+  var waiters: [CheckedContinuation<Bool, Never>] = []
+
+  /// Manual accounting: delivered messages hold the peer's window until the receiver is done.
+  var isManual = false
+  private var heldBytes = 0
+  private var uncredited = 0
+
+  init(outbox: LoopOutbox, receiveLimit: Int, sendBuffer: Int) {
+    self.outbox = outbox
+    self.sendBuffer = sendBuffer
+    assembler = MessageAssembler(limit: receiveLimit)
+  }
+
+  var eventLoop: any EventLoop { outbox.eventLoop }
+
+  // MARK: From any thread
+
+  func send(_ payload: ByteBuffer) {
+    pending.add(payload.readableBytes + OutboundMessage.prefixBytes, ordering: .relaxed)
+    if isDirect { enqueue(payload) } else { post(.send(self, payload)) }
+  }
+
+  func sendAndFinish(_ payload: ByteBuffer) {
+    pending.add(payload.readableBytes + OutboundMessage.prefixBytes, ordering: .relaxed)
+    guard isDirect else { return post(.sendAndFinish(self, payload)) }
+    enqueue(payload)
+    applyFinish(.ok)
+  }
+
+  func finish(_ status: RPCStatus) {
+    if isDirect { applyFinish(status) } else { post(.finish(self, status)) }
+  }
+
+  func execute(_ work: @escaping @Sendable () -> Void) {
+    outbox.post(.run(work))
+  }
+
+  /// On the loop, with nothing of this stream waiting in the outbox that must go first.
+  private var isDirect: Bool {
+    eventLoop.inEventLoop && queued.load(ordering: .acquiring) == 0
+  }
+
+  private func post(_ item: OutboxItem) {
+    queued.add(1, ordering: .acquiringAndReleasing)
+    outbox.post(item)
+  }
+
+  func settleQueued() {
+    queued.subtract(1, ordering: .acquiringAndReleasing)
+  }
+
+  // MARK: On the event loop
+
+  func enqueue(_ payload: ByteBuffer) {
+    let bytes = payload.readableBytes + OutboundMessage.prefixBytes
+    guard !isClosed, !isFinished else {
+      pending.subtract(bytes, ordering: .relaxed)
+      return
+    }
+    outgoing.append(payload)
+    outgoingBytes += bytes
+    if outgoingBytes >= sendBuffer { wasUnwritable = true }
+    pushOut()
+  }
+
+  /// There is something new to send, or the end is decided: gets the frames under way.
+  func pushOut() {
+    guard let connection, !isClosed else { return }
+    openOutput(connection)
+    if isDeferred {
+      isDeferred = false
+      connection.session.resume(id)
+    }
+    connection.touch()
+  }
+
+  /// Sends what must precede data, if that has not happened: a server's response headers.
+  func openOutput(_ connection: Connection) {}
+
+  func applyFinish(_ status: RPCStatus) {}
+
+  /// What the next DATA frame takes; called back by nghttp2.
+  func nextChunk(_ limit: Int) -> OutgoingChunk {
+    if outgoingBytes > limit { return .some(limit) }
+    if isFinished { return lastChunk(outgoingBytes) }
+    if outgoingBytes > 0 { return .some(outgoingBytes) }
+    isDeferred = true
+    return .none
+  }
+
+  /// The end of this side's data.
+  func lastChunk(_ count: Int) -> OutgoingChunk { .last(count, withTrailers: false) }
+
+  /// Moves data to the connection's output; called back by nghttp2.
+  func moveOutgoing(_ count: Int, to out: inout ByteBuffer) {
+    outgoing.move(count, to: &out)
+    outgoingBytes -= count
+    pending.subtract(count, ordering: .relaxed)
+    if wasUnwritable, outgoingBytes <= sendBuffer / 2 {
+      wasUnwritable = false
+      if onWritable != nil || !waiters.isEmpty { connection?.becameWritable(self) }
+    }
+  }
+
+  func dropOutgoing() {
+    pending.subtract(outgoingBytes, ordering: .relaxed)
+    outgoing.removeAll()
+    outgoingBytes = 0
+  }
+
+  // MARK: Receiving, on the event loop
+
+  func receivedHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {}
+  func receivedHeaders(endOfStream: Bool) {}
+  func receivedMessage(_ message: ByteBuffer) {}
+  func receivedEnd() {}
+  /// What arrived breaks gRPC's rules or limits.
+  func failReceiving(_ status: RPCStatus) {}
+  /// The deadline has passed.
+  func expire() {}
+  /// The stream is gone. Nil reset code: the whole connection is.
+  func closed(resetCode: UInt32?, reason: RPCStatus) {}
+
+  func received(_ bytes: ByteBuffer) {
+    var chunk = bytes
+    credit(bytes.readableBytes)
+    while !isClosed, !isOver.load(ordering: .relaxed) {
+      do throws(RPCStatus) {
+        guard let message = try assembler.next(&chunk) else { return }
+        if isManual { heldBytes += message.readableBytes + OutboundMessage.prefixBytes }
+        receivedMessage(message)
+      } catch {
+        return failReceiving(error)
+      }
+    }
+  }
+
+  func ended() {
+    isRemoteClosed = true
+    guard !isClosed, !isOver.load(ordering: .relaxed) else { return }
+    guard !assembler.isPartial else {
+      return failReceiving(RPCStatus(.internal, "stream ended within a message"))
+    }
+    receivedEnd()
+  }
+
+  /// Widens the peer's window by what was received, unless the receiver is behind. A partial message
+  /// is always let in when nothing is held: it may be larger than the window.
+  private func credit(_ bytes: Int) {
+    uncredited += bytes
+    guard let connection, uncredited >= connection.creditStep else { return }
+    guard !isRemoteClosed, heldBytes < connection.creditStep else { return }
+    connection.session.consumeStream(id, uncredited)
+    uncredited = 0
+    connection.touch()
+  }
+
+  /// The receiver is done with `bytes` of delivered messages (prefixes not counted by the caller).
+  func release(message bytes: Int) {
+    heldBytes = max(0, heldBytes - bytes - OutboundMessage.prefixBytes)
+    if !isClosed { credit(0) }
+  }
+}

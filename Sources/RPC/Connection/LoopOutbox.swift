@@ -1,0 +1,83 @@
+import NIOCore
+import Synchronization
+
+/// The way from any thread to one event loop, shared by all connections of that loop.
+///
+/// Many items cost one wake-up: the bell rings only when the box turns from empty to not empty, and
+/// after the whole box is worked off, each connection touched meanwhile writes to its socket once.
+// @unchecked: `items` is locked; everything else is read and written on `eventLoop` only.
+final class LoopOutbox: @unchecked Sendable {
+  let eventLoop: any EventLoop
+  private let items = Mutex<[OutboxItem]>([])
+  private var spare: [OutboxItem] = []
+  private var touched: [Connection] = []
+  private var isDraining = false
+  private var isFlushScheduled = false
+
+  init(eventLoop: any EventLoop) {
+    self.eventLoop = eventLoop
+    spare.reserveCapacity(64)
+  }
+
+  /// Callable from any thread.
+  func post(_ item: OutboxItem) {
+    let wasEmpty = items.withLock { items in
+      items.append(item)
+      return items.count == 1
+    }
+    if wasEmpty { eventLoop.execute { self.drain() } }
+  }
+
+  /// On the loop: `connection` has something to write. It does so at the end of the present event.
+  func touch(_ connection: Connection) {
+    guard !connection.isTouched else { return }
+    connection.isTouched = true
+    touched.append(connection)
+    guard !isDraining, !isFlushScheduled else { return }
+    isFlushScheduled = true
+    eventLoop.execute {
+      self.isFlushScheduled = false
+      self.flushTouched()
+    }
+  }
+
+  private func drain() {
+    var batch = spare
+    spare = []
+    items.withLock { items in swap(&items, &batch) }
+    isDraining = true
+    for item in batch { perform(item) }
+    isDraining = false
+    batch.removeAll(keepingCapacity: batch.count <= 4096)
+    spare = batch
+    flushTouched()
+  }
+
+  private func perform(_ item: OutboxItem) {
+    switch item {
+    case .send(let stream, let payload):
+      stream.settleQueued()
+      stream.enqueue(payload)
+    case .sendAndFinish(let stream, let payload):
+      stream.settleQueued()
+      stream.enqueue(payload)
+      stream.applyFinish(.ok)
+    case .finish(let stream, let status):
+      stream.settleQueued()
+      stream.applyFinish(status)
+    case .run(let work):
+      work()
+    }
+  }
+
+  private func flushTouched() {
+    var index = 0
+    while index < touched.count {
+      let connection = touched[index]
+      connection.isTouched = false
+      connection.flush()
+      index += 1
+    }
+    touched.removeAll(keepingCapacity: true)
+  }
+}

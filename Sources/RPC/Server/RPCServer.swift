@@ -1,0 +1,100 @@
+package import Logging
+package import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A gRPC server on one listening socket.
+package final class RPCServer: Sendable {
+  private let group: any EventLoopGroup
+  private let configuration: ServerConfiguration
+  private let methods: MethodTable
+  private let logger: Logger
+  private let loops: [ObjectIdentifier: ServerLoop]
+  private let listener = Mutex<(any Channel)?>(nil)
+
+  /// Connections are spread over the loops of `group`, which outlives the server.
+  package init(
+    group: any EventLoopGroup, configuration: ServerConfiguration, router: MethodRouter,
+    logger: Logger
+  ) {
+    self.group = group
+    self.configuration = configuration
+    self.logger = logger
+    methods = MethodTable(router)
+    var loops: [ObjectIdentifier: ServerLoop] = [:]
+    for eventLoop in group.makeIterator() {
+      loops[ObjectIdentifier(eventLoop)] = ServerLoop(eventLoop: eventLoop)
+    }
+    self.loops = loops
+  }
+
+  /// Binds and listens; answers the address, with the port the system chose if it was asked to.
+  package func start() async throws(RPCStatus) -> SocketAddress {
+    let tls = try configuration.tls.map { tls throws(RPCStatus) in try tls.context() }
+    let (configuration, methods, loops, logger) = (configuration, methods, loops, logger)
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: Int32(configuration.backlog))
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      .childChannelOption(
+        .writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20)
+      )
+      .childChannelOption(
+        .recvAllocator,
+        value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 256 << 10)
+      )
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
+            throw RPCStatus(.internal, "accepted on a foreign event loop")
+          }
+          try loop.accept(
+            channel, methods: methods, configuration: configuration, tls: tls, logger: logger)
+        }
+      }
+    do {
+      let channel = try await bootstrap.bind(host: configuration.host, port: configuration.port)
+        .get()
+      listener.withLock { $0 = channel }
+      guard let address = channel.localAddress else {
+        throw RPCStatus(.internal, "the listener has no address")
+      }
+      return address
+    } catch let status as RPCStatus {
+      throw status
+    } catch {
+      throw RPCStatus(
+        .unavailable, "cannot listen on \(configuration.host):\(configuration.port): \(error)")
+    }
+  }
+
+  /// Stops listening, tells clients to go elsewhere, lets calls under way end, and after
+  /// `gracePeriod` closes what is left.
+  package func shutdown(gracePeriod: TimeAmount = .seconds(5)) async {
+    if let channel = listener.withLock({ $0.take() }) { await close(channel) }
+    let anyLoop = group.next()
+    let drained = EventLoopFuture.andAllComplete(loops.values.map { $0.drain() }, on: anyLoop)
+    let alarm = anyLoop.scheduleTask(in: gracePeriod) { [loops] in
+      for loop in loops.values { _ = loop.closeAll() }
+    }
+    await settle(drained)
+    alarm.cancel()
+  }
+
+  private func close(_ channel: any Channel) async {
+    await settle(channel.close())
+  }
+
+  /// Waits for the end of `future`; how it ends is of no consequence here.
+  private func settle(_ future: EventLoopFuture<Void>) async {
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      future.whenComplete { result in
+        if case .failure(let error) = result {
+          self.logger.debug("shutting down", metadata: ["error": "\(error)"])
+        }
+        continuation.resume()
+      }
+    }
+  }
+}

@@ -1,0 +1,11 @@
+package import NIOCore
+
+/// The receiving side of a call with streams, on the server. Called on the call's event loop only.
+package protocol StreamHandler: AnyObject {
+  /// A message arrived. It may be a slice of a larger buffer: copy what is kept for long.
+  func onMessage(_ message: ByteBuffer)
+  /// The client will send no more. The call goes on until `finish`.
+  func onHalfClose()
+  /// The client went away, or the deadline passed, before `finish`. Nothing more can be sent.
+  func onCancel(_ status: RPCStatus)
+}

@@ -1,0 +1,43 @@
+package import NIOCore
+package import SwiftProtobuf
+
+/// A unary call waiting for its answer. Answer it exactly once, from any thread.
+package struct UnaryCall: Sendable {
+  let stream: ServerCallStream
+
+  /// Answers with an encoded message.
+  package func reply(_ payload: ByteBuffer) {
+    guard stream.claimAnswer() else { return }
+    stream.sendAndFinish(payload)
+  }
+
+  /// Answers with an encoded message.
+  package func reply(_ payload: [UInt8]) { reply(ByteBuffer(bytes: payload)) }
+
+  /// Encodes on the calling thread and answers.
+  package func reply(message: some Message) {
+    do throws(RPCStatus) {
+      reply(try MessageCoding.encode(message))
+    } catch {
+      fail(error)
+    }
+  }
+
+  /// Answers with a status instead of a message.
+  package func fail(_ status: RPCStatus) {
+    guard stream.claimAnswer() else { return }
+    stream.finish(status)
+  }
+
+  /// The method's path.
+  package var path: String { stream.path }
+  package var metadata: RPCMetadata { stream.metadata }
+  /// When the client stops waiting, if it said so.
+  package var deadline: NIODeadline? { stream.clientDeadline }
+  /// Nobody waits for the answer any more (it must be given all the same).
+  package var isCancelled: Bool { stream.isOver.load(ordering: .relaxed) }
+  package var eventLoop: any EventLoop { stream.eventLoop }
+
+  /// Runs `work` on the call's event loop, sharing one wake-up with everything else sent there.
+  package func execute(_ work: @escaping @Sendable () -> Void) { stream.execute(work) }
+}
