@@ -39,6 +39,24 @@ package final class Router: Sendable {
     request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
   }
 
+  /// The state of one region's replica, or of all. A store that has stopped has none; one with
+  /// several shards answers a question about all once for each shard.
+  package func inspect(
+    _ regionID: UInt64?, _ answer: @escaping @Sendable ([RegionStatus]) -> Void
+  ) {
+    let targets: [Mailbox<RaftWorkerMessage>]
+    if let regionID {
+      targets = mailbox(of: regionID).map { [$0] } ?? []
+    } else {
+      targets = mailboxes.withLock { $0.raft }
+    }
+    if targets.isEmpty { answer([]) }
+    for target in targets {
+      let completion = Completion<[RegionStatus]>(abandoned: [], answer)
+      if !target.post(.inspect(regionID: regionID, completion)) { completion([]) }
+    }
+  }
+
   /// Messages from other stores; what does not fit is lost, as a network may lose it.
   package func deliver(_ envelopes: [RaftEnvelope]) {
     for envelope in envelopes { _ = send(.raft(envelope), to: envelope.regionID) }

@@ -12,6 +12,10 @@ package import Runtime
 package struct LogWriteTask: Sendable {
   package var regionID: UInt64
   package var peerID: UInt64
+  /// Ascends within one peer; told back when the task is done.
+  package var number: UInt64
+  /// Whether the raft worker must hear of the end although there are no `responses`.
+  package var needsReceipt: Bool
   package var data: WriteBatch?
   package var log: LogBatch
   package var durability: Durability
@@ -19,11 +23,14 @@ package struct LogWriteTask: Sendable {
   package var responses: [Message]
 
   package init(
-    regionID: UInt64, peerID: UInt64, data: WriteBatch? = nil, log: LogBatch,
-    durability: Durability, messages: [RaftEnvelope] = [], responses: [Message] = []
+    regionID: UInt64, peerID: UInt64, number: UInt64, needsReceipt: Bool = false,
+    data: WriteBatch? = nil, log: LogBatch, durability: Durability,
+    messages: [RaftEnvelope] = [], responses: [Message] = []
   ) {
     self.regionID = regionID
     self.peerID = peerID
+    self.number = number
+    self.needsReceipt = needsReceipt
     self.data = data
     self.log = log
     self.durability = durability

@@ -17,8 +17,10 @@ package enum RaftWorkerMessage: Sendable {
   /// One base tick of all peers of the shard.
   case tick
 
-  /// The log writer made a ready durable; `responses` are stepped in order.
-  case persisted(regionID: UInt64, peerID: UInt64, responses: [Message])
+  /// All workers are there: the loaded peers may begin. Posted once, first of all.
+  case start
+  /// The log writer did all tasks of the peer up to `number`; `responses` are stepped in order.
+  case persisted(regionID: UInt64, peerID: UInt64, number: UInt64, responses: [Message])
   /// The apply worker has applied entries.
   case applied(ApplyResult)
   /// The apply worker let go of a peer that is being destroyed.
@@ -50,16 +52,17 @@ package enum RaftWorkerMessage: Sendable {
 /// A client's write: all mutations of one region, atomically.
 package struct WriteRequest: Sendable {
   package var context: RequestContext
-  package var mutations: [Mutation]
+  /// The changes as a log entry carries them: encoded once, on the requester's thread.
+  package var requests: RequestList
   /// Called once, after the write is applied on the leader or refused.
   package var completion: Completion<Result<Void, RegionError>>
 
   package init(
-    context: RequestContext, mutations: [Mutation],
+    context: RequestContext, requests: RequestList,
     completion: Completion<Result<Void, RegionError>>
   ) {
     self.context = context
-    self.mutations = mutations
+    self.requests = requests
     self.completion = completion
   }
 }

@@ -15,6 +15,8 @@ package enum RegionTask: Sendable {
   case collectLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)
   /// List snapshot files nobody uses and ask their peers about them.
   case collectSnapshots
+  /// Delete snapshot files the peer has no use for, unless somebody else uses them.
+  case deleteSnapshot(SnapshotKey, SnapshotOrigin)
 }
 
 /// A view of the engine at a known applied index, to build a snapshot from.

@@ -5,6 +5,13 @@ package enum StoreMessage: Sendable {
   /// A raft message for a region this store has no peer of.
   case raft(RaftEnvelope)
   case tick(StoreTick)
+  /// A leader's report, to be completed with the region's size and sent on.
+  case regionHeartbeat(RegionHeartbeat)
+  /// Ask the placement driver whether a peer without a leader is still a member; answered by
+  /// `RaftWorkerMessage.validated`.
+  case validate(region: Region, peerID: UInt64)
+  /// What the placement driver said to that.
+  case found(regionID: UInt64, peerID: UInt64, Result<Region?, SchedulerError>)
 }
 
 /// Recurring duties of a store.
