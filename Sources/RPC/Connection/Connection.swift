@@ -71,8 +71,8 @@ class Connection: ChannelInboundHandler {
 
   /// The peer has opened a stream.
   func makeStream() -> CallStream? { nil }
-  /// The connection can carry calls.
-  func becameReady() {}
+  /// The peer's SETTINGS have come: it speaks HTTP/2.
+  func peerIsReady() {}
   /// The peer's GOAWAY has come.
   func peerIsLeaving() {}
   /// The channel is gone.
@@ -93,17 +93,15 @@ class Connection: ChannelInboundHandler {
     session.start(role, limits)
     if let keepalive { pinger = Pinger(keepalive, self) }
     outbox.touch(self)
-    if !needsALPN { becameReady() }
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     guard needsALPN, case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent else {
       return context.fireUserInboundEventTriggered(event)
     }
-    guard negotiated == "h2" else {
-      return close(RPCStatus(.unavailable, "the peer does not speak HTTP/2 over TLS"))
+    if negotiated != "h2" {
+      close(RPCStatus(.unavailable, "the peer does not speak HTTP/2 over TLS"))
     }
-    becameReady()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -297,8 +295,12 @@ class Connection: ChannelInboundHandler {
   func drain() {
     guard !isDraining, !isClosed else { return }
     isDraining = true
-    session.announceShutdown()
-    session.ping(Pinger.drainMark)
+    if role == .client {
+      session.goAway()
+    } else {
+      session.announceShutdown()
+      session.ping(Pinger.drainMark)
+    }
     touch()
   }
 }
@@ -358,7 +360,9 @@ extension Connection {
   }
 
   func receivedSettings(isAcknowledgement: Bool) {
-    if !isAcknowledgement { receivedControl() }
+    guard !isAcknowledgement else { return }
+    receivedControl()
+    peerIsReady()
   }
 
   /// Frames that cost their sender nothing and us an answer: a flood of them ends the connection.

@@ -1,0 +1,28 @@
+package import NIOCore
+
+/// How a client connects and what it accepts.
+package struct ClientConfiguration: Sendable {
+  package var tls: ClientTLS?
+  /// Until the server has spoken HTTP/2.
+  package var connectTimeout: TimeAmount = .seconds(3)
+  package var initialBackoff: TimeAmount = .milliseconds(100)
+  package var maxBackoff: TimeAmount = .seconds(5)
+  /// Nil: no pings.
+  package var keepalive: Keepalive? = Keepalive()
+  package var maxReceiveMessageBytes = 16 << 20
+  package var connectionWindowBytes = 32 << 20
+  package var streamWindowBytes = 8 << 20
+  package var maxHeaderListBytes = 16 << 10
+  /// Queued bytes of one stream above which `ClientStream.isWritable` is false.
+  package var sendBufferBytes = 1 << 20
+
+  package init() {}
+
+  var limits: SessionLimits {
+    SessionLimits(
+      maxConcurrentStreams: 0, connectionWindow: connectionWindowBytes,
+      streamWindow: streamWindowBytes, maxHeaderListBytes: maxHeaderListBytes,
+      maxUnsentAcknowledgements: 1000, maxSettingsEntries: 32, resetBurst: 20_000,
+      resetsPerSecond: 2_000)
+  }
+}

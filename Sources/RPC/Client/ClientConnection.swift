@@ -1,0 +1,31 @@
+import Logging
+import NIOCore
+
+/// The client's end of a connection.
+final class ClientConnection: Connection {
+  let authority: [UInt8]
+  let isTLS: Bool
+  private weak var core: ChannelCore?
+  private(set) var isReady = false
+
+  init(
+    core: ChannelCore, authority: [UInt8], configuration: ClientConfiguration, logger: Logger
+  ) throws(SessionError) {
+    self.core = core
+    self.authority = authority
+    isTLS = configuration.tls != nil
+    try super.init(
+      role: .client, limits: configuration.limits, keepalive: configuration.keepalive,
+      needsALPN: configuration.tls != nil, outbox: core.outbox, logger: logger)
+  }
+
+  override func peerIsReady() {
+    guard !isReady else { return }
+    isReady = true
+    core?.becameReady(self)
+  }
+
+  override func peerIsLeaving() { core?.isLeaving(self) }
+
+  override func connectionEnded(_ reason: RPCStatus) { core?.ended(self, reason) }
+}
