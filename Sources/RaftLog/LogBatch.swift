@@ -11,6 +11,15 @@ package struct LogBatch: Sendable {
     case put(region: UInt64, key: [UInt8], value: [UInt8])
     case delete(region: UInt64, key: [UInt8])
     case destroy(region: UInt64, tombstone: [UInt8]?)
+
+    package var region: UInt64 {
+      switch self {
+      case .append(let region, _), .setHardState(let region, _), .compact(let region, _, _),
+        .reset(let region, _, _, _), .put(let region, _, _), .delete(let region, _),
+        .destroy(let region, _):
+        region
+      }
+    }
   }
 
   package private(set) var operations: [Operation] = []

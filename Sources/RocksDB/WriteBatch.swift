@@ -29,6 +29,21 @@ package struct WriteBatch: ~Copyable, @unchecked Sendable {
     put(family, key.span.bytes, value.span.bytes)
   }
 
+  /// Puts a value that lies in two pieces.
+  package mutating func put(
+    _ family: ColumnFamily, _ key: RawSpan, _ head: RawSpan, _ tail: RawSpan
+  ) {
+    key.withUnsafeBytes { key in
+      head.withUnsafeBytes { head in
+        tail.withUnsafeBytes { tail in
+          rocksdb_writebatch_putv_cf(
+            handle, family.handle, 1, [key.chars], [key.count], 2, [head.chars, tail.chars],
+            [head.count, tail.count])
+        }
+      }
+    }
+  }
+
   package mutating func delete(_ family: ColumnFamily, _ key: RawSpan) {
     key.withUnsafeBytes {
       rocksdb_writebatch_delete_cf(handle, family.handle, $0.chars, $0.count)

@@ -1,0 +1,217 @@
+import Raft
+import RocksDB
+
+/// Turns a batch into RocksDB's changes and into new indexes of the regions it touches. Nothing of
+/// the store changes before the plan has been written; a plan that throws is dropped.
+struct LogPlan: ~Copyable {
+  /// Beyond this many, keys are deleted as a range: one marker, but every later read minds it.
+  private static let pointDeletes: UInt64 = 16
+  /// Longer data goes into the batch on its own, without being copied behind its header first.
+  private static let longData = 4096
+
+  private let family: RocksDB.ColumnFamily
+  private let before: LogTable
+  private var scratch: [UInt8] = []
+  /// Regions touched so far, ascending by id; nil: destroyed.
+  private(set) var after: [(region: UInt64, index: RegionIndex?)] = []
+  private(set) var tombstones: [(region: UInt64, left: Bool)] = []
+  private(set) var native = RocksDB.WriteBatch()
+
+  init(_ family: RocksDB.ColumnFamily, before: LogTable) {
+    self.family = family
+    self.before = before
+  }
+
+  var isEmpty: Bool { native.count == 0 }
+
+  mutating func add(_ operation: LogBatch.Operation) throws(LogStoreError) {
+    switch operation {
+    case .append(let region, let entries): try append(region, entries)
+    case .setHardState(let region, let state): try setHardState(region, state)
+    case .compact(let region, let index, let term): try compact(region, index, term)
+    case .reset(let region, let index, let term, let state):
+      try reset(region, index, term, state)
+    case .put(let region, let key, let value): try put(region, key, value)
+    case .delete(let region, let key):
+      guard index(of: region) != nil else { return }
+      native.delete(family, LogKeys.owned(region, key))
+    case .destroy(let region, let tombstone): destroy(region, tombstone)
+    }
+  }
+
+  /// Writes the state of every region that changed, once, and checks what must hold after a batch.
+  mutating func finish() throws(LogStoreError) {
+    for (region, index) in after {
+      guard let index else { continue }
+      guard index.hardState.commit <= index.last else {
+        throw .invalidBatch(
+          region: region,
+          reason: "commit \(index.hardState.commit) is beyond the last index \(index.last)")
+      }
+      if let old = before.regions[region], old.hardState == index.hardState,
+        old.last == index.last, !destroyed(region)
+      {
+        continue
+      }
+      native.put(
+        family, LogKeys.of(region, .state), LogCodec.encode(index.hardState, last: index.last))
+    }
+  }
+
+  // MARK: Operations
+
+  private mutating func append(_ region: UInt64, _ entries: [Entry]) throws(LogStoreError) {
+    var index = index(of: region) ?? RegionIndex()
+    try LogRules.checkRun(region, entries)
+    let kept = entries.drop { $0.index <= index.dummy.index }
+    guard let first = kept.first?.index else { return }
+    guard first <= index.last + 1 else {
+      throw .gap(region: region, expected: index.last + 1, got: first)
+    }
+    let oldLast = index.last
+    for entry in kept {
+      index.append(index: entry.index, term: entry.term)
+      put(region, entry)
+    }
+    deleteEntries(region, from: index.last + 1, through: oldLast)
+    set(region, index)
+  }
+
+  private mutating func setHardState(
+    _ region: UInt64, _ state: HardState
+  ) throws(LogStoreError) {
+    let existing = index(of: region)
+    guard existing != nil || !state.isEmpty else { return }
+    var index = existing ?? RegionIndex()
+    try LogRules.checkStep(region, from: index.hardState, to: state)
+    index.hardState = state
+    set(region, index)
+  }
+
+  private mutating func compact(
+    _ region: UInt64, _ to: UInt64, _ term: UInt64
+  ) throws(LogStoreError) {
+    var index = index(of: region) ?? RegionIndex()
+    guard to > index.dummy.index else { return }
+    guard to <= index.last else {
+      throw .invalidBatch(
+        region: region, reason: "compaction to \(to) beyond the last index \(index.last)")
+    }
+    guard try index.term(at: to) == term else {
+      throw .invalidBatch(region: region, reason: "compaction to \(to) with a wrong term \(term)")
+    }
+    index.compact(to: to, term: term)
+    removeCompacted(region, &index)
+    putTruncated(region, to, term)
+    set(region, index)
+  }
+
+  private mutating func reset(
+    _ region: UInt64, _ to: UInt64, _ term: UInt64, _ state: HardState
+  ) throws(LogStoreError) {
+    let old = index(of: region) ?? RegionIndex()
+    guard to < .max else {
+      throw .invalidBatch(region: region, reason: "reset to index \(to)")
+    }
+    guard to > old.dummy.index else {
+      throw .snapshotOutOfDate(currentIndex: old.dummy.index, currentTerm: old.dummy.term)
+    }
+    try LogRules.checkStep(region, from: old.hardState, to: state)
+    deleteEntries(region, from: old.lowest, through: old.last)
+    var index = RegionIndex(startingAfter: to, term: term)
+    index.hardState = state
+    index.hardState.commit = max(state.commit, to)
+    putTruncated(region, to, term)
+    set(region, index)
+  }
+
+  private mutating func put(
+    _ region: UInt64, _ key: [UInt8], _ value: [UInt8]
+  ) throws(LogStoreError) {
+    try LogRules.checkKey(region, key)
+    native.put(family, LogKeys.owned(region, key), value)
+    set(region, index(of: region) ?? RegionIndex())
+  }
+
+  private mutating func destroy(_ region: UInt64, _ tombstone: [UInt8]?) {
+    if index(of: region) != nil || hasTombstone(region) {
+      native.deleteRange(family, LogKeys.region(region), LogKeys.past(region))
+    }
+    if let tombstone { native.put(family, LogKeys.of(region, .tombstone), tombstone) }
+    set(region, nil)
+    tombstones.append((region, tombstone != nil))
+  }
+
+  /// Removes what lies below the log's start, as far as no hold forbids it.
+  mutating func removeCompacted(_ region: UInt64, _ index: inout RegionIndex) {
+    let limit = min(index.dummy.index, before.lowestHold(region).map { max($0, 1) - 1 } ?? .max)
+    guard index.lowest <= limit else { return }
+    deleteEntries(region, from: index.lowest, through: limit)
+    index.lowest = limit + 1
+  }
+
+  // MARK: Bookkeeping
+
+  private func position(of region: UInt64) -> (at: Int, found: Bool) {
+    let at = after.firstIndex { $0.region >= region } ?? after.count
+    return (at, at < after.count && after[at].region == region)
+  }
+
+  private func index(of region: UInt64) -> RegionIndex? {
+    let (at, found) = position(of: region)
+    return found ? after[at].index : before.regions[region]
+  }
+
+  mutating func set(_ region: UInt64, _ index: RegionIndex?) {
+    if index != nil, hasTombstone(region) {
+      native.delete(family, LogKeys.of(region, .tombstone))
+      tombstones.append((region, false))
+    }
+    let (at, found) = position(of: region)
+    if found {
+      after[at].index = index
+    } else {
+      after.insert((region, index), at: at)
+    }
+  }
+
+  private func hasTombstone(_ region: UInt64) -> Bool {
+    tombstones.last { $0.region == region }?.left ?? before.tombstones.contains(region)
+  }
+
+  private func destroyed(_ region: UInt64) -> Bool {
+    tombstones.contains { $0.region == region }
+  }
+
+  // MARK: Changes
+
+  private mutating func put(_ region: UInt64, _ entry: Entry) {
+    let key = LogKeys.entry(region, entry.index)
+    // Taken out, so that the batch may change while its bytes are borrowed.
+    var value = scratch
+    scratch = []
+    value.removeAll(keepingCapacity: true)
+    LogCodec.writeHeader(of: entry, to: &value)
+    if entry.data.count > Self.longData {
+      native.put(family, key.span.bytes, value.span.bytes, entry.data.span.bytes)
+    } else {
+      value += entry.data
+      native.put(family, key.span.bytes, value.span.bytes)
+    }
+    scratch = value
+  }
+
+  private mutating func putTruncated(_ region: UInt64, _ index: UInt64, _ term: UInt64) {
+    native.put(family, LogKeys.of(region, .truncated), LogCodec.encode(index, term))
+  }
+
+  private mutating func deleteEntries(_ region: UInt64, from: UInt64, through: UInt64) {
+    guard from <= through else { return }
+    if through - from < Self.pointDeletes {
+      for index in from...through { native.delete(family, LogKeys.entry(region, index)) }
+    } else {
+      native.deleteRange(
+        family, LogKeys.entry(region, from), LogKeys.entry(region, through) + [0])
+    }
+  }
+}

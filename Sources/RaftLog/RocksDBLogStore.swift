@@ -1,0 +1,408 @@
+package import Raft
+import RocksDB
+package import Runtime
+import Synchronization
+
+/// Raft logs in a RocksDB of their own: one batch and one barrier for whatever is written together.
+/// The layout is in `LogKeys`.
+package final class RocksDBLogStore: RaftLogStore {
+  static let format: UInt64 = 1
+
+  /// What the writing side owns; locked for as long as a write takes, barrier included.
+  private struct Writer {
+    var lsn: UInt64 = 0
+    var durableLSN: UInt64 = 0
+    var poison: String?
+  }
+
+  package let path: String
+  private let options: RocksDBLogStoreOptions
+  /// Nil once closed.
+  private let opened: Mutex<DB?>
+  /// Taken before `table` by whoever needs both.
+  private let writer = Mutex(Writer())
+  /// Never locked across a call that may block.
+  private let table: Mutex<LogTable>
+
+  /// Opens the store in that directory, whose parent must exist.
+  package init(
+    path: String, options: RocksDBLogStoreOptions = RocksDBLogStoreOptions()
+  ) throws(LogStoreError) {
+    self.path = path
+    self.options = options
+    let db: DB
+    do throws(RocksDBError) {
+      db = try DB(
+        path: path, options: options.database, families: [("default", options.family)],
+        readOnly: options.readOnly)
+    } catch {
+      throw LogStoreError(error, path: path)
+    }
+    try Self.checkFormat(of: db, readOnly: options.readOnly)
+    table = Mutex(try LogScan(db).table(deep: false))
+    opened = Mutex(db)
+  }
+
+  package var capabilities: LogStoreCapabilities {
+    [.crossRegionAtomic, .sharedBarrier, .onlineCheckpoint]
+  }
+
+  private static func checkFormat(of db: DB, readOnly: Bool) throws(LogStoreError) {
+    let stored: [UInt8]?
+    do throws(RocksDBError) {
+      stored = try db.get(db.families[0], LogKeys.format)
+      if stored == nil, !readOnly {
+        var batch = RocksDB.WriteBatch()
+        batch.put(db.families[0], LogKeys.format, [UInt8(format)])
+        try db.write(batch, sync: true)
+      }
+    } catch {
+      throw LogStoreError(error, path: db.path)
+    }
+    guard let stored else { return }
+    let version: UInt64
+    do throws(LogCodec.Malformed) {
+      version = try LogCodec.read(stored) { (reader) throws(LogCodec.Malformed) in
+        try reader.varint()
+      }
+    } catch {
+      throw .corrupted(place: "\(db.path), format", reason: error.reason)
+    }
+    guard version <= format else { throw .newerFormat(version) }
+  }
+
+  private func database() throws(LogStoreError) -> DB {
+    guard let db = opened.withLock({ $0 }) else { throw .closed }
+    return db
+  }
+
+  // MARK: Writing
+
+  package func write(
+    _ batch: LogBatch, _ durability: Durability
+  ) throws(LogStoreError) -> LogReceipt {
+    let db = try database()
+    guard batch.byteSize <= options.maxBatchBytes else {
+      throw .batchTooLarge(limit: options.maxBatchBytes)
+    }
+    return try writer.withLock { (writer) throws(LogStoreError) in
+      if let poison = writer.poison { throw .poisoned(poison) }
+      let excerpt = table.withLock { $0.excerpt(batch.operations.lazy.map(\.region)) }
+      var plan = LogPlan(db.families[0], before: excerpt)
+      for operation in batch.operations { try plan.add(operation) }
+      try plan.finish()
+      guard !plan.isEmpty else {
+        return LogReceipt(lsn: writer.lsn, durableLSN: writer.durableLSN, bytes: 0)
+      }
+      try write(plan.native, durability, db, &writer)
+      publish(plan.after, plan.tombstones)
+      return LogReceipt(lsn: writer.lsn, durableLSN: writer.durableLSN, bytes: batch.byteSize)
+    }
+  }
+
+  private func write(
+    _ native: borrowing RocksDB.WriteBatch, _ durability: Durability, _ db: DB,
+    _ writer: inout Writer
+  ) throws(LogStoreError) {
+    do throws(RocksDBError) {
+      try db.write(native, sync: durability == .synced)
+    } catch {
+      // Whether the barrier or the write before it has failed, RocksDB does not say.
+      if durability == .synced, error.kind != .invalid { writer.poison = error.message }
+      throw LogStoreError(error, path: path)
+    }
+    writer.lsn += 1
+    if durability == .synced { writer.durableLSN = writer.lsn }
+  }
+
+  private func publish(
+    _ regions: [(region: UInt64, index: RegionIndex?)],
+    _ tombstones: [(region: UInt64, left: Bool)]
+  ) {
+    table.withLock { table in
+      for (region, index) in regions { table.regions[region] = index }
+      for (region, left) in tombstones {
+        if left { table.tombstones.insert(region) } else { table.tombstones.remove(region) }
+      }
+    }
+  }
+
+  @discardableResult
+  package func sync() throws(LogStoreError) -> UInt64 {
+    let db = try database()
+    return try writer.withLock { (writer) throws(LogStoreError) in
+      try barrier(db, &writer)
+      return writer.durableLSN
+    }
+  }
+
+  private func barrier(_ db: DB, _ writer: inout Writer) throws(LogStoreError) {
+    if let poison = writer.poison { throw .poisoned(poison) }
+    guard writer.durableLSN < writer.lsn else { return }
+    do throws(RocksDBError) {
+      try db.syncWAL()
+    } catch {
+      writer.poison = error.message
+      throw LogStoreError(error, path: path)
+    }
+    writer.durableLSN = writer.lsn
+  }
+
+  package func close() throws(LogStoreError) {
+    try writer.withLock { (writer) throws(LogStoreError) in
+      guard let db = opened.withLock({ $0.take() }), !options.readOnly else { return }
+      try barrier(db, &writer)
+    }
+  }
+
+  // MARK: Identity
+
+  package func identity() throws(LogStoreError) -> LogStoreIdentity? {
+    guard let stored = try get(LogKeys.identity) else { return nil }
+    do throws(LogCodec.Malformed) {
+      let numbers = try LogCodec.decodeNumbers(stored, 1, 2)
+      return LogStoreIdentity(clusterID: numbers.0, storeID: numbers.1)
+    } catch {
+      throw .corrupted(place: "\(path), store identity", reason: error.reason)
+    }
+  }
+
+  package func bind(_ identity: LogStoreIdentity) throws(LogStoreError) {
+    if let found = try self.identity() {
+      guard found == identity else { throw .foreignStore(expected: identity, found: found) }
+      return
+    }
+    let db = try database()
+    try writer.withLock { (writer) throws(LogStoreError) in
+      if let poison = writer.poison { throw .poisoned(poison) }
+      var native = RocksDB.WriteBatch()
+      native.put(
+        db.families[0], LogKeys.identity, LogCodec.encode(identity.clusterID, identity.storeID))
+      try write(native, .synced, db, &writer)
+    }
+  }
+
+  // MARK: The index
+
+  private func index(of region: UInt64) -> RegionIndex? {
+    table.withLock { $0.regions[region] }
+  }
+
+  package func firstIndex(_ region: UInt64) -> UInt64 { index(of: region)?.first ?? 1 }
+  package func lastIndex(_ region: UInt64) -> UInt64 { index(of: region)?.last ?? 0 }
+
+  package func term(_ region: UInt64, at index: UInt64) throws(LogStoreError) -> UInt64 {
+    try (self.index(of: region) ?? RegionIndex()).term(at: index)
+  }
+
+  package func hardState(_ region: UInt64) -> HardState {
+    index(of: region)?.hardState ?? HardState()
+  }
+
+  package func truncated(_ region: UInt64) -> (index: UInt64, term: UInt64) {
+    index(of: region)?.dummy ?? (0, 0)
+  }
+
+  package func regions() -> [UInt64] { table.withLock { $0.regions.keys.sorted() } }
+
+  // MARK: Reading
+
+  package func entries(
+    _ region: UInt64, from: UInt64, to: UInt64, maxBytes: UInt64
+  ) throws(LogStoreError) -> [Entry] {
+    try checkRange(region, from, to)
+    if from >= to { return [] }
+    let db = try database()
+    if let entries = try read(db, region, from, to, maxBytes) { return entries }
+    // Removed between the look at the index and the reading, or not there: with no write under way
+    // the two cannot differ.
+    return try writer.withLock { (_) throws(LogStoreError) in
+      try checkRange(region, from, to)
+      if let entries = try read(db, region, from, to, maxBytes) { return entries }
+      throw .corrupted(
+        place: "\(path), region \(region)", reason: "entries from \(from) to \(to) do not read")
+    }
+  }
+
+  private func checkRange(
+    _ region: UInt64, _ from: UInt64, _ to: UInt64
+  ) throws(LogStoreError) {
+    let index = index(of: region) ?? RegionIndex()
+    guard from >= index.first else { throw .compacted(first: index.first) }
+    guard from <= index.last + 1, to <= index.last + 1 else {
+      throw .unavailable(last: index.last)
+    }
+  }
+
+  /// Nil when the entries are not all there.
+  private func read(
+    _ db: DB, _ region: UInt64, _ from: UInt64, _ to: UInt64, _ maxBytes: UInt64
+  ) throws(LogStoreError) -> [Entry]? {
+    var entries: [Entry] = []
+    var bytes: UInt64 = 0
+    let iterator = db.iterator(
+      db.families[0], from: LogKeys.entry(region, from), to: LogKeys.entry(region, to))
+    iterator.seekToFirst()
+    while iterator.isValid {
+      let index = from + UInt64(entries.count)
+      let size = iterator.withValue { UInt64($0.byteCount) }
+      if !entries.isEmpty, bytes.addingReportingOverflow(size).partialValue > maxBytes { break }
+      bytes += size
+      let entry: Entry
+      do throws(LogCodec.Malformed) {
+        entry = try iterator.withValue { (value) throws(LogCodec.Malformed) in
+          try value.withUnsafeBytes { (bytes) throws(LogCodec.Malformed) in
+            try LogCodec.decodeEntry(bytes)
+          }
+        }
+      } catch {
+        throw .corrupted(place: "\(path), region \(region), entry \(index)", reason: error.reason)
+      }
+      guard entry.index == index else { return nil }
+      entries.append(entry)
+      iterator.next()
+    }
+    do throws(RocksDBError) {
+      try iterator.finish()
+    } catch {
+      throw LogStoreError(error, path: path)
+    }
+    let complete = iterator.isValid || entries.count == Int(clamping: to - from)
+    return complete && !entries.isEmpty ? entries : nil
+  }
+
+  package func value(_ region: UInt64, key: [UInt8]) throws(LogStoreError) -> [UInt8]? {
+    try get(LogKeys.owned(region, key))
+  }
+
+  package func tombstone(_ region: UInt64) throws(LogStoreError) -> [UInt8]? {
+    try get(LogKeys.of(region, .tombstone))
+  }
+
+  package func scan(
+    _ region: UInt64, from: [UInt8], to: [UInt8]?, _ body: ([UInt8], [UInt8]) -> Bool
+  ) throws(LogStoreError) {
+    let db = try database()
+    let prefix = LogKeys.of(region, .owned)
+    let end = to.map { prefix + $0 } ?? LogKeys.of(region, .tombstone)
+    let iterator = db.iterator(db.families[0], from: prefix + from, to: end)
+    iterator.seekToFirst()
+    while iterator.isValid, body(Array(iterator.key.dropFirst(prefix.count)), iterator.value) {
+      iterator.next()
+    }
+    do throws(RocksDBError) {
+      try iterator.finish()
+    } catch {
+      throw LogStoreError(error, path: path)
+    }
+  }
+
+  private func get(_ key: [UInt8]) throws(LogStoreError) -> [UInt8]? {
+    let db = try database()
+    do throws(RocksDBError) {
+      return try db.get(db.families[0], key)
+    } catch {
+      throw LogStoreError(error, path: path)
+    }
+  }
+
+  // MARK: Upkeep
+
+  package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
+    table.withLock { table in
+      let hold = LogHold(region: region, token: table.nextHold)
+      table.nextHold += 1
+      table.holds[hold] = index
+      return hold
+    }
+  }
+
+  package func release(_ hold: LogHold) {
+    table.withLock { $0.holds[hold] = nil }
+  }
+
+  @discardableResult
+  package func purge() throws(LogStoreError) -> [LogPurgeAdvice] {
+    let db = try database()
+    let pending = table.withLock { table in
+      table.regions.filter { $0.value.lowest <= $0.value.dummy.index }.keys.sorted()
+    }
+    if !pending.isEmpty {
+      try writer.withLock { (writer) throws(LogStoreError) in
+        if let poison = writer.poison { throw .poisoned(poison) }
+        let excerpt = table.withLock { $0.excerpt(pending) }
+        var plan = LogPlan(db.families[0], before: excerpt)
+        for region in pending {
+          guard var index = excerpt.regions[region] else { continue }
+          plan.removeCompacted(region, &index)
+          plan.set(region, index)
+        }
+        guard !plan.isEmpty else { return }
+        try write(plan.native, .buffered, db, &writer)
+        publish(plan.after, plan.tombstones)
+      }
+    }
+    return try advice()
+  }
+
+  private func advice() throws(LogStoreError) -> [LogPurgeAdvice] {
+    guard try usedBytes() >= options.adviceThresholdBytes else { return [] }
+    let all = table.withLock { table in
+      table.regions.map { region, index in
+        LogPurgeAdvice(
+          region: region, compactTo: index.last, pinnedEntries: index.last - index.dummy.index)
+      }
+    }
+    let sorted = all.filter { $0.pinnedEntries > 0 }
+      .sorted { ($1.pinnedEntries, $0.region) < ($0.pinnedEntries, $1.region) }
+    return Array(sorted.prefix(16))
+  }
+
+  package func usedBytes() throws(LogStoreError) -> UInt64 {
+    let db = try database()
+    return (db.property("rocksdb.total-sst-files-size", db.families[0]) ?? 0)
+      + (db.property("rocksdb.cur-size-all-mem-tables", db.families[0]) ?? 0)
+  }
+
+  @discardableResult
+  package func checkpoint(to path: String) throws(LogStoreError) -> UInt64 {
+    let db = try database()
+    return try writer.withLock { (writer) throws(LogStoreError) in
+      do throws(RocksDBError) {
+        try Checkpoint.create(of: db, at: path)
+      } catch {
+        throw LogStoreError(error, path: path)
+      }
+      return writer.lsn
+    }
+  }
+
+  package func verify(deep: Bool) throws(LogStoreError) {
+    let db = try database()
+    try writer.withLock { (_) throws(LogStoreError) in
+      let stored = try LogScan(db).table(deep: deep)
+      let known = table.withLock { $0 }
+      for region in stored.regions.keys.sorted() where known.regions[region] == nil {
+        throw .corrupted(place: path, reason: "region \(region) is stored but not known")
+      }
+      for region in known.regions.keys.sorted()
+      where known.regions[region] != stored.regions[region] {
+        throw .corrupted(
+          place: "\(path), region \(region)", reason: "what is stored is not what was written")
+      }
+    }
+  }
+}
+
+extension LogStoreError {
+  init(_ error: RocksDBError, path: String) {
+    switch error.kind {
+    case .corruption: self = .corrupted(place: path, reason: error.message)
+    case .noSpace: self = .noSpace(error.description)
+    case .denied: self = .denied(path: path, reason: error.message)
+    case .locked: self = .locked(path: path, reason: error.message)
+    case .io, .invalid, .notFound, .other:
+      self = .io(operation: error.operation, reason: error.message)
+    }
+  }
+}
