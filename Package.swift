@@ -85,7 +85,7 @@ let package = Package(
     tests("RocksDBTests", ["RocksDB"]),
     tests("EngineTests", ["Engine", "Runtime"]),
     tests("RaftLogTests", ["RaftLog", "Raft", "Runtime"]),
-    tests("CodecTests", ["Codec", "Wire", "Raft"]),
+    tests("CodecTests", ["Codec", "Wire", "Raft", protobuf]),
     tests("RPCTests", ["RPC", "Runtime", nioCore, nioPosix, protobuf, log]),
     tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
