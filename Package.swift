@@ -99,7 +99,6 @@ let package = Package(
     tests(
       "ClusterTests",
       ["Raftstore", "Storage", "PlacementDriver", "Engine", "RaftLog", "Codec", "Raft", "Runtime"]),
-    tests("ProcessTests", ["Client", "Codec"]),
     tests("TidyTests", []),
   ]
 )

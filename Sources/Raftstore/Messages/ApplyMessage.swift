@@ -90,7 +90,7 @@ package struct ApplyResult: Sendable {
   package enum Change: Sendable {
     /// The membership changed: to be handed to the raft core. `region` is the region afterwards;
     /// with `removesSelf` this peer is no longer a member and must be destroyed. A refused change
-    /// still reaches the core, as an empty one.
+    /// is not told: the core owes nothing to an entry that changes nothing.
     case membership(ConfChangeV2, region: Region, removesSelf: Bool)
     /// The log is no longer needed up to `index`.
     case compactLog(index: UInt64, term: UInt64)

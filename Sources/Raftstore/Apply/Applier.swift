@@ -1,0 +1,196 @@
+import Codec
+import Engine
+import Raft
+import Runtime
+
+/// Applies one region's committed entries to a write batch. Deterministic: every replica that applies
+/// the same entries from the same state writes the same data.
+struct Applier {
+  let peerID: UInt64
+  private(set) var region: Region
+  private(set) var state: ApplyState
+  private(set) var appliedTerm: UInt64
+  /// The log removed this peer: what follows is not for it.
+  private var isRemoved = false
+
+  init(_ registration: ApplyRegistration) {
+    peerID = registration.peerID
+    region = registration.region
+    state = registration.state
+    appliedTerm = registration.appliedTerm
+  }
+
+  /// Applies a task's entries and adds one result for the raft worker.
+  mutating func apply(_ task: ApplyTask, _ context: inout ApplyContext) throws(ApplyError) {
+    var result = ApplyResult(
+      regionID: task.regionID, peerID: peerID, state: state, appliedTerm: appliedTerm,
+      changes: [], responses: task.responses, proposedAt: nil, writtenBytes: 0, writtenKeys: 0)
+    let bytesBefore = context.batch.byteSize
+    let keysBefore = context.batch.count
+    var next = 0
+    for entry in task.entries {
+      var proposal: Proposal?
+      if next < task.proposals.count, task.proposals[next].index == entry.index {
+        proposal = task.proposals[next]
+        next += 1
+      }
+      if isRemoved {
+        proposal?.fail(.regionNotFound(regionID: region.id))
+        continue
+      }
+      precondition(
+        entry.index == state.appliedIndex + 1,
+        "region \(region.id): entry \(entry.index) does not follow \(state.appliedIndex)")
+      try apply(entry, proposal, &result, &context)
+      state.appliedIndex = entry.index
+      appliedTerm = entry.term
+      if let proposal { result.proposedAt = proposal.proposedAt }
+    }
+    precondition(next == task.proposals.count, "a proposal without its entry")
+    state.commitIndex = max(state.commitIndex, state.appliedIndex)
+    state.commitTerm = appliedTerm
+    context.batch.put(.raft, KeyLayout.applyState(regionID: region.id), state.encoded())
+    result.state = state
+    result.appliedTerm = appliedTerm
+    result.writtenBytes = UInt64(context.batch.byteSize - bytesBefore)
+    result.writtenKeys = UInt64(context.batch.count - keysBefore - 1)
+    context.results.append(result)
+  }
+
+  private mutating func apply(
+    _ entry: Entry, _ proposal: Proposal?, _ result: inout ApplyResult,
+    _ context: inout ApplyContext
+  ) throws(ApplyError) {
+    switch entry.type {
+    case .normal:
+      if entry.data.isEmpty {
+        // A new leader's empty entry; nobody waits for it.
+        proposal?.fail(.staleCommand)
+        return
+      }
+      try applyCommand(entry, proposal, &result, &context)
+    case .confChange, .confChangeV2:
+      try applyMembership(entry, proposal, &result, &context)
+    }
+  }
+
+  // MARK: Data and log
+
+  private mutating func applyCommand(
+    _ entry: Entry, _ proposal: Proposal?, _ result: inout ApplyResult,
+    _ context: inout ApplyContext
+  ) throws(ApplyError) {
+    let mark = context.batch.mark
+    var writer = CommandWriter(region: region, batch: context.batch)
+    context.batch = WriteBatch()
+    let outcome: CommandWriter.Outcome
+    do throws(CodecError) {
+      outcome = try writer.write(entry.data)
+    } catch {
+      throw ApplyError(index: entry.index, reason: "the command cannot be read: \(error)")
+    }
+    context.batch = writer.batch
+    switch outcome {
+    case .written:
+      answer(proposal, .success(()), &context)
+    case .refused(let error):
+      context.batch.rollback(to: mark)
+      answer(proposal, .failure(error), &context)
+    case .admin(let command):
+      applyAdmin(command, proposal, &result, &context)
+    }
+  }
+
+  private mutating func applyAdmin(
+    _ command: Command, _ proposal: Proposal?, _ result: inout ApplyResult,
+    _ context: inout ApplyContext
+  ) {
+    switch command.admin {
+    case .compactLog(let index, let term):
+      if index > state.truncatedIndex && index <= state.appliedIndex {
+        state.truncatedIndex = index
+        state.truncatedTerm = term
+        result.changes.append(.compactLog(index: index, term: term))
+      }
+      answer(proposal, .success(region), &context)
+    case .changePeer, .changePeerV2, .transferLeader, .batchSplit, nil:
+      // None of these is proposed as a normal entry; a peer that does not know one must not guess.
+      answer(
+        proposal, .failure(.other(message: "admin command is not applied as a normal entry")),
+        &context)
+    }
+  }
+
+  // MARK: Membership
+
+  private mutating func applyMembership(
+    _ entry: Entry, _ proposal: Proposal?, _ result: inout ApplyResult,
+    _ context: inout ApplyContext
+  ) throws(ApplyError) {
+    let change: ConfChangeV2
+    let command: Command?
+    do {
+      // The core appends an entry without data in place of a change it refuses, and leaves a joint
+      // configuration by a change without context.
+      guard let carried = try ConfChangeV2.carried(by: entry) else { return }
+      change = carried
+      command = carried.context.isEmpty ? nil : try CommandCodec.decode(carried.context)
+    } catch {
+      throw ApplyError(index: entry.index, reason: "the change cannot be read: \(error)")
+    }
+    let outcome = effect(of: change, command)
+    switch outcome {
+    case .failure(let error):
+      answer(proposal, .failure(error), &context)
+    case .success(let changed):
+      region = changed
+      let removesSelf = region.peer(id: peerID) == nil
+      isRemoved = removesSelf
+      let local = RegionLocalState(state: removesSelf ? .tombstone : .normal, region: region)
+      context.batch.put(.raft, KeyLayout.regionState(regionID: region.id), local.encoded())
+      result.changes.append(
+        .membership(change, region: region, removesSelf: removesSelf))
+      answer(proposal, .success(region), &context)
+    }
+  }
+
+  /// The region after a membership entry, or why it changes nothing.
+  private func effect(
+    of change: ConfChangeV2, _ command: Command?
+  ) -> Result<Region, RegionError> {
+    let changes: [AdminCommand.PeerChange]
+    switch command?.admin {
+    case .changePeer(let single): changes = [single]
+    case .changePeerV2(let several): changes = several
+    case nil where change.changes.isEmpty: changes = []
+    default: return .failure(.other(message: "the entry names no membership change"))
+    }
+    if let command, command.header.epoch.confVersion != region.epoch.confVersion {
+      return .failure(.epochNotMatch(currentRegions: [region]))
+    }
+    do throws(MembershipChange.Refusal) {
+      return .success(try MembershipChange.apply(changes, to: region))
+    } catch {
+      return .failure(.other(message: error.reason))
+    }
+  }
+
+  // MARK: Answers
+
+  private func answer(
+    _ proposal: Proposal?, _ result: Result<Void, RegionError>, _ context: inout ApplyContext
+  ) {
+    switch proposal?.waiters {
+    case .writes(let completions): context.outcomes.append(.writes(completions, result))
+    case .admin(let completion):
+      context.outcomes.append(.admin(completion, result.map { region }))
+    case .some(.none), nil: break
+    }
+  }
+
+  private func answer(
+    _ proposal: Proposal?, _ result: Result<Region, RegionError>, _ context: inout ApplyContext
+  ) {
+    answer(proposal, result.map { _ in }, &context)
+  }
+}

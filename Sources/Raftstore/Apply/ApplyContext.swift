@@ -1,0 +1,48 @@
+import Codec
+import Engine
+import Runtime
+
+/// What applying has gathered since the last write: changes, answers that wait for them, and reports.
+struct ApplyContext {
+  var batch = WriteBatch()
+  var outcomes: [ApplyOutcome] = []
+  var results: [ApplyResult] = []
+
+  var isEmpty: Bool { batch.isEmpty && outcomes.isEmpty && results.isEmpty }
+
+  mutating func removeAll() {
+    batch.removeAll(keepingCapacity: true)
+    outcomes = []
+    results = []
+  }
+}
+
+/// An answer that may be given once the batch is written.
+enum ApplyOutcome {
+  case writes([Completion<Result<Void, RegionError>>], Result<Void, RegionError>)
+  case admin(Completion<Result<Region, RegionError>>, Result<Region, RegionError>)
+
+  func call() {
+    switch self {
+    case .writes(let completions, let result): for completion in completions { completion(result) }
+    case .admin(let completion, let result): completion(result)
+    }
+  }
+
+  /// The batch could not be written: what became of it is not known.
+  func abandon() {
+    let error = RegionError.undeterminedResult(message: "the store failed while applying")
+    switch self {
+    case .writes(let completions, _):
+      for completion in completions { completion(.failure(error)) }
+    case .admin(let completion, _): completion(.failure(error))
+    }
+  }
+}
+
+/// A committed entry that this store cannot apply although others may: its log or its code is at fault,
+/// so going on would make replicas differ.
+struct ApplyError: Error {
+  var index: UInt64
+  var reason: String
+}

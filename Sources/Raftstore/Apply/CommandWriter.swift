@@ -1,0 +1,110 @@
+import Codec
+import Engine
+
+/// Copies an entry's changes straight from the entry's bytes into a write batch, checking them against
+/// the region as it is when they are applied.
+struct CommandWriter: CommandVisitor {
+  enum Outcome {
+    case written
+    /// Nothing of it may be kept: the batch must be rolled back to where it was.
+    case refused(RegionError)
+    case admin(Command)
+  }
+
+  private let region: Region
+  private(set) var batch: WriteBatch
+  private var header = CommandHeader()
+  private var refusal: RegionError?
+  private var command: AdminCommand?
+
+  init(region: Region, batch: consuming WriteBatch) {
+    self.region = region
+    self.batch = batch
+  }
+
+  /// Reads one entry's payload.
+  mutating func write(_ payload: [UInt8]) throws(CodecError) -> Outcome {
+    try CommandCodec.visit(payload, &self)
+    if let refusal { return .refused(refusal) }
+    if let command { return .admin(Command(header: header, admin: command)) }
+    return .written
+  }
+
+  mutating func begin(_ header: CommandHeader) -> Bool {
+    self.header = header
+    return true
+  }
+
+  mutating func put(_ cf: DataCF, _ key: RawSpan, _ value: RawSpan) {
+    guard accepts(key) else { return }
+    batch.put(cf.family, key, value)
+  }
+
+  mutating func delete(_ cf: DataCF, _ key: RawSpan) {
+    guard accepts(key) else { return }
+    batch.delete(cf.family, key)
+  }
+
+  mutating func deleteRange(
+    _ cf: DataCF, from start: RawSpan, to end: RawSpan, notifyOnly: Bool
+  ) {
+    let range = KeyRange(start: [UInt8](start), end: [UInt8](end))
+    guard currentEpoch() else { return }
+    guard region.range.contains(range) else {
+      refusal = refusal ?? notInRegion(range.start)
+      return
+    }
+    if notifyOnly { return }
+    if range.end.isEmpty {
+      // No key is above every other, so an open end becomes the first key of no region's: see KeySpace.
+      batch.deleteRange(cf.family, from: range.start, to: KeySpace.end)
+    } else {
+      batch.deleteRange(cf.family, from: range.start, to: range.end)
+    }
+  }
+
+  mutating func admin(_ command: AdminCommand) {
+    self.command = command
+  }
+
+  /// Whether a change may go in; notes why not.
+  private mutating func accepts(_ key: RawSpan) -> Bool {
+    guard currentEpoch() else { return false }
+    if region.startKey.isEmpty && region.endKey.isEmpty { return true }
+    let key = [UInt8](key)
+    if region.contains(key) { return true }
+    refusal = refusal ?? notInRegion(key)
+    return false
+  }
+
+  /// A split or merge between proposing and applying moves keys to other regions; the version tells.
+  private mutating func currentEpoch() -> Bool {
+    if refusal != nil { return false }
+    if header.epoch.version == region.epoch.version { return true }
+    refusal = .epochNotMatch(currentRegions: [region])
+    return false
+  }
+
+  private func notInRegion(_ key: [UInt8]) -> RegionError {
+    .keyNotInRegion(
+      key: key, regionID: region.id, start: region.startKey, end: region.endKey)
+  }
+}
+
+extension DataCF {
+  /// The engine's family for user data of this kind.
+  package var family: ColumnFamily {
+    switch self {
+    case .default: .default
+    case .lock: .lock
+    case .write: .write
+    }
+  }
+}
+
+/// The bounds of the key space where an engine needs two finite ends.
+package enum KeySpace {
+  /// Above every key that is accepted: keys are at most 8 KiB long, so no key can exceed more `0xFF`
+  /// bytes than that.
+  package static let end = [UInt8](repeating: 0xFF, count: 16 << 10)
+}

@@ -1,0 +1,115 @@
+import Codec
+
+/// The effect of membership changes on a region, as a pure function: which peers it has afterwards,
+/// with which roles, at which epoch. The rules are TiKV's (simple changes, and joint consensus of the
+/// Raft dissertation §4.3 in the form of etcd's).
+enum MembershipChange {
+  /// Why a change cannot be applied; nothing was changed.
+  struct Refusal: Error, Hashable, Sendable {
+    var reason: String
+  }
+
+  /// The region after `changes`; an empty list leaves a joint configuration.
+  static func apply(
+    _ changes: [AdminCommand.PeerChange], to region: Region
+  ) throws(Refusal) -> Region {
+    switch changes.count {
+    case 0: try leaveJoint(region)
+    case 1: try simple(changes[0], region)
+    default: try enterJoint(changes, region)
+    }
+  }
+
+  private static func simple(
+    _ change: AdminCommand.PeerChange, _ region: Region
+  ) throws(Refusal) -> Region {
+    if isJoint(region) { throw Refusal(reason: "\(region) is in a joint configuration") }
+    var region = region
+    let place = try place(of: change.peer, in: region)
+    switch (change.type, place) {
+    case (.removeNode, let place?): region.peers.remove(at: place)
+    case (.removeNode, nil):
+      throw Refusal(reason: "\(change.peer) is not a member of \(region)")
+    case (.addNode, let place?) where region.peers[place].role == .learner:
+      region.peers[place].role = .voter
+    case (.addNode, nil): region.peers.append(with(change.peer, role: .voter))
+    case (.addLearnerNode, nil): region.peers.append(with(change.peer, role: .learner))
+    case (.addNode, _?), (.addLearnerNode, _?):
+      throw Refusal(reason: "\(change.peer) is a member of \(region) already")
+    }
+    if !region.peers.contains(where: { $0.role == .voter }) {
+      throw Refusal(reason: "\(region) would have no voter")
+    }
+    region.epoch.confVersion += 1
+    return region
+  }
+
+  private static func enterJoint(
+    _ changes: [AdminCommand.PeerChange], _ region: Region
+  ) throws(Refusal) -> Region {
+    if isJoint(region) { throw Refusal(reason: "\(region) is in a joint configuration") }
+    var region = region
+    var seen: Set<UInt64> = []
+    for change in changes {
+      guard seen.insert(change.peer.id).inserted else {
+        throw Refusal(reason: "\(change.peer) is named twice in one change")
+      }
+      let place = try place(of: change.peer, in: region)
+      let role = place.map { region.peers[$0].role }
+      switch (change.type, place, role) {
+      case (.addNode, let place?, .learner): region.peers[place].role = .incomingVoter
+      case (.addNode, nil, _): region.peers.append(with(change.peer, role: .incomingVoter))
+      case (.addLearnerNode, let place?, .voter): region.peers[place].role = .demotingVoter
+      case (.addLearnerNode, nil, _): region.peers.append(with(change.peer, role: .learner))
+      case (.removeNode, let place?, .learner): region.peers.remove(at: place)
+      case (.removeNode, .some, _):
+        throw Refusal(reason: "\(change.peer) must be demoted before it is removed")
+      default:
+        throw Refusal(reason: "\(change.type) of \(change.peer) does not fit \(region)")
+      }
+    }
+    region.epoch.confVersion += UInt64(changes.count)
+    return region
+  }
+
+  private static func leaveJoint(_ region: Region) throws(Refusal) -> Region {
+    var region = region
+    var changed: UInt64 = 0
+    for place in region.peers.indices {
+      switch region.peers[place].role {
+      case .incomingVoter: region.peers[place].role = .voter
+      case .demotingVoter: region.peers[place].role = .learner
+      case .voter, .learner: continue
+      }
+      changed += 1
+    }
+    if changed == 0 { throw Refusal(reason: "\(region) is not in a joint configuration") }
+    region.epoch.confVersion += changed
+    return region
+  }
+
+  /// Where the peer stands in the region; refuses a peer id or store that means another one there.
+  private static func place(of peer: PeerInfo, in region: Region) throws(Refusal) -> Int? {
+    guard let place = region.peers.firstIndex(where: { $0.storeID == peer.storeID }) else {
+      if let other = region.peer(id: peer.id) {
+        throw Refusal(reason: "peer \(peer.id) is on store \(other.storeID)")
+      }
+      return nil
+    }
+    if region.peers[place].id != peer.id {
+      throw Refusal(
+        reason: "store \(peer.storeID) has peer \(region.peers[place].id), not \(peer.id)")
+    }
+    return place
+  }
+
+  private static func isJoint(_ region: Region) -> Bool {
+    region.peers.contains { $0.role == .incomingVoter || $0.role == .demotingVoter }
+  }
+
+  private static func with(_ peer: PeerInfo, role: PeerRole) -> PeerInfo {
+    var peer = peer
+    peer.role = role
+    return peer
+  }
+}

@@ -1,0 +1,1 @@
+"""Starts real Apus processes and speaks to them as independent clients do."""
