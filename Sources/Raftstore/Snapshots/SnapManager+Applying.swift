@@ -1,0 +1,43 @@
+import Codec
+package import Engine
+import Runtime
+
+extension SnapManager {
+  /// Takes up a received snapshot: its files, every byte verified against the meta. Empty families
+  /// have none. End it by `finishApplying`; after an error there is nothing to end.
+  package func beginApplying(_ key: SnapshotKey) throws(SnapshotError) -> [SSTFile] {
+    let set = SnapshotFileSet(key: key, origin: .received)
+    guard registry.withLock({ $0.enter(set, .applying) }) else { throw .inProgress(key) }
+    do throws(SnapshotError) {
+      guard let meta = try files.meta(set) else { throw .notFound(key) }
+      var result: [SSTFile] = []
+      for (family, file) in zip(ColumnFamily.data, meta.files) where file.size > 0 {
+        let path = files.path(set, family)
+        let (size, checksum) = try files.checksum(path)
+        if size != file.size || checksum != file.checksum {
+          throw .corrupted(path: path, reason: "checksum mismatch")
+        }
+        result.append(SSTFile(family, path: path))
+      }
+      return result
+    } catch {
+      if case .corrupted = error { metrics.corrupted.increment() }
+      registry.withLock { $0.leave(set, .applying) }
+      throw error
+    }
+  }
+
+  /// Lets a received snapshot go again; with `delete` its files go too, unless someone else is
+  /// still applying them.
+  package func finishApplying(_ key: SnapshotKey, delete: Bool) {
+    let set = SnapshotFileSet(key: key, origin: .received)
+    let isClaimed = registry.withLock { registry in
+      registry.leave(set, .applying)
+      return delete && registry.claim(set)
+    }
+    if delete { metrics.applied.increment() }
+    guard isClaimed else { return }
+    discardClaimed(set)
+    registry.withLock { $0.release(set) }
+  }
+}

@@ -1,0 +1,167 @@
+import Codec
+package import Engine
+package import Runtime
+import Synchronization
+
+/// Keeps the files of snapshots: builds them, hands them to senders, takes them from receivers,
+/// gives them to be applied, and lets them go when nobody needs them.
+///
+/// Any thread may call; calls that touch files block. Users of a snapshot are registered and
+/// counted, and files in use are never changed or removed. The engine must keep its sorted files in
+/// the same file system.
+package final class SnapManager: Sendable {
+  package let directory: String
+  package let limits: SnapshotLimits
+  let files: SnapshotFiles
+  let engine: any KVEngine
+  let clock: any Clock
+  let metrics: SnapshotMetrics
+  /// Held for moments only, never over a file call.
+  let registry = Mutex(SnapshotRegistry())
+
+  package init(
+    directory: String, fileSystem: any FileSystem, engine: any KVEngine, clock: any Clock,
+    metrics: Metrics, limits: SnapshotLimits = SnapshotLimits()
+  ) {
+    self.directory = directory
+    self.limits = limits
+    self.engine = engine
+    self.clock = clock
+    self.metrics = SnapshotMetrics(metrics)
+    files = SnapshotFiles(directory: directory, system: fileSystem)
+    metrics.gauge("apus_snapshot_total_bytes", "Bytes of all snapshot files.") { [weak self] in
+      Int64(clamping: self?.statistics.totalSize ?? 0)
+    }
+    for activity in SnapshotActivity.allCases {
+      metrics.gauge(
+        "apus_snapshot_active", "Snapshots by what is being done with them.",
+        labels: [("state", "\(activity)")]
+      ) { [weak self] in
+        Int64(self?.registry.withLock { $0.count(activity) } ?? 0)
+      }
+    }
+  }
+
+  /// Prepares the directory and clears away what a crash has left half-done. Once, before anything
+  /// else.
+  package func open() throws(SnapshotError) {
+    try files.performing { () throws(FileSystemError) in
+      try files.system.createDirectory(directory)
+    }
+    var found: Set<SnapshotFileSet> = []
+    for name in try files.names() {
+      if name.hasSuffix(SnapshotName.temporarySuffix) {
+        try files.performing { () throws(FileSystemError) in
+          try files.system.remove(files.path(name))
+        }
+      } else if name.hasSuffix(".reading") {
+        // The scratch directory of someone who was looking into a file.
+        try files.performing { () throws(FileSystemError) in
+          try files.system.removeTree(files.path(name))
+        }
+      } else if let set = SnapshotName.parse(name) {
+        found.insert(set)
+      }
+    }
+    for set in found.sorted() { try take(set) }
+    try files.performing { () throws(FileSystemError) in
+      try files.system.syncDirectory(directory)
+    }
+  }
+
+  /// Keeps what was found at start if it can be of use. Received files that do not fit their meta
+  /// stay: a region may be waiting for them and its peer must learn what is wrong.
+  private func take(_ set: SnapshotFileSet) throws(SnapshotError) {
+    do throws(SnapshotError) {
+      if let meta = try files.meta(set) {
+        registry.withLock { $0.setSize(set, meta.totalSize) }
+        return
+      }
+    } catch {
+      guard case .corrupted = error else { throw error }
+      if set.origin == .received { return }
+    }
+    try files.remove(set)
+  }
+
+  // MARK: Looking
+
+  package var statistics: SnapshotStatistics {
+    registry.withLock { registry in
+      SnapshotStatistics(
+        generating: registry.count(.generating), sending: registry.count(.sending),
+        receiving: registry.count(.receiving), applying: registry.count(.applying),
+        totalSize: registry.totalSize)
+    }
+  }
+
+  /// The snapshots with files here that nobody uses, complete or not, by key; of one key the
+  /// received one first. Names that are none of ours are skipped.
+  package func idle() throws(SnapshotError) -> [IdleSnapshot] {
+    let sets = Set(try files.names().compactMap(SnapshotName.parse)).sorted()
+    let now = clock.now
+    let idle = registry.withLock { registry in
+      sets.filter { !registry.isInUse($0) && !registry.isBeingDelivered($0, now: now) }
+    }
+    var result: [IdleSnapshot] = []
+    for set in idle {
+      result.append(
+        IdleSnapshot(key: set.key, origin: set.origin, modified: try files.modified(set)))
+    }
+    return result
+  }
+
+  // MARK: Letting go
+
+  /// Removes a snapshot's files; a snapshot in use is refused as busy.
+  package func delete(_ key: SnapshotKey, _ origin: SnapshotOrigin) throws(SnapshotError) {
+    let set = SnapshotFileSet(key: key, origin: origin)
+    guard registry.withLock({ $0.claim(set) }) else {
+      throw .busy("snapshot \(key) is in use")
+    }
+    defer { registry.withLock { $0.release(set) } }
+    try removeClaimed(set)
+  }
+
+  /// Removes files the caller has claimed.
+  func removeClaimed(_ set: SnapshotFileSet) throws(SnapshotError) {
+    try files.remove(set)
+    registry.withLock { registry in
+      registry.setSize(set, 0)
+      if set.origin == .received { registry.endDelivery(set.key) }
+    }
+  }
+
+  /// Removes what a failed attempt has left. That this fails too changes nothing for the caller: the
+  /// next collection, or the next start, finds the files.
+  func discardClaimed(_ set: SnapshotFileSet) {
+    do throws(SnapshotError) {
+      try removeClaimed(set)
+    } catch {
+      metrics.cleanupFailures.increment()
+    }
+  }
+
+  /// Makes room for `needed` more bytes by removing idle generated snapshots, oldest first.
+  func makeRoom(for needed: UInt64) throws(SnapshotError) {
+    func fits() -> Bool {
+      let total = registry.withLock { $0.totalSize }
+      let (sum, overflow) = total.addingReportingOverflow(needed)
+      return !overflow && sum <= limits.maxTotalSize
+    }
+    if fits() { return }
+    let candidates = try idle().filter { $0.origin == .generated }
+      .sorted { ($0.modified, $0.key) < ($1.modified, $1.key) }
+    for candidate in candidates {
+      do throws(SnapshotError) {
+        try delete(candidate.key, .generated)
+        metrics.evicted.increment()
+      } catch {
+        // Taken up by someone a moment ago: the next one may do.
+        guard case .busy = error else { throw error }
+      }
+      if fits() { return }
+    }
+    throw .busy("snapshots take \(statistics.totalSize) bytes already")
+  }
+}

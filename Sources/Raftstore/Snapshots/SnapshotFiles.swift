@@ -1,0 +1,130 @@
+import Codec
+import Engine
+import Runtime
+
+/// The directory of snapshots as files: what is there, whether it fits together, and how it goes. Knows
+/// nothing of who uses what.
+struct SnapshotFiles: Sendable {
+  static let readSize = 1 << 20
+
+  let directory: String
+  let system: any FileSystem
+
+  func path(_ name: String) -> String { directory + "/" + name }
+
+  func path(_ set: SnapshotFileSet, _ family: ColumnFamily) -> String {
+    path(SnapshotName.data(set, family))
+  }
+
+  // MARK: Reading
+
+  func names() throws(SnapshotError) -> [String] {
+    try performing { () throws(FileSystemError) in try system.list(directory) }
+  }
+
+  /// The meta of a snapshot whose files are all there with their sizes; nil without a meta file.
+  func meta(_ set: SnapshotFileSet) throws(SnapshotError) -> SnapshotMeta? {
+    let path = path(SnapshotName.meta(set))
+    let content = try performing { () throws(FileSystemError) in
+      try system.exists(path) ? try system.contents(of: path) : nil
+    }
+    guard let content else { return nil }
+    let meta: SnapshotMeta
+    do throws(CodecError) {
+      meta = try SnapshotMeta(decoding: content)
+    } catch {
+      throw .corrupted(path: path, reason: "\(error)")
+    }
+    if let problem = Self.problem(of: meta) { throw .corrupted(path: path, reason: problem) }
+    for (family, file) in zip(ColumnFamily.data, meta.files) {
+      let path = self.path(set, family)
+      let size = try performing { () throws(FileSystemError) in try system.size(of: path) }
+      if (size ?? 0) != file.size {
+        throw .corrupted(path: path, reason: "\(size ?? 0) bytes instead of \(file.size)")
+      }
+    }
+    return meta
+  }
+
+  /// Why this is not the meta of a snapshot as this version makes them: one file for each data
+  /// family, in their order.
+  static func problem(of meta: SnapshotMeta) -> String? {
+    guard meta.files.map(\.cf) == ColumnFamily.data.map(\.name) else {
+      return "files of \(meta.files.map(\.cf)) instead of \(ColumnFamily.data.map(\.name))"
+    }
+    var total: UInt64 = 0
+    for file in meta.files {
+      let (sum, overflow) = total.addingReportingOverflow(file.size)
+      if overflow { return "impossible sizes" }
+      total = sum
+      if file.size == 0 && file.checksum != 0 { return "an empty file with a checksum" }
+    }
+    return nil
+  }
+
+  /// Reads a whole file for its checksum.
+  func checksum(_ path: String) throws(SnapshotError) -> (size: UInt64, checksum: UInt32) {
+    try performing { () throws(FileSystemError) in
+      let file = try system.open(path)
+      var crc = CRC32()
+      var size: UInt64 = 0
+      while true {
+        let piece = try file.read(at: size, upTo: Self.readSize)
+        if piece.isEmpty { return (size, crc.value) }
+        crc.update(piece)
+        size += UInt64(piece.count)
+      }
+    }
+  }
+
+  /// Milliseconds since 1970 when the meta file was written; 0 when there is none.
+  func modified(_ set: SnapshotFileSet) throws(SnapshotError) -> UInt64 {
+    let path = path(SnapshotName.meta(set))
+    return try performing { () throws(FileSystemError) in
+      try system.modificationTime(of: path) ?? 0
+    }
+  }
+
+  // MARK: Changing
+
+  /// Gives finished temporary files their names, then says so by the meta file: what is complete
+  /// before the meta file is there after any crash.
+  func publish(_ set: SnapshotFileSet, _ meta: SnapshotMeta) throws(SnapshotError) {
+    try performing { () throws(FileSystemError) in
+      for (family, file) in zip(ColumnFamily.data, meta.files) where file.size > 0 {
+        let path = self.path(set, family)
+        try system.rename(path + SnapshotName.temporarySuffix, to: path)
+      }
+      try system.syncDirectory(directory)
+    }
+    try writeMeta(set, meta)
+  }
+
+  /// Writes the meta file, durably.
+  func writeMeta(_ set: SnapshotFileSet, _ meta: SnapshotMeta) throws(SnapshotError) {
+    let path = path(SnapshotName.meta(set))
+    try performing { () throws(FileSystemError) in
+      let file = try system.create(path + SnapshotName.temporarySuffix, exclusive: false)
+      try file.append(meta.encoded())
+      try file.sync()
+      try system.rename(path + SnapshotName.temporarySuffix, to: path)
+      try system.syncDirectory(directory)
+    }
+  }
+
+  /// Removes all files of a snapshot, the meta file first.
+  func remove(_ set: SnapshotFileSet) throws(SnapshotError) {
+    try performing { () throws(FileSystemError) in
+      for name in SnapshotName.all(set) { try system.remove(path(name)) }
+    }
+  }
+
+  /// Runs file calls, telling their failures as the snapshot's.
+  func performing<T>(_ body: () throws(FileSystemError) -> T) throws(SnapshotError) -> T {
+    do throws(FileSystemError) {
+      return try body()
+    } catch {
+      throw .io("\(error)")
+    }
+  }
+}

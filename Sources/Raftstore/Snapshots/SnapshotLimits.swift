@@ -1,0 +1,14 @@
+/// How much room and how many streams snapshots may take.
+package struct SnapshotLimits: Sendable {
+  /// Bytes of all snapshot files together; beyond it idle generated ones go, then new ones are
+  /// refused.
+  package var maxTotalSize: UInt64 = .max
+  /// Streams at once, each way.
+  package var maxSending = 32
+  package var maxReceiving = 32
+  /// How long a received snapshot counts as in use before its peer takes it up: the message that
+  /// names it is on its way through the mailboxes.
+  package var deliveryGrace: Duration = .seconds(300)
+
+  package init() {}
+}

@@ -1,0 +1,31 @@
+import Runtime
+
+/// What the snapshot manager counts.
+struct SnapshotMetrics: Sendable {
+  let generated: Counter
+  let reused: Counter
+  let sent: Counter
+  let received: Counter
+  let applied: Counter
+  let evicted: Counter
+  let corrupted: Counter
+  let cleanupFailures: Counter
+  let generation: Histogram
+
+  init(_ metrics: Metrics) {
+    generated = metrics.counter("apus_snapshot_generated_total", "Snapshots built.")
+    reused = metrics.counter(
+      "apus_snapshot_reused_total", "Requests served by a snapshot that was there already.")
+    sent = metrics.counter("apus_snapshot_sent_total", "Snapshots sent whole.")
+    received = metrics.counter("apus_snapshot_received_total", "Snapshots received whole.")
+    applied = metrics.counter("apus_snapshot_applied_total", "Received snapshots put in place.")
+    evicted = metrics.counter(
+      "apus_snapshot_evicted_total", "Idle snapshots removed to make room.")
+    corrupted = metrics.counter(
+      "apus_snapshot_corrupted_total", "Snapshot files found not to be what their meta says.")
+    cleanupFailures = metrics.counter(
+      "apus_snapshot_cleanup_failures_total", "Failed removals of left-over snapshot files.")
+    generation = metrics.histogram(
+      "apus_snapshot_generate_seconds", "Time to build a snapshot's files.")
+  }
+}

@@ -1,0 +1,96 @@
+import Runtime
+
+/// Who uses which snapshot files, and how many bytes they take: a plain value inside the manager's
+/// lock.
+///
+/// A file set is either used by any number of users, each counted, or claimed by one who may change
+/// or remove the files, never both.
+struct SnapshotRegistry {
+  private struct Use {
+    var counts = [Int](repeating: 0, count: SnapshotActivity.allCases.count)
+    var isClaimed = false
+
+    var isIdle: Bool { !isClaimed && counts.allSatisfy { $0 == 0 } }
+  }
+
+  private var uses: [SnapshotFileSet: Use] = [:]
+  private var sizes: [SnapshotFileSet: UInt64] = [:]
+  private var totals = [Int](repeating: 0, count: SnapshotActivity.allCases.count)
+  /// Received snapshots whose message may not have reached its peer yet, and until when they are
+  /// kept for it.
+  private var deliveries: [SnapshotKey: Instant] = [:]
+  private(set) var totalSize: UInt64 = 0
+
+  func count(_ activity: SnapshotActivity) -> Int { totals[activity.rawValue] }
+
+  /// Adds a user; false when the files are claimed.
+  mutating func enter(_ set: SnapshotFileSet, _ activity: SnapshotActivity) -> Bool {
+    var use = uses[set] ?? Use()
+    if use.isClaimed { return false }
+    use.counts[activity.rawValue] += 1
+    totals[activity.rawValue] += 1
+    uses[set] = use
+    return true
+  }
+
+  /// Takes a user off.
+  mutating func leave(_ set: SnapshotFileSet, _ activity: SnapshotActivity) {
+    guard var use = uses[set], use.counts[activity.rawValue] > 0 else {
+      preconditionFailure("snapshot \(set.key) is not registered as \(activity)")
+    }
+    use.counts[activity.rawValue] -= 1
+    totals[activity.rawValue] -= 1
+    uses[set] = use.isIdle ? nil : use
+  }
+
+  /// Takes the files for oneself, to change or remove them; false when anyone uses them.
+  mutating func claim(_ set: SnapshotFileSet) -> Bool {
+    if uses[set] != nil { return false }
+    uses[set] = Use(isClaimed: true)
+    return true
+  }
+
+  /// As `claim`, counted as an activity while it lasts.
+  mutating func claim(_ set: SnapshotFileSet, for activity: SnapshotActivity) -> Bool {
+    guard claim(set) else { return false }
+    totals[activity.rawValue] += 1
+    return true
+  }
+
+  mutating func release(_ set: SnapshotFileSet, from activity: SnapshotActivity? = nil) {
+    precondition(uses[set]?.isClaimed == true, "snapshot \(set.key) is not claimed")
+    uses[set] = nil
+    if let activity { totals[activity.rawValue] -= 1 }
+  }
+
+  /// Whether anyone uses or has claimed the files.
+  func isInUse(_ set: SnapshotFileSet) -> Bool { uses[set] != nil }
+
+  /// Whether anyone is registered with this activity; whoever has claimed the files is not.
+  func isInUse(_ set: SnapshotFileSet, by activity: SnapshotActivity) -> Bool {
+    (uses[set]?.counts[activity.rawValue] ?? 0) > 0
+  }
+
+  // MARK: Sizes
+
+  /// Notes how many bytes the files take; 0 when they are gone.
+  mutating func setSize(_ set: SnapshotFileSet, _ size: UInt64) {
+    totalSize -= sizes[set] ?? 0
+    totalSize += size
+    sizes[set] = size == 0 ? nil : size
+  }
+
+  // MARK: Deliveries
+
+  mutating func deliver(_ key: SnapshotKey, until end: Instant) { deliveries[key] = end }
+
+  mutating func endDelivery(_ key: SnapshotKey) { deliveries[key] = nil }
+
+  /// Whether the snapshot's message may still be on its way.
+  mutating func isBeingDelivered(_ set: SnapshotFileSet, now: Instant) -> Bool {
+    guard set.origin == .received, let end = deliveries[set.key] else { return false }
+    if now < end { return true }
+    deliveries[set.key] = nil
+    return false
+  }
+}
