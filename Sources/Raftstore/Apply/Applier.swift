@@ -92,10 +92,10 @@ struct Applier {
     context.batch = writer.batch
     switch outcome {
     case .written:
-      answer(proposal, .success(()), &context)
+      answer(proposal, nil, &context)
     case .refused(let error):
       context.batch.rollback(to: mark)
-      answer(proposal, .failure(error), &context)
+      answer(proposal, error, &context)
     case .admin(let command):
       applyAdmin(command, proposal, &result, &context)
     }
@@ -112,12 +112,11 @@ struct Applier {
         state.truncatedTerm = term
         result.changes.append(.compactLog(index: index, term: term))
       }
-      answer(proposal, .success(region), &context)
+      answer(proposal, nil, &context)
     case .changePeer, .changePeerV2, .transferLeader, .batchSplit, nil:
       // None of these is proposed as a normal entry; a peer that does not know one must not guess.
       answer(
-        proposal, .failure(.other(message: "admin command is not applied as a normal entry")),
-        &context)
+        proposal, .other(message: "admin command is not applied as a normal entry"), &context)
     }
   }
 
@@ -141,7 +140,7 @@ struct Applier {
     let outcome = effect(of: change, command)
     switch outcome {
     case .failure(let error):
-      answer(proposal, .failure(error), &context)
+      answer(proposal, error, &context)
     case .success(let changed):
       region = changed
       let removesSelf = region.peer(id: peerID) == nil
@@ -150,7 +149,7 @@ struct Applier {
       context.batch.put(.raft, KeyLayout.regionState(regionID: region.id), local.encoded())
       result.changes.append(
         .membership(change, region: region, removesSelf: removesSelf))
-      answer(proposal, .success(region), &context)
+      answer(proposal, nil, &context)
     }
   }
 
@@ -178,19 +177,14 @@ struct Applier {
   // MARK: Answers
 
   private func answer(
-    _ proposal: Proposal?, _ result: Result<Void, RegionError>, _ context: inout ApplyContext
+    _ proposal: Proposal?, _ error: RegionError?, _ context: inout ApplyContext
   ) {
     switch proposal?.waiters {
-    case .writes(let completions): context.outcomes.append(.writes(completions, result))
+    case .writes(let completions):
+      context.outcomes.append(.writes(completions, error.map { .failure($0) } ?? .success(())))
     case .admin(let completion):
-      context.outcomes.append(.admin(completion, result.map { region }))
+      context.outcomes.append(.admin(completion, error.map { .failure($0) } ?? .success(region)))
     case .some(.none), nil: break
     }
-  }
-
-  private func answer(
-    _ proposal: Proposal?, _ result: Result<Region, RegionError>, _ context: inout ApplyContext
-  ) {
-    answer(proposal, result.map { _ in }, &context)
   }
 }

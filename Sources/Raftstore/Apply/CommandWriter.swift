@@ -1,5 +1,5 @@
-import Codec
-import Engine
+package import Codec
+package import Engine
 
 /// Copies an entry's changes straight from the entry's bytes into a write batch, checking them against
 /// the region as it is when they are applied.

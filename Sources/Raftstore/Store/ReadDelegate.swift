@@ -1,5 +1,4 @@
 package import Codec
-package import Raft
 package import Runtime
 import Synchronization
 
