@@ -56,6 +56,14 @@ package final class StoreMeta: Sendable {
     state.withLock { $0.held[regionID] }
   }
 
+  /// Runs `body`, which must be quick, if this store has that peer: while it runs, the peer is not
+  /// removed from here.
+  package func withPeer(_ peerID: UInt64, of regionID: UInt64, _ body: () -> Void) {
+    state.withLock { state in
+      if state.held[regionID]?.region.peer(id: peerID) != nil { body() }
+    }
+  }
+
   /// Where local reads of a region are judged.
   package func delegate(_ regionID: UInt64) -> ReadDelegate? {
     state.withLock { $0.held[regionID]?.delegate }

@@ -1,0 +1,214 @@
+import Codec
+package import Engine
+package import Logging
+import RaftLog
+package import Runtime
+
+/// Does what takes long with files and ranges, one task at a time and in order: builds and installs
+/// snapshots, deletes ranges, clears away logs and snapshot files.
+///
+/// A crash in the middle of any task leaves what a restart does again: a region stays *applying*
+/// until its data is in place, and files without their meta are removed at start.
+package struct RegionWorker: Handler {
+  private let engine: any KVEngine
+  private let snapshots: SnapManager
+  private let meta: StoreMeta
+  private let logger: Logger
+  private let router: Router
+  private let logWriter: Mailbox<LogWriteTask>
+  private let clock: any Clock
+  private let onFatal: @Sendable (String) -> Void
+  private let installTime: Histogram
+  private let destroyTime: Histogram
+
+  /// Logs to be dropped once the engine is durable: one barrier serves all of a batch.
+  private var collectibleLogs: [CollectibleLog] = []
+  /// Set by the first failure of the engine's disk; nothing is done or promised after.
+  private var failure: String?
+
+  private struct CollectibleLog {
+    var regionID: UInt64
+    var peerID: UInt64
+    var index: UInt64
+    var term: UInt64
+  }
+
+  package init(
+    engine: any KVEngine, snapshots: SnapManager, meta: StoreMeta, router: Router,
+    logWriter: Mailbox<LogWriteTask>, clock: any Clock, metrics: Metrics, logger: Logger,
+    onFatal: @escaping @Sendable (String) -> Void
+  ) {
+    self.engine = engine
+    self.snapshots = snapshots
+    self.logger = logger
+    self.clock = clock
+    self.onFatal = onFatal
+    self.meta = meta
+    self.router = router
+    self.logWriter = logWriter
+    installTime = metrics.histogram(
+      "apus_snapshot_install_seconds", "Time to put a received snapshot's data in place.")
+    destroyTime = metrics.histogram(
+      "apus_region_destroy_range_seconds", "Time to delete a range of data.")
+  }
+
+  package mutating func handle(_ batch: [RegionTask]) {
+    for task in batch {
+      switch task {
+      case .generate(let request): generate(request)
+      case .install(let peerID, let region, let key): install(key, region, peerID)
+      case .destroyRange(let regionID, let range): destroy(range, of: regionID)
+      case .collectLog(let regionID, let peerID, let index, let term):
+        collectibleLogs.append(
+          CollectibleLog(regionID: regionID, peerID: peerID, index: index, term: term))
+      case .collectSnapshots: collectSnapshots()
+      case .deleteSnapshot(let key, let origin): delete(key, origin)
+      }
+    }
+  }
+
+  package mutating func flush() {
+    collectLogs()
+  }
+
+  // MARK: Snapshots
+
+  private func generate(_ request: SnapshotRequest) {
+    let region = request.region
+    let result: Result<GeneratedSnapshot, SnapshotError>
+    do throws(SnapshotError) {
+      if let failure { throw .io(failure) }
+      let snapshot = try snapshots.build(request) {
+        // A peer that is gone needs no snapshot any more.
+        meta.held(region.id)?.region.peer(id: request.peerID) == nil
+      }
+      logger.info("region \(region.id): snapshot \(snapshot.key) is ready")
+      result = .success(snapshot)
+    } catch {
+      logger.warning("region \(region.id): cannot build a snapshot: \(error)")
+      result = .failure(error)
+    }
+    router.post(
+      .snapshotGenerated(regionID: region.id, peerID: request.peerID, result: result),
+      to: region.id)
+  }
+
+  private mutating func install(_ key: SnapshotKey, _ region: Region, _ peerID: UInt64) {
+    let begun = clock.now
+    var failed: SnapshotError?
+    do throws(InstallError) {
+      if let failure { throw .refused(.io(failure)) }
+      try SnapshotInstaller(engine: engine, snapshots: snapshots, key: key, region: region)
+        .install()
+      installTime.observe(clock.now - begun)
+      logger.info("region \(region.id): snapshot \(key) is in place")
+    } catch {
+      switch error {
+      case .refused(let reason): failed = reason
+      case .disk(let reason):
+        fail(reason)
+        failed = .io(reason)
+      }
+      logger.error("region \(region.id): cannot install snapshot \(key): \(error)")
+    }
+    router.post(
+      .snapshotInstalled(regionID: region.id, peerID: peerID, key: key, error: failed),
+      to: region.id)
+  }
+
+  /// Asks the peers about snapshot files nobody uses; what belongs to no peer here goes at once.
+  private func collectSnapshots() {
+    let idle: [IdleSnapshot]
+    do throws(SnapshotError) {
+      idle = try snapshots.idle()
+    } catch {
+      logger.warning("cannot list snapshots: \(error)")
+      return
+    }
+    var rest = idle[...]
+    while let regionID = rest.first?.key.regionID {
+      let group = rest.prefix { $0.key.regionID == regionID }
+      rest = rest.dropFirst(group.count)
+      if meta.held(regionID) != nil {
+        router.post(.collectSnapshots(regionID: regionID, Array(group)), to: regionID)
+      } else {
+        for snapshot in group { delete(snapshot.key, snapshot.origin) }
+      }
+    }
+  }
+
+  private func delete(_ key: SnapshotKey, _ origin: SnapshotOrigin) {
+    do throws(SnapshotError) {
+      try snapshots.delete(key, origin)
+    } catch {
+      if case .busy = error { return }
+      logger.warning("cannot delete snapshot \(key): \(error)")
+    }
+  }
+
+  // MARK: Ranges and logs
+
+  /// Deletes the parts of a range that no living region of this store has.
+  private mutating func destroy(_ range: KeyRange, of regionID: UInt64) {
+    if failure != nil { return }
+    let begun = clock.now
+    do throws(EngineError) {
+      var living = meta.regions.filter { $0.id != regionID }.map(\.range)
+      if let own = try normalRange(of: regionID) { living.append(own) }
+      let pieces = range.subtracting(living)
+      if pieces != [range] {
+        logger.warning(
+          "region \(regionID): of \(range) only \(pieces) is deleted, the rest has owners")
+      }
+      // What says that the data is not needed must outlive the data: files are dropped at once.
+      try engine.sync()
+      let eraser = RangeEraser(engine: engine)
+      for piece in pieces { try eraser.erase(piece) }
+      destroyTime.observe(clock.now - begun)
+    } catch {
+      fail("cannot delete \(range) of region \(regionID): \(error)")
+    }
+  }
+
+  /// The range of a region that is recorded as living, whatever the task thinks of it.
+  private func normalRange(of regionID: UInt64) throws(EngineError) -> KeyRange? {
+    let key = KeyLayout.regionState(regionID: regionID)
+    guard let record = try engine.get(.raft, key) else { return nil }
+    let local: RegionLocalState
+    do throws(CodecError) {
+      local = try RegionLocalState(decoding: record)
+    } catch {
+      throw EngineError(
+        .corruption, operation: "read state of region \(regionID)", message: "\(error)")
+    }
+    return local.state == .normal ? local.region.range : nil
+  }
+
+  /// Lets the log writer drop what the engine has made durable.
+  private mutating func collectLogs() {
+    defer { collectibleLogs.removeAll(keepingCapacity: true) }
+    if collectibleLogs.isEmpty || failure != nil { return }
+    do throws(EngineError) {
+      try engine.sync()
+    } catch {
+      fail("cannot sync the engine: \(error)")
+      return
+    }
+    for collectible in collectibleLogs {
+      var log = LogBatch()
+      log.compact(collectible.regionID, to: collectible.index, term: collectible.term)
+      let task = LogWriteTask(
+        regionID: collectible.regionID, peerID: collectible.peerID, number: 0, log: log,
+        durability: .buffered)
+      // A log that was destroyed must not be compacted afterwards.
+      meta.withPeer(collectible.peerID, of: collectible.regionID) { logWriter.post(task) }
+    }
+  }
+
+  private mutating func fail(_ reason: String) {
+    if failure != nil { return }
+    failure = reason
+    logger.critical("region worker stops: \(reason)")
+    onFatal(reason)
+  }
+}
