@@ -1,0 +1,20 @@
+/// The cluster in figures.
+package struct ClusterSummary: Sendable, Hashable {
+  package var clusterID: UInt64
+  package var isBootstrapped: Bool
+  package var maxReplicas: Int
+  package var regionCount: Int
+  /// Regions of which a leader is known.
+  package var ledRegionCount: Int
+  package var storeCounts: [StoreStatus: Int]
+  package var storageSize: UInt64
+  package var storageCapacity: UInt64
+  package var missingPeerRegions = 0
+  package var extraPeerRegions = 0
+  package var downPeerRegions = 0
+  package var pendingPeerRegions = 0
+  package var offlinePeerRegions = 0
+  package var learnerPeerRegions = 0
+  package var emptyRegions = 0
+  package var operatorCount: Int
+}

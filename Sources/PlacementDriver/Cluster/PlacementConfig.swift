@@ -1,0 +1,39 @@
+/// What the placement driver may be told on its flags; defaults are TiKV's where it has them.
+package struct PlacementConfig: Sendable, Hashable {
+  /// Voters every region is brought to. What `PutClusterConfig` stored later wins over it.
+  package var maxReplicas = 3
+  /// Silence after which a store counts as gone for good and its replicas are made anew.
+  package var maxStoreDownTime: Duration = .seconds(30 * 60)
+  /// Silence after which a store gets neither replicas nor leaders.
+  package var disconnectTime: Duration = .seconds(20)
+  /// Silence after which a newcomer at a store's address takes its place. Stores report every 10 s.
+  package var takeoverDelay: Duration = .seconds(15)
+  /// How long an operator that changes members may take.
+  package var regionOperatorTimeout: Duration = .seconds(600)
+  /// How long an operator that only moves a leader may take.
+  package var leaderOperatorTimeout: Duration = .seconds(10)
+  /// How often a command is repeated while no heartbeat shows its effect.
+  package var resendInterval: Duration = .seconds(5)
+  /// Operators under way at a time that change members.
+  package var replicaScheduleLimit = 64
+  /// Operators under way at a time that move leaders.
+  package var leaderScheduleLimit = 4
+  /// Time between two looks at how the leaders are spread.
+  package var leaderBalanceInterval: Duration = .seconds(1)
+  /// Operators under way at a time that move replicas for the sake of balance; 0 turns it off.
+  package var balanceScheduleLimit = 4
+  /// Time between two looks at how the replicas are spread.
+  package var regionBalanceInterval: Duration = .seconds(5)
+  /// How long after a start leaders are left alone unless nearly all are known before.
+  package var warmUpTime: Duration = .seconds(60)
+  /// Regions looked at in one tick.
+  package var patrolBatch = 1024
+  /// Where clients reach this placement driver, as `http://host:port`.
+  package var advertiseClientURLs: [String]
+  /// The name of its only member.
+  package var memberName = "apus-pd"
+
+  package init(advertiseClientURLs: [String]) {
+    self.advertiseClientURLs = advertiseClientURLs
+  }
+}

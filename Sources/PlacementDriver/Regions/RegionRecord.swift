@@ -1,0 +1,46 @@
+import Codec
+import Runtime
+
+/// A region as the driver knows it: the shape is durable, the rest is what the last heartbeat said.
+struct RegionRecord: Sendable {
+  var region: Region
+  /// Who said to lead it last; nil after a restart until a heartbeat comes.
+  var leader: Peer?
+  /// The term the leader reported; 0 when it does not tell.
+  var term: UInt64 = 0
+  /// Peers that lack log entries the leader no longer has.
+  var pendingPeers: [Peer] = []
+  var downPeers: [DownPeer] = []
+  var approximateSize: UInt64 = 0
+  var approximateKeys: UInt64 = 0
+  var heartbeatAt: Instant?
+
+  init(_ region: Region) {
+    self.region = region
+  }
+
+  var id: UInt64 { region.id }
+
+  /// The leader to tell clients. Where there is one voter, it leads or nobody does.
+  var knownLeader: Peer? {
+    if let leader { return leader }
+    let voters = region.peers.filter { $0.role == .voter }
+    return voters.count == 1 ? voters[0] : nil
+  }
+
+  func isPending(_ peer: Peer) -> Bool {
+    pendingPeers.contains { $0.id == peer.id }
+  }
+
+  func isDown(_ peer: Peer) -> Bool {
+    downPeers.contains { $0.peer.id == peer.id }
+  }
+
+  /// Whether every peer answers and follows.
+  var isHealthy: Bool { pendingPeers.isEmpty && downPeers.isEmpty }
+
+  /// Whether a change of members was begun and not ended.
+  var isJoint: Bool {
+    region.peers.contains { $0.role == .incomingVoter || $0.role == .demotingVoter }
+  }
+}

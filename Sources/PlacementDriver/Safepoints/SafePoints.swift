@@ -1,0 +1,164 @@
+import Codec
+import Engine
+
+/// Which versions may be collected, and who still needs which. Nothing here ever goes back.
+struct SafePoints {
+  private(set) var gcSafePoint: UInt64
+  private(set) var txnSafePoint: UInt64
+  /// Ascending by id.
+  private(set) var services: [ServiceSafePoint] = []
+
+  init(_ storage: PlacementStorage) throws(PlacementError) {
+    gcSafePoint = try storage.integer(PlacementKeys.gcSafePoint) ?? 0
+    txnSafePoint = try storage.integer(PlacementKeys.txnSafePoint) ?? 0
+    for (id, value) in try storage.scan(PlacementKeys.services) {
+      guard value.count == 16, let expiresAt = PlacementKeys.integer(value.prefix(8)),
+        let safePoint = PlacementKeys.integer(value.suffix(8))
+      else { throw storage.damaged(PlacementKeys.service(id)) }
+      services.append(
+        ServiceSafePoint(
+          id: id, expiresAt: Int64(bitPattern: expiresAt), safePoint: safePoint))
+    }
+  }
+
+  // MARK: One for all
+
+  /// Moves both points up to `target` and answers where collection stands; an older target changes
+  /// nothing. For clients that know of no transaction safe point.
+  mutating func update(
+    to target: UInt64, _ storage: inout PlacementStorage
+  ) throws(PlacementError) -> UInt64 {
+    if target > gcSafePoint {
+      try save(gc: target, txn: max(txnSafePoint, target), &storage)
+    }
+    return gcSafePoint
+  }
+
+  /// Moves the point up to which data may be collected; transactions must have been barred first.
+  mutating func advanceGC(
+    to target: UInt64, _ storage: inout PlacementStorage
+  ) throws(PlacementError) {
+    guard target >= gcSafePoint else {
+      throw PlacementError(
+        header: .unknown, "trying to decrease gc safe point: \(gcSafePoint) to \(target)")
+    }
+    guard target <= txnSafePoint else {
+      throw PlacementError(
+        header: .unknown,
+        "gc safe point \(target) would exceed the txn safe point \(txnSafePoint)")
+    }
+    try save(gc: target, txn: txnSafePoint, &storage)
+  }
+
+  /// Bars transactions that began before `target`, or before what a service still needs; answers
+  /// which one that is.
+  mutating func advanceTxn(
+    to target: UInt64, at seconds: Int64, _ storage: inout PlacementStorage
+  ) throws(PlacementError) -> ServiceSafePoint? {
+    guard target >= txnSafePoint else {
+      throw PlacementError(
+        header: .unknown, "trying to decrease txn safe point: \(txnSafePoint) to \(target)")
+    }
+    let blocker = barriers(at: seconds).filter { $0.safePoint < target }
+      .min { $0.safePoint < $1.safePoint }
+    try save(gc: gcSafePoint, txn: max(txnSafePoint, blocker?.safePoint ?? target), &storage)
+    return blocker
+  }
+
+  // MARK: Services
+
+  /// What services other than the collector hold on to.
+  func barriers(at seconds: Int64) -> [ServiceSafePoint] {
+    services.filter { $0.id != ServiceSafePoint.collector && $0.expiresAt > seconds }
+  }
+
+  /// Registers, renews or (`ttl` <= 0) removes a service's need, and answers the oldest need there
+  /// is. One that is older than the oldest is too late and is not taken: the answer tells.
+  mutating func updateService(
+    _ id: [UInt8], ttl: Int64, safePoint: UInt64, at seconds: Int64,
+    _ storage: inout PlacementStorage
+  ) throws(PlacementError) -> ServiceSafePoint {
+    let isCollector = id == ServiceSafePoint.collector
+    guard !id.isEmpty else {
+      throw PlacementError(header: .unknown, "a service safe point needs a service id")
+    }
+    if isCollector && ttl != .max {
+      throw PlacementError(
+        header: .unknown, "the service safe point of gc_worker cannot expire or be removed")
+    }
+    try dropExpired(at: seconds, &storage)
+    if ttl <= 0 {
+      try drop(id, &storage)
+      return try oldest(&storage)
+    }
+    let oldest = try oldest(&storage)
+    guard safePoint >= oldest.safePoint else { return oldest }
+    let (end, isOverflowing) = seconds.addingReportingOverflow(ttl)
+    let service = ServiceSafePoint(
+      id: id, expiresAt: isOverflowing ? .max : end, safePoint: safePoint)
+    try put(service, &storage)
+    let answer = try self.oldest(&storage)
+    if isCollector && answer.safePoint > txnSafePoint {
+      try save(gc: gcSafePoint, txn: answer.safePoint, &storage)
+    }
+    return answer
+  }
+
+  /// The oldest need; the collector's own exists from the first question on.
+  private mutating func oldest(
+    _ storage: inout PlacementStorage
+  ) throws(PlacementError) -> ServiceSafePoint {
+    let known = services.min { $0.safePoint < $1.safePoint }
+    if services.contains(where: { $0.id == ServiceSafePoint.collector }), let known {
+      return known
+    }
+    let collector = ServiceSafePoint(
+      id: ServiceSafePoint.collector, expiresAt: .max, safePoint: known?.safePoint ?? 0)
+    try put(collector, &storage)
+    return collector
+  }
+
+  // MARK: Keeping
+
+  private mutating func save(
+    gc: UInt64, txn: UInt64, _ storage: inout PlacementStorage
+  ) throws(PlacementError) {
+    guard gc != gcSafePoint || txn != txnSafePoint else { return }
+    var batch = WriteBatch()
+    batch.put(.raft, PlacementKeys.gcSafePoint, PlacementKeys.bigEndian(gc))
+    batch.put(.raft, PlacementKeys.txnSafePoint, PlacementKeys.bigEndian(txn))
+    try storage.write(batch)
+    gcSafePoint = gc
+    txnSafePoint = txn
+  }
+
+  private mutating func put(
+    _ service: ServiceSafePoint, _ storage: inout PlacementStorage
+  ) throws(PlacementError) {
+    let value =
+      PlacementKeys.bigEndian(UInt64(bitPattern: service.expiresAt))
+      + PlacementKeys.bigEndian(service.safePoint)
+    try storage.put(PlacementKeys.service(service.id), value)
+    services.removeAll { $0.id == service.id }
+    let place = services.firstIndex { precedes(service.id, $0.id) } ?? services.count
+    services.insert(service, at: place)
+  }
+
+  private mutating func dropExpired(
+    at seconds: Int64, _ storage: inout PlacementStorage
+  ) throws(PlacementError) {
+    for service in services where service.expiresAt <= seconds {
+      try drop(service.id, &storage)
+    }
+  }
+
+  private mutating func drop(
+    _ id: [UInt8], _ storage: inout PlacementStorage
+  ) throws(PlacementError) {
+    guard services.contains(where: { $0.id == id }) else { return }
+    var batch = WriteBatch()
+    batch.delete(.raft, PlacementKeys.service(id))
+    try storage.write(batch)
+    services.removeAll { $0.id == id }
+  }
+}

@@ -1,0 +1,122 @@
+import Codec
+import Runtime
+
+/// A piece of work on one region, carried out by its leader step by step.
+struct Operator: Sendable {
+  /// Why the work is done; each kind has a limit of its own.
+  enum Kind: Int, Sendable, Hashable, CaseIterable {
+    /// Replicas are missing, too many or in the wrong place.
+    case replica
+    /// Replicas are spread unevenly.
+    case balance
+    /// Leaders are spread unevenly.
+    case leader
+
+    var name: String {
+      switch self {
+      case .replica: "replica"
+      case .balance: "balance-region"
+      case .leader: "balance-leader"
+      }
+    }
+  }
+
+  /// Numbers are `pdpb.OperatorStatus`'s.
+  enum Status: Int, Sendable, Hashable, CaseIterable {
+    case success = 0
+    case timeout = 1
+    case cancel = 2
+    case replace = 3
+    case running = 4
+
+    var name: String {
+      switch self {
+      case .success: "finish"
+      case .timeout: "timeout"
+      case .cancel: "cancel"
+      case .replace: "replace"
+      case .running: "create"
+      }
+    }
+  }
+
+  /// Where an operator stands after a look at its region.
+  enum Progress: Sendable, Hashable {
+    case running
+    case ended(Status)
+  }
+
+  let regionID: UInt64
+  let kind: Kind
+  let steps: [OperatorStep]
+  /// The epoch the decision was made for.
+  let epoch: RegionEpoch
+  let createdAt: Instant
+  let timeout: Duration
+  private(set) var current = 0
+  /// When its command went out last.
+  var sentAt: Instant?
+
+  init(
+    regionID: UInt64, kind: Kind, steps: [OperatorStep], epoch: RegionEpoch, createdAt: Instant,
+    timeout: Duration
+  ) {
+    precondition(!steps.isEmpty, "an operator without steps")
+    self.regionID = regionID
+    self.kind = kind
+    self.steps = steps
+    self.epoch = epoch
+    self.createdAt = createdAt
+    self.timeout = timeout
+  }
+
+  /// The step under way; nil when all are done.
+  var step: OperatorStep? { current < steps.count ? steps[current] : nil }
+
+  var description: String {
+    kind.name + ": " + steps.map(\.description).joined(separator: ", then ")
+  }
+
+  /// Moves on past what the region shows to be done, and gives up when somebody else changed it.
+  mutating func advance(_ record: RegionRecord, at now: Instant) -> Progress {
+    // A split or merge leaves another region than the one the decision was made for.
+    guard record.region.epoch.version == epoch.version else { return .ended(.cancel) }
+    while let step, step.isFinished(in: record) { current += 1 }
+    if hasForeignChange(record) { return .ended(.cancel) }
+    guard let step else { return .ended(.success) }
+    if case .transferLeader(let from, let to) = step,
+      let leader = record.leader, leader.storeID != from, leader.id != to.id
+    {
+      return .ended(.cancel)
+    }
+    return now - createdAt > timeout ? .ended(.timeout) : .running
+  }
+
+  /// Whether the members changed more often than this operator's steps account for.
+  private func hasForeignChange(_ record: RegionRecord) -> Bool {
+    if steps.contains(.leaveJoint) { return false }
+    var explained = steps[..<current].reduce(epoch.confVersion) { $0 + $1.confVersionDelta }
+    if let step, step.isVisible(in: record) { explained += step.confVersionDelta }
+    return record.region.epoch.confVersion > explained
+  }
+
+  // MARK: What it will do to stores
+
+  /// The store that is getting a peer.
+  var incomingStore: UInt64? {
+    for case .addLearner(let peer) in steps { return peer.storeID }
+    return nil
+  }
+
+  /// The store that is losing a peer.
+  var outgoingStore: UInt64? {
+    for case .removePeer(let peer) in steps { return peer.storeID }
+    return nil
+  }
+
+  /// The stores between which a leader moves.
+  var leaderMove: (from: UInt64, to: UInt64)? {
+    for case .transferLeader(let from, let to) in steps { return (from, to.storeID) }
+    return nil
+  }
+}

@@ -1,0 +1,69 @@
+import Codec
+
+/// One change on the way to where a region shall be. Whether it is done is read from the region.
+enum OperatorStep: Sendable, Hashable {
+  case addLearner(Peer)
+  case promoteLearner(Peer)
+  /// Where the peer leads, the leader moves away first.
+  case removePeer(Peer)
+  case transferLeader(from: UInt64, to: Peer)
+  case leaveJoint
+
+  /// Whether the region shows the step's change, be it still settling.
+  func isVisible(in record: RegionRecord) -> Bool {
+    switch self {
+    case .addLearner(let peer): record.region.peer(id: peer.id) != nil
+    case .promoteLearner(let peer): record.region.peer(id: peer.id)?.role == .voter
+    case .removePeer(let peer): record.region.peer(id: peer.id) == nil
+    case .transferLeader(_, let target): record.leader?.id == target.id
+    case .leaveJoint: !record.isJoint
+    }
+  }
+
+  /// Whether the next step may begin: a new peer must have caught up first.
+  func isFinished(in record: RegionRecord) -> Bool {
+    guard isVisible(in: record) else { return false }
+    return switch self {
+    case .addLearner(let peer), .promoteLearner(let peer): !record.isPending(peer)
+    default: true
+    }
+  }
+
+  /// By how much the step raises the region's configuration version.
+  var confVersionDelta: UInt64 {
+    switch self {
+    case .addLearner, .promoteLearner, .removePeer: 1
+    case .transferLeader, .leaveJoint: 0
+    }
+  }
+
+  /// What the leader must do now; nil while waiting is all there is to do.
+  func command(for record: RegionRecord, successor: (RegionRecord) -> Peer?) -> PlacementCommand? {
+    switch self {
+    case .addLearner(let peer):
+      return isVisible(in: record) ? nil : .addLearner(peer)
+    case .promoteLearner(let peer):
+      return isVisible(in: record) || record.isPending(peer) ? nil : .addVoter(peer)
+    case .removePeer(let peer):
+      guard record.leader?.id == peer.id else { return .removePeer(peer) }
+      return successor(record).map { .transferLeader($0) }
+    case .transferLeader(_, let target):
+      return .transferLeader(target)
+    case .leaveJoint:
+      return .leaveJoint
+    }
+  }
+}
+
+extension OperatorStep: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .addLearner(let peer): "add learner \(peer.id) on store \(peer.storeID)"
+    case .promoteLearner(let peer): "promote learner \(peer.id) on store \(peer.storeID)"
+    case .removePeer(let peer): "remove peer \(peer.id) on store \(peer.storeID)"
+    case .transferLeader(let from, let to):
+      "transfer leader from store \(from) to store \(to.storeID)"
+    case .leaveJoint: "leave joint state"
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import Codec
+import Engine
+import Runtime
+package import Wire
+
+extension PlacementDriver {
+  // MARK: Members
+
+  /// The one member, also the leader. Clients ask before they know the cluster's id.
+  package func getMembers(
+    _ request: Pdpb_GetMembersRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetMembersResponse {
+    var member = Pdpb_Member()
+    member.name = config.memberName
+    member.memberID = memberID
+    member.clientUrls = config.advertiseClientURLs
+    member.peerUrls = config.advertiseClientURLs
+    member.binaryVersion = Self.binaryVersion
+    var response = Pdpb_GetMembersResponse()
+    response.header = header
+    response.members = [member]
+    response.leader = member
+    response.etcdLeader = member
+    return response
+  }
+
+  package func getClusterInfo(
+    _ request: Pdpb_GetClusterInfoRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetClusterInfoResponse {
+    var response = Pdpb_GetClusterInfoResponse()
+    response.header = header
+    response.serviceModes = [.pdSvcMode]
+    return response
+  }
+
+  /// The version clients are told; some of them turn features on by it.
+  static let binaryVersion = "8.5.0"
+
+  /// Never 0, which would mean "no leader" to some clients; the same for ever.
+  package var memberID: UInt64 {
+    var mixer = SplitMix64(seed: clusterID)
+    return mixer.next() | 1
+  }
+
+  // MARK: Ids and time
+
+  package func allocID(
+    _ request: Pdpb_AllocIDRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_AllocIDResponse {
+    try answer(request, needsCluster: false) { (response) throws(PlacementError) in
+      let count = max(1, request.count)
+      response.id = try ids.take(UInt64(count), &storage)
+      response.count = count
+    }
+  }
+
+  /// One message of a `Tso` stream. An error ends the stream.
+  package func tso(
+    _ request: Pdpb_TsoRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_TsoResponse {
+    try answer(request, needsCluster: false) { (response) throws(PlacementError) in
+      let last = try oracle.take(
+        UInt64(request.count), wallMilliseconds: moment.wallMilliseconds, &storage)
+      response.count = request.count
+      response.timestamp = last.wire
+      statistics.timestamps += UInt64(request.count)
+    }
+  }
+
+  package func getMinTS(
+    _ request: Pdpb_GetMinTSRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetMinTSResponse {
+    try answer(request, needsCluster: false) { (response) throws(PlacementError) in
+      response.timestamp = try oracle.take(
+        1, wallMilliseconds: moment.wallMilliseconds, &storage
+      ).wire
+    }
+  }
+
+  // MARK: Beginning
+
+  package func isBootstrapped(
+    _ request: Pdpb_IsBootstrappedRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_IsBootstrappedResponse {
+    try answer(request, needsCluster: false) { (response) in
+      response.bootstrapped = isBootstrapped
+    }
+  }
+
+  /// Takes the first store and the first region, once.
+  package func bootstrap(
+    _ request: Pdpb_BootstrapRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_BootstrapResponse {
+    try answer(request, needsCluster: false) { (_) throws(PlacementError) in
+      guard !isBootstrapped else {
+        throw PlacementError(header: .alreadyBootstrapped, "cluster is already bootstrapped")
+      }
+      var (info, region) = try first(request)
+      info.state = .up
+      info.nodeState = .serving
+      var record = StoreRecord(info, at: moment.now)
+      record.hear(at: moment)
+      var batch = WriteBatch()
+      batch.put(.raft, PlacementKeys.cluster, try clusterBytes(maxReplicas))
+      batch.put(.raft, PlacementKeys.store(info.id), try bytes(of: record.info))
+      batch.put(.raft, PlacementKeys.region(region.id), region.encoded())
+      try storage.write(batch)
+      stores.put(record)
+      _ = regions.put(RegionRecord(region))
+      isBootstrapped = true
+    }
+  }
+
+  private func first(
+    _ request: Pdpb_BootstrapRequest
+  ) throws(PlacementError) -> (StoreInfo, Region) {
+    func refuse(_ message: String) -> PlacementError { PlacementError(header: .unknown, message) }
+    guard request.hasStore else { throw refuse("missing store meta for bootstrap") }
+    guard request.hasRegion else { throw refuse("missing region meta for bootstrap") }
+    let info = try plain(request.store)
+    let region = try plain(request.region)
+    guard info.id != 0 else { throw refuse("invalid zero store id") }
+    guard region.id != 0 else { throw refuse("invalid zero region id") }
+    guard region.startKey.isEmpty, region.endKey.isEmpty else {
+      throw refuse("invalid first region key range, must all be empty for bootstrap")
+    }
+    guard request.region.hasRegionEpoch, region.epoch != RegionEpoch() else {
+      throw refuse("missing region epoch for bootstrap")
+    }
+    guard region.peers.count == 1, let peer = region.peers.first else {
+      throw refuse("invalid first region peer count, must be 1, not \(region.peers.count)")
+    }
+    guard peer.id != 0 else { throw refuse("invalid zero peer id") }
+    guard peer.storeID == info.id else {
+      throw refuse("invalid peer store id, \(peer.storeID) is not \(info.id)")
+    }
+    return (info, region)
+  }
+
+  // MARK: Configuration
+
+  package func getClusterConfig(
+    _ request: Pdpb_GetClusterConfigRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetClusterConfigResponse {
+    try answer(request) { (response) in
+      response.cluster.id = clusterID
+      response.cluster.maxPeerCount = UInt32(clamping: maxReplicas)
+    }
+  }
+
+  /// Sets the number of replicas.
+  package func putClusterConfig(
+    _ request: Pdpb_PutClusterConfigRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_PutClusterConfigResponse {
+    try answer(request) { (_) throws(PlacementError) in
+      guard request.hasCluster, request.cluster.id == clusterID else {
+        throw PlacementError(
+          header: .unknown,
+          "invalid cluster config, mismatch cluster id \(request.cluster.id), need \(clusterID)")
+      }
+      guard (1...100).contains(request.cluster.maxPeerCount) else {
+        throw PlacementError(
+          header: .invalidValue, "max_peer_count must be 1 to 100")
+      }
+      let count = Int(request.cluster.maxPeerCount)
+      try storage.put(PlacementKeys.cluster, try clusterBytes(count))
+      maxReplicas = count
+    }
+  }
+
+  // MARK: Forms
+
+  private func clusterBytes(_ maxReplicas: Int) throws(PlacementError) -> [UInt8] {
+    var cluster = Metapb_Cluster()
+    cluster.id = clusterID
+    cluster.maxPeerCount = UInt32(clamping: maxReplicas)
+    do {
+      return try cluster.serializedBytes()
+    } catch {
+      throw PlacementError(.internal, "cannot encode the cluster: \(error)")
+    }
+  }
+
+  func bytes(of info: StoreInfo) throws(PlacementError) -> [UInt8] {
+    do {
+      return try info.wire.serializedBytes()
+    } catch {
+      throw PlacementError(.internal, "cannot encode store \(info.id): \(error)")
+    }
+  }
+
+  func plain(_ store: Metapb_Store) throws(PlacementError) -> StoreInfo {
+    do {
+      return try StoreInfo(store)
+    } catch {
+      throw PlacementError(header: .unknown, "invalid store: \(error)")
+    }
+  }
+
+  func plain(_ region: Metapb_Region) throws(PlacementError) -> Region {
+    do {
+      return try Region(region)
+    } catch {
+      throw PlacementError(header: .unknown, "invalid region: \(error)")
+    }
+  }
+
+  func plain(_ peer: Metapb_Peer) throws(PlacementError) -> Peer {
+    do {
+      return try Peer(peer)
+    } catch {
+      throw PlacementError(header: .unknown, "invalid peer: \(error)")
+    }
+  }
+}

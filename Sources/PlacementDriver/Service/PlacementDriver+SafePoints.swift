@@ -1,0 +1,81 @@
+import Codec
+package import Wire
+
+extension PlacementDriver {
+  package func getGCSafePoint(
+    _ request: Pdpb_GetGCSafePointRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetGCSafePointResponse {
+    try answer(request) { (response) in response.safePoint = safePoints.gcSafePoint }
+  }
+
+  package func updateGCSafePoint(
+    _ request: Pdpb_UpdateGCSafePointRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_UpdateGCSafePointResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      response.newSafePoint = try safePoints.update(to: request.safePoint, &storage)
+    }
+  }
+
+  package func updateServiceGCSafePoint(
+    _ request: Pdpb_UpdateServiceGCSafePointRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_UpdateServiceGCSafePointResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      let seconds = seconds(moment)
+      let oldest = try safePoints.updateService(
+        [UInt8](request.serviceID), ttl: request.ttl, safePoint: request.safePoint, at: seconds,
+        &storage)
+      response.serviceID = oldest.id.data
+      response.ttl = oldest.timeToLive(at: seconds)
+      response.minSafePoint = oldest.safePoint
+    }
+  }
+
+  package func getGCState(
+    _ request: Pdpb_GetGCStateRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetGCStateResponse {
+    try answer(request) { (response) in
+      if request.hasKeyspaceScope { response.gcState.keyspaceScope = request.keyspaceScope }
+      response.gcState.isKeyspaceLevelGc = false
+      response.gcState.txnSafePoint = safePoints.txnSafePoint
+      response.gcState.gcSafePoint = safePoints.gcSafePoint
+      guard !request.excludeGcBarriers else { return }
+      let seconds = seconds(moment)
+      response.gcState.gcBarriers = safePoints.barriers(at: seconds).map { service in
+        var barrier = Pdpb_GCBarrierInfo()
+        barrier.barrierID = String(decoding: service.id, as: UTF8.self)
+        barrier.barrierTs = service.safePoint
+        barrier.ttlSeconds = service.timeToLive(at: seconds)
+        return barrier
+      }
+    }
+  }
+
+  package func advanceTxnSafePoint(
+    _ request: Pdpb_AdvanceTxnSafePointRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_AdvanceTxnSafePointResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      response.oldTxnSafePoint = safePoints.txnSafePoint
+      let blocker = try safePoints.advanceTxn(
+        to: request.target, at: seconds(moment), &storage)
+      response.newTxnSafePoint = safePoints.txnSafePoint
+      if let blocker {
+        let name = String(decoding: blocker.id, as: UTF8.self)
+        response.blockerDescription = "service \(name) needs versions from \(blocker.safePoint)"
+      }
+    }
+  }
+
+  package func advanceGCSafePoint(
+    _ request: Pdpb_AdvanceGCSafePointRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_AdvanceGCSafePointResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      response.oldGcSafePoint = safePoints.gcSafePoint
+      try safePoints.advanceGC(to: request.target, &storage)
+      response.newGcSafePoint = safePoints.gcSafePoint
+    }
+  }
+
+  private func seconds(_ moment: Moment) -> Int64 {
+    Int64(clamping: moment.wallMilliseconds / 1000)
+  }
+}

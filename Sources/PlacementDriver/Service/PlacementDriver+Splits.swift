@@ -1,0 +1,114 @@
+import Codec
+import Runtime
+package import Wire
+
+extension PlacementDriver {
+  /// Regions one request may be split into.
+  static let maxSplitCount: UInt32 = 4096
+
+  // MARK: Asking
+
+  package func askSplit(
+    _ request: Pdpb_AskSplitRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_AskSplitResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      let region = try requireCurrent(request.hasRegion ? request.region : nil)
+      let split = try splitID(region)
+      response.newRegionID = split.newRegionID
+      response.newPeerIds = split.newPeerIds
+    }
+  }
+
+  package func askBatchSplit(
+    _ request: Pdpb_AskBatchSplitRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_AskBatchSplitResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      let region = try requireCurrent(request.hasRegion ? request.region : nil)
+      guard (1...Self.maxSplitCount).contains(request.splitCount) else {
+        throw PlacementError(
+          header: .invalidValue,
+          "split_count must be 1 to \(Self.maxSplitCount), not \(request.splitCount)")
+      }
+      for _ in 0..<request.splitCount { response.ids.append(try splitID(region)) }
+    }
+  }
+
+  private func splitID(_ region: Region) throws(PlacementError) -> Pdpb_SplitID {
+    var split = Pdpb_SplitID()
+    split.newRegionID = try ids.take(1, &storage)
+    for _ in region.peers { split.newPeerIds.append(try ids.take(1, &storage)) }
+    return split
+  }
+
+  /// The asked region as it is known, if the one who asks is not behind.
+  private func requireCurrent(_ message: Metapb_Region?) throws(PlacementError) -> Region {
+    guard let message, message.hasRegionEpoch else {
+      throw PlacementError(header: .unknown, "missing region for split")
+    }
+    guard let known = regions.record(id: message.id)?.region else {
+      throw PlacementError(header: .regionNotFound, "region \(message.id) not found")
+    }
+    let epoch = RegionEpoch(message.regionEpoch)
+    guard !epoch.isStale(comparedTo: known.epoch) else {
+      throw PlacementError(
+        header: .unknown, "invalid region epoch, request: \(epoch), current: \(known.epoch)")
+    }
+    // The asker may know of peers the driver has not heard of yet.
+    return try checked(message)
+  }
+
+  // MARK: Reporting
+
+  package func reportSplit(
+    _ request: Pdpb_ReportSplitRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_ReportSplitResponse {
+    try answer(request) { (_) throws(PlacementError) in
+      guard request.hasLeft, request.hasRight else {
+        throw PlacementError(header: .unknown, "invalid split report: missing region")
+      }
+      try takeSplit([request.left, request.right])
+    }
+  }
+
+  package func reportBatchSplit(
+    _ request: Pdpb_ReportBatchSplitRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_ReportBatchSplitResponse {
+    try answer(request) { (_) throws(PlacementError) in try takeSplit(request.regions) }
+  }
+
+  /// Keeps the parts at once, so that clients find them before the first heartbeats come.
+  private func takeSplit(_ messages: [Metapb_Region]) throws(PlacementError) {
+    guard messages.count >= 2 else {
+      throw PlacementError(header: .unknown, "invalid split report: fewer than two regions")
+    }
+    var parts: [Region] = []
+    for message in messages {
+      guard message.id != 0, message.hasRegionEpoch else {
+        throw PlacementError(header: .unknown, "invalid split report: a region has no id or epoch")
+      }
+      let part = try checked(message)
+      if let left = parts.last, left.endKey.isEmpty || left.endKey != part.startKey {
+        throw PlacementError(
+          header: .unknown, "invalid split report: \(left) and \(part) are not neighbours")
+      }
+      parts.append(part)
+    }
+    for part in parts {
+      // A heartbeat that came before the report knows more: it stays.
+      if regions.record(id: part.id)?.region.epoch == part.epoch { continue }
+      guard regions.staleness(of: part, term: 0) == nil else { continue }
+      try store(splitRecord(part))
+    }
+  }
+
+  /// A part's first record: the parent's leader store is about to lead it too.
+  private func splitRecord(_ part: Region) -> RegionRecord {
+    let known = regions.record(id: part.id)
+    let parent = known ?? regions.record(containing: part.startKey)
+    var record = RegionRecord(part)
+    record.leader = parent?.leader.flatMap { part.peer(onStore: $0.storeID) }
+    record.term = known?.term ?? 0
+    record.heartbeatAt = known?.heartbeatAt
+    return record
+  }
+}

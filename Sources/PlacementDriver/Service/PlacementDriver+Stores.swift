@@ -1,0 +1,164 @@
+import Codec
+import Runtime
+package import Wire
+
+extension PlacementDriver {
+  // MARK: Asking
+
+  package func getStore(
+    _ request: Pdpb_GetStoreRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetStoreResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      guard let record = stores[request.storeID] else {
+        // Clients look for these very words in the call's status.
+        throw PlacementError(.unknown, "invalid store ID \(request.storeID), not found")
+      }
+      response.store = record.info.wire
+      if let stats = record.stats { response.stats = stats }
+    }
+  }
+
+  package func getAllStores(
+    _ request: Pdpb_GetAllStoresRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_GetAllStoresResponse {
+    try answer(request) { (response) in
+      response.stores = stores.records
+        .filter { !request.excludeTombstoneStores || $0.info.state != .tombstone }
+        .map(\.info.wire)
+    }
+  }
+
+  // MARK: Registering
+
+  /// Registers a store, or what has changed about it.
+  ///
+  /// A new store at the address of a known one: two processes cannot listen at one address, so the
+  /// old one is most likely dead and wiped. The newcomer is let in at once, but takes over (and the
+  /// old one counts as destroyed) only when the old one has been silent for a while; should it be
+  /// heard of again instead, the newcomer is a duplicate by mistake and becomes a tombstone.
+  package func putStore(
+    _ request: Pdpb_PutStoreRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_PutStoreResponse {
+    try answer(request) { (_) throws(PlacementError) in
+      guard request.hasStore, request.store.id != 0 else {
+        throw PlacementError(header: .unknown, "invalid put store: missing store id")
+      }
+      guard !request.store.address.isEmpty else {
+        throw PlacementError(
+          header: .unknown, "invalid put store: store \(request.store.id) has no address")
+      }
+      try put(try plain(request.store), moment)
+    }
+  }
+
+  private func put(_ new: StoreInfo, _ moment: Moment) throws(PlacementError) {
+    let known = stores[new.id]
+    try refuseTombstone(known)
+    let holder = stores.holder(ofAddress: new.address, besides: new.id)
+    // A newcomer may replace; one that is known may not drive another out.
+    if let holder, let known, known.info.address != new.address {
+      throw PlacementError(
+        header: .unknown,
+        "duplicated store address: store \(new.id) at \(new.address), already registered by "
+          + "store \(holder.id)")
+    }
+    var info = new
+    info.state = known?.info.state ?? .up
+    info.physicallyDestroyed = known?.info.physicallyDestroyed ?? false
+    info.nodeState = info.state == .up ? .serving : .removing
+    info.lastHeartbeat = known?.info.lastHeartbeat ?? 0
+    var record = known ?? StoreRecord(info, at: moment.now)
+    record.info = info
+    record.hear(at: moment)
+    if let holder, known == nil {
+      record.claim = StoreRecord.Claim(storeID: holder.id, since: moment.now)
+    }
+    try save(record)
+    if record.claim != nil { try settleClaims(at: moment) }
+  }
+
+  /// Writes a store through and keeps it.
+  func save(_ record: StoreRecord) throws(PlacementError) {
+    try storage.put(PlacementKeys.store(record.id), try bytes(of: record.info))
+    stores.put(record)
+  }
+
+  func refuseTombstone(_ record: StoreRecord?) throws(PlacementError) {
+    if let record, record.info.state == .tombstone {
+      throw PlacementError(
+        header: .storeTombstone,
+        "store \(record.id) at \(record.info.address) has been removed; start it with an empty "
+          + "data directory to join as a new store")
+    }
+  }
+
+  // MARK: Claims to an address
+
+  /// Lets newcomers take over from stores that stay silent.
+  func settleClaims(at moment: Moment) throws(PlacementError) {
+    for record in stores.records {
+      guard let claim = record.claim, record.info.state != .tombstone else { continue }
+      guard var holder = stores[claim.storeID], holder.info.state != .tombstone else {
+        stores.update(record.id) { $0.claim = nil }
+        continue
+      }
+      let isSilent = holder.isCutOff || holder.silence(at: moment.now) >= config.takeoverDelay
+      guard isSilent else { continue }
+      holder.info.state = .offline
+      holder.info.nodeState = .removing
+      holder.info.physicallyDestroyed = true
+      try save(holder)
+      stores.update(record.id) { $0.claim = nil }
+    }
+  }
+
+  /// The holder of a claimed address is alive: the claim was a mistake.
+  private func refuteClaims(to id: UInt64, _ moment: Moment) throws(PlacementError) {
+    for var record in stores.records {
+      guard let claim = record.claim, claim.storeID == id,
+        // What the old process sent just before it died may come in after the new one's request.
+        moment.now - claim.since >= .seconds(1)
+      else { continue }
+      record.claim = nil
+      record.info.state = .tombstone
+      record.info.nodeState = .removed
+      try save(record)
+    }
+  }
+
+  // MARK: Hearing of
+
+  package func storeHeartbeat(
+    _ request: Pdpb_StoreHeartbeatRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_StoreHeartbeatResponse {
+    try answer(request) { (response) throws(PlacementError) in
+      guard request.hasStats, request.stats.storeID != 0 else {
+        throw PlacementError(header: .unknown, "invalid store heartbeat: missing store id")
+      }
+      guard var record = stores[request.stats.storeID] else {
+        throw PlacementError(
+          header: .unknown, "invalid store ID \(request.stats.storeID), not found")
+      }
+      try refuseTombstone(record)
+      let written = record.info.lastHeartbeat
+      record.hear(at: moment)
+      record.stats = request.stats
+      stores.put(record)
+      // For people who ask after a restart: once a minute is enough.
+      if record.info.lastHeartbeat &- written > 60_000_000_000 { try save(record) }
+      try refuteClaims(to: record.id, moment)
+      response.clusterVersion = Self.binaryVersion
+    }
+  }
+
+  /// The store's heartbeat stream broke: it may be dead, and is not counted on until heard of.
+  package func storeDisconnected(_ id: UInt64, _ moment: Moment) {
+    stores.update(id) { $0.isCutOff = true }
+  }
+
+  package func reportMinResolvedTS(
+    _ request: Pdpb_ReportMinResolvedTsRequest, _ moment: Moment
+  ) throws(PlacementError) -> Pdpb_ReportMinResolvedTsResponse {
+    try answer(request) { (_) in }
+  }
+}

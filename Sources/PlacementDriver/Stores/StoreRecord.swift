@@ -1,0 +1,51 @@
+import Codec
+import Runtime
+import Wire
+
+/// A store as the driver knows it: `info` is durable, the rest is of this life of the driver.
+struct StoreRecord: Sendable {
+  var info: StoreInfo
+  /// When it was heard of last; the driver's own start where it was not heard of since.
+  var lastSeen: Instant
+  /// Whether it was heard of since the driver started.
+  var isHeard = false
+  /// Its connection broke and nothing came since.
+  var isCutOff = false
+  /// What its last heartbeat said.
+  var stats: Pdpb_StoreStats?
+  /// The store whose address this one came up at while that one might still have been alive.
+  /// Until that is settled the newcomer gets nothing.
+  var claim: Claim?
+
+  struct Claim: Sendable {
+    var storeID: UInt64
+    var since: Instant
+  }
+
+  init(_ info: StoreInfo, at now: Instant) {
+    self.info = info
+    lastSeen = now
+  }
+
+  var id: UInt64 { info.id }
+
+  func silence(at now: Instant) -> Duration { now - lastSeen }
+
+  /// Whether replicas and leaders may be moved here.
+  func isUsable(at now: Instant, _ config: PlacementConfig) -> Bool {
+    info.state == .up && isHeard && !isCutOff && claim == nil
+      && silence(at: now) <= config.disconnectTime
+  }
+
+  /// Whether its replicas must be made anew elsewhere.
+  func isGone(at now: Instant, _ config: PlacementConfig) -> Bool {
+    info.state != .up || silence(at: now) > config.maxStoreDownTime
+  }
+
+  mutating func hear(at moment: Moment) {
+    lastSeen = moment.now
+    isHeard = true
+    isCutOff = false
+    info.lastHeartbeat = Int64(clamping: moment.wallMilliseconds) &* 1_000_000
+  }
+}
