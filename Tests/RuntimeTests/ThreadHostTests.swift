@@ -1,0 +1,74 @@
+import Runtime
+import Synchronization
+import Testing
+
+struct ThreadHostTests {
+  /// Adds up what it is sent and tells the sum after each batch.
+  struct Adder: Handler {
+    let total: Box
+    var sum = 0
+
+    mutating func handle(_ batch: [Int]) { sum += batch.reduce(0, +) }
+    mutating func flush() { total.value.withLock { $0 = (sum, $0.1 + 1, $0.2) } }
+    mutating func stop() { total.value.withLock { $0.2 = true } }
+  }
+
+  final class Box: Sendable {
+    let value = Mutex((0, 0, false))
+  }
+
+  @Test func handlesEverythingSentByManyThreadsAndStops() {
+    let host = ThreadHost()
+    let box = Box()
+    let worker = host.spawn(name: "adder", capacity: 1 << 20) { _ in Adder(total: box) }
+    let senders = (0..<4).map { _ in
+      JoinableThread(name: "sender") {
+        for number in 1...10_000 { precondition(worker.mailbox.send(number)) }
+      }
+    }
+    for sender in senders { sender.join() }
+    worker.stop()
+    let (sum, flushes, stopped) = box.value.withLock { $0 }
+    #expect(sum == 4 * 50_005_000)
+    #expect(flushes >= 1 && flushes <= 40_000)
+    #expect(stopped)
+    host.shutdown()
+  }
+
+  @Test func timersFireInOrderAndCanBeCancelled() {
+    let host = ThreadHost()
+    let fired = Mutex<[String]>([])
+    let bell = Doorbell()
+    let never = host.after(.milliseconds(20)) { fired.withLock { $0.append("never") } }
+    never.cancel()
+    _ = host.after(.milliseconds(40)) {
+      fired.withLock { $0.append("second") }
+      bell.ring()
+    }
+    _ = host.after(.milliseconds(10)) { fired.withLock { $0.append("first") } }
+    bell.wait(atMost: .seconds(10))
+    #expect(fired.withLock { $0 } == ["first", "second"])
+    host.shutdown()
+  }
+
+  @Test func repeatingTimerStopsWhenCancelled() {
+    let host = ThreadHost()
+    let count = Atomic(0)
+    let bell = Doorbell()
+    let timer = host.every(.milliseconds(2)) {
+      if count.add(1, ordering: .relaxed).newValue == 5 { bell.ring() }
+    }
+    bell.wait(atMost: .seconds(10))
+    timer.cancel()
+    #expect(count.load(ordering: .relaxed) >= 5)
+    host.shutdown()
+  }
+
+  @Test func completionIsCalledOnce() {
+    let answers = Mutex<[Int]>([])
+    let completion = Completion<Int>(abandoned: -1) { value in answers.withLock { $0.append(value) }
+    }
+    completion(7)
+    #expect(answers.withLock { $0 } == [7])
+  }
+}

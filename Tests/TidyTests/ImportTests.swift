@@ -1,0 +1,93 @@
+import Testing
+
+/// Who may import whom: the compiler does not enforce it, so this table does.
+struct ImportTests {
+  /// Our own rooms that each room may import.
+  static let rooms: [String: Set<String>] = [
+    "Raft": [],
+    "Runtime": [],
+    "RocksDB": ["CRocksDB"],
+    "Wire": [],
+    "Engine": ["RocksDB", "Runtime"],
+    "RaftLog": ["Raft", "RocksDB", "Runtime"],
+    "Codec": ["Raft", "Wire"],
+    "RPC": ["CNghttp2", "Runtime"],
+    "Raftstore": ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire"],
+    "PlacementDriver": ["Engine", "Runtime", "Wire", "Codec"],
+    "Client": ["RPC", "Wire", "Codec", "Runtime"],
+    "Storage": ["Raftstore", "Engine", "Codec", "Runtime"],
+    "Server": [
+      "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
+      "Wire", "Runtime", "RocksDB", "Raft",
+    ],
+    "apus": ["Server", "Client", "Codec", "Wire", "Runtime", "RPC"],
+  ]
+
+  /// What each room may import from outside, beside `Synchronization`.
+  static let outside: [String: Set<String>] = [
+    "Raft": [],
+    "Runtime": ["Glibc", "Logging"],
+    "RocksDB": [],
+    "Wire": ["SwiftProtobuf", "Foundation", "FoundationEssentials"],
+    "Engine": [],
+    "RaftLog": [],
+    "Codec": ["SwiftProtobuf", "FoundationEssentials"],
+    "RPC": [
+      "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Logging", "FoundationEssentials",
+      "NIOConcurrencyHelpers",
+    ],
+    "Raftstore": ["Collections", "OrderedCollections", "DequeModule", "Logging"],
+    "PlacementDriver": [
+      "Collections", "OrderedCollections", "DequeModule", "Logging", "FoundationEssentials",
+    ],
+    "Client": ["NIOCore", "NIOPosix", "SwiftProtobuf", "FoundationEssentials", "Logging"],
+    "Storage": ["Logging"],
+    "Server": [
+      "NIOCore", "NIOPosix", "NIOHTTP1", "TOMLKit", "Logging", "SwiftProtobuf", "Glibc",
+      "FoundationEssentials", "NIOConcurrencyHelpers",
+    ],
+    "apus": [
+      "ArgumentParser", "Logging", "Glibc", "FoundationEssentials", "NIOPosix", "NIOCore",
+    ],
+  ]
+
+  static func imports(_ file: SourceTree.File) -> [String] {
+    file.lines.indices.compactMap { index in
+      let words = file.code(index).split(separator: " ").map(String.init)
+      guard let at = words.firstIndex(of: "import"), at < 2, words.count > at + 1 else {
+        return nil
+      }
+      guard
+        at == 0
+          || ["package", "internal", "public", "private", "@testable", "@preconcurrency"]
+            .contains(words[0])
+      else { return nil }
+      let name =
+        ["struct", "class", "enum", "func", "protocol"].contains(words[at + 1])
+        ? words[min(at + 2, words.count - 1)] : words[at + 1]
+      return String(name.split(separator: ".")[0])
+    }
+  }
+
+  @Test func everyRoomIsInTheTable() {
+    let found = Set(SourceTree.all.sources.map(\.room))
+    #expect(found.isSubset(of: Set(Self.rooms.keys)), "a room without a row")
+    #expect(found.count > 5, "no sources were read")
+  }
+
+  @Test func importsFollowTheTable() {
+    for file in SourceTree.all.sources {
+      let allowed = Self.rooms[file.room, default: []]
+        .union(Self.outside[file.room, default: []]).union(["Synchronization"])
+      for name in Self.imports(file) {
+        #expect(allowed.contains(name), "\(file.path) imports \(name)")
+      }
+    }
+  }
+
+  @Test func theRuleSeesAForbiddenImport() {
+    let file = SourceTree.File(path: "Sources/Raft/X.swift", lines: ["package import Engine"])
+    #expect(Self.imports(file) == ["Engine"])
+    #expect(!Self.rooms["Raft", default: []].contains("Engine"))
+  }
+}
