@@ -38,7 +38,7 @@ struct SourceTree {
       .deletingLastPathComponent()
     var found: [File] = []
     for top in ["Sources", "Tests"] {
-      let base = root.appending(path: top)
+      let base = root.appending(path: top).resolvingSymlinksInPath()
       let walker = FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil)
       while let url = walker?.nextObject() as? URL {
         guard url.pathExtension == "swift", !url.path().contains("/Generated/"),
