@@ -9,6 +9,13 @@ package final class StoreMeta: Sendable {
   package struct Held: Sendable {
     package var region: Region
     package var delegate: ReadDelegate
+    /// The peer is being destroyed: its log must not be touched behind its back any more.
+    fileprivate(set) var isRetired = false
+
+    package init(region: Region, delegate: ReadDelegate) {
+      self.region = region
+      self.delegate = delegate
+    }
   }
 
   private struct State {
@@ -56,11 +63,26 @@ package final class StoreMeta: Sendable {
     state.withLock { $0.held[regionID] }
   }
 
-  /// Runs `body`, which must be quick, if this store has that peer: while it runs, the peer is not
-  /// removed from here.
+  /// Says that a region's peer is about to go; before its log does.
+  package func retire(_ regionID: UInt64) {
+    state.withLock { $0.held[regionID]?.isRetired = true }
+  }
+
+  /// Runs `body`, which must be quick, if this store has that peer and it is not retired; it is not
+  /// retired or removed while `body` runs.
   package func withPeer(_ peerID: UInt64, of regionID: UInt64, _ body: () -> Void) {
     state.withLock { state in
-      if state.held[regionID]?.region.peer(id: peerID) != nil { body() }
+      guard let held = state.held[regionID], !held.isRetired else { return }
+      if held.region.peer(id: peerID) != nil { body() }
+    }
+  }
+
+  /// The ranges that regions other than `regionID` cover, or will cover by a snapshot.
+  package func occupied(except regionID: UInt64) -> [KeyRange] {
+    state.withLock { state in
+      let covered = state.ranges.filter { $0.id != regionID }.map(\.range)
+      let reserved = state.reserved.filter { $0.key != regionID }.sorted { $0.key < $1.key }
+      return covered + reserved.map(\.value)
     }
   }
 

@@ -153,7 +153,7 @@ package struct RegionWorker: Handler {
     if failure != nil { return }
     let begun = clock.now
     do throws(EngineError) {
-      var living = meta.regions.filter { $0.id != regionID }.map(\.range)
+      var living = meta.occupied(except: regionID)
       if let own = try normalRange(of: regionID) { living.append(own) }
       let pieces = range.subtracting(living)
       if pieces != [range] {
