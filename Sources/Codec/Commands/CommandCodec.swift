@@ -5,32 +5,36 @@ package enum CommandCodec {
 
   /// An entry with one header and all changes of `requests`.
   package static func encode(_ header: CommandHeader, _ requests: RequestList) -> [UInt8] {
-    var writer = ProtoWriter(
-      capacity: ProtoSize.record(header) + requests.bytes.count)
-    writer.record(1, header)
-    return appending(requests.bytes, to: writer.finish())
+    var payload: [UInt8] = []
+    ProtoWriter.append(size(of: header) + requests.bytes.count, to: &payload) { writer in
+      writer.record(1, header)
+      writer.raw(requests.bytes)
+    }
+    return payload
   }
 
   /// An entry with one header and the changes of several clients, in their order.
-  package static func encode(
-    _ header: CommandHeader, _ requests: some Collection<RequestList>
-  ) -> [UInt8] {
-    let size = requests.reduce(into: 0) { $0 += $1.bytes.count }
-    var writer = ProtoWriter(capacity: ProtoSize.record(header) + size)
-    writer.record(1, header)
-    var bytes = writer.finish()
-    for list in requests { bytes.append(contentsOf: list.bytes) }
-    return bytes
+  package static func encode(_ header: CommandHeader, _ requests: [RequestList]) -> [UInt8] {
+    var count = size(of: header)
+    for list in requests { count += list.bytes.count }
+    var payload: [UInt8] = []
+    ProtoWriter.append(count, to: &payload) { writer in
+      writer.record(1, header)
+      for list in requests { writer.raw(list.bytes) }
+    }
+    return payload
   }
 
   /// An entry that changes the region itself.
   package static func encode(_ header: CommandHeader, _ admin: AdminCommand) -> [UInt8] {
-    var writer = ProtoWriter(
-      capacity: ProtoSize.record(header) + ProtoSize.body(admin.protoSize))
-    writer.record(1, header)
-    writer.header(3, admin.protoSize)
-    admin.write(to: &writer)
-    return writer.finish()
+    let body = admin.protoSize
+    var payload: [UInt8] = []
+    ProtoWriter.append(size(of: header) + ProtoSize.body(body), to: &payload) { writer in
+      writer.record(1, header)
+      writer.header(3, body)
+      admin.write(to: &writer)
+    }
+    return payload
   }
 
   package static func encode(_ command: Command) -> [UInt8] {
@@ -43,11 +47,6 @@ package enum CommandCodec {
 
   /// How many bytes a header takes in an entry, to keep entries below a limit.
   package static func size(of header: CommandHeader) -> Int { ProtoSize.record(header) }
-
-  private static func appending(_ tail: [UInt8], to head: consuming [UInt8]) -> [UInt8] {
-    head.append(contentsOf: tail)
-    return head
-  }
 
   // MARK: Reading
 

@@ -95,13 +95,13 @@ package struct RequestList: Sendable, Hashable {
   private mutating func write(
     _ number: RequestNumber, field: UInt8, size: Int, _ body: (inout ProtoWriter) -> Void
   ) {
-    var writer = ProtoWriter(appendingTo: bytes)
-    bytes = []
-    writer.header(2, 2 + ProtoSize.body(size))
-    writer.uint32(1, number.rawValue)
-    writer.header(field, size)
-    body(&writer)
-    bytes = writer.finish()
+    let inner = 2 + ProtoSize.body(size)
+    ProtoWriter.append(ProtoSize.body(inner), to: &bytes) { writer in
+      writer.header(2, inner)
+      writer.uint32(1, number.rawValue)
+      writer.header(field, size)
+      body(&writer)
+    }
     count += 1
   }
 

@@ -127,17 +127,16 @@ package struct ProtoReader {
   /// Merges the nested message into `value`, making it first where there is none.
   mutating func read<Record: ProtoRecord>(_ value: inout Record?) throws(CodecError) {
     guard var nested = try message() else { return }
-    var record = value ?? Record()
-    try record.merge(from: &nested)
-    value = record
+    if value == nil { value = Record() }
+    try value?.merge(from: &nested)
   }
 
   /// Adds the nested message to `list`.
   mutating func append<Record: ProtoRecord>(to list: inout [Record]) throws(CodecError) {
     guard var nested = try message() else { return }
-    var record = Record()
-    try record.merge(from: &nested)
-    list.append(record)
+    // Filled where it stays: some records are hundreds of bytes wide.
+    list.append(Record())
+    try list[list.count - 1].merge(from: &nested)
   }
 
   // MARK: Bytes

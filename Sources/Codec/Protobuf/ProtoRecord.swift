@@ -15,18 +15,14 @@ package protocol ProtoRecord {
 extension ProtoRecord {
   /// The protobuf form.
   package func encoded() -> [UInt8] {
-    var writer = ProtoWriter(capacity: protoSize)
-    write(to: &writer)
-    return writer.finish()
+    var bytes: [UInt8] = []
+    encode(into: &bytes)
+    return bytes
   }
 
   /// Adds the protobuf form to `bytes`.
   package func encode(into bytes: inout [UInt8]) {
-    var writer = ProtoWriter(appendingTo: bytes)
-    bytes = []
-    writer.reserve(protoSize)
-    write(to: &writer)
-    bytes = writer.finish()
+    ProtoWriter.append(protoSize, to: &bytes) { write(to: &$0) }
   }
 
   package init(decoding bytes: [UInt8]) throws(CodecError) {

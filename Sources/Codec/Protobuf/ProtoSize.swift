@@ -36,13 +36,14 @@ enum ProtoSize {
   static func record<Record: ProtoRecord>(_ record: Record) -> Int { body(record.protoSize) }
 
   static func record<Record: ProtoRecord>(_ record: Record?) -> Int {
-    guard let record else { return 0 }
-    return body(record.protoSize)
+    guard let size = record?.protoSize else { return 0 }
+    return body(size)
   }
 
   static func records<Record: ProtoRecord>(_ records: [Record]) -> Int {
     var size = 0
-    for record in records { size += body(record.protoSize) }
+    let span = records.span
+    for index in span.indices { size += body(span[index].protoSize) }
     return size
   }
 

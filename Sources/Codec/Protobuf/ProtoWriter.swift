@@ -1,29 +1,43 @@
-/// Appends protobuf fields to bytes. Fields of value zero are left out, as proto3 wants it.
+/// Writes protobuf fields into memory of the exact size that was asked for beforehand. Fields of
+/// value zero are left out, as proto3 wants it.
 ///
 /// Field numbers are 1 to 15, so every tag is one byte; no record of ours needs more.
 package struct ProtoWriter {
-  private(set) var bytes: [UInt8]
+  // Bytes go straight into an array's spare capacity: appending them one by one costs several
+  // times as much. Every write checks the bounds.
+  private var cursor: UnsafeMutablePointer<UInt8>
+  private let end: UnsafeMutablePointer<UInt8>
 
-  init(capacity: Int = 0) {
-    bytes = []
-    bytes.reserveCapacity(capacity)
+  private init(_ start: UnsafeMutablePointer<UInt8>, count: Int) {
+    cursor = start
+    end = start + count
   }
 
-  /// Takes over `bytes` and writes behind them.
-  init(appendingTo bytes: consuming [UInt8]) {
-    self.bytes = bytes
+  /// Adds exactly `count` bytes to `bytes`, all of which `body` must write.
+  @inline(__always)
+  static func append(
+    _ count: Int, to bytes: inout [UInt8], _ body: (inout ProtoWriter) -> Void
+  ) {
+    guard count > 0 else { return }
+    bytes.append(addingCapacity: count) { span in
+      span.withUnsafeMutableBufferPointer { buffer, initialized in
+        guard let start = buffer.baseAddress, buffer.count >= count else {
+          preconditionFailure("an array gave less room than it was asked for")
+        }
+        var writer = ProtoWriter(start, count: count)
+        body(&writer)
+        precondition(writer.cursor == writer.end, "a record is not as long as it said")
+        initialized = count
+      }
+    }
   }
 
-  consuming func finish() -> [UInt8] { bytes }
-
-  mutating func reserve(_ count: Int) {
-    bytes.reserveCapacity(bytes.count + count)
-  }
+  // MARK: Fields
 
   @inline(__always)
   mutating func uint64(_ field: UInt8, _ value: UInt64) {
     guard value != 0 else { return }
-    bytes.append(field << 3)
+    byte(field << 3)
     varint(value)
   }
 
@@ -36,30 +50,32 @@ package struct ProtoWriter {
   }
 
   /// An enumeration's number, which is never negative here.
+  @inline(__always)
   mutating func number(_ field: UInt8, _ value: Int) {
     uint64(field, UInt64(value))
   }
 
+  @inline(__always)
   mutating func bool(_ field: UInt8, _ value: Bool) {
-    if value { bytes.append(field << 3); bytes.append(1) }
+    if value { uint64(field, 1) }
   }
 
   mutating func bytes(_ field: UInt8, _ value: [UInt8]) {
     guard !value.isEmpty else { return }
     header(field, value.count)
-    bytes.append(contentsOf: value)
+    raw(value)
   }
 
   mutating func bytes(_ field: UInt8, _ value: RawSpan) {
     guard value.byteCount != 0 else { return }
     header(field, value.byteCount)
-    value.withUnsafeBytes { bytes.append(contentsOf: $0) }
+    value.withUnsafeBytes { raw($0) }
   }
 
   mutating func string(_ field: UInt8, _ value: String) {
     guard !value.isEmpty else { return }
     header(field, value.utf8.count)
-    bytes.append(contentsOf: value.utf8)
+    for unit in value.utf8 { byte(unit) }
   }
 
   /// A list of numbers in the packed form.
@@ -76,27 +92,56 @@ package struct ProtoWriter {
   }
 
   mutating func record<Record: ProtoRecord>(_ field: UInt8, _ record: Record?) {
-    if let record { self.record(field, record) }
+    // Optional chaining reads in place; binding the value would copy it.
+    guard let size = record?.protoSize else { return }
+    header(field, size)
+    record?.write(to: &self)
   }
 
   mutating func records<Record: ProtoRecord>(_ field: UInt8, _ records: [Record]) {
-    for record in records { self.record(field, record) }
+    // A span lends its elements; a loop over the array would copy each.
+    let span = records.span
+    for index in span.indices {
+      header(field, span[index].protoSize)
+      span[index].write(to: &self)
+    }
   }
 
   /// The tag and length of a value of `count` bytes that the caller writes next.
   @inline(__always)
   mutating func header(_ field: UInt8, _ count: Int) {
-    bytes.append(field << 3 | 2)
+    byte(field << 3 | 2)
     varint(UInt64(count))
+  }
+
+  // MARK: Bytes
+
+  /// Fields that are encoded already.
+  mutating func raw(_ fields: [UInt8]) {
+    fields.withUnsafeBytes { raw($0) }
+  }
+
+  private mutating func raw(_ memory: UnsafeRawBufferPointer) {
+    guard let start = memory.baseAddress else { return }
+    precondition(end - cursor >= memory.count, "a record is longer than it said")
+    UnsafeMutableRawPointer(cursor).copyMemory(from: start, byteCount: memory.count)
+    cursor += memory.count
+  }
+
+  @inline(__always)
+  private mutating func byte(_ value: UInt8) {
+    precondition(cursor < end, "a record is longer than it said")
+    cursor.pointee = value
+    cursor += 1
   }
 
   @inline(__always)
   private mutating func varint(_ value: UInt64) {
     var rest = value
     while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      byte(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
     }
-    bytes.append(UInt8(truncatingIfNeeded: rest))
+    byte(UInt8(truncatingIfNeeded: rest))
   }
 }
