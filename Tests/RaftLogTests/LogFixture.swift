@@ -1,0 +1,119 @@
+import Foundation
+import Raft
+import RaftLog
+import Runtime
+import Testing
+
+/// The stores that must behave alike.
+enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
+  case rocks, memory
+
+  var testDescription: String { rawValue }
+}
+
+/// A store with a directory of its own, and ways to open it again.
+final class LogFixture {
+  let kind: LogStoreKind
+  let directory: String
+  private(set) var store: any RaftLogStore
+
+  var path: String { directory + "/raft" }
+
+  init(_ kind: LogStoreKind) throws {
+    self.kind = kind
+    directory = NSTemporaryDirectory() + "/raftlog-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    store =
+      switch kind {
+      case .rocks: try RocksDBLogStore(path: directory + "/raft")
+      case .memory: MemoryLogStore()
+      }
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  func reopen() throws {
+    try store.close()
+    store =
+      if let memory = store as? MemoryLogStore {
+        memory.reopen()
+      } else {
+        try RocksDBLogStore(path: path)
+      }
+  }
+
+  /// Runs the check now and after opening again, so that what is in memory and what is stored are
+  /// both held to it.
+  func twice(_ check: (any RaftLogStore) throws -> Void) throws {
+    try check(store)
+    try store.verify(deep: true)
+    try reopen()
+    try check(store)
+  }
+
+  @discardableResult
+  func write(
+    _ durability: Durability = .buffered, _ fill: (inout LogBatch) -> Void
+  ) throws -> LogReceipt {
+    var batch = LogBatch()
+    fill(&batch)
+    return try store.write(batch, durability)
+  }
+
+  func append(_ region: UInt64, _ entries: [Entry]) throws {
+    try write { $0.append(region, entries) }
+  }
+
+  func open(checkpoint path: String) throws -> any RaftLogStore {
+    guard let memory = store as? MemoryLogStore else { return try RocksDBLogStore(path: path) }
+    return try #require(memory.open(checkpoint: path))
+  }
+}
+
+/// `(term, index)` with data that tells both.
+func entry(_ term: UInt64, _ index: UInt64) -> Entry {
+  Entry(term: term, index: index, data: Array("\(term)/\(index)".utf8))
+}
+
+/// Entries of one term.
+func run(_ term: UInt64, _ indexes: ClosedRange<UInt64>) -> [Entry] {
+  indexes.map { entry(term, $0) }
+}
+
+extension RaftLogStore {
+  /// The whole log of a region.
+  func all(_ region: UInt64) throws -> [Entry] {
+    try entries(region, from: firstIndex(region), to: lastIndex(region) + 1, maxBytes: .max)
+  }
+
+  /// The owner's pairs of a region, all or in a range.
+  func pairs(_ region: UInt64, from: [UInt8] = [], to: [UInt8]? = nil) throws -> [[UInt8]] {
+    var found: [[UInt8]] = []
+    try scan(region, from: from, to: to) { key, value in
+      found.append(key + [0xee] + value)
+      return true
+    }
+    return found
+  }
+}
+
+/// Expects this very error.
+func expect<R>(
+  _ error: LogStoreError, sourceLocation: SourceLocation = #_sourceLocation,
+  _ body: () throws -> R
+) {
+  #expect(throws: error, sourceLocation: sourceLocation) { _ = try body() }
+}
+
+/// Expects a refusal of the batch, whatever its words.
+func expectInvalid<R>(
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> R
+) {
+  let error = #expect(throws: LogStoreError.self, sourceLocation: sourceLocation) {
+    _ = try body()
+  }
+  guard case .invalidBatch = error else {
+    Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
+    return
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import RocksDB
+import Testing
+
+struct DBTests {
+  private let scratch: ScratchDirectory
+
+  init() throws {
+    scratch = try ScratchDirectory()
+  }
+
+  private func open(
+    _ name: String = "db", families: [String] = ["default"], options: DBOptions = DBOptions(),
+    readOnly: Bool = false
+  ) throws(RocksDBError) -> DB {
+    try DB(
+      path: scratch.child(name), options: options,
+      families: families.map { ($0, FamilyOptions()) }, readOnly: readOnly)
+  }
+
+  private func put(_ db: DB, _ pairs: [(String, String)]) throws {
+    var batch = RocksDB.WriteBatch()
+    for (key, value) in pairs { batch.put(db.families[0], Array(key.utf8), Array(value.utf8)) }
+    try db.write(batch, sync: true)
+  }
+
+  private func get(_ db: DB, _ key: String) throws -> String? {
+    try db.get(db.families[0], Array(key.utf8)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  @Test func valuesSurviveReopening() throws {
+    var db: DB? = try open()
+    if let db { try put(db, [("a", "1"), ("b", "")]) }
+    db = nil
+    let again = try open()
+    #expect(try get(again, "a") == "1")
+    #expect(try get(again, "b") == "")
+    #expect(try get(again, "c") == nil)
+  }
+
+  @Test func familiesAreCreatedAndKeptApart() throws {
+    var db: DB? = try open(families: ["default", "x"])
+    if let db {
+      var batch = RocksDB.WriteBatch()
+      batch.put(db.families[0], [1], [10])
+      batch.put(db.families[1], [1], [20])
+      #expect(batch.count == 2)
+      try db.write(batch, sync: false)
+      #expect(try db.get(db.families[0], [1]) == [10])
+      #expect(try db.get(db.families[1], [1]) == [20])
+    }
+    db = nil
+    #expect(try DB.familyNames(path: scratch.child("db")) == ["default", "x"])
+    let error = #expect(throws: RocksDBError.self) { try open() }
+    #expect(error?.kind == .invalid)
+  }
+
+  @Test func aSecondOpenIsLockedAndReleasingUnlocks() throws {
+    var db: DB? = try open()
+    let error = #expect(throws: RocksDBError.self) { try open() }
+    #expect(error?.kind == .locked)
+    #expect(error?.operation.contains(scratch.child("db")) == true)
+    _ = db?.families
+    db = nil
+    _ = try open()
+  }
+
+  @Test func childrenKeepTheDatabaseOpen() throws {
+    var db: DB? = try open()
+    if let db { try put(db, [("a", "1")]) }
+    let family = try #require(db?.families[0])
+    func snapshotAndIterator() throws -> (Snapshot, RocksDBIteratorBox) {
+      let open = try #require(db)
+      return (open.snapshot(), RocksDBIteratorBox(open.iterator(family)))
+    }
+    do {
+      let (snapshot, box) = try snapshotAndIterator()
+      db = nil
+      box.iterator.seekToFirst()
+      #expect(box.iterator.key == Array("a".utf8))
+      #expect(throws: RocksDBError.self) { try open() }
+      _ = snapshot
+    }
+  }
+
+  @Test func aReadOnlyDatabaseReadsAndDoesNotWrite() throws {
+    let writer = try open()
+    try put(writer, [("a", "1")])
+    let reader = try open(readOnly: true)
+    #expect(try get(reader, "a") == "1")
+    #expect(throws: RocksDBError.self) { try put(reader, [("a", "2")]) }
+  }
+
+  @Test func aMissingDatabaseIsNotCreatedUnasked() throws {
+    var options = DBOptions()
+    options.createIfMissing = false
+    let error = #expect(throws: RocksDBError.self) { try open(options: options) }
+    #expect(error?.kind == .notFound)
+  }
+
+  @Test func aCorruptManifestIsCorruption() throws {
+    var db: DB? = try open()
+    if let db { try put(db, [("a", "1")]) }
+    db = nil
+    let names = try FileManager.default.contentsOfDirectory(atPath: scratch.child("db"))
+    let manifest = try #require(names.first { $0.hasPrefix("MANIFEST") })
+    let url = URL(fileURLWithPath: scratch.child("db/\(manifest)"))
+    var content = try Data(contentsOf: url)
+    for position in content.indices { content[position] ^= 0x55 }
+    try content.write(to: url)
+    let error = #expect(throws: RocksDBError.self) { try open() }
+    #expect(error?.kind == .corruption)
+  }
+
+  @Test func iteratorsKeepToTheirBounds() throws {
+    let db = try open()
+    try put(db, [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")])
+    let iterator = db.iterator(db.families[0], from: Array("b".utf8), to: Array("d".utf8))
+    iterator.seekToFirst()
+    var keys: [[UInt8]] = []
+    while iterator.isValid {
+      keys.append(iterator.key)
+      iterator.next()
+    }
+    try iterator.finish()
+    #expect(keys == [Array("b".utf8), Array("c".utf8)])
+    iterator.seekToLast()
+    let last = iterator.withValue { $0.withUnsafeBytes { Array($0) } }
+    #expect(last == Array("3".utf8))
+  }
+
+  @Test func multiGetAnswersInOrder() throws {
+    let db = try open()
+    try put(db, [("a", "1"), ("c", "")])
+    let keys = ["c", "b", "a", "a"].map { Array($0.utf8) }
+    #expect(try db.multiGet(db.families[0], keys) == [[], nil, Array("1".utf8), Array("1".utf8)])
+    #expect(try db.multiGet(db.families[0], []).isEmpty)
+  }
+
+  @Test func aValueInTwoPiecesIsOne() throws {
+    let db = try open()
+    var batch = RocksDB.WriteBatch()
+    let (key, head, tail): ([UInt8], [UInt8], [UInt8]) = ([1], [2, 3], [4])
+    batch.put(db.families[0], key.span.bytes, head.span.bytes, tail.span.bytes)
+    try db.write(batch, sync: false)
+    #expect(try db.get(db.families[0], [1]) == [2, 3, 4])
+  }
+
+  @Test func filesInRangeSpareTheEnd() throws {
+    let db = try open()
+    try put(db, [("a", "1"), ("b", "2")])
+    try db.flush(db.families)
+    // Files of level 0 are never dropped.
+    db.compactRange(db.families[0], from: nil, to: nil)
+    try db.deleteFilesInRange(db.families[0], from: Array("a".utf8), to: Array("b".utf8))
+    #expect(try get(db, "a") == "1")
+    try db.deleteFilesInRange(db.families[0], from: Array("a".utf8), to: Array("b\0".utf8))
+    #expect(try get(db, "a") == nil)
+  }
+
+  @Test func propertiesAndSizes() throws {
+    let db = try open()
+    try put(db, (0..<1000).map { ("key\($0)", String(repeating: "v", count: 100)) })
+    try db.flush(db.families)
+    #expect(db.property("rocksdb.estimate-num-keys", db.families[0]) == 1000)
+    #expect(db.property("no such thing", db.families[0]) == nil)
+    #expect(db.text("rocksdb.stats", db.families[0]) != nil)
+    #expect(try db.approximateSize(db.families[0], from: [0], to: [0xff]) > 10_000)
+  }
+
+  @Test func aTemporaryDatabaseLeavesNothing() throws {
+    let path = scratch.child("gone")
+    do {
+      let db = try DB(
+        path: path, options: DBOptions(), families: [("default", FamilyOptions())],
+        temporary: true)
+      try put(db, [("a", "1")])
+    }
+    #expect(!FileManager.default.fileExists(atPath: path + "/CURRENT"))
+  }
+}
+
+/// A place for an iterator in a value that may be copied.
+private final class RocksDBIteratorBox {
+  let iterator: RocksDB.Iterator
+
+  init(_ iterator: consuming RocksDB.Iterator) {
+    self.iterator = iterator
+  }
+}
