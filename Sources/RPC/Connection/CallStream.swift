@@ -29,6 +29,8 @@ class CallStream: @unchecked Sendable {
   /// The status has been decided (server) or the request is complete (client).
   var isFinished = false
   var isRemoteClosed = false
+  /// The answer is complete before the request is: see `Connection.resetAfterEnd`.
+  var isCutShort = false
   var isClosed = false
   var wasUnwritable = false
   var onWritable: (@Sendable () -> Void)?

@@ -39,6 +39,7 @@ class Connection: ChannelInboundHandler {
 
   private var streams: [CallStream?] = []
   private var freeSlots: [Int] = []
+  private var cutShort = 0
   private var headerStream: CallStream?
   private var writable: [CallStream] = []
   private var isReading = false
@@ -243,9 +244,20 @@ class Connection: ChannelInboundHandler {
     slot >= 0 && slot < streams.count ? streams[slot] : nil
   }
 
+  /// Once the answer's end has been sent, resets `stream` if the request is still coming. (Asked for
+  /// any earlier, nghttp2 would drop the answer.)
+  func resetAfterEnd(_ stream: CallStream) {
+    guard !stream.isCutShort else { return }
+    stream.isCutShort = true
+    cutShort += 1
+  }
+
+  var awaitsEnd: Bool { cutShort > 0 }
+
   /// Frees a slot whose stream nghttp2 does not know (any more).
   func drop(slot: Int) -> CallStream? {
     guard let stream = stream(slot) else { return nil }
+    if stream.isCutShort { cutShort -= 1 }
     streams[slot] = nil
     freeSlots.append(slot)
     streamCount -= 1
@@ -345,6 +357,13 @@ extension Connection {
 
   func moveOutgoing(slot: Int, count: Int) {
     stream(slot)?.moveOutgoing(count, to: &output)
+  }
+
+  func sentEnd(slot: Int) {
+    guard let stream = stream(slot), stream.isCutShort else { return }
+    stream.isCutShort = false
+    cutShort -= 1
+    if !stream.isRemoteClosed { session.reset(stream.id, code: 0) }
   }
 
   func receivedPong(_ payload: UInt64) {

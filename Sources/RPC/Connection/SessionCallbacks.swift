@@ -21,6 +21,7 @@ func installSessionCallbacks(_ callbacks: OpaquePointer?) {
   nghttp2_session_callbacks_set_on_header_callback(callbacks, receivedHeader)
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, receivedFrame)
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, receivedData)
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, sentFrame)
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, closedStream)
   nghttp2_session_callbacks_set_send_data_callback(callbacks, sendOutgoing)
 }
@@ -104,6 +105,19 @@ private let receivedData: nghttp2_on_data_chunk_recv_callback = {
     }
     let copy = ByteBuffer(bytes: UnsafeBufferPointer(start: data, count: count))
     connection.receivedData(slot: slot, copy)
+  }
+  return success
+}
+
+private let sentFrame: nghttp2_on_frame_send_callback = { session, frame, user in
+  guard let frame, let owner = owner(user) else { return success }
+  let head = frame.pointee.hd
+  guard head.type == UInt8(NGHTTP2_HEADERS.rawValue),
+    head.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+  else { return success }
+  owner._withUnsafeGuaranteedRef { connection in
+    guard connection.awaitsEnd, let slot = slot(session, head.stream_id) else { return }
+    connection.sentEnd(slot: slot)
   }
   return success
 }

@@ -186,7 +186,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private func closeRequest(_ connection: Connection) {
     handler = nil
     request = nil
-    if !isRemoteClosed { connection.session.reset(id, code: 0) }
+    if !isRemoteClosed { connection.resetAfterEnd(self) }
   }
 
   private func report(_ code: RPCCode) {
