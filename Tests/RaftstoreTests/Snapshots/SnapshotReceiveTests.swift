@@ -1,0 +1,213 @@
+import Codec
+import Engine
+import Runtime
+import Testing
+
+@testable import Raftstore
+
+/// Receiving: verified before it counts, from anyone and under any interruption.
+struct SnapshotReceiveTests {
+  @Test(arguments: SnapshotBackend.allCases)
+  func whatArrivesIsWhatWasSent(_ backend: SnapshotBackend) throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(backend)
+    for chunk in [1 << 20, 777, 1] {
+      let envelope = try receiver.receive(try sender.chunks(snapshot, size: chunk))
+      #expect(envelope == SnapshotFixture.envelope(snapshot))
+      #expect(
+        try receiver.names == [
+          "rev_7_5_42.meta", "rev_7_5_42_default.sst", "rev_7_5_42_write.sst",
+        ])
+      for family in ["default", "write"] {
+        #expect(
+          try receiver.content("rev_7_5_42_\(family).sst")
+            == sender.content("gen_7_5_42_\(family).sst"))
+      }
+      try receiver.manager.delete(snapshot.key, .received)
+      #expect(receiver.manager.statistics == SnapshotStatistics())
+    }
+  }
+
+  @Test func aSecondCopyIsNotNeeded() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    let chunks = try sender.chunks(snapshot)
+    try receiver.receive(chunks)
+    var reader = SnapshotStreamReader(storeID: 2, snapshots: receiver.manager)
+    try reader.receive(chunks[0])
+    #expect(reader.isSatisfied)
+    // The sender may go on all the same.
+    for chunk in chunks.dropFirst() { try reader.receive(chunk) }
+    #expect(try reader.finish() == SnapshotFixture.envelope(snapshot))
+    #expect(receiver.manager.statistics.receiving == 0)
+
+    // While it is being applied, too.
+    _ = try receiver.manager.beginApplying(snapshot.key)
+    #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) == nil)
+    receiver.manager.finishApplying(snapshot.key, delete: true)
+    #expect(try receiver.names == [])
+  }
+
+  @Test func oneReceiverAtATime() throws {
+    let (_, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    let sink = try #require(
+      try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data))
+    #expect(receiver.manager.statistics.receiving == 1)
+    #expect(throws: SnapshotError.inProgress(snapshot.key)) {
+      try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data)
+    }
+    #expect(throws: SnapshotError.inProgress(snapshot.key)) {
+      try receiver.manager.beginApplying(snapshot.key)
+    }
+    sink.abandon()
+    sink.abandon()
+    #expect(receiver.manager.statistics == SnapshotStatistics())
+    #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) != nil)
+  }
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func aBrokenStreamLeavesNothingAndTheNextSucceeds(_ backend: SnapshotBackend) throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(backend)
+    let chunks = try sender.chunks(snapshot, size: 500)
+    var reader = SnapshotStreamReader(storeID: 2, snapshots: receiver.manager)
+    for chunk in chunks.prefix(chunks.count / 2) { try reader.receive(chunk) }
+    #expect(try receiver.names == ["rev_7_5_42_default.sst.tmp"])
+    reader.abandon()
+    #expect(try receiver.names == [])
+    try receiver.receive(chunks)
+    #expect(try receiver.names.count == 3)
+  }
+
+  @Test(arguments: [false, true])
+  func aKilledReceiverStartsOver(_ power: Bool) throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    let chunks = try sender.chunks(snapshot, size: 500)
+    var reader = SnapshotStreamReader(storeID: 2, snapshots: receiver.manager)
+    for chunk in chunks.prefix(chunks.count / 2) { try reader.receive(chunk) }
+    receiver.files.stop(after: 0)  // it dies without tidying up
+    reader.abandon()
+    try receiver.restart(losingPower: power)
+    #expect(try receiver.names == [])
+    try receiver.receive(chunks)
+    #expect(try receiver.manager.beginApplying(snapshot.key).count == 2)
+  }
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func everyFlippedByteIsNoticed(_ backend: SnapshotBackend) throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(backend)
+    let chunks = try sender.chunks(snapshot, size: 400)
+    for broken in chunks.indices.dropFirst() {
+      var chunks = chunks
+      chunks[broken].data[chunks[broken].data.count / 2] ^= 1
+      #expect {
+        try receiver.receive(chunks)
+      } throws: { error in
+        if case SnapshotError.corrupted(_, "checksum mismatch") = error { true } else { false }
+      }
+      #expect(try receiver.names == [])
+    }
+    #expect(receiver.manager.statistics == SnapshotStatistics())
+  }
+
+  @Test func tooFewAndTooManyBytesAreErrors() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    let chunks = try sender.chunks(snapshot, size: 500)
+    #expect {
+      try receiver.receive(chunks.dropLast())
+    } throws: { error in
+      guard case SnapshotError.corrupted(let path, let reason) = error else { return false }
+      return path.hasSuffix("rev_7_5_42_write.sst") && reason.hasSuffix("bytes arrived")
+    }
+    #expect {
+      try receiver.receive(chunks + [SnapshotChunk(data: [0])])
+    } throws: { error in
+      guard case SnapshotError.corrupted(_, let reason) = error else { return false }
+      return reason.hasPrefix("more than the announced")
+    }
+    #expect(try receiver.names == [])
+  }
+
+  @Test func announcementsMustMakeSense() throws {
+    let (_, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    func refuses(_ change: (inout RaftSnapshotData) -> Void) throws -> Bool {
+      var data = try RaftSnapshotData(decoding: snapshot.data)
+      change(&data)
+      do {
+        _ = try receiver.manager.beginReceiving(snapshot.key, data: data.encoded())
+        return false
+      } catch SnapshotError.corrupted {
+        return true
+      }
+    }
+    #expect(try refuses { $0.version = 1 })
+    #expect(try refuses { $0.region.id = 8 })
+    #expect(try refuses { $0.fileSize += 1 })
+    #expect(try refuses { $0.meta.files.swapAt(0, 1) })
+    #expect(try refuses { $0.meta.files.removeLast() })
+    #expect(try refuses { $0.meta.files[1].checksum = 1 })
+    #expect(
+      try refuses { data in
+        data.meta.files[0].size = .max
+        data.fileSize = data.meta.totalSize
+      })
+    #expect(throws: SnapshotError.self) {
+      try receiver.manager.beginReceiving(snapshot.key, data: [0xff])
+    }
+    #expect(receiver.manager.statistics == SnapshotStatistics())
+  }
+
+  @Test func spaceAndStreamsAreLimited() throws {
+    var limits = SnapshotLimits()
+    limits.maxTotalSize = 100
+    let (_, small, snapshot) = try SnapshotFixture.pair(.memory, limits: limits)
+    #expect(throws: SnapshotError.busy("snapshots take 0 bytes already")) {
+      try small.manager.beginReceiving(snapshot.key, data: snapshot.data)
+    }
+    limits = SnapshotLimits()
+    limits.maxReceiving = 0
+    let (_, closed, _) = try SnapshotFixture.pair(.memory, limits: limits)
+    #expect(throws: SnapshotError.busy("0 snapshots are being received")) {
+      try closed.manager.beginReceiving(snapshot.key, data: snapshot.data)
+    }
+  }
+
+  @Test func theStreamHasAnOrder() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    let chunks = try sender.chunks(snapshot)
+    func refusal(_ chunks: [SnapshotChunk]) -> String {
+      do {
+        try receiver.receive(chunks)
+        return ""
+      } catch SnapshotError.stale(let reason) {
+        return reason
+      } catch {
+        return "\(error)"
+      }
+    }
+    #expect(chunks[0].data == [])
+    #expect(chunks.dropFirst().allSatisfy { $0.message == nil && !$0.data.isEmpty })
+    #expect(refusal([]) == "the snapshot stream ended before its message")
+    #expect(refusal([chunks[1]]) == "the snapshot stream begins without a message")
+    #expect(refusal([chunks[0], chunks[0]]) == "a second message in a snapshot stream")
+    #expect(refusal([chunks[0], SnapshotChunk()]) == "an empty chunk in a snapshot stream")
+    let other = SnapshotFixture.envelope(snapshot, toStore: 9)
+    #expect(
+      refusal([SnapshotChunk(message: other)]) == "the snapshot is for store 9, this is 2")
+    var mixed = chunks[0]
+    mixed.data = [1]
+    #expect(refusal([mixed]) == "the snapshot stream's message comes with data")
+    var plain = SnapshotFixture.envelope(snapshot)
+    plain.message?.snapshot = nil
+    #expect(
+      refusal([SnapshotChunk(message: plain)])
+        == "the snapshot stream's message announces no snapshot")
+    #expect(try receiver.names == [])
+    #expect(receiver.manager.statistics == SnapshotStatistics())
+  }
+
+  @Test func aReceivedSnapshotIsNotIdleUntilItsMessageCanHaveArrived() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    try receiver.receive(try sender.chunks(snapshot))
+    #expect(try receiver.manager.idle() == [])
+    receiver.clock.advance(.seconds(301))
+    #expect(try receiver.manager.idle().map(\.origin) == [.received])
+  }
+}
