@@ -1,0 +1,172 @@
+import Logging
+import Raftstore
+import Runtime
+import TOMLKit
+
+/// Reads a node's TOML file: keys that mean something here change the configuration, keys of TiKV's that
+/// do not are named in a warning, and a bad value is an error that names its key.
+package struct ConfigurationFile {
+  /// What is wrong with a file, with its path.
+  package struct Invalid: Error, CustomStringConvertible {
+    package var description: String
+  }
+
+  private let path: String
+  private let table: TOMLTable
+  /// Keys that were read but mean nothing here, for one warning at start.
+  package private(set) var ignored: [String] = []
+
+  /// Parses the text of a file.
+  package init(path: String, text: String) throws(Invalid) {
+    self.path = path
+    do {
+      table = try TOMLTable(string: text)
+    } catch {
+      throw Invalid(description: "\(path): \(error)")
+    }
+  }
+
+  /// Reads and parses a file.
+  package static func load(_ path: String) throws -> ConfigurationFile {
+    let bytes = try SystemFileSystem().contents(of: path)
+    return try ConfigurationFile(path: path, text: String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// Changes `configuration` by what the file says.
+  package mutating func apply(to configuration: inout NodeConfiguration) throws(Invalid) {
+    for section in table.keys.sorted() {
+      guard let inner = table[section]?.table else {
+        ignored.append(section)
+        continue
+      }
+      for name in inner.keys.sorted() {
+        let key = "\(section).\(name)"
+        if try applyStructured(key, inner[name], &configuration) { continue }
+        guard let setting = Self.settings[key] else {
+          ignored.append(key)
+          continue
+        }
+        let text = Self.text(inner[name])
+        guard let text, setting(&configuration, text) else {
+          throw Invalid(
+            description: "\(path): \(key) has no usable value: \(text ?? "not a plain value")")
+        }
+      }
+    }
+  }
+
+  /// Keys whose values are no plain values. True if `key` is one of them.
+  private func applyStructured(
+    _ key: String, _ value: (any TOMLValueConvertible)?, _ configuration: inout NodeConfiguration
+  ) throws(Invalid) -> Bool {
+    switch key {
+    case "pd.endpoints":
+      let texts = value?.array?.map { $0.string ?? "" } ?? []
+      configuration.placementDriverEndpoints = []
+      for text in texts {
+        guard let endpoint = HostPort(text) else {
+          throw Invalid(description: "\(path): \(key) has no usable value: \(text)")
+        }
+        configuration.placementDriverEndpoints.append(endpoint)
+      }
+    case "server.labels":
+      guard let table = value?.table else {
+        throw Invalid(description: "\(path): \(key) must be a table")
+      }
+      configuration.labels = table.keys.sorted().map { name in
+        NodeConfiguration.Label(key: name, value: table[name]?.string ?? "")
+      }
+    case "storage.block-cache":
+      guard let text = Self.text(value?.table?["capacity"]) else { return true }
+      guard let bytes = Quantity.bytes(text) else {
+        throw Invalid(description: "\(path): \(key).capacity has no usable value: \(text)")
+      }
+      configuration.blockCacheCapacity = bytes
+    default: return false
+    }
+    return true
+  }
+
+  private typealias Setting = @Sendable (inout NodeConfiguration, String) -> Bool
+
+  private static let settings: [String: Setting] = [
+    "log.level": { configuration, text in
+      guard let level = Logger.Level(tikvName: text) else { return false }
+      configuration.logLevel = level
+      return true
+    },
+    "server.addr": { set(&$0.address, HostPort($1)) },
+    "server.advertise-addr": { setOptional(&$0.advertisedAddress, $1, HostPort($1)) },
+    "server.status-addr": { setOptional(&$0.statusAddress, $1, HostPort($1)) },
+    "server.advertise-status-addr": { setOptional(&$0.advertisedStatusAddress, $1, HostPort($1)) },
+    "server.grpc-concurrency": { set(&$0.eventLoops, Int($1)) },
+    "server.graceful-shutdown-timeout": {
+      set(&$0.gracefulShutdownTimeout, Quantity.duration($1))
+    },
+    "storage.data-dir": { set(&$0.dataDirectory, $1) },
+    "raftstore.capacity": { set(&$0.capacity, Quantity.bytes($1)) },
+    "raftstore.raft-base-tick-interval": { duration(&$0, \.baseTickInterval, $1) },
+    "raftstore.raft-heartbeat-ticks": { set(&$0.raftstore.heartbeatTicks, Int($1)) },
+    "raftstore.raft-election-timeout-ticks": { set(&$0.raftstore.electionTicks, Int($1)) },
+    "raftstore.raft-store-max-leader-lease": { duration(&$0, \.maxLeaderLease, $1) },
+    "raftstore.raft-entry-max-size": { set(&$0.raftstore.maxEntrySize, Quantity.bytes($1)) },
+    "raftstore.raft-log-gc-tick-interval": { duration(&$0, \.logCompactionInterval, $1) },
+    "raftstore.raft-log-gc-threshold": { set(&$0.raftstore.logCompactionThreshold, UInt64($1)) },
+    "raftstore.raft-log-gc-count-limit": { set(&$0.raftstore.logCompactionCount, UInt64($1)) },
+    "raftstore.raft-log-gc-size-limit": {
+      set(&$0.raftstore.logCompactionBytes, Quantity.bytes($1))
+    },
+    "raftstore.pd-heartbeat-tick-interval": { duration(&$0, \.regionHeartbeatInterval, $1) },
+    "raftstore.pd-store-heartbeat-tick-interval": { duration(&$0, \.storeHeartbeatInterval, $1) },
+    "raftstore.snap-mgr-gc-tick-interval": { duration(&$0, \.snapshotCollectionInterval, $1) },
+    "raftstore.snap-gc-timeout": { duration(&$0, \.snapshotTimeout, $1) },
+    "raftstore.peer-stale-state-check-interval": { duration(&$0, \.staleCheckInterval, $1) },
+    "raftstore.max-leader-missing-duration": { duration(&$0, \.maxLeaderMissing, $1) },
+    "raftstore.max-peer-down-duration": { duration(&$0, \.maxPeerDown, $1) },
+    "raftstore.notify-capacity": { set(&$0.raftstore.raftMailboxCapacity, Int($1)) },
+  ]
+
+  /// Sets a value unless it could not be read.
+  private static func set<Value>(_ place: inout Value, _ value: Value?) -> Bool {
+    guard let value else { return false }
+    place = value
+    return true
+  }
+
+  /// As `set`, but an empty text means "none".
+  private static func setOptional<Value>(
+    _ place: inout Value?, _ text: String, _ value: Value?
+  ) -> Bool {
+    if !text.isEmpty && value == nil { return false }
+    place = value
+    return true
+  }
+
+  private static func duration(
+    _ configuration: inout NodeConfiguration,
+    _ place: WritableKeyPath<RaftstoreConfig, Duration> & Sendable, _ text: String
+  ) -> Bool {
+    set(&configuration.raftstore[keyPath: place], Quantity.duration(text))
+  }
+
+  private static func text(_ value: (any TOMLValueConvertible)?) -> String? {
+    guard let value else { return nil }
+    return value.string ?? value.int.map(String.init) ?? value.bool.map(String.init)
+      ?? value.double.map { String($0) }
+  }
+}
+
+extension Logger.Level {
+  /// TiKV's name of a level.
+  package init?(tikvName: String) {
+    switch tikvName.lowercased() {
+    case "trace": self = .trace
+    case "debug": self = .debug
+    case "info": self = .info
+    case "warn", "warning": self = .warning
+    case "error": self = .error
+    case "fatal", "critical": self = .critical
+    default: return nil
+    }
+  }
+}

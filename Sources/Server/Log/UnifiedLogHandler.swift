@@ -1,0 +1,84 @@
+import Glibc
+package import Logging
+
+/// Writes log lines in the unified format of TiDB's family to standard error:
+/// `[2026/08/21 16:56:05.161 +00:00] [INFO] [store.swift:12] ["store is ready"] [store=1]`.
+package struct UnifiedLogHandler: LogHandler {
+  package var metadata: Logger.Metadata = [:]
+  package var logLevel: Logger.Level
+
+  package init(level: Logger.Level) {
+    logLevel = level
+  }
+
+  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  package func log(
+    level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String,
+    file: String, function: String, line: UInt
+  ) {
+    let name = file.split(separator: "/").last ?? ""
+    var text = "[\(Self.now())] [\(Self.name(level))] [\(name):\(line)] "
+    text += "[\(Self.quoted(message.description))]"
+    let fields = self.metadata.merging(metadata ?? [:]) { _, new in new }
+    for key in fields.keys.sorted() {
+      text += " [\(Self.quoted(key))=\(Self.quoted(fields[key]?.description ?? ""))]"
+    }
+    text += "\n"
+    // One write per line, so that lines of several threads do not mix. A log that cannot be written has
+    // nowhere to say so.
+    var bytes = Array(text.utf8)
+    _ = write(2, &bytes, bytes.count)
+  }
+
+  /// Plain where that is unambiguous, else in double quotes with JSON's escapes.
+  private static func quoted(_ text: String) -> String {
+    let isPlain = !text.isEmpty && text.utf8.allSatisfy {
+      $0 > 0x20 && $0 != 0x22 && $0 != 0x3D && $0 != 0x5B && $0 != 0x5D
+    }
+    if isPlain { return text }
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out + "\""
+  }
+
+  private static func name(_ level: Logger.Level) -> String {
+    switch level {
+    case .trace: "TRACE"
+    case .debug: "DEBUG"
+    case .info, .notice: "INFO"
+    case .warning: "WARN"
+    case .error: "ERROR"
+    case .critical: "FATAL"
+    }
+  }
+
+  private static func now() -> String {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    var parts = tm()
+    gmtime_r(&time.tv_sec, &parts)
+    func pad(_ number: some BinaryInteger, _ width: Int) -> String {
+      let digits = String(number)
+      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    return "\(parts.tm_year + 1900)/\(pad(parts.tm_mon + 1, 2))/\(pad(parts.tm_mday, 2)) "
+      + "\(pad(parts.tm_hour, 2)):\(pad(parts.tm_min, 2)):\(pad(parts.tm_sec, 2))."
+      + "\(pad(time.tv_nsec / 1_000_000, 3)) +00:00"
+  }
+}

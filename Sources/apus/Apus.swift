@@ -1,0 +1,16 @@
+import ArgumentParser
+
+/// A distributed, transactional key-value store that speaks TiKV's protocol.
+@main
+struct Apus: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apus",
+    abstract: "A distributed, transactional key-value store that speaks TiKV's protocol.",
+    version: version,
+    subcommands: [
+      NodeCommand.self, PDCommand.self, PlaygroundCommand.self, CtlCommand.self,
+    ])
+
+  /// The release, and the newest TiKV release whose behaviour it follows.
+  static let version = "0.1.0"
+}

@@ -1,0 +1,138 @@
+import ArgumentParser
+import Logging
+import Server
+
+/// A store node: the product.
+struct NodeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "node",
+    abstract: "Runs a store node.",
+    discussion: """
+      With --pd-endpoints the node joins, or founds, that placement driver's cluster. Without, it runs \
+      alone: a fast local store that answers the placement driver's methods on its own port, so that \
+      the same clients work.
+      """)
+
+  @Option(name: [.customShort("A"), .long], help: "Where to listen, host:port.")
+  var addr: String?
+  @Option(help: "Where others reach this node; the default is --addr.")
+  var advertiseAddr: String?
+  @Option(help: "Where to serve /status, /metrics and /ready; empty for nowhere.")
+  var statusAddr: String?
+  @Option(help: "Where others reach the status address.")
+  var advertiseStatusAddr: String?
+  @Option(
+    name: [.customLong("pd-endpoints"), .customLong("pd")],
+    help: "The placement driver's addresses, comma-separated. Without, the node runs alone.")
+  var pdEndpoints: String?
+  @Option(
+    name: [.customShort("s"), .customLong("data-dir"), .customLong("store")],
+    help: "Where the node keeps its data.")
+  var dataDir: String?
+  @Option(name: [.customShort("C"), .long], help: "A TOML file with settings; flags win over it.")
+  var config: String?
+  @Option(name: [.customShort("L"), .long], help: "trace, debug, info, warn, error or fatal.")
+  var logLevel: String?
+  @Option(help: "Labels of this store, k=v,k=v.")
+  var labels: String?
+  @Option(help: "Disk space to report, for example 100GB; 0 for the whole disk.")
+  var capacity: String?
+  @Option(help: "Applied entries after which the raft log is cut in any case.")
+  var raftLogGcCountLimit: UInt64?
+  @Option(help: "Time between two looks at whether raft logs can be cut, for example 3s.")
+  var raftLogGcTickInterval: String?
+  @Flag(help: "Checks the configuration and ends.")
+  var configCheck = false
+  @Flag(help: .hidden)
+  var exitOnStdinClose = false
+
+  func run() async throws {
+    let configuration = try makeConfiguration()
+    if configCheck {
+      print("the configuration is fine")
+      return
+    }
+    ShutdownSignals.block()
+    LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: configuration.logLevel) }
+    let logger = Logger(label: "apus.node")
+    if configuration.placementDriverEndpoints.isEmpty {
+      try await runAlone(configuration, logger)
+    } else {
+      try await runStore(configuration, logger)
+    }
+  }
+
+  private func runStore(_ configuration: NodeConfiguration, _ logger: Logger) async throws {
+    let server = try await starting {
+      try await StoreServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
+    }
+    logger.info("store is ready to serve", metadata: ["store": "\(server.storeID)"])
+    await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
+    logger.info("stopping")
+    await server.stop()
+    logger.info("stopped")
+  }
+
+  private func runAlone(_ configuration: NodeConfiguration, _ logger: Logger) async throws {
+    let server = try await starting {
+      try await StandaloneServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
+    }
+    logger.info("store is ready to serve alone", metadata: ["addr": "\(server.address)"])
+    await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
+    logger.info("stopping")
+    await server.stop()
+    logger.info("stopped")
+  }
+
+  /// Prints what keeps the node from starting as one plain line, and ends with 1.
+  private func starting<Server>(_ body: () async throws -> Server) async throws -> Server {
+    do {
+      return try await body()
+    } catch {
+      ProcessEnd.complain("\(error)")
+      throw ExitCode.failure
+    }
+  }
+
+  private func makeConfiguration() throws -> NodeConfiguration {
+    var configuration = NodeConfiguration()
+    if let config {
+      var file = try ConfigurationFile.load(config)
+      try file.apply(to: &configuration)
+      if !file.ignored.isEmpty {
+        ProcessEnd.complain(
+          "\(config): ignored, as it means nothing here: \(file.ignored.joined(separator: ", "))")
+      }
+    }
+    if let addr { configuration.address = try FlagValue.address(addr, "--addr") }
+    if let advertiseAddr {
+      configuration.advertisedAddress = try FlagValue.address(advertiseAddr, "--advertise-addr")
+    }
+    if let statusAddr {
+      configuration.statusAddress =
+        statusAddr.isEmpty ? nil : try FlagValue.address(statusAddr, "--status-addr")
+    }
+    if let advertiseStatusAddr {
+      configuration.advertisedStatusAddress = try FlagValue.address(
+        advertiseStatusAddr, "--advertise-status-addr")
+    }
+    if let pdEndpoints {
+      configuration.placementDriverEndpoints = try pdEndpoints.split(separator: ",").map {
+        try FlagValue.address(String($0), "--pd-endpoints")
+      }
+    }
+    if let dataDir { configuration.dataDirectory = dataDir }
+    if let logLevel { configuration.logLevel = try FlagValue.level(logLevel) }
+    if let labels { configuration.labels = try FlagValue.labels(labels) }
+    if let capacity { configuration.capacity = try FlagValue.bytes(capacity, "--capacity") }
+    if let raftLogGcCountLimit {
+      configuration.raftstore.logCompactionCount = raftLogGcCountLimit
+    }
+    if let raftLogGcTickInterval {
+      configuration.raftstore.logCompactionInterval = try FlagValue.duration(
+        raftLogGcTickInterval, "--raft-log-gc-tick-interval")
+    }
+    if let problem = configuration.problem() { throw ValidationError(problem) }
+    return configuration
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Glibc
+import Runtime
+import Server
+
+/// A whole cluster on this machine, for trying things out.
+struct PlaygroundCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "playground",
+    abstract: "Runs a cluster on this machine: a placement driver and some stores.",
+    discussion: """
+      Prints where everything listens and, once the cluster serves, a line that is exactly "ready". \
+      Restarts nothing. Ctrl-C stops all.
+      """)
+
+  @Option(help: "How many stores.")
+  var stores = 3
+  @Option(help: "The placement driver's port.")
+  var pdPort = 2379
+  @Option(help: "The first store's port; the others follow. Status ports are 20 higher.")
+  var basePort = 20160
+  @Option(help: "Where everything is kept; kept after the end. The default is a temporary directory.")
+  var dataDir: String?
+  @Option(name: [.customShort("L"), .long], help: "trace, debug, info, warn, error or fatal.")
+  var logLevel = "info"
+
+  func validate() throws {
+    if !(1...20).contains(stores) { throw ValidationError("--stores must be from 1 to 20") }
+    for port in [pdPort, basePort, basePort + 20 + stores - 1] where !(1...65_535).contains(port) {
+      throw ValidationError("port \(port) is out of range")
+    }
+    if (basePort..<basePort + stores).contains(pdPort) {
+      throw ValidationError("--pd-port lies among the stores' ports")
+    }
+  }
+
+  func run() async throws {
+    ShutdownSignals.block()
+    setvbuf(stdout, nil, _IOLBF, 0)
+    let files = SystemFileSystem()
+    let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
+    try files.createDirectory(directory)
+    let playground = Playground(
+      directory: directory, stores: stores, pdPort: pdPort, basePort: basePort, logLevel: logLevel)
+    print("data and logs are in \(directory)")
+    do {
+      try playground.start()
+    } catch {
+      playground.stop()
+      ProcessEnd.complain("\(error)")
+      throw ExitCode.failure
+    }
+    print("placement driver  127.0.0.1:\(pdPort)")
+    for number in 0..<stores {
+      print(
+        "store \(number + 1)           127.0.0.1:\(basePort + number)   "
+          + "status http://127.0.0.1:\(basePort + 20 + number)")
+    }
+    let readiness = Task {
+      if try await playground.waitUntilReady() { print("ready") }
+    }
+    let ended = await playground.waitForEnd()
+    readiness.cancel()
+    playground.stop()
+    if dataDir == nil { try files.removeTree(directory) }
+    if !ended.wasAsked {
+      ProcessEnd.complain(ended.reason)
+      throw ExitCode.failure
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+import Runtime
+import Synchronization
+
+/// A process of this same program, started with a pipe as its standard input: when this process ends,
+/// however it ends, the pipe closes and the child, told so by `--exit-on-stdin-close`, ends too.
+final class ChildProcess: Sendable {
+  let name: String
+  let id: pid_t
+  private let pipe: Int32
+  private let exit = Mutex<Int32?>(nil)
+
+  /// Why a child could not be started.
+  struct StartError: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// Starts the child; its output goes to `log`.
+  ///
+  /// - Parameter onExit: called on a thread of its own when the child has ended, with a description.
+  init(
+    name: String, arguments: [String], log: String,
+    onExit: @escaping @Sendable (ChildProcess, String) -> Void
+  ) throws {
+    self.name = name
+    var ends: [Int32] = [0, 0]
+    guard pipe2(&ends, O_CLOEXEC) == 0 else {
+      throw StartError(description: "no pipe for \(name): \(String(cString: strerror(errno)))")
+    }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
+    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+    posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    // A group of its own: Ctrl-C reaches the parent only, which then stops its children in order.
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    posix_spawnattr_setpgroup(&attributes, 0)
+    var vector: [UnsafeMutablePointer<CChar>?] = (["apus"] + arguments).map { strdup($0) } + [nil]
+    defer { for argument in vector { free(argument) } }
+    var pid: pid_t = 0
+    let code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, &vector, environ)
+    close(ends[0])
+    guard code == 0 else {
+      close(ends[1])
+      throw StartError(description: "cannot start \(name): \(String(cString: strerror(code)))")
+    }
+    id = pid
+    pipe = ends[1]
+    // Ends with the child, which this process outlives or takes with it.
+    _ = JoinableThread(name: "wait \(name)") { [self] in
+      var status: Int32 = 0
+      while waitpid(id, &status, 0) < 0 && errno == EINTR {}
+      exit.withLock { $0 = status }
+      onExit(self, Self.describe(status))
+    }
+  }
+
+  deinit {
+    close(pipe)
+  }
+
+  var isRunning: Bool { exit.withLock { $0 == nil } }
+
+  /// Asks the child to end.
+  func terminate() {
+    if isRunning { kill(id, SIGTERM) }
+  }
+
+  /// Ends the child without asking.
+  func killNow() {
+    if isRunning { kill(id, SIGKILL) }
+  }
+
+  private static func describe(_ status: Int32) -> String {
+    let signal = status & 0x7f
+    return signal == 0 ? "exited with \((status >> 8) & 0xff)" : "was ended by signal \(signal)"
+  }
+}

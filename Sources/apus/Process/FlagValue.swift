@@ -1,0 +1,44 @@
+import ArgumentParser
+import Logging
+import Server
+
+/// Reads flag values that need more than a type.
+enum FlagValue {
+  static func address(_ text: String, _ flag: String) throws -> HostPort {
+    guard let address = HostPort(text) else {
+      throw ValidationError("\(flag): '\(text)' is no address; write host:port")
+    }
+    return address
+  }
+
+  static func level(_ text: String) throws -> Logger.Level {
+    guard let level = Logger.Level(tikvName: text) else {
+      throw ValidationError("--log-level: '\(text)' is none of trace, debug, info, warn, error, fatal")
+    }
+    return level
+  }
+
+  static func bytes(_ text: String, _ flag: String) throws -> UInt64 {
+    guard let bytes = Quantity.bytes(text) else {
+      throw ValidationError("\(flag): '\(text)' is no size; write for example 100GB")
+    }
+    return bytes
+  }
+
+  static func duration(_ text: String, _ flag: String) throws -> Duration {
+    guard let duration = Quantity.duration(text) else {
+      throw ValidationError("\(flag): '\(text)' is no duration; write for example 500ms or 1h30m")
+    }
+    return duration
+  }
+
+  static func labels(_ text: String) throws -> [NodeConfiguration.Label] {
+    try text.split(separator: ",").map { pair in
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+        throw ValidationError("--labels: '\(pair)' is no label; write key=value")
+      }
+      return NodeConfiguration.Label(key: String(parts[0]), value: String(parts[1]))
+    }
+  }
+}
