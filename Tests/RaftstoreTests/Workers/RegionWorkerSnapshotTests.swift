@@ -1,0 +1,246 @@
+import Codec
+import Engine
+import Runtime
+import Testing
+
+@testable import Raftstore
+
+/// Building for a peer, installing for a peer, and asking peers what may go.
+struct RegionWorkerSnapshotTests {
+  typealias Fixture = RegionWorkerFixture
+
+  // MARK: Building
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func buildingIsAnswered(_ backend: SnapshotBackend) throws {
+    let fixture = Fixture(try SnapshotFixture(backend))
+    try fixture.store.fill()
+    fixture.hold(Fixture.region)
+    fixture.run(.generate(fixture.store.request()))
+    let messages = fixture.messages()
+    guard messages.count == 1, case .snapshotGenerated(7, 71, .success(let snapshot)) = messages[0]
+    else {
+      Issue.record("not the answer: \(messages)")
+      return
+    }
+    #expect(snapshot.key == Fixture.key)
+    #expect(try fixture.store.names.count == 3)
+  }
+
+  @Test func aPeerThatIsGoneNeedsNone() throws {
+    let fixture = Fixture(try SnapshotFixture(.memory))
+    try fixture.store.fill()
+    fixture.run(.generate(fixture.store.request()))
+    let messages = fixture.messages()
+    guard messages.count == 1, case .snapshotGenerated(7, 71, .failure(.stale)) = messages[0]
+    else {
+      Issue.record("not a refusal: \(messages)")
+      return
+    }
+    #expect(try fixture.store.names == [])
+  }
+
+  // MARK: Installing
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func installingReplacesTheData(_ backend: SnapshotBackend) throws {
+    let (fixture, expected) = try Fixture.receiving(backend)
+    #expect(try fixture.install() == nil)
+    let engine = fixture.store.engine
+    #expect(try SnapshotFixture.data(engine, Fixture.region.range) == expected)
+    for outside in ["a", "m", "x"] {
+      for family in ColumnFamily.data {
+        #expect(try engine.get(family, Array(outside.utf8)) == Array("old".utf8))
+      }
+    }
+    #expect(try fixture.state == .normal)
+    #expect(try engine.get(.raft, KeyLayout.snapshotRaftState(regionID: 7)) == nil)
+    let applied = try #require(try engine.get(.raft, KeyLayout.applyState(regionID: 7)))
+    #expect(
+      try ApplyState(decoding: applied)
+        == ApplyState(
+          appliedIndex: 42, truncatedIndex: 42, truncatedTerm: 5, lastCommitIndex: 42,
+          commitIndex: 42, commitTerm: 5))
+    #expect(try fixture.store.names == [])
+    #expect(fixture.store.manager.statistics == SnapshotStatistics())
+  }
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func aSecondInstallationDoesNotTouchNewerData(_ backend: SnapshotBackend) throws {
+    let (fixture, _) = try Fixture.receiving(backend)
+    #expect(try fixture.install() == nil)
+    try fixture.put("d", value: "newer")
+    #expect(try fixture.install() == nil)
+    #expect(try fixture.store.engine.get(.lock, Array("d".utf8)) == Array("newer".utf8))
+  }
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func anOpenViewKeepsItsData(_ backend: SnapshotBackend) throws {
+    let (fixture, _) = try Fixture.receiving(backend)
+    let engine = fixture.store.engine
+    // Files that lie wholly inside the region are what could be dropped.
+    var batch = WriteBatch()
+    for outside in ["a", "m", "x"] {
+      for family in ColumnFamily.data { batch.delete(family, Array(outside.utf8)) }
+    }
+    try engine.write(batch, .synced)
+    try engine.flush()
+    for family in ColumnFamily.data { try engine.compact(family, from: nil, to: nil) }
+    let view = engine.snapshot()
+    let before = try SnapshotFixture.data(view, .all)
+    #expect(try fixture.install() == nil)
+    #expect(try SnapshotFixture.data(view, .all) == before)
+  }
+
+  @Test(arguments: SnapshotBackend.allCases)
+  func aCorruptedFileIsRefusedAndGoes(_ backend: SnapshotBackend) throws {
+    let (fixture, _) = try Fixture.receiving(backend)
+    try fixture.store.corrupt("rev_7_5_42_default.sst")
+    let before = try SnapshotFixture.data(fixture.store.engine, .all)
+    guard case .corrupted(let path, "checksum mismatch") = try fixture.install() else {
+      Issue.record("the broken file was taken")
+      return
+    }
+    #expect(path == fixture.store.directory + "/rev_7_5_42_default.sst")
+    #expect(try fixture.state == .applying)
+    #expect(try SnapshotFixture.data(fixture.store.engine, .all) == before)
+    #expect(try fixture.store.names == [])
+    #expect(fixture.fatal.all == [])
+  }
+
+  @Test func missingFilesAreToldSo() throws {
+    let fixture = Fixture(try SnapshotFixture(.memory))
+    try fixture.record(.applying)
+    #expect(try fixture.install() == .notFound(Fixture.key))
+    #expect(try fixture.state == .applying)
+  }
+
+  @Test(arguments: [PeerState.tombstone, .merging])
+  func onlyARegionThatWaitsIsTouched(_ state: PeerState) throws {
+    let (fixture, _) = try Fixture.receiving(.memory)
+    try fixture.record(state)
+    let before = try SnapshotFixture.data(fixture.store.engine, .all)
+    guard case .stale = try fixture.install() else {
+      Issue.record("a region that is \(state) was replaced")
+      return
+    }
+    #expect(try fixture.state == state)
+    #expect(try SnapshotFixture.data(fixture.store.engine, .all) == before)
+  }
+
+  @Test func anotherEpochIsAnotherRegion() throws {
+    let (fixture, _) = try Fixture.receiving(.memory)
+    var newer = Fixture.region
+    newer.epoch.version += 1
+    try fixture.record(.applying, newer)
+    guard case .stale = try fixture.install() else {
+      Issue.record("a region of another epoch was replaced")
+      return
+    }
+  }
+
+  @Test(arguments: [false, true], [MemoryEngine.Fault.write, .sync])
+  func aFailedWriteIsFatal(_ later: Bool, _ fault: MemoryEngine.Fault) throws {
+    let (fixture, _) = try Fixture.receiving(.memory)
+    let engine = try #require(fixture.store.engine as? MemoryEngine)
+    engine.inject(fault, after: later && fault == .write ? 1 : 0)
+    guard case .io = try fixture.install() else {
+      Issue.record("a failed write went unnoticed")
+      return
+    }
+    #expect(fixture.fatal.all.count == 1)
+    // Nothing is promised afterwards.
+    fixture.run(.collectLog(regionID: 7, peerID: 72, index: 3, term: 1))
+    #expect(fixture.logTasks().isEmpty)
+    fixture.hold(Fixture.region)
+    fixture.run(.generate(fixture.store.request()))
+    guard case .snapshotGenerated(_, _, .failure(.io)) = try #require(fixture.messages().first)
+    else {
+      Issue.record("a worker that stopped went on")
+      return
+    }
+  }
+
+  /// Death at each call to files and at each write of the engine in turn, then a restart that does what
+  /// the recorded state asks for.
+  @Test(arguments: [false, true])
+  func aDeathAtAnyPointIsMadeGood(_ power: Bool) throws {
+    var steps = 0
+    var isThrough = false
+    while !isThrough {
+      let (fixture, expected) = try Fixture.receiving(.memory)
+      fixture.store.files.stop(after: steps)
+      _ = try fixture.install()
+      isThrough = !fixture.store.files.hasStopped
+      try expectRecovery(fixture, expected, power)
+      steps += 1
+      try #require(steps < 100, "the installation never gets through")
+    }
+    #expect(steps > 10)
+    for (fault, count) in [(MemoryEngine.Fault.write, 2), (.sync, 1)] {
+      for healthy in 0..<count {
+        let (fixture, expected) = try Fixture.receiving(.memory)
+        (fixture.store.engine as? MemoryEngine)?.inject(fault, after: healthy)
+        guard case .io = try fixture.install() else {
+          Issue.record("the fault did not occur")
+          return
+        }
+        try expectRecovery(fixture, expected, power)
+      }
+    }
+  }
+
+  private func expectRecovery(
+    _ fixture: Fixture, _ expected: [[KeyValue]], _ power: Bool
+  ) throws {
+    try fixture.restart(losingPower: power)
+    if try fixture.state == .applying { #expect(try fixture.install() == nil) }
+    #expect(try fixture.state == .normal)
+    #expect(try SnapshotFixture.data(fixture.store.engine, Fixture.region.range) == expected)
+    // What a death has kept from being deleted, the next collection finds.
+    fixture.run(.collectSnapshots)
+    #expect(try fixture.store.names == [])
+  }
+
+  // MARK: Collecting
+
+  @Test func peersAreAskedAndStrangersGo() throws {
+    let fixture = Fixture(try SnapshotFixture(.memory))
+    try fixture.store.fill(5)
+    var other = Fixture.region
+    other.id = 9
+    for index in [UInt64(44), 43] {
+      _ = try fixture.store.manager.build(fixture.store.request(index: index))
+    }
+    _ = try fixture.store.manager.build(fixture.store.request(index: 50, region: other))
+    let sending = try fixture.store.manager.beginSending(
+      SnapshotKey(regionID: 7, term: 5, index: 44))
+    fixture.hold(Fixture.region)
+    fixture.run(.collectSnapshots)
+    let messages = fixture.messages()
+    guard messages.count == 1, case .collectSnapshots(7, let idle) = messages[0] else {
+      Issue.record("not the question: \(messages)")
+      return
+    }
+    #expect(idle.map(\.key.index) == [43])
+    #expect(try fixture.store.names.filter { $0.hasPrefix("gen_9") } == [])
+
+    fixture.run(.deleteSnapshot(idle[0].key, idle[0].origin))
+    fixture.run(.deleteSnapshot(sending.key, .generated))  // in use: not now
+    #expect(
+      try fixture.store.names == [
+        "gen_7_5_44.meta", "gen_7_5_44_default.sst", "gen_7_5_44_write.sst",
+      ])
+    sending.finish(succeeded: true)
+    #expect(try fixture.store.names == [])
+  }
+
+  @Test func aMessageOnItsWayKeepsAStrangersFiles() throws {
+    let (fixture, _) = try Fixture.receiving(.memory)
+    fixture.run(.collectSnapshots)
+    #expect(try fixture.store.names.count == 3)
+    fixture.store.clock.advance(.seconds(301))
+    fixture.run(.collectSnapshots)
+    #expect(try fixture.store.names == [])
+  }
+}
