@@ -15,6 +15,9 @@ package struct MethodRouter {
 
   package init() {}
 
+  /// What is served, in the order it was registered.
+  package var paths: [String] { methods.map(\.path) }
+
   /// One message in, one answer. `handler` runs on the event loop and must not block.
   package mutating func unary(_ path: String, _ handler: @escaping UnaryHandler) {
     methods.append(Method(path: path, shape: .unary(handler)))

@@ -36,9 +36,11 @@ package struct UnifiedLogHandler: LogHandler {
 
   /// Plain where that is unambiguous, else in double quotes with JSON's escapes.
   private static func quoted(_ text: String) -> String {
-    let isPlain = !text.isEmpty && text.utf8.allSatisfy {
-      $0 > 0x20 && $0 != 0x22 && $0 != 0x3D && $0 != 0x5B && $0 != 0x5D
-    }
+    let isPlain =
+      !text.isEmpty
+      && text.utf8.allSatisfy {
+        $0 > 0x20 && $0 != 0x22 && $0 != 0x3D && $0 != 0x5B && $0 != 0x5D
+      }
     if isPlain { return text }
     var out = "\""
     for scalar in text.unicodeScalars {

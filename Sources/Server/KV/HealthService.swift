@@ -1,0 +1,103 @@
+package import RPC
+import Synchronization
+import Wire
+
+/// `grpc.health.v1.Health`: whether this process wants requests. Clients ask for any service's name
+/// and take an unknown one for a sick store, so there is one answer for all.
+package final class HealthService: Sendable {
+  private struct State {
+    var isServing = false
+    var watchers: [UInt64: StreamCall] = [:]
+    var nextID: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// Whether this process wants requests.
+  package var isServing: Bool { state.withLock { $0.isServing } }
+
+  /// Tells everyone who asks or watches from now on.
+  package func set(serving: Bool) {
+    let watchers = state.withLock { state in
+      let isNews = state.isServing != serving
+      state.isServing = serving
+      return isNews ? state.watchers.sorted { $0.key < $1.key }.map(\.value) : []
+    }
+    for watcher in watchers { watcher.send(message: response(serving)) }
+  }
+
+  /// Ends the streams of all who watch: the process is stopping.
+  package func endWatches() {
+    let watchers = state.withLock { state in
+      defer { state.watchers = [:] }
+      return state.watchers.sorted { $0.key < $1.key }.map(\.value)
+    }
+    for watcher in watchers { watcher.finish() }
+  }
+
+  package func register(on router: inout MethodRouter) {
+    router.unary("/grpc.health.v1.Health/Check") { [self] payload, call in
+      guard Self.isWellFormed(payload) else { return call.fail(Self.malformed) }
+      call.reply(message: response(isServing))
+    }
+    router.stream("/grpc.health.v1.Health/Watch") { [self] call in
+      HealthWatch(service: self, call: call)
+    }
+  }
+
+  fileprivate static let malformed = RPCStatus(.internal, "malformed HealthCheckRequest")
+
+  fileprivate static func isWellFormed(_ payload: Payload) -> Bool {
+    do throws(RPCStatus) {
+      let _: Grpc_Health_V1_HealthCheckRequest = try MessageCoding.decode(payload)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  fileprivate func add(_ call: StreamCall) -> UInt64 {
+    let (id, isServing) = state.withLock { state in
+      state.nextID += 1
+      state.watchers[state.nextID] = call
+      return (state.nextID, state.isServing)
+    }
+    call.send(message: response(isServing))
+    return id
+  }
+
+  fileprivate func remove(_ id: UInt64) {
+    state.withLock { $0.watchers[id] = nil }
+  }
+
+  private func response(_ isServing: Bool) -> Grpc_Health_V1_HealthCheckResponse {
+    .with { $0.status = isServing ? .serving : .notServing }
+  }
+}
+
+/// One client that wants to be told when the answer changes.
+private final class HealthWatch: StreamHandler {
+  private let service: HealthService
+  private let call: StreamCall
+  private var id: UInt64?
+
+  init(service: HealthService, call: StreamCall) {
+    self.service = service
+    self.call = call
+  }
+
+  func onMessage(_ message: Payload) {
+    guard id == nil else { return }
+    guard HealthService.isWellFormed(message) else { return call.finish(HealthService.malformed) }
+    id = service.add(call)
+  }
+
+  /// The request is complete; the answers go on.
+  func onHalfClose() {}
+
+  func onCancel(_ status: RPCStatus) {
+    if let id { service.remove(id) }
+  }
+}

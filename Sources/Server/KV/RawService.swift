@@ -1,0 +1,171 @@
+import Codec
+import Engine
+import Storage
+import Wire
+
+/// Raw requests as messages: each method answers exactly once, whatever the request holds.
+struct RawService: Sendable {
+  typealias Done<Response> = @Sendable (Response) -> Void
+
+  let commands: RawCommands
+
+  func get(
+    _ request: Kvrpcpb_RawGetRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawGetResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.get(context, cf: request.cf, key: [UInt8](request.key), on: executor) { result in
+      switch result {
+      case .success(let value):
+        var response = Kvrpcpb_RawGetResponse()
+        if let value { response.value = value.data } else { response.notFound = true }
+        done(response)
+      case .failure(let error): done(Kvrpcpb_RawGetResponse(error))
+      }
+    }
+  }
+
+  func batchGet(
+    _ request: Kvrpcpb_RawBatchGetRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawBatchGetResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.batchGet(
+      context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor
+    ) { result in
+      answer(result, done) { $0.pairs = $1.map(\.wire) }
+    }
+  }
+
+  func scan(
+    _ request: Kvrpcpb_RawScanRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawScanResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    let scan = RawScan(
+      start: [UInt8](request.startKey), end: [UInt8](request.endKey), limit: Int(request.limit),
+      keyOnly: request.keyOnly, isReverse: request.reverse)
+    commands.scan(context, cf: request.cf, scan, on: executor) { result in
+      answer(result, done) { $0.kvs = $1.map(\.wire) }
+    }
+  }
+
+  func batchScan(
+    _ request: Kvrpcpb_RawBatchScanRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawBatchScanResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.batchScan(
+      context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
+      eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
+      on: executor
+    ) { result in
+      answer(result, done) { $0.kvs = $1.map(\.wire) }
+    }
+  }
+
+  func put(
+    _ request: Kvrpcpb_RawPutRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawPutResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.put(
+      context, cf: request.cf, key: [UInt8](request.key), value: [UInt8](request.value),
+      ttl: request.ttl
+    ) { answer($0, done) }
+  }
+
+  func batchPut(
+    _ request: Kvrpcpb_RawBatchPutRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawBatchPutResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    let pairs = request.pairs.map { KeyValue(key: [UInt8]($0.key), value: [UInt8]($0.value)) }
+    commands.batchPut(
+      context, cf: request.cf, pairs: pairs,
+      ttls: request.ttls.isEmpty ? request.ttl : request.ttls
+    ) { answer($0, done) }
+  }
+
+  func delete(
+    _ request: Kvrpcpb_RawDeleteRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawDeleteResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.delete(context, cf: request.cf, keys: [[UInt8](request.key)]) { answer($0, done) }
+  }
+
+  func batchDelete(
+    _ request: Kvrpcpb_RawBatchDeleteRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawBatchDeleteResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.delete(context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }) {
+      answer($0, done)
+    }
+  }
+
+  func deleteRange(
+    _ request: Kvrpcpb_RawDeleteRangeRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawDeleteRangeResponse>
+  ) {
+    guard let context = context(request, done) else { return }
+    commands.deleteRange(
+      context, cf: request.cf, start: [UInt8](request.startKey), end: [UInt8](request.endKey)
+    ) { answer($0, done) }
+  }
+
+  /// Without TTL there is nothing to tell; TiKV itself would panic here.
+  func getKeyTTL(
+    _ request: Kvrpcpb_RawGetKeyTTLRequest, _ executor: @escaping StorageExecutor,
+    _ done: @escaping Done<Kvrpcpb_RawGetKeyTTLResponse>
+  ) {
+    var response = Kvrpcpb_RawGetKeyTTLResponse()
+    response.error = "ttl is not enabled, but get raw_get_key_ttl request"
+    done(response)
+  }
+
+  // MARK: Common steps
+
+  private func context<Response: RefusableResponse>(
+    _ request: some ContextualRequest, _ done: Done<Response>
+  ) -> RequestContext? {
+    do throws(CodecError) {
+      return try RequestContext(request.context)
+    } catch {
+      done(Response(.refused("malformed context: \(error)")))
+      return nil
+    }
+  }
+}
+
+private func answer<Value, Response: RefusableResponse>(
+  _ result: Result<Value, StorageError>, _ done: RawService.Done<Response>,
+  _ fill: (inout Response, Value) -> Void
+) {
+  switch result {
+  case .success(let value):
+    var response = Response()
+    fill(&response, value)
+    done(response)
+  case .failure(let error): done(Response(error))
+  }
+}
+
+private func answer<Response: RefusableResponse>(
+  _ result: Result<Void, StorageError>, _ done: RawService.Done<Response>
+) {
+  switch result {
+  case .success: done(Response())
+  case .failure(let error): done(Response(error))
+  }
+}
+
+extension KeyValue {
+  fileprivate var wire: Kvrpcpb_KvPair {
+    var pair = Kvrpcpb_KvPair()
+    pair.key = key.data
+    pair.value = value.data
+    return pair
+  }
+}

@@ -1,0 +1,108 @@
+package import Codec
+package import RPC
+package import Storage
+import Wire
+
+/// `tikvpb.Tikv`, what clients call: raw requests, alone or many on one stream.
+///
+/// Methods that are not registered answer UNIMPLEMENTED.
+package struct TikvService: Sendable {
+  let raw: RawService
+  let clusterID: UInt64
+  let storeID: UInt64
+
+  package init(storage: any Storage, clusterID: UInt64, storeID: UInt64) {
+    raw = RawService(commands: RawCommands(storage: storage))
+    self.clusterID = clusterID
+    self.storeID = storeID
+  }
+
+  package func register(on router: inout MethodRouter) {
+    registerGet(on: &router)
+    unary("RawBatchGet", on: &router, raw.batchGet)
+    unary("RawScan", on: &router, raw.scan)
+    unary("RawBatchScan", on: &router, raw.batchScan)
+    unary("RawPut", on: &router, raw.put)
+    unary("RawBatchPut", on: &router, raw.batchPut)
+    unary("RawDelete", on: &router, raw.delete)
+    unary("RawBatchDelete", on: &router, raw.batchDelete)
+    unary("RawDeleteRange", on: &router, raw.deleteRange)
+    unary("RawGetKeyTTL", on: &router, raw.getKeyTTL)
+    router.unary("/tikvpb.Tikv/GetHealthFeedback") { _, call in
+      call.reply(message: healthFeedback)
+    }
+    router.unary("/tikvpb.Tikv/GetStoreSafeTS") { _, call in
+      // No stale reads are served: 0 tells clients that nothing is safe to read so.
+      call.reply(message: Kvrpcpb_StoreSafeTSResponse())
+    }
+    let service = self
+    router.stream("/tikvpb.Tikv/BatchCommands") { call in
+      BatchCommandsHandler(service: service, call: call)
+    }
+  }
+
+  var healthFeedback: Kvrpcpb_GetHealthFeedbackResponse {
+    var response = Kvrpcpb_GetHealthFeedbackResponse()
+    response.healthFeedback.storeID = storeID
+    response.healthFeedback.feedbackSeqNo = 1
+    response.healthFeedback.slowScore = 1
+    return response
+  }
+
+  /// Why a request of another cluster's client is not served. 0 means the client did not say.
+  func problem(with context: Kvrpcpb_Context) -> String? {
+    guard context.clusterID != 0, context.clusterID != clusterID else { return nil }
+    return "cluster id mismatch: this store belongs to cluster \(clusterID), "
+      + "the request is for cluster \(context.clusterID)"
+  }
+
+  private func unary<Request: ContextualRequest, Response: RefusableResponse>(
+    _ name: String, on router: inout MethodRouter,
+    _ method:
+      @escaping @Sendable (
+        Request, @escaping StorageExecutor, @escaping RawService.Done<Response>
+      ) -> Void
+  ) {
+    router.unary("/tikvpb.Tikv/\(name)") { payload, call in
+      guard let request: Request = decode(payload, call) else { return }
+      method(request, call.execute) { call.reply(message: $0) }
+    }
+  }
+
+  /// The most frequent request of all: its answer is written without a message in between.
+  private func registerGet(on router: inout MethodRouter) {
+    router.unary("/tikvpb.Tikv/RawGet") { payload, call in
+      guard let request: Kvrpcpb_RawGetRequest = decode(payload, call) else { return }
+      let context: RequestContext
+      do throws(CodecError) {
+        context = try RequestContext(request.context)
+      } catch {
+        return call.fail(RPCStatus(.invalidArgument, "malformed context: \(error)"))
+      }
+      raw.commands.get(
+        context, cf: request.cf, key: [UInt8](request.key), on: call.execute
+      ) { result in
+        switch result {
+        case .success(let value?): call.reply(RawGetAnswer.found(value))
+        case .success(nil): call.reply(RawGetAnswer.notFound)
+        case .failure(let error): call.reply(message: Kvrpcpb_RawGetResponse(error))
+        }
+      }
+    }
+  }
+
+  private func decode<Request: ContextualRequest>(
+    _ payload: Payload, _ call: UnaryCall
+  ) -> Request? {
+    do throws(RPCStatus) {
+      let request: Request = try MessageCoding.decode(payload, malformed: .internal)
+      if let problem = problem(with: request.context) {
+        throw RPCStatus(.invalidArgument, problem)
+      }
+      return request
+    } catch {
+      call.fail(error)
+      return nil
+    }
+  }
+}

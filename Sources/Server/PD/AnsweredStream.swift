@@ -1,0 +1,95 @@
+import PlacementDriver
+import RPC
+import SwiftProtobuf
+import Synchronization
+
+/// A stream on which each message is a question to the placement driver. Many may be under way;
+/// answers keep the order, because one mailbox and one thread keep it. After the client's last
+/// message the stream ends when all is answered.
+final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
+  private let service: PlacementService
+  private let call: StreamCall
+  private let method: PlacementService.Method<Request, Response>
+  private let answers: StreamAnswers
+  private let progress = AnswerProgress<Response>()
+
+  init(
+    _ service: PlacementService, _ call: StreamCall,
+    _ method: @escaping PlacementService.Method<Request, Response>, _ answers: StreamAnswers
+  ) {
+    self.service = service
+    self.call = call
+    self.method = method
+    self.answers = answers
+  }
+
+  func onMessage(_ message: Payload) {
+    let request: Request
+    do throws(RPCStatus) {
+      request = try MessageCoding.decode(message, malformed: .internal)
+    } catch {
+      return call.finish(error)
+    }
+    progress.asked()
+    service.call(method, request) { [call, answers, progress] result in
+      switch result {
+      case .failure(let error):
+        call.finish(RPCStatus(error))
+      case .success(let response):
+        if answers == .each { call.send(message: response) }
+        progress.answered(response).finish(call, answers)
+      }
+    }
+  }
+
+  func onHalfClose() { progress.halfClosed().finish(call, answers) }
+
+  func onCancel(_ status: RPCStatus) {}
+}
+
+/// How far a stream of questions is; touched by the event loop and the driver's thread.
+final class AnswerProgress<Response: Message>: Sendable {
+  private struct State {
+    var owed = 0
+    var isHalfClosed = false
+    var last: Response?
+  }
+
+  /// What has to happen now.
+  struct Outcome {
+    var isOver: Bool
+    var last: Response?
+
+    func finish(_ call: StreamCall, _ answers: StreamAnswers) {
+      guard isOver else { return }
+      if answers == .last { call.send(message: last ?? Response()) }
+      call.finish()
+    }
+  }
+
+  private let state = Mutex(State())
+
+  func asked() { state.withLock { $0.owed += 1 } }
+
+  func answered(_ response: Response) -> Outcome {
+    state.withLock { state in
+      state.owed -= 1
+      state.last = response
+      return Outcome(isOver: state.isHalfClosed && state.owed == 0, last: response)
+    }
+  }
+
+  func halfClosed() -> Outcome {
+    state.withLock { state in
+      state.isHalfClosed = true
+      return Outcome(isOver: state.owed == 0, last: state.last)
+    }
+  }
+}
+
+/// Which answers of a stream are sent.
+enum StreamAnswers: Sendable {
+  case each
+  /// The only response of a stream that goes one way.
+  case last
+}

@@ -1,0 +1,101 @@
+import PlacementDriver
+import RPC
+import Synchronization
+import Wire
+
+/// The streams on which stores hear what their regions should do; one per store, the newest wins.
+final class HeartbeatStreams: Sendable {
+  private struct State {
+    var streams: [UInt64: (token: UInt64, call: StreamCall)] = [:]
+    var nextToken: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  func makeToken() -> UInt64 {
+    state.withLock { state in
+      state.nextToken += 1
+      return state.nextToken
+    }
+  }
+
+  func set(_ call: StreamCall, _ token: UInt64, forStore id: UInt64) {
+    state.withLock { $0.streams[id] = (token, call) }
+  }
+
+  /// Whether the stream was still the store's; then the store has none any more.
+  func remove(_ token: UInt64, ofStore id: UInt64) -> Bool {
+    state.withLock { state in
+      guard state.streams[id]?.token == token else { return false }
+      state.streams[id] = nil
+      return true
+    }
+  }
+
+  func send(_ response: Pdpb_RegionHeartbeatResponse, toStore id: UInt64) {
+    let stream = state.withLock { $0.streams[id]?.call }
+    stream?.send(message: response)
+  }
+}
+
+/// One store's `RegionHeartbeat` stream: reports come in, commands go out when there are some.
+final class HeartbeatStream: StreamHandler {
+  private let service: PlacementService
+  private let call: StreamCall
+  private let streams: HeartbeatStreams
+  private let onDisconnect: @Sendable (UInt64) -> Void
+  private let token: UInt64
+  private var storeID: UInt64 = 0
+
+  init(
+    _ service: PlacementService, _ call: StreamCall, _ streams: HeartbeatStreams,
+    onDisconnect: @escaping @Sendable (UInt64) -> Void
+  ) {
+    self.service = service
+    self.call = call
+    self.streams = streams
+    self.onDisconnect = onDisconnect
+    token = streams.makeToken()
+    // Some clients wait for the headers before their first message.
+    call.sendHeaders()
+  }
+
+  func onMessage(_ message: Payload) {
+    let request: Pdpb_RegionHeartbeatRequest
+    do throws(RPCStatus) {
+      request = try MessageCoding.decode(message, malformed: .internal)
+    } catch {
+      return call.finish(error)
+    }
+    let sender = request.leader.storeID
+    if sender != storeID, sender != 0 {
+      storeID = sender
+      streams.set(call, token, forStore: sender)
+    }
+    service.call(PlacementDriver.regionHeartbeat, request) { [call, streams] result in
+      switch result {
+      case .failure(let error):
+        call.finish(RPCStatus(error))
+      case .success(let replies):
+        for reply in replies {
+          if reply.storeID == 0 || reply.storeID == sender {
+            call.send(message: reply.response)
+          } else {
+            streams.send(reply.response, toStore: reply.storeID)
+          }
+        }
+      }
+    }
+  }
+
+  func onHalfClose() {
+    leave()
+    call.finish()
+  }
+
+  func onCancel(_ status: RPCStatus) { leave() }
+
+  private func leave() {
+    if storeID != 0, streams.remove(token, ofStore: storeID) { onDisconnect(storeID) }
+  }
+}

@@ -1,0 +1,52 @@
+import Glibc
+import Runtime
+import Synchronization
+
+/// A process's directory, held for it alone: made if it is missing, locked as long as this lives.
+package final class DataDirectory: Sendable {
+  package let path: String
+  private let lock: Mutex<Int32?>
+
+  /// Takes the directory, or says in whose way it would be.
+  package init(_ path: String, files: any FileSystem) throws(StartError) {
+    self.path = path
+    do throws(FileSystemError) {
+      try files.createDirectory(path)
+    } catch {
+      throw StartError(
+        "cannot create data directory \(path): \(error.reason); choose another --data-dir")
+    }
+    let name = path + "/LOCK"
+    let file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard file >= 0 else {
+      throw StartError(
+        "cannot write to data directory \(path): \(String(cString: strerror(errno))); "
+          + "make it writable for this user or choose another --data-dir")
+    }
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      close(file)
+      throw StartError(
+        code == EWOULDBLOCK
+          ? "data directory \(path) is in use by another process; stop that one, or choose "
+            + "another --data-dir"
+          : "cannot lock \(name): \(String(cString: strerror(code)))")
+    }
+    lock = Mutex(file)
+  }
+
+  deinit { release() }
+
+  /// Lets the next process in.
+  package func release() {
+    if let file = lock.withLock({ $0.take() }) { close(file) }
+  }
+
+  /// Bytes of the file system that holds the directory, and how many are free for this user.
+  package var space: (capacity: UInt64, available: UInt64) {
+    var info = statvfs()
+    guard statvfs(path, &info) == 0 else { return (0, 0) }
+    let unit = UInt64(info.f_frsize)
+    return (UInt64(info.f_blocks) * unit, UInt64(info.f_bavail) * unit)
+  }
+}

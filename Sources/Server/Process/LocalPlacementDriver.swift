@@ -1,0 +1,94 @@
+import Codec
+import Engine
+import PlacementDriver
+import Runtime
+import Synchronization
+import Wire
+
+/// A placement driver inside this process: its worker, its ticks, its services.
+final class LocalPlacementDriver: Sendable {
+  private static let tickInterval = Duration.milliseconds(200)
+  private static let mailboxCapacity = 65_536
+
+  let service: PlacementService
+  let clusterID: UInt64
+  private let worker: Worker<PlacementDriverMessage>
+  private let ticks: any Cancellable
+
+  /// Opens the state in `engine` and starts.
+  static func start(
+    engine: any KVEngine, config: PlacementConfig, runtime: ProcessRuntime
+  ) async throws(StartError) -> LocalPlacementDriver {
+    let outlet = HeartbeatOutlet()
+    var spawned: Worker<PlacementDriverMessage>?
+    let opened = await withCheckedContinuation { continuation in
+      spawned = runtime.host.spawn(name: "placement", capacity: mailboxCapacity) { _ in
+        var generator = SystemRandomNumberGenerator()
+        return PlacementDriverHandler(
+          engine: engine, config: config,
+          newClusterID: UInt64.random(in: 1...UInt64(Int64.max), using: &generator),
+          clock: runtime.host.clock, metrics: runtime.metrics,
+          outlets: PlacementDriverHandler.Outlets(
+            opened: { continuation.resume(returning: $0) },
+            deliver: { outlet.deliver($0) },
+            failed: { runtime.onFatal("the placement driver cannot write its state: \($0)") }))
+      }
+    }
+    guard let worker = spawned else { throw StartError("the placement driver did not start") }
+    switch opened {
+    case .failure(let error):
+      worker.stop()
+      throw StartError("cannot open the placement driver's state in \(engine.path): \(error)")
+    case .success(let clusterID):
+      let driver = LocalPlacementDriver(clusterID, worker, runtime.host)
+      outlet.connect(driver.service)
+      return driver
+    }
+  }
+
+  private init(
+    _ clusterID: UInt64, _ worker: Worker<PlacementDriverMessage>, _ host: any WorkerHost
+  ) {
+    self.clusterID = clusterID
+    self.worker = worker
+    service = PlacementService(mailbox: worker.mailbox)
+    let mailbox = worker.mailbox
+    ticks = host.every(Self.tickInterval) { _ = mailbox.send(.tick) }
+  }
+
+  /// Answers what is queued, then ends. Blocks.
+  func stop() {
+    ticks.cancel()
+    worker.stop()
+  }
+
+  /// A question of this process itself.
+  func answer<Request: Sendable, Response: Sendable>(
+    _ method: @escaping PlacementService.Method<Request, Response>, _ request: Request
+  ) async throws(StartError) -> Response {
+    let result = await withCheckedContinuation { continuation in
+      service.call(method, request) { continuation.resume(returning: $0) }
+    }
+    do throws(PlacementError) {
+      return try result.get()
+    } catch {
+      throw StartError("the placement driver refuses: \(error)")
+    }
+  }
+
+  /// The header of this process's own requests.
+  var header: Pdpb_RequestHeader { .with { $0.clusterID = clusterID } }
+}
+
+/// Where the driver's unasked commands go: the service, as soon as there is one.
+private final class HeartbeatOutlet: Sendable {
+  private let service = Mutex<PlacementService?>(nil)
+
+  func connect(_ service: PlacementService) {
+    self.service.withLock { $0 = service }
+  }
+
+  func deliver(_ replies: [HeartbeatReply]) {
+    service.withLock { $0 }?.deliver(replies)
+  }
+}

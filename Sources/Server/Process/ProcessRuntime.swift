@@ -1,0 +1,38 @@
+package import Logging
+import NIOCore
+package import NIOPosix
+package import Runtime
+
+/// What every server process of ours runs on: event loops, threads, clocks, files, metrics.
+package final class ProcessRuntime: Sendable {
+  package let group: MultiThreadedEventLoopGroup
+  package let host = ThreadHost()
+  package let files: any FileSystem = SystemFileSystem()
+  package let metrics = Metrics()
+  package let logger: Logger
+  /// Called at most once per cause: the disk is not to be trusted and the process must end, with a
+  /// status that is not 0.
+  package let onFatal: @Sendable (_ reason: String) -> Void
+
+  package init(
+    eventLoops: Int, logger: Logger,
+    onFatal: @escaping @Sendable (_ reason: String) -> Void
+  ) {
+    group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
+    self.logger = logger
+    self.onFatal = { reason in
+      logger.critical("the process must stop", metadata: ["reason": "\(reason)"])
+      onFatal(reason)
+    }
+  }
+
+  /// Ends the threads; nothing may use them any more.
+  package func shutdown() async {
+    do {
+      try await group.shutdownGracefully()
+    } catch {
+      logger.warning("event loops did not end well", metadata: ["error": "\(error)"])
+    }
+    host.shutdown()
+  }
+}

@@ -1,0 +1,12 @@
+package import Codec
+
+/// A store node that serves, alone or in a cluster.
+package protocol RunningNode: Sendable {
+  /// Where clients reach it.
+  var address: HostPort { get }
+  var identity: StoreIdent { get }
+  var health: HealthService { get }
+
+  /// Stops taking requests, gives leaders away, finishes what is under way, closes the disks.
+  func stop() async
+}

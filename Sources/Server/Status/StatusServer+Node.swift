@@ -1,0 +1,38 @@
+import Runtime
+
+extension StatusServer {
+  /// Serves what every process of ours serves on its status port; nil when it has none.
+  static func start(
+    _ address: HostPort?, health: HealthService, runtime: ProcessRuntime,
+    routes: [StatusRoute] = []
+  ) async throws(StartError) -> StatusServer? {
+    guard let address else { return nil }
+    let metrics = runtime.metrics
+    let common = [
+      StatusRoute("/status") { StatusReply(body: "") },
+      StatusRoute("/metrics") {
+        StatusReply(
+          contentType: "text/plain; version=0.0.4; charset=utf-8", body: metrics.text())
+      },
+      StatusRoute("/ready") {
+        health.isServing
+          ? StatusReply(body: "ready\n") : StatusReply(code: 500, body: "not ready\n")
+      },
+    ]
+    do {
+      return try await start(
+        host: address.host, port: address.port, group: runtime.group, logger: runtime.logger,
+        routes: common + routes)
+    } catch {
+      throw StartError(
+        "cannot listen on status address \(address): \(error); choose another --status-addr")
+    }
+  }
+
+  /// What tests of clients read to learn how raw keys are stored.
+  static let configRoute = StatusRoute("/config") {
+    StatusReply(
+      contentType: "application/json",
+      body: #"{"storage":{"api-version":1,"enable-ttl":false}}"#)
+  }
+}

@@ -1,0 +1,68 @@
+package import Codec
+package import Engine
+package import Raftstore
+import Runtime
+
+/// Storage replicated by raft: reads by lease or by the raft worker's word, writes by the log.
+package struct RaftStorage: Storage {
+  private let router: Router
+  private let reader: LocalReader
+  private let meta: StoreMeta
+
+  package init(router: Router, reader: LocalReader, meta: StoreMeta) {
+    self.router = router
+    self.reader = reader
+    self.meta = meta
+  }
+
+  package func readAtOnce<T>(
+    _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
+  ) -> Result<T, StorageError>? {
+    guard let range = meta.held(context.regionID)?.region.range else { return nil }
+    do throws(EngineError) {
+      let outcome = try reader.read(context) { reader in
+        Result { () throws(StorageError) in try body(reader, range) }
+      }
+      switch outcome {
+      case nil: return nil
+      case .failure(let error): return .failure(.region(error))
+      // The region changed meanwhile: what was read may lie outside of it.
+      case .success(let read): return read.range == range ? read.value : nil
+      }
+    } catch {
+      return .failure(.engine(error))
+    }
+  }
+
+  package func read<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) {
+    let granted = Completion<Result<ReadGrant, RegionError>>(
+      abandoned: .failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))
+    ) { result in
+      executor {
+        switch result {
+        case .failure(let error):
+          completion(.failure(.region(error)))
+        case .success(let grant):
+          completion(
+            Result { () throws(StorageError) in try body(grant.snapshot, grant.region.range) })
+        }
+      }
+    }
+    router.read(ReadRequest(context: context, completion: granted))
+  }
+
+  package func write(
+    _ context: RequestContext, _ mutations: [Mutation],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    // A write that was dropped may have happened: the client must look before it repeats it.
+    let done = Completion<Result<Void, RegionError>>(abandoned: .failure(.staleCommand)) {
+      completion($0.mapError(StorageError.region))
+    }
+    router.propose(WriteRequest(context: context, mutations: mutations, completion: done))
+  }
+}

@@ -1,0 +1,211 @@
+package import Codec
+package import Engine
+import Runtime
+
+/// Raw requests: plain keys and values with no versions, in one region each.
+///
+/// Answers as TiKV's API V1 without TTL does. Completions are called exactly once: at once, on the
+/// calling thread, when a read can be served there; otherwise on the given executor (reads) or on any
+/// thread (writes).
+package struct RawCommands: Sendable {
+  let storage: any Storage
+  let limits: RawLimits
+
+  package init(storage: any Storage, limits: RawLimits = RawLimits()) {
+    self.storage = storage
+    self.limits = limits
+  }
+
+  // MARK: Reads
+
+  /// The value of a key; nil when there is none.
+  package func get(
+    _ context: RequestContext, cf name: String, key: [UInt8],
+    on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
+  ) {
+    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
+      try Self.check(key, in: range, context)
+      return try Self.engine { () throws(EngineError) in
+        try reader.get(cf.family, key)
+      }
+    }
+  }
+
+  /// The pairs that exist, in the order of `keys`; a key asked for twice is answered twice.
+  package func batchGet(
+    _ context: RequestContext, cf name: String, keys: [[UInt8]],
+    on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
+  ) {
+    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
+      for key in keys { try Self.check(key, in: range, context) }
+      let values = try Self.engine { () throws(EngineError) in
+        try reader.multiGet(cf.family, keys)
+      }
+      var pairs: [KeyValue] = []
+      pairs.reserveCapacity(keys.count)
+      for (key, value) in zip(keys, values) {
+        if let value { pairs.append(KeyValue(key: key, value: value)) }
+      }
+      return pairs
+    }
+  }
+
+  /// Pairs of a range, cut to the region.
+  package func scan(
+    _ context: RequestContext, cf name: String, _ scan: RawScan,
+    on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
+  ) {
+    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
+      try Self.engine { () throws(EngineError) in try scan.run(reader, cf.family, within: range) }
+    }
+  }
+
+  /// Pairs of several ranges, each up to its own limit, cut to the region.
+  package func batchScan(
+    _ context: RequestContext, cf name: String, ranges: [KeyRange], eachLimit: Int,
+    keyOnly: Bool, reverse: Bool, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
+  ) {
+    let template = RawScan(limit: eachLimit, keyOnly: keyOnly, isReverse: reverse)
+    guard let scans = template.over(ranges), scans.count <= limits.maxRanges else {
+      return completion(.failure(.refused("Invalid KeyRanges")))
+    }
+    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
+      try Self.engine { () throws(EngineError) in
+        var pairs: [KeyValue] = []
+        for scan in scans { pairs += try scan.run(reader, cf.family, within: range) }
+        return pairs
+      }
+    }
+  }
+
+  // MARK: Writes
+
+  package func put(
+    _ context: RequestContext, cf name: String, key: [UInt8], value: [UInt8], ttl: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    write(context, name, ttl: ttl, completion) { cf throws(StorageError) in
+      try checkSize(key)
+      return [.put(cf: cf, key: key, value: value)]
+    }
+  }
+
+  /// - Parameter ttls: none, one for all pairs, or one for each.
+  package func batchPut(
+    _ context: RequestContext, cf name: String, pairs: [KeyValue], ttls: [UInt64],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    guard ttls.count <= 1 || ttls.count == pairs.count else {
+      return completion(
+        .failure(.refused("The length of ttls does not equal to the length of pairs")))
+    }
+    write(context, name, ttl: ttls.max() ?? 0, completion) { cf throws(StorageError) in
+      for pair in pairs { try checkSize(pair.key) }
+      return pairs.map { .put(cf: cf, key: $0.key, value: $0.value) }
+    }
+  }
+
+  package func delete(
+    _ context: RequestContext, cf name: String, keys: [[UInt8]],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    write(context, name, ttl: 0, completion) { cf throws(StorageError) in
+      for key in keys { try checkSize(key) }
+      return keys.map { .delete(cf: cf, key: $0) }
+    }
+  }
+
+  /// Removes `[start, end)`, which must lie in the region; an empty end is the end of all keys.
+  package func deleteRange(
+    _ context: RequestContext, cf name: String, start: [UInt8], end: [UInt8],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    write(context, name, ttl: 0, completion) { cf throws(StorageError) in
+      try checkSize(start)
+      try checkSize(end)
+      guard !KeyRange(start: start, end: end).isEmpty else {
+        throw .refused("invalid range: start key \(start.hex) is not before end key \(end.hex)")
+      }
+      return [.deleteRange(cf: cf, start: start, end: end, notifyOnly: false)]
+    }
+  }
+
+  // MARK: Common steps
+
+  private func read<T: Sendable>(
+    _ context: RequestContext, _ name: String, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void,
+    _ body: @escaping @Sendable (DataCF, any KVReader, KeyRange) throws(StorageError) -> T
+  ) {
+    let cf: DataCF
+    do throws(StorageError) {
+      cf = try family(name, context)
+    } catch {
+      return completion(.failure(error))
+    }
+    let once = storage.readAtOnce(context) { reader, range throws(StorageError) in
+      try body(cf, reader, range)
+    }
+    if let once { return completion(once) }
+    storage.read(
+      context, on: executor,
+      { reader, range throws(StorageError) in try body(cf, reader, range) }, completion)
+  }
+
+  private func write(
+    _ context: RequestContext, _ name: String, ttl: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void,
+    _ mutations: (DataCF) throws(StorageError) -> [Mutation]
+  ) {
+    do throws(StorageError) {
+      let cf = try family(name, context)
+      guard ttl == 0 else {
+        throw .refused("ttl is not enabled, but get put request with ttl")
+      }
+      let mutations = try mutations(cf)
+      // Nothing to do is done; there is no entry to replicate.
+      if mutations.isEmpty { return completion(.success(())) }
+      storage.write(context, mutations, completion)
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  private func family(
+    _ name: String, _ context: RequestContext
+  ) throws(StorageError) -> DataCF {
+    guard context.apiVersion == .v1 else {
+      throw .refused(
+        "Api version in request does not match with TiKV storage, storage: V1, "
+          + "request: \(context.apiVersion)")
+    }
+    guard let cf = DataCF(name: name) else { throw .refused("invalid cf name: \(name)") }
+    return cf
+  }
+
+  private func checkSize(_ key: [UInt8]) throws(StorageError) {
+    guard key.count <= limits.maxKeySize else {
+      throw .refused("max key size exceeded, size: \(key.count), limit: \(limits.maxKeySize)")
+    }
+  }
+
+  private static func check(
+    _ key: [UInt8], in range: KeyRange, _ context: RequestContext
+  ) throws(StorageError) {
+    guard range.contains(key) else {
+      throw .region(
+        .keyNotInRegion(
+          key: key, regionID: context.regionID, start: range.start, end: range.end))
+    }
+  }
+
+  private static func engine<T>(
+    _ body: () throws(EngineError) -> T
+  ) throws(StorageError) -> T {
+    do throws(EngineError) { return try body() } catch { throw .engine(error) }
+  }
+}

@@ -1,0 +1,70 @@
+import Codec
+import Engine
+
+/// A walk over the keys of a range.
+package struct RawScan: Sendable {
+  /// Forward: the first key. Reverse: the key before which the walk starts. Empty: no bound.
+  package var start: [UInt8]
+  /// Forward: the key before which the walk ends. Reverse: the last key. Empty: no bound.
+  package var end: [UInt8]
+  package var limit: Int
+  package var keyOnly: Bool
+  package var isReverse: Bool
+
+  package init(
+    start: [UInt8] = [], end: [UInt8] = [], limit: Int, keyOnly: Bool = false,
+    isReverse: Bool = false
+  ) {
+    self.start = start
+    self.end = end
+    self.limit = limit
+    self.keyOnly = keyOnly
+    self.isReverse = isReverse
+  }
+
+  /// The keys it may yield.
+  private var range: KeyRange {
+    isReverse ? KeyRange(start: end, end: start) : KeyRange(start: start, end: end)
+  }
+
+  /// Collects the pairs. Bounds beyond the region are cut to it: clients send them.
+  func run(
+    _ reader: any KVReader, _ family: ColumnFamily, within region: KeyRange
+  ) throws(EngineError) -> [KeyValue] {
+    let range = range.intersect(region)
+    guard limit > 0, !range.isEmpty else { return [] }
+    let cursor = try reader.cursor(
+      family, from: range.start.isEmpty ? nil : range.start,
+      to: range.end.isEmpty ? nil : range.end,
+      fillCache: true)
+    var pairs: [KeyValue] = []
+    if isReverse { cursor.seekToLast() } else { cursor.seekToFirst() }
+    while cursor.isValid {
+      pairs.append(
+        KeyValue(key: cursor.key, value: keyOnly ? [] : cursor.value))
+      if pairs.count == limit { break }
+      if isReverse { cursor.prev() } else { cursor.next() }
+    }
+    if pairs.count < limit { try cursor.finish() }
+    return pairs
+  }
+
+  /// The same walk over each range. An open end means the start of the next range. Nil when a
+  /// range runs against the direction of the walk.
+  func over(_ ranges: [KeyRange]) -> [RawScan]? {
+    var scans: [RawScan] = []
+    scans.reserveCapacity(ranges.count)
+    for (index, range) in ranges.enumerated() {
+      var scan = self
+      scan.start = range.start
+      scan.end = range.end
+      if scan.end.isEmpty, index + 1 < ranges.count { scan.end = ranges[index + 1].start }
+      if !scan.end.isEmpty, !scan.start.isEmpty || !isReverse {
+        let runsForward = precedes(scan.start, scan.end)
+        guard scan.start != scan.end, runsForward != isReverse else { return nil }
+      }
+      scans.append(scan)
+    }
+    return scans
+  }
+}

@@ -1,0 +1,108 @@
+package import Codec
+package import Engine
+package import Runtime
+
+/// Storage on the engine alone: one region over all keys, one replica, durable when acknowledged.
+///
+/// Requests are judged as a store of a cluster would judge them, so that a client which mixes up two
+/// stores is told so.
+package struct StandaloneStorage: Storage {
+  /// Larger writes are refused, as a replicated store would have to.
+  private static let maxWriteSize = 8 << 20
+  private static let queueCapacity = 65_536
+
+  private let engine: any KVEngine
+  private let region: Region
+  private let peer: Peer
+  private let writer: Worker<StandaloneWrite>
+
+  /// - Parameters:
+  ///   - region: the one region; its only peer is this store's.
+  ///   - onFatal: called once when a write has failed and the process must end.
+  package init(
+    engine: any KVEngine, region: Region, peer: Peer, host: any WorkerHost,
+    onFatal: @escaping @Sendable (_ reason: String) -> Void
+  ) {
+    self.engine = engine
+    self.region = region
+    self.peer = peer
+    writer = host.spawn(name: "storage-write", capacity: Self.queueCapacity) { _ in
+      StandaloneWriter(engine: engine, onFatal: onFatal)
+    }
+  }
+
+  /// Finishes the queued writes; later ones are refused. Blocks.
+  package func stop() { writer.stop() }
+
+  package func readAtOnce<T>(
+    _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
+  ) -> Result<T, StorageError>? {
+    if let error = judge(context) { return .failure(.region(error)) }
+    return Result { () throws(StorageError) in try body(engine, region.range) }
+  }
+
+  package func read<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) {
+    executor {
+      if let error = judge(context) { return completion(.failure(.region(error))) }
+      completion(Result { () throws(StorageError) in try body(engine, region.range) })
+    }
+  }
+
+  package func write(
+    _ context: RequestContext, _ mutations: [Mutation],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    if let error = judge(context) ?? refusal(of: mutations) {
+      return completion(.failure(.region(error)))
+    }
+    let busy = Result<Void, StorageError>.failure(
+      .region(.serverIsBusy(reason: "too many writes are waiting", backoffMs: 0)))
+    let done = Completion<Result<Void, StorageError>>(abandoned: busy, completion)
+    if !writer.mailbox.send(StandaloneWrite(mutations: mutations, completion: done)) { done(busy) }
+  }
+
+  /// What a replicated store would answer to a request of this context, if not the data.
+  private func judge(_ context: RequestContext) -> RegionError? {
+    if context.peer.storeID != peer.storeID {
+      return .storeNotMatch(requestStoreID: context.peer.storeID, actualStoreID: peer.storeID)
+    }
+    if context.regionID != region.id { return .regionNotFound(regionID: context.regionID) }
+    if context.peer.id != peer.id {
+      return .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: peer.id)
+    }
+    if context.epoch.version != region.epoch.version {
+      return .epochNotMatch(currentRegions: [region])
+    }
+    return nil
+  }
+
+  private func refusal(of mutations: [Mutation]) -> RegionError? {
+    var size = 0
+    for mutation in mutations {
+      switch mutation {
+      case .put(_, let key, let value):
+        size += key.count + value.count
+        if !region.contains(key) { return outside(key) }
+      case .delete(_, let key):
+        size += key.count
+        if !region.contains(key) { return outside(key) }
+      case .deleteRange(_, let start, let end, _):
+        size += start.count + end.count
+        if !region.contains(KeyRange(start: start, end: end)) { return outside(start) }
+      }
+    }
+    guard size <= Self.maxWriteSize else {
+      return .raftEntryTooLarge(regionID: region.id, entrySize: UInt64(size))
+    }
+    return nil
+  }
+
+  private func outside(_ key: [UInt8]) -> RegionError {
+    .keyNotInRegion(
+      key: key, regionID: region.id, start: region.startKey, end: region.endKey)
+  }
+}

@@ -1,0 +1,67 @@
+import Codec
+import Engine
+import Runtime
+
+/// One write on its way to the engine.
+struct StandaloneWrite: Sendable {
+  var mutations: [Mutation]
+  var completion: Completion<Result<Void, StorageError>>
+}
+
+/// Commits what has queued up meanwhile as one batch with one wait for the disk.
+struct StandaloneWriter: Handler {
+  /// Behind every key: writes take none as long as this.
+  private static let afterAll = [UInt8](repeating: 0xFF, count: 64 << 10)
+
+  private let engine: any KVEngine
+  private let onFatal: @Sendable (String) -> Void
+  private var batch = WriteBatch()
+  private var waiting: [Completion<Result<Void, StorageError>>] = []
+  /// A write whose end nobody knows: nothing may be acknowledged after it.
+  private var failure: EngineError?
+
+  init(engine: any KVEngine, onFatal: @escaping @Sendable (String) -> Void) {
+    self.engine = engine
+    self.onFatal = onFatal
+  }
+
+  mutating func handle(_ batch: [StandaloneWrite]) {
+    for write in batch {
+      for mutation in write.mutations { add(mutation) }
+      waiting.append(write.completion)
+    }
+  }
+
+  mutating func flush() {
+    guard !waiting.isEmpty else { return }
+    let outcome: Result<Void, StorageError>
+    if let failure {
+      outcome = .failure(.engine(failure))
+    } else {
+      do throws(EngineError) {
+        try engine.write(batch, .synced)
+        outcome = .success(())
+      } catch {
+        failure = error
+        onFatal("a write to \(engine.path) failed: \(error)")
+        outcome = .failure(.engine(error))
+      }
+    }
+    for completion in waiting { completion(outcome) }
+    waiting.removeAll(keepingCapacity: true)
+    batch.removeAll(keepingCapacity: batch.byteSize < 8 << 20)
+  }
+
+  private mutating func add(_ mutation: Mutation) {
+    switch mutation {
+    case .put(let cf, let key, let value):
+      batch.put(cf.family, key, value)
+    case .delete(let cf, let key):
+      batch.delete(cf.family, key)
+    case .deleteRange(_, _, _, notifyOnly: true):
+      break
+    case .deleteRange(let cf, let start, let end, notifyOnly: false):
+      batch.deleteRange(cf.family, from: start, to: end.isEmpty ? Self.afterAll : end)
+    }
+  }
+}
