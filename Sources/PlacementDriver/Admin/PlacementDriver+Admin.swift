@@ -1,4 +1,4 @@
-package import Codec
+import Codec
 import Runtime
 
 // What `pdpb` has no call for: people and their tools.

@@ -73,7 +73,8 @@ struct RegionTree {
     guard let known else { return nil }
     let isTermBehind = term != 0 && term < known.term
     if region.epoch.isStale(comparedTo: known.region.epoch) || isTermBehind {
-      return "region is stale: \(region) in term \(term), known \(known.region) in term \(known.term)"
+      return "region is stale: \(region) in term \(term), "
+        + "known \(known.region) in term \(known.term)"
     }
     return nil
   }

@@ -93,11 +93,13 @@ extension PlacementDriver {
       }
       parts.append(part)
     }
-    for part in parts {
+    // All records first: what one part drives out may be the parent of the next.
+    let records = parts.map(splitRecord)
+    for record in records {
       // A heartbeat that came before the report knows more: it stays.
-      if regions.record(id: part.id)?.region.epoch == part.epoch { continue }
-      guard regions.staleness(of: part, term: 0) == nil else { continue }
-      try store(splitRecord(part))
+      if regions.record(id: record.id)?.region.epoch == record.region.epoch { continue }
+      guard regions.staleness(of: record.region, term: 0) == nil else { continue }
+      try store(record)
     }
   }
 

@@ -2,7 +2,7 @@ import Runtime
 
 /// The driver's figures under the names that PD's dashboards and alerts look for.
 struct PlacementDriverMetrics {
-  private static let interval: Duration = .seconds(1)
+  private static let interval: Duration = .seconds(5)
 
   private let metrics: Metrics
   private var gauges: [String: Gauge] = [:]
@@ -12,7 +12,7 @@ struct PlacementDriverMetrics {
     self.metrics = metrics
   }
 
-  /// Looks at the driver, once a second at most.
+  /// Looks at the driver, all of its regions, every five seconds at most.
   mutating func update(_ driver: PlacementDriver, _ moment: Moment) {
     if let updatedAt, moment.now - updatedAt < Self.interval { return }
     updatedAt = moment.now

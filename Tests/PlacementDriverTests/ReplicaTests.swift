@@ -1,0 +1,185 @@
+import Codec
+import PlacementDriver
+import Testing
+import Wire
+
+/// What becomes of a cluster whose stores do as they are told.
+struct ReplicaTests {
+  @Test func oneReplicaBecomesThreeLearnersFirst() throws {
+    let world = try World(Bench(), stores: [1, 4, 5])
+    try world.run(8)
+    #expect(world.voters() == [1, 4, 5])
+    #expect(world.told == ["learner on 4", "voter on 4", "learner on 5", "voter on 5"])
+    try world.run(20)
+    #expect(world.told.count == 4)
+    #expect(world.bench.driver.operatorSummaries(world.bench.moment).isEmpty)
+  }
+
+  @Test func aLearnerThatLagsIsNotPromoted() throws {
+    let world = try World(Bench(), stores: [1, 4])
+    world.catchUp = false
+    try world.run(20)
+    #expect(world.told == ["learner on 4"])
+    world.catchUp = true
+    try world.run(2)
+    #expect(world.voters() == [1, 4])
+  }
+
+  @Test func twoStoresGetTwoReplicas() throws {
+    let world = try World(Bench(), stores: [1, 4])
+    try world.run(30)
+    #expect(world.stores() == [1, 4])
+    #expect(world.voters() == [1, 4])
+    try world.start(5)
+    try world.run(5)
+    #expect(world.voters() == [1, 4, 5])
+  }
+
+  @Test func aSilentStoreIsGivenTime() throws {
+    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    try world.run(10)
+    #expect(world.voters() == [1, 4, 5])
+    world.kill(5)
+    try world.run(170)
+    #expect(world.voters() == [1, 4, 5])
+    world.alive = [1, 4, 5, 6]
+    try world.run(30)
+    #expect(world.voters() == [1, 4, 5])
+  }
+
+  @Test func aDeadStoreIsReplacedBeforeItIsRemoved() throws {
+    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    try world.run(10)
+    world.told = []
+    world.kill(5)
+    try world.run(200)
+    #expect(world.stores() == [1, 4, 6])
+    #expect(world.told == ["learner on 6", "voter on 6", "remove from 5"])
+  }
+
+  @Test func aDeadLeaderIsReplacedToo() throws {
+    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    try world.run(10)
+    #expect(world.regions[0].leader == 1)
+    world.kill(1)
+    try world.run(200)
+    #expect(world.stores() == [4, 5, 6])
+    #expect(world.regions[0].leader != 1)
+  }
+
+  @Test func withoutASpareTheDeadKeepsItsPlace() throws {
+    let world = try World(Bench(), stores: [1, 4, 5])
+    try world.run(10)
+    world.kill(5)
+    try world.run(400)
+    #expect(world.stores() == [1, 4, 5])
+    try world.start(6)
+    try world.run(5)
+    #expect(world.stores() == [1, 4, 6])
+  }
+
+  @Test func aWipedStoreAtTheSameAddressTakesOver() throws {
+    let world = try World(Bench(), stores: [1, 4, 5])
+    try world.run(10)
+    world.kill(5)
+    try world.run(1)
+    try world.start(9, address: "127.0.0.1:20165")
+    try world.run(8)
+    #expect(world.voters() == [1, 4, 9])
+    #expect(world.stores() == [1, 4, 9])
+    #expect(try world.bench.info(5).state == .tombstone)
+  }
+
+  @Test func aRemovedStoreIsEmptiedEvenWhereItLeads() throws {
+    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    try world.run(10)
+    world.told = []
+    try world.bench.driver.removeStore(1, isDestroyed: false, world.bench.moment)
+    try world.run(8)
+    #expect(world.stores() == [4, 5, 6])
+    #expect(
+      world.told == ["learner on 6", "voter on 6", "transfer to 4", "remove from 1"])
+    // It reports one last time, then it is told that it is over.
+    #expect(try world.bench.info(1).state == .tombstone)
+  }
+
+  @Test func extraReplicasAreRemoved() throws {
+    let bench = try Bench()
+    try bench.bootstrap()
+    for id in [4, 5, 6] as [UInt64] { try bench.put(id) }
+    let four = region(100, "", "", version: 2, conf: 6, stores: [1, 4, 5, 6])
+    let replies = try bench.beat(four, leader: 6, pending: [4])
+    // The one that lags is missed least.
+    #expect(replies.map(\.response.changePeer.peer.storeID) == [4])
+    #expect(replies.map(\.response.changePeer.changeType) == [.removeNode])
+    #expect(replies.map(\.storeID) == [6])
+  }
+
+  @Test func fewerReplicasWhenAsked() throws {
+    let world = try World(Bench(), stores: [1, 4, 5])
+    try world.run(8)
+    _ = try world.bench.driver.putClusterConfig(
+      .with {
+        $0.header = world.bench.header
+        $0.cluster.id = Bench.clusterID
+        $0.cluster.maxPeerCount = 1
+      }, world.bench.moment)
+    try world.run(6)
+    #expect(world.stores() == [1])
+  }
+
+  @Test func manyRegionsReachThreeReplicasSpreadEvenly() throws {
+    let world = try World(Bench(), stores: [1, 4, 5, 6, 7])
+    world.regions = (0..<20).map { index in
+      let start = index == 0 ? "" : "k\(Character(UnicodeScalar(97 + UInt8(index))))"
+      let end = index == 19 ? "" : "k\(Character(UnicodeScalar(98 + UInt8(index))))"
+      return World.Replica(
+        region: region(100 + UInt64(index), start, end, version: 21), leader: 1)
+    }
+    try world.run(60)
+    var peers: [UInt64: Int] = [:]
+    var leaders: [UInt64: Int] = [:]
+    for (index, replica) in world.regions.enumerated() {
+      #expect(world.voters(index).count == 3)
+      for id in world.stores(index) { peers[id, default: 0] += 1 }
+      leaders[replica.leader, default: 0] += 1
+    }
+    #expect(peers.values.max().map { $0 <= 13 } == true, "\(peers)")
+    #expect(peers.values.min().map { $0 >= 11 } == true, "\(peers)")
+    #expect(leaders.count == 5 && leaders.values.allSatisfy { (3...5).contains($0) }, "\(leaders)")
+    let told = world.told.count
+    try world.run(30)
+    #expect(world.told.count == told, "a balanced cluster is left alone")
+  }
+
+  @Test func aRestartOfTheDriverLosesNoWork() throws {
+    let world = try World(Bench(), stores: [1, 4, 5])
+    world.catchUp = false
+    try world.run(2)
+    #expect(world.told == ["learner on 4"])
+    try world.bench.restart(lossy: true)
+    world.catchUp = true
+    try world.run(8)
+    #expect(world.voters() == [1, 4, 5])
+    #expect(world.told == ["learner on 4", "voter on 4", "learner on 5", "voter on 5"])
+  }
+
+  @Test func sameCallsSameAnswers() throws {
+    func play() throws -> [String] {
+      let world = try World(Bench(), stores: [1, 4, 5, 6])
+      world.regions = (0..<10).map { index in
+        World.Replica(
+          region: region(
+            100 + UInt64(index), index == 0 ? "" : "k\(index)", index == 9 ? "" : "k\(index + 1)",
+            version: 11), leader: 1)
+      }
+      try world.run(20)
+      world.kill(4)
+      try world.run(200)
+      return world.told
+    }
+    let first = try play()
+    #expect(first.count > 30)
+    #expect(try play() == first)
+  }
+}
