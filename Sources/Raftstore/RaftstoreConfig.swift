@@ -38,6 +38,8 @@ package struct RaftstoreConfig: Sendable {
   package var abnormalLeaderMissing: Duration = .seconds(600)
   package var maxPeerDown: Duration = .seconds(600)
 
+  /// Raft workers, each with an apply worker; regions are spread over them by their id.
+  package var shards = 1
   /// Bounds of the mailboxes.
   package var raftMailboxCapacity = 40_960
   package var storeMailboxCapacity = 4_096

@@ -1,6 +1,6 @@
 package import Codec
 package import Engine
-import Runtime
+package import Runtime
 
 /// Serves a leader's reads on the caller's thread, without the raft worker, while a lease holds.
 package struct LocalReader: Sendable {

@@ -11,6 +11,8 @@ package final class ReadDelegate: Sendable {
     var term: UInt64 = 0
     /// Leadership of `term` covers reads made before this; nil without a lease.
     var leaseEnd: Instant?
+    /// Whether the lease served a read since the raft worker last asked.
+    var wasUsed = false
   }
 
   private let state: Mutex<State>
@@ -41,6 +43,16 @@ package final class ReadDelegate: Sendable {
     state.withLock { $0.leaseEnd = nil }
   }
 
+  /// Whether reads were made under the lease, or would have been, since the last call: it is worth
+  /// renewing.
+  package func takeUse() -> Bool {
+    state.withLock { state in
+      let wasUsed = state.wasUsed
+      state.wasUsed = false
+      return wasUsed
+    }
+  }
+
   /// Judges a read that was made *before* this call: nil when the lease does not cover it, so that
   /// the raft worker must be asked; a failure when no leader would serve it.
   ///
@@ -50,6 +62,7 @@ package final class ReadDelegate: Sendable {
     _ context: RequestContext, now: Instant
   ) -> Result<KeyRange, RegionError>? {
     state.withLock { state in
+      state.wasUsed = true
       guard let end = state.leaseEnd, now < end else { return nil }
       if context.peer.storeID != storeID {
         return .failure(

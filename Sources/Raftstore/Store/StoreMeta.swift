@@ -37,7 +37,6 @@ package final class StoreMeta: Sendable {
     state.withLock { state in
       state.ranges.removeAll { $0.id == region.id }
       state.held[region.id] = Held(region: region, delegate: delegate)
-      state.reserved[region.id] = nil
       guard region.isInitialized else { return }
       let clash = state.ranges.first { $0.range.overlaps(region.range) }
       precondition(clash == nil, "\(region) overlaps \(clash.map(String.init(describing:)) ?? "")")
@@ -100,7 +99,7 @@ package final class StoreMeta: Sendable {
     }
   }
 
-  /// Keeps a range for a snapshot that will be applied; false when another region has or wants it.
+  /// Keeps a range for a snapshot that will be applied, until `release` or `remove`; false when another region has or wants it.
   package func reserve(_ range: KeyRange, for regionID: UInt64) -> Bool {
     state.withLock { state in
       let taken =

@@ -1,0 +1,17 @@
+import Codec
+
+/// A snapshot that takes this peer's log and data over, and how far that is.
+struct IncomingSnapshot: Equatable {
+  enum Stage: Equatable {
+    /// The core has it; nothing is stored yet.
+    case stepped
+    /// The log writer has it as the task of this number.
+    case persisting(number: UInt64)
+    /// The region worker puts the data in place.
+    case installing
+  }
+
+  var key: SnapshotKey
+  var region: Region
+  var stage: Stage
+}

@@ -1,0 +1,128 @@
+import Codec
+import Raft
+import Runtime
+
+// Changes to the region itself.
+extension Peer {
+  func administer(_ request: AdminRequest) {
+    guard life == .active else {
+      request.completion(.failure(.regionNotFound(regionID: regionID)))
+      return
+    }
+    if let error = refusal(of: request) {
+      request.completion(.failure(error))
+      return
+    }
+    switch request.command {
+    case .transferLeader(let peer, let candidates):
+      transferLeader(to: [peer] + candidates, request.completion)
+    case .changePeer(let change):
+      changeMembers([change], request)
+    case .changePeerV2(let changes):
+      changeMembers(changes, request)
+    case .compactLog:
+      let data = CommandCodec.encode(header(), request.command)
+      if let error = propose(
+        .admin(request.completion), { node throws(RaftError) in try node.propose(data) })
+      {
+        request.completion(.failure(error))
+      }
+    case .batchSplit:
+      request.completion(.failure(.other(message: "this version does not split regions")))
+    }
+  }
+
+  func header() -> CommandHeader {
+    CommandHeader(regionID: regionID, peer: info, epoch: region.epoch, term: node.term)
+  }
+
+  private func refusal(of request: AdminRequest) -> RegionError? {
+    if !node.isLeader { return notLeader }
+    guard isInitialized, incoming == nil else {
+      return .regionNotInitialized(regionID: regionID)
+    }
+    return RequestCheck.epoch(
+      request.epoch, RequestCheck.parts(of: request.command), of: region)
+  }
+
+  /// What the placement driver wants done. It asks again if it is not done.
+  func schedule(_ order: RegionOperator) {
+    guard life == .active, node.isLeader, order.leader.id == info.id else { return }
+    let command: AdminCommand =
+      switch order.step {
+      case .changePeer(let change): .changePeer(change)
+      case .changePeerV2(let changes): .changePeerV2(changes)
+      case .transferLeader(let peer, let candidates):
+        .transferLeader(peer: peer, candidates: candidates)
+      }
+    let logger = context.logger
+    let id = regionID
+    let abandoned = Result<Region, RegionError>.failure(.staleCommand)
+    administer(
+      AdminRequest(
+        regionID: id, epoch: order.epoch, command: command,
+        completion: Completion(abandoned: abandoned) { result in
+          if case .failure(let error) = result {
+            logger.info("region \(id): operator \(command) is not carried out: \(error)")
+          }
+        }))
+  }
+
+  // MARK: Leader transfer
+
+  /// Hands leadership to the first candidate that is close behind; answers at once.
+  private func transferLeader(
+    to candidates: [PeerInfo], _ completion: Completion<Result<Region, RegionError>>
+  ) {
+    if candidates.contains(where: { $0.id == info.id }) {
+      completion(.success(region))
+      return
+    }
+    guard let target = candidates.first(where: mayTakeOver) else {
+      completion(
+        .failure(.other(message: "no candidate is a voter that is heard of and close behind")))
+      return
+    }
+    context.metrics.proposalsTransferLeader.increment()
+    // From here on the target may take over at any moment.
+    dropLease()
+    run { node throws(RaftError) in try node.transferLeader(to: target.id) }
+    completion(.success(region))
+  }
+
+  private func mayTakeOver(_ candidate: PeerInfo) -> Bool {
+    guard let member = region.peer(id: candidate.id), member.storeID == candidate.storeID,
+      member.role == .voter || member.role == .incomingVoter, !member.isWitness,
+      let progress = node.progress(of: member.id)
+    else { return false }
+    return progress.recentActive && progress.state == .replicate
+      && node.lastIndex - min(node.lastIndex, progress.match) <= Self.transferLag
+  }
+
+  /// Entries a new leader may lack when it is asked to take over.
+  private static let transferLag: UInt64 = 128
+
+  // MARK: Membership
+
+  private func changeMembers(_ changes: [AdminCommand.PeerChange], _ request: AdminRequest) {
+    context.metrics.proposalsConfChange.increment()
+    do throws(MembershipRefusal) {
+      try checkMembership(changes)
+    } catch {
+      request.completion(.failure(.other(message: error.reason)))
+      return
+    }
+    let conf = ConfChangeV2(
+      transition: changes.count > 1 ? .jointExplicit : .auto,
+      changes: changes.map {
+        ConfChangeSingle(type: $0.type.raftType, nodeID: $0.peer.id)
+      },
+      context: CommandCodec.encode(header(), request.command))
+    if let error = propose(
+      .admin(request.completion),
+      { node throws(RaftError) in try node.proposeConfChange(conf) })
+    {
+      request.completion(.failure(error))
+    }
+  }
+}

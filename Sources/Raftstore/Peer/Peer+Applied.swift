@@ -1,0 +1,57 @@
+import Codec
+import Raft
+import Runtime
+
+// What applying entries has changed.
+extension Peer {
+  func applied(_ result: ApplyResult) {
+    guard life == .active else { return }
+    storage.noteApplied(result.state, term: result.appliedTerm)
+    bytesWritten += result.writtenBytes
+    keysWritten += result.writtenKeys
+    for change in result.changes {
+      switch change {
+      case .membership(let change, let region, let removesSelf):
+        membershipApplied(change, region, removesSelf: removesSelf)
+      case .compactLog(let index, let term):
+        context.regionTasks.append(
+          .collectLog(regionID: regionID, peerID: info.id, index: index, term: term))
+      }
+      guard life == .active else { return }
+    }
+    stepAll(result.responses)
+    guard life == .active else { return }
+    if let proposedAt = result.proposedAt { renewLease(from: proposedAt) }
+    storage.releaseCache(to: cacheNeed)
+  }
+
+  /// Up to where nobody will ask for entries in the near future.
+  private var cacheNeed: UInt64 {
+    guard node.isLeader else { return storage.applyState.appliedIndex }
+    var need = storage.applyState.appliedIndex
+    let now = context.now
+    let patience = context.config.baseTickInterval * (4 * context.config.electionTicks)
+    node.forEachProgress { id, progress in
+      guard id != info.id, let heard = lastHeard[id], now - heard < patience else { return }
+      need = min(need, progress.match)
+    }
+    return need
+  }
+
+  private func membershipApplied(
+    _ change: ConfChangeV2, _ region: Region, removesSelf: Bool
+  ) {
+    storage.region = region
+    if let member = region.peer(id: info.id) { info = member }
+    for peer in region.peers where lastHeard[peer.id] == nil { lastHeard[peer.id] = context.now }
+    for id in lastHeard.keys.sorted() where region.peer(id: id) == nil { lastHeard[id] = nil }
+    if removesSelf {
+      destroy("it was removed from the region")
+      return
+    }
+    run { node throws(RaftError) in _ = try node.applyConfChange(change) }
+    guard life == .active else { return }
+    context.meta.set(region, delegate: delegate)
+    if node.isLeader { sendHeartbeat() }
+  }
+}

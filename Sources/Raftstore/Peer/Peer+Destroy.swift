@@ -1,0 +1,80 @@
+import Codec
+import Engine
+import RaftLog
+
+// The end of a peer. First whoever works for it lets go (region worker, apply worker), then a tombstone
+// takes its states' place in the engine, then its log goes, then its data.
+extension Peer {
+  /// Begins the end; everyone who waits is answered at once.
+  func destroy(_ reason: String) {
+    guard life == .active else { return }
+    context.logger.info("region \(regionID): peer \(info.id) is destroyed: \(reason)")
+    dropLease()
+    if wasLeader {
+      wasLeader = false
+      context.metrics.leaders.add(-1)
+    }
+    answerAll(.regionNotFound(regionID: regionID))
+    localSteps = []
+    if incoming?.stage == .installing {
+      // The region worker writes states of its own; it must not write after the tombstone.
+      life = .awaitingInstall
+      return
+    }
+    if let incoming {
+      context.regionTasks.append(.deleteSnapshot(incoming.key, .received))
+      self.incoming = nil
+    }
+    stopApplying()
+  }
+
+  private func stopApplying() {
+    life = .awaitingApply
+    context.applyMessages.append(.stop(regionID: regionID, peerID: info.id))
+  }
+
+  func applyStopped() {
+    guard life == .awaitingApply else { return }
+    // From here on nobody else may write to its log.
+    context.meta.retire(regionID)
+    var task = LogWriteTask(
+      regionID: regionID, peerID: info.id, number: 0, needsReceipt: true, log: LogBatch(),
+      durability: .synced)
+    var data = WriteBatch()
+    data.put(
+      .raft, KeyLayout.regionState(regionID: regionID),
+      RegionLocalState(state: .tombstone, region: tombstone).encoded())
+    data.delete(.raft, KeyLayout.applyState(regionID: regionID))
+    data.delete(.raft, KeyLayout.snapshotRaftState(regionID: regionID))
+    task.data = data
+    task.log.destroy(regionID)
+    post(&task)
+    life = .erasing(number: task.number)
+  }
+
+  /// The region as a store remembers it that has no peer of it any more. A peer that never learnt its
+  /// region is remembered by itself, so that old messages cannot bring it back.
+  private var tombstone: Region {
+    var region = region
+    if !region.isInitialized { region.peers = [info] }
+    return region
+  }
+
+  func finishErasing() {
+    if isInitialized {
+      context.regionTasks.append(.destroyRange(regionID: regionID, range: region.range))
+    }
+    context.meta.remove(regionID)
+    life = .gone
+  }
+
+  /// Answers everyone who waits for this peer.
+  func answerAll(_ error: RegionError) {
+    for request in pendingWrites { request.completion(.failure(error)) }
+    pendingWrites = []
+    proposals.failAll(error)
+    for task in heldApplies { for proposal in task.proposals { proposal.fail(error) } }
+    heldApplies = []
+    reads.failAll(error)
+  }
+}

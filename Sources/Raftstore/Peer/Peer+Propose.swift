@@ -1,0 +1,109 @@
+import Codec
+import Raft
+import Runtime
+
+// Writes: what queued together becomes one entry.
+extension Peer {
+  func write(_ request: WriteRequest) {
+    guard life == .active else {
+      request.completion(.failure(.regionNotFound(regionID: regionID)))
+      return
+    }
+    pendingWrites.append(request)
+  }
+
+  /// The first reason not to serve a request, in TiKV's order: store, leader, peer, term, epoch.
+  func refusal(
+    of context: RequestContext, needsLeader: Bool = true, _ parts: RequestCheck.EpochParts
+  ) -> RegionError? {
+    if context.peer.storeID != self.context.storeID {
+      return .storeNotMatch(
+        requestStoreID: context.peer.storeID, actualStoreID: self.context.storeID)
+    }
+    if needsLeader, !node.isLeader { return notLeader }
+    if context.peer.id != info.id {
+      return .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: info.id)
+    }
+    guard isInitialized, incoming == nil else {
+      return .regionNotInitialized(regionID: regionID)
+    }
+    if context.term != 0 && node.term > context.term + 1 { return .staleCommand }
+    return RequestCheck.epoch(context.epoch, parts, of: region)
+  }
+
+  /// Proposes what queued up in this batch, merged into as few entries as the size limit allows.
+  func proposeWrites() {
+    guard !pendingWrites.isEmpty else { return }
+    let requests = pendingWrites
+    pendingWrites.removeAll(keepingCapacity: true)
+    context.metrics.proposalsAll.increment(by: UInt64(requests.count))
+    var lists: [RequestList] = []
+    var waiters: [Completion<Result<Void, RegionError>>] = []
+    var size = 0
+    for request in requests {
+      if let error = refusal(of: request) {
+        context.metrics.invalidProposals.increment()
+        request.completion(.failure(error))
+        continue
+      }
+      let bytes = request.requests.bytes.count
+      if !lists.isEmpty && size + bytes > context.config.maxBatchedEntrySize {
+        propose(lists, waiters)
+        lists.removeAll(keepingCapacity: true)
+        waiters.removeAll(keepingCapacity: true)
+        size = 0
+      }
+      lists.append(request.requests)
+      waiters.append(request.completion)
+      size += bytes
+    }
+    if !lists.isEmpty { propose(lists, waiters) }
+  }
+
+  private func refusal(of request: WriteRequest) -> RegionError? {
+    if let error = refusal(of: request.context, .version) { return error }
+    if let error = RequestCheck.keys(of: request.requests, in: region) { return error }
+    let size = UInt64(request.requests.bytes.count)
+    if size > context.config.maxEntrySize {
+      return .raftEntryTooLarge(regionID: regionID, entrySize: size)
+    }
+    return transferRefusal
+  }
+
+  /// While leadership is on its way to another peer the core takes no proposal; that peer will.
+  private var transferRefusal: RegionError? {
+    let target = node.leadTransferee
+    guard target != NodeID.none else { return nil }
+    return .notLeader(regionID: regionID, leader: region.peer(id: target))
+  }
+
+  private func propose(
+    _ lists: [RequestList], _ waiters: [Completion<Result<Void, RegionError>>]
+  ) {
+    let header = CommandHeader(
+      regionID: regionID, peer: info, epoch: region.epoch, term: node.term)
+    let data = CommandCodec.encode(header, lists)
+    if lists.count > 1 {
+      context.metrics.proposalsBatched.increment(by: UInt64(lists.count))
+    }
+    context.metrics.proposalsNormal.increment()
+    if let error = propose(.writes(waiters), { node throws(RaftError) in try node.propose(data) }) {
+      for waiter in waiters { waiter(.failure(error)) }
+    }
+  }
+
+  /// Proposes one entry and notes who waits for it; nil if it was taken.
+  func propose(
+    _ waiters: Proposal.Waiters, _ body: (inout RawNode<PeerStorage>) throws(RaftError) -> Void
+  ) -> RegionError? {
+    if let error = run(body) {
+      if !node.isLeader { return notLeader }
+      if let error = transferRefusal { return error }
+      return .serverIsBusy(reason: "raft refuses the proposal: \(error)", backoffMs: 0)
+    }
+    proposals.append(
+      Proposal(
+        index: node.lastIndex, term: node.term, proposedAt: context.now, waiters: waiters))
+    return nil
+  }
+}

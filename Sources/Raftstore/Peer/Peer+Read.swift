@@ -1,0 +1,153 @@
+import Codec
+import Engine
+import Raft
+import Runtime
+
+// Linearizable reads without log entries: by lease, else by a read index that a quorum confirms.
+extension Peer {
+  func read(_ request: ReadRequest) {
+    guard life == .active else {
+      request.completion(.failure(.regionNotFound(regionID: regionID)))
+      return
+    }
+    reads.queued.append(request)
+  }
+
+  /// Serves at once what the lease covers and asks the quorum for the rest, in one round.
+  func startReads() {
+    guard !reads.queued.isEmpty else { return }
+    var waiting: [ReadRequest] = []
+    let queued = reads.queued
+    reads.queued = []
+    for request in queued {
+      if let error = refusal(of: request) {
+        request.completion(.failure(error))
+      } else {
+        waiting.append(request)
+      }
+    }
+    guard !waiting.isEmpty else { return }
+    if node.isLeader, lease != nil {
+      // The view first, the time second: what is seen is older than the moment the lease covers.
+      let view = context.view()
+      if isLeaseValid(at: context.clock.now) {
+        context.metrics.proposalsLocalRead.increment(by: UInt64(waiting.count))
+        grant(waiting, view)
+        return
+      }
+    }
+    if node.isLeader && !hasAppliedOwnTerm {
+      // Asked for again when the first entry of the term is applied.
+      reads.queued = waiting
+      return
+    }
+    startRound(waiting, isRenewal: false)
+  }
+
+  private func refusal(of request: ReadRequest) -> RegionError? {
+    let context = request.context
+    let isReplicaRead = context.replicaRead || context.staleRead
+    if let error = refusal(of: context, needsLeader: !isReplicaRead, .version) { return error }
+    if !node.isLeader && node.leaderID == NodeID.none { return notLeader }
+    return nil
+  }
+
+  func startRound(_ requests: [ReadRequest], isRenewal: Bool) {
+    let id = reads.nextID
+    reads.nextID += 1
+    reads.rounds.append(
+      PendingReads.Round(
+        id: id, sentAt: context.now, leaderTerm: node.isLeader ? node.term : nil,
+        requests: requests, isRenewal: isRenewal))
+    context.metrics.proposalsReadIndex.increment()
+    ask(id)
+  }
+
+  private func ask(_ id: UInt64) {
+    let context = readContext(id)
+    run { node throws(RaftError) in try node.readIndex(context: context) }
+  }
+
+  /// A round's name: unlike any of an earlier life of this peer, whose answers may still be on the way.
+  private func readContext(_ id: UInt64) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for part in [readSalt, id] {
+      for shift in stride(from: 56, through: 0, by: -8) {
+        bytes.append(UInt8(truncatingIfNeeded: part >> UInt64(shift)))
+      }
+    }
+    return bytes
+  }
+
+  private func roundID(of context: [UInt8]) -> UInt64? {
+    guard context.count == 16 else { return nil }
+    let id = context[8...].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return readContext(id) == context ? id : nil
+  }
+
+  func readConfirmed(_ state: ReadState) {
+    guard let id = roundID(of: state.context), let round = reads.takeRound(id) else { return }
+    if let term = round.leaderTerm, term == node.term, node.isLeader {
+      renewLease(from: round.sentAt)
+    }
+    if round.requests.isEmpty { return }
+    reads.confirmed.append(
+      PendingReads.Confirmed(index: state.index, requests: round.requests))
+  }
+
+  /// Serves confirmed reads whose entries are applied.
+  func grantReads() {
+    guard !reads.confirmed.isEmpty, incoming == nil else { return }
+    let applied = storage.applyState.appliedIndex
+    var rest: [PendingReads.Confirmed] = []
+    let confirmed = reads.confirmed
+    reads.confirmed = []
+    for group in confirmed {
+      if group.index <= applied {
+        grant(group.requests, context.view())
+      } else {
+        rest.append(group)
+      }
+    }
+    reads.confirmed = rest
+  }
+
+  private func grant(_ requests: [ReadRequest], _ view: any KVSnapshot) {
+    for request in requests {
+      // The region may have changed its range while the read waited.
+      if let error = RequestCheck.epoch(request.context.epoch, .version, of: region) {
+        request.completion(.failure(error))
+        continue
+      }
+      request.completion(
+        .success(
+          ReadGrant(
+            region: region, snapshot: view, term: node.term,
+            appliedIndex: storage.applyState.appliedIndex)))
+    }
+  }
+
+  /// Once a tick: asks again what got lost on the way to another leader, and gives up in the end.
+  func tickReads() {
+    guard !reads.rounds.isEmpty else { return }
+    let limit = context.config.electionTicks * 10
+    var expired: [ReadRequest] = []
+    for place in reads.rounds.indices {
+      reads.rounds[place].ticks += 1
+      let round = reads.rounds[place]
+      if round.ticks >= limit {
+        expired += round.requests
+      } else if round.leaderTerm == nil, round.ticks % Self.retryTicks == 0 {
+        ask(round.id)
+      }
+    }
+    reads.rounds.removeAll { $0.ticks >= limit }
+    for request in expired {
+      request.completion(
+        .failure(.readIndexNotReady(reason: "no quorum has answered", regionID: regionID)))
+    }
+  }
+
+  /// Ticks after which a follower repeats a question to its leader.
+  private static let retryTicks = 4
+}

@@ -1,0 +1,217 @@
+import Codec
+import Raft
+import RaftLog
+import Runtime
+
+// Readies: what the core wants stored, sent and applied goes to whom it is for.
+extension Peer {
+  /// Takes the ready of this batch, if there is one.
+  func handleReady() {
+    // Twice at most: what the first one says to the core itself may make another.
+    for _ in 0..<3 where life == .active && node.hasReady {
+      guard mayTakeReady() else { return }
+      var taken: Ready?
+      run { node throws(RaftError) in taken = try node.ready() }
+      guard life == .active, var ready = taken else { return }
+      if let state = ready.softState { roleChanged(state) }
+      for place in ready.messages.indices { dispatch(&ready.messages[place]) }
+      for state in ready.readStates { readConfirmed(state) }
+      if localSteps.isEmpty { return }
+      let steps = localSteps
+      localSteps = []
+      stepAll(steps)
+    }
+  }
+
+  /// A snapshot replaces log and data: it must find nothing of the peer under way.
+  private func mayTakeReady() -> Bool {
+    guard node.hasPendingSnapshot, incoming?.stage == .stepped else { return true }
+    if isLogWriterQuiet && isApplyQuiet { return true }
+    if !isLogWriterQuiet { requestReceipt() }
+    return false
+  }
+
+  /// Whether the log writer has done all it was given.
+  var isLogWriterQuiet: Bool { persistedNumber == lastTaskNumber }
+
+  /// Whether the apply worker has done all it was given.
+  var isApplyQuiet: Bool { storage.applyState.appliedIndex >= handedIndex }
+
+  private func dispatch(_ message: inout Message) {
+    switch message.type {
+    case .storageAppend: persist(&message)
+    case .storageApply: apply(&message)
+    case .snapshot: sendSnapshot(message)
+    default:
+      if message.type == .timeoutNow { endLeases() }
+      send(message)
+    }
+  }
+
+  func stepAll(_ messages: [Message]) {
+    for message in messages where life == .active {
+      run { node throws(RaftError) in try node.step(message) }
+    }
+  }
+
+  // MARK: Storing
+
+  private func persist(_ message: inout Message) {
+    var task = LogWriteTask(
+      regionID: regionID, peerID: info.id, number: 0, log: LogBatch(), durability: .buffered)
+    for response in message.responses {
+      if response.to == info.id {
+        task.responses.append(response)
+      } else if let envelope = envelope(for: response) {
+        task.messages.append(envelope)
+      }
+    }
+    let hasNewVote =
+      message.term != 0
+      && (message.term != writtenHardState.term || message.vote != writtenHardState.vote)
+    if message.entries.isEmpty && message.snapshot == nil && !hasNewVote {
+      // Only the commit index moved. It is not written for its own sake: it can be learnt again,
+      // and what is applied was committed.
+      persistNothing(task)
+      return
+    }
+    if let snapshot = message.snapshot { beginPersisting(snapshot, &task) }
+    task.log.append(regionID, message.entries)
+    let hardState = node.hardState
+    if message.snapshot == nil && hardState != writtenHardState {
+      task.log.setHardState(regionID, hardState)
+    }
+    writtenHardState = hardState
+    task.durability = .synced
+    storage.noteAppended(message.entries)
+    post(&task)
+  }
+
+  /// Nothing is to be written, but answers must not overtake what is being written.
+  private func persistNothing(_ task: LogWriteTask) {
+    if task.messages.isEmpty && task.responses.isEmpty { return }
+    if isLogWriterQuiet {
+      context.envelopes.append(contentsOf: task.messages)
+      localSteps.append(contentsOf: task.responses)
+    } else {
+      var task = task
+      post(&task)
+    }
+  }
+
+  func post(_ task: inout LogWriteTask) {
+    lastTaskNumber += 1
+    task.number = lastTaskNumber
+    context.logTasks.append(task)
+  }
+
+  /// Has the log writer say when it has done all it was given so far.
+  func requestReceipt() {
+    guard awaitedReceipt < lastTaskNumber else { return }
+    var task = LogWriteTask(
+      regionID: regionID, peerID: info.id, number: 0, needsReceipt: true, log: LogBatch(),
+      durability: .buffered)
+    post(&task)
+    awaitedReceipt = lastTaskNumber
+  }
+
+  /// The log writer did everything up to task `number`.
+  func persisted(number: UInt64, responses: [Message]) {
+    persistedNumber = max(persistedNumber, number)
+    if case .erasing(let last) = life, number >= last {
+      finishErasing()
+      return
+    }
+    guard life == .active else { return }
+    if let incoming, case .persisting(let last) = incoming.stage, number >= last {
+      snapshotPersisted(incoming)
+    }
+    stepAll(responses)
+  }
+
+  // MARK: Applying
+
+  private func apply(_ message: inout Message) {
+    guard let last = message.entries.last else { return }
+    handedIndex = last.index
+    let task = ApplyTask(
+      regionID: regionID, peerID: info.id, entries: message.entries,
+      proposals: proposals.take(for: message.entries), responses: message.responses)
+    for proposal in task.proposals {
+      context.metrics.commitSeconds.observe(context.now - proposal.proposedAt)
+    }
+    if incoming == nil {
+      context.applyMessages.append(.apply(task))
+    } else {
+      heldApplies.append(task)
+    }
+  }
+
+  // MARK: Sending
+
+  func send(_ message: Message) {
+    if let envelope = envelope(for: message) { context.envelopes.append(envelope) }
+  }
+
+  /// The message as it leaves the store; nil when nothing is known of the receiver.
+  func envelope(for message: Message) -> RaftEnvelope? {
+    guard let receiver = peerInfo(message.to) else { return nil }
+    var envelope = RaftEnvelope(
+      regionID: regionID, from: info, to: receiver, message: message, epoch: region.epoch)
+    if isInitialized && message.mayCreatePeer {
+      envelope.startKey = region.startKey
+      envelope.endKey = region.endKey
+    }
+    return envelope
+  }
+
+  private func sendSnapshot(_ message: Message) {
+    guard let snapshot = message.snapshot, let envelope = envelope(for: message) else { return }
+    let key = SnapshotKey(
+      regionID: regionID, term: snapshot.metadata.term, index: snapshot.metadata.index)
+    context.transport.sendSnapshot(envelope, key: key)
+  }
+
+  // MARK: Roles
+
+  private func roleChanged(_ state: SoftState) {
+    if state.role == .leader {
+      guard !wasLeader else { return }
+      wasLeader = true
+      orphanedTicks = 0
+      context.metrics.leaderChanges.increment()
+      context.metrics.leaders.add(1)
+      lastHeard = [:]
+      for peer in region.peers { lastHeard[peer.id] = context.now }
+      nextHeartbeat = context.now
+      nextCompaction = context.now + context.config.logCompactionInterval
+      sendHeartbeat()
+    } else if wasLeader {
+      wasLeader = false
+      context.metrics.leaderChanges.increment()
+      context.metrics.leaders.add(-1)
+      dropLease()
+      reads.failLeaderReads(notLeader)
+    }
+    leaderlessSince = state.leader == NodeID.none ? (leaderlessSince ?? context.now) : nil
+  }
+
+  var notLeader: RegionError { .notLeader(regionID: regionID, leader: knownLeader) }
+}
+
+extension Message {
+  /// Whether a store that has no peer for the message may create one for it.
+  var mayCreatePeer: Bool {
+    switch type {
+    case .vote, .preVote: true
+    case .heartbeat: commit == 0
+    default: false
+    }
+  }
+
+  /// Whether it is the first vote ever asked for in a region: a peer made by a split may be on its
+  /// way here.
+  var isFirstVote: Bool {
+    (type == .vote || type == .preVote) && term == BootstrapRegion.term + 1
+  }
+}

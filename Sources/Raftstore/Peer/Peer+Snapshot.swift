@@ -1,0 +1,182 @@
+import Codec
+import Engine
+import Raft
+import RaftLog
+
+// Snapshots: received ones replace log and data step by step, made ones go to followers.
+//
+// A received snapshot is, in this order: checked and its range reserved; stepped; stored as *applying*
+// state in the engine, then in the log; put in place by the region worker; live. A crash at any point
+// leaves what a restart can finish.
+extension Peer {
+  // MARK: Receiving
+
+  /// Whether a snapshot message may be stepped. Reserves the range if so; else its files go.
+  func admitSnapshot(_ snapshot: Snapshot, to receiver: PeerInfo) -> Bool {
+    let key = SnapshotKey(
+      regionID: regionID, term: snapshot.metadata.term, index: snapshot.metadata.index)
+    if let incoming {
+      // One at a time. The same one again changes nothing: its files are being used.
+      if incoming.key != key { discardReceived(key) }
+      return false
+    }
+    let data: RaftSnapshotData
+    do throws(CodecError) {
+      data = try RaftSnapshotData(decoding: snapshot.data)
+    } catch {
+      context.logger.warning("region \(regionID): snapshot \(key) refused: \(error)")
+      discardReceived(key)
+      return false
+    }
+    guard data.region.id == regionID, data.region.peer(id: receiver.id) != nil,
+      snapshot.metadata.index > node.committed
+    else {
+      discardReceived(key)
+      return false
+    }
+    guard context.meta.reserve(data.region.range, for: regionID) else {
+      let others = context.meta.overlapping(data.region.range, except: regionID)
+      context.logger.info(
+        "region \(regionID): snapshot \(key) refused, its range overlaps regions \(others)")
+      context.metrics.droppedOverlap.increment()
+      discardReceived(key)
+      return false
+    }
+    incoming = IncomingSnapshot(key: key, region: data.region, stage: .stepped)
+    return true
+  }
+
+  /// After stepping an admitted snapshot: the core may have refused it.
+  func settleSnapshot() {
+    guard let incoming, incoming.stage == .stepped, !node.hasPendingSnapshot else { return }
+    self.incoming = nil
+    context.meta.release(regionID)
+    discardReceived(incoming.key)
+  }
+
+  private func discardReceived(_ key: SnapshotKey) {
+    context.regionTasks.append(.deleteSnapshot(key, .received))
+  }
+
+  /// Adds a snapshot to the task that stores it: *applying* in the engine first, then the log.
+  func beginPersisting(_ snapshot: Snapshot, _ task: inout LogWriteTask) {
+    guard var incoming else {
+      preconditionFailure("region \(regionID): a snapshot that was not admitted")
+    }
+    let index = snapshot.metadata.index
+    let term = snapshot.metadata.term
+    let hardState = node.hardState
+    storage.noteSnapshot(index: index, term: term)
+    handedIndex = index
+    var data = WriteBatch()
+    data.put(
+      .raft, KeyLayout.regionState(regionID: regionID),
+      RegionLocalState(state: .applying, region: incoming.region).encoded())
+    data.put(
+      .raft, KeyLayout.applyState(regionID: regionID), storage.applyState.encoded())
+    data.put(
+      .raft, KeyLayout.snapshotRaftState(regionID: regionID),
+      RaftLocalState(hardState: hardState, lastIndex: index).encoded())
+    task.data = data
+    task.log.reset(regionID, index: index, term: term, hardState: hardState)
+    task.needsReceipt = true
+    incoming.stage = .persisting(number: lastTaskNumber + 1)
+    self.incoming = incoming
+    // Whoever waits for an entry that the snapshot covers cannot be told what became of it.
+    proposals.failAll(.staleCommand)
+  }
+
+  /// Log and state are durable: the data may be replaced.
+  func snapshotPersisted(_ snapshot: IncomingSnapshot) {
+    let old = region
+    storage.region = snapshot.region
+    if let member = snapshot.region.peer(id: info.id) { info = member }
+    incoming?.stage = .installing
+    destroyLeftovers(of: old, after: snapshot.region)
+    context.regionTasks.append(
+      .install(peerID: info.id, region: snapshot.region, key: snapshot.key))
+  }
+
+  /// A region that shrank leaves data behind that belongs to nobody, or to others by now.
+  private func destroyLeftovers(of old: Region, after new: Region) {
+    guard old.isInitialized else { return }
+    let held = context.meta.occupied(except: regionID) + [new.range]
+    for piece in old.range.subtracting(held) {
+      context.regionTasks.append(.destroyRange(regionID: regionID, range: piece))
+    }
+  }
+
+  /// The region worker has put the data in place, or could not.
+  func snapshotInstalled(key: SnapshotKey, error: SnapshotError?) {
+    guard let incoming, incoming.key == key, incoming.stage == .installing else { return }
+    if let error {
+      context.metrics.snapshotFailures.increment()
+      context.logger.error(
+        "region \(regionID): snapshot \(key) cannot be installed, the peer starts over: \(error)")
+      self.incoming = nil
+      life = .active
+      destroy("its snapshot could not be installed")
+      return
+    }
+    self.incoming = nil
+    if life == .awaitingInstall {
+      life = .active
+      destroy("it was removed while a snapshot was put in place")
+      return
+    }
+    guard life == .active else { return }
+    context.meta.set(incoming.region, delegate: delegate)
+    context.meta.release(regionID)
+    registerForApply()
+    context.applyMessages.append(contentsOf: heldApplies.map { .apply($0) })
+    heldApplies = []
+  }
+
+  func registerForApply() {
+    context.applyMessages.append(
+      .register(
+        ApplyRegistration(
+          peerID: info.id, region: region, state: storage.applyState,
+          appliedTerm: storage.appliedTerm)))
+  }
+
+  // MARK: Sending
+
+  /// The region worker has built a snapshot for a follower, or could not.
+  func snapshotGenerated(_ result: Result<GeneratedSnapshot, SnapshotError>) {
+    guard life == .active else { return }
+    switch result {
+    case .failure(let error):
+      context.metrics.snapshotFailures.increment()
+      context.logger.warning("region \(regionID): no snapshot could be made: \(error)")
+      storage.finishSnapshot(.failure(error))
+    case .success(let generated):
+      do throws(CodecError) {
+        let data = try RaftSnapshotData(decoding: generated.data)
+        let metadata = SnapshotMetadata(
+          confState: data.region.confState, index: generated.key.index, term: generated.key.term)
+        storage.finishSnapshot(.success(Snapshot(data: generated.data, metadata: metadata)))
+        // The follower is offered it with the next append: no need to wait for a heartbeat.
+        run { node throws(RaftError) in try node.ping() }
+      } catch {
+        storage.finishSnapshot(.failure(.io("\(error)")))
+      }
+    }
+  }
+
+  func snapshotSent(to peerID: UInt64, succeeded: Bool) {
+    guard life == .active else { return }
+    run { node throws(RaftError) in try node.reportSnapshot(peerID, succeeded: succeeded) }
+  }
+
+  /// Snapshot files nobody uses: those this peer has no use for either may go.
+  func collect(_ idle: [IdleSnapshot]) {
+    let disposable = SnapshotRetention.disposable(
+      idle, truncatedIndex: storage.applyState.truncatedIndex,
+      truncatedTerm: storage.applyState.truncatedTerm, applying: incoming?.key,
+      now: context.clock.wallMilliseconds, timeout: context.config.snapshotTimeout)
+    for snapshot in disposable {
+      context.regionTasks.append(.deleteSnapshot(snapshot.key, snapshot.origin))
+    }
+  }
+}

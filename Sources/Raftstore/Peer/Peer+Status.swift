@@ -1,0 +1,36 @@
+import Codec
+import Raft
+import Runtime
+
+// What the peer shows of itself.
+extension Peer {
+  var status: RegionStatus {
+    var progress: [RegionStatus.PeerProgress] = []
+    if node.isLeader {
+      node.forEachProgress { id, known in
+        progress.append(
+          RegionStatus.PeerProgress(
+            peerID: id, match: known.match, next: known.next, state: "\(known.state)",
+            isActive: known.recentActive, isLearner: known.isLearner))
+      }
+    }
+    return RegionStatus(
+      region: region, peer: info, peerState: peerState, role: node.role,
+      leaderPeerID: node.leaderID, term: node.term, vote: node.vote, committed: node.committed,
+      applied: storage.applyState.appliedIndex, firstIndex: node.firstIndex,
+      lastIndex: node.lastIndex, truncatedIndex: storage.applyState.truncatedIndex,
+      progress: progress, leaseMilliseconds: leaseMilliseconds,
+      isApplyingSnapshot: incoming != nil)
+  }
+
+  private var peerState: PeerState {
+    if life != .active { return .tombstone }
+    return incoming.map { $0.stage == .stepped } == false ? .applying : .normal
+  }
+
+  private var leaseMilliseconds: Int64? {
+    let now = context.clock.now
+    guard let lease, isLeaseValid(at: now) else { return nil }
+    return (lease.end - now).asNanoseconds / 1_000_000
+  }
+}

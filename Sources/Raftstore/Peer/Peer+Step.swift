@@ -1,0 +1,135 @@
+import Codec
+import Raft
+
+// Messages from other stores: the pipeline in front of the raft core.
+//
+// The cases it must get right, with 1 the leader of {1, 2, 3}: (a) 2 was removed and still answers:
+// ignored, it removes itself when it applies its removal; (b) 2 was removed while cut off and later
+// asks 1 and 3 for votes: told that it is gone; (c) it can reach only 3, which does not know yet: it is
+// ignored; (d) 3 was removed as well: its tombstone answers (StoreWorker); (e) the membership moved
+// away from 1 and 3 but 2 is still in it: the new leader will find it; (f) as (e) but 2 was removed
+// as well: nobody will tell it but the placement driver, which it asks (Peer+Tick).
+extension Peer {
+  func step(_ envelope: RaftEnvelope) {
+    guard life == .active else { return }
+    guard envelope.to.storeID == context.storeID else {
+      context.metrics.droppedWrongStore.increment()
+      return
+    }
+    if envelope.isTombstone {
+      collectedBy(envelope)
+      return
+    }
+    guard mayCome(envelope) else {
+      context.metrics.droppedStale.increment()
+      return
+    }
+    senders[envelope.from.id] = envelope.from
+    if let extra = envelope.extra { handleExtra(extra, from: envelope) }
+    guard let message = envelope.message, mayStep(message) else { return }
+    if let snapshot = message.snapshot {
+      guard admitSnapshot(snapshot, to: envelope.to) else { return }
+    }
+    if node.isLeader { lastHeard[envelope.from.id] = context.now }
+    run { node throws(RaftError) in try node.step(message) }
+    if message.snapshot != nil { settleSnapshot() }
+    if node.isLeader, message.type == .appendResponse, !reportedPending.isEmpty {
+      reportIfCaughtUp(envelope.from.id)
+    }
+  }
+
+  /// A store that knows better says that this peer was removed.
+  private func collectedBy(_ envelope: RaftEnvelope) {
+    guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
+      return
+    }
+    destroy("store \(envelope.from.storeID) says it was removed")
+  }
+
+  /// Whether sender and receiver are such that the message means us.
+  private func mayCome(_ envelope: RaftEnvelope) -> Bool {
+    if envelope.epoch.isStale(comparedTo: region.epoch),
+      region.peer(onStore: envelope.from.storeID) == nil
+    {
+      // From one that was removed. If it asks for something, it does not know.
+      if envelope.asksToBeTold { context.envelopes.append(gone(envelope)) }
+      return false
+    }
+    if envelope.to.id < info.id { return false }
+    if envelope.to.id > info.id {
+      // A newer peer has this one's place; it will be made by a later message.
+      destroy("peer \(envelope.to.id) took its place")
+      return false
+    }
+    return true
+  }
+
+  /// Tells a removed peer so.
+  private func gone(_ envelope: RaftEnvelope) -> RaftEnvelope {
+    RaftEnvelope(
+      regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, isTombstone: true)
+  }
+
+  private func handleExtra(_ extra: ExtraMessage, from envelope: RaftEnvelope) {
+    switch extra.kind {
+    case .checkStalePeer:
+      let answer = ExtraMessage(kind: .checkStalePeerResponse, checkPeers: region.peers)
+      context.envelopes.append(
+        RaftEnvelope(
+          regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: answer))
+    default:
+      // The answer alone shows that someone is there; the others are not used by this version.
+      break
+    }
+  }
+
+  /// Whether the core may see the message now.
+  private func mayStep(_ message: Message) -> Bool {
+    switch message.type {
+    case .vote, .preVote:
+      return mayVote(message)
+    case .timeoutNow:
+      // Without its data in place it could lead but not serve.
+      return incoming == nil
+    case .readIndex:
+      // A lone voter answers at once, which is right only after it has applied what it acknowledged
+      // in an earlier life.
+      return !node.isLeader || !node.isSingleton || hasAppliedOwnTerm
+    case .transferLeader, .propose:
+      // Both begin where the leader is.
+      return false
+    default:
+      return true
+    }
+  }
+
+  /// A vote breaks the word an earlier life of this peer may have given: that the leader it heard of
+  /// may count on its lease. It has forgotten whom it heard of, so it waits as long as any lease
+  /// lasts. A leader that hands over has given its lease up, and a region of one voter has nobody
+  /// else to promise anything to.
+  private func mayVote(_ message: Message) -> Bool {
+    guard context.now < silentUntil, message.context.isEmpty else { return true }
+    let state = region.confState
+    if state.voters.count == 1 && state.votersOutgoing.isEmpty { return true }
+    context.metrics.droppedNoVote.increment()
+    return false
+  }
+
+  func unreachable(peerID: UInt64) {
+    guard life == .active, node.isLeader else { return }
+    run { node throws(RaftError) in try node.reportUnreachable(peerID) }
+  }
+
+  func unreachable(storeID: UInt64) {
+    guard let peer = region.peer(onStore: storeID), peer.id != info.id else { return }
+    unreachable(peerID: peer.id)
+  }
+}
+
+extension RaftEnvelope {
+  /// Whether the sender is lost without an answer.
+  var asksToBeTold: Bool {
+    if extra?.kind == .checkStalePeer { return true }
+    return message?.type == .vote || message?.type == .preVote
+  }
+}

@@ -1,0 +1,160 @@
+import Codec
+import Raft
+import Runtime
+
+// What recurs: raft time, log compaction, reports, the search for a lost leader.
+extension Peer {
+  func tick() {
+    guard life == .active else { return }
+    if incoming == nil {
+      run { node throws(RaftError) in try node.tick() }
+    } else {
+      // It must not campaign for a region it cannot serve yet, but may vote for others in time.
+      node.tickQuiesced()
+    }
+    guard life == .active else { return }
+    tickReads()
+    tickOrphans()
+    if node.isLeader {
+      renewUsedLease()
+      if context.now >= nextCompaction { compactLog() }
+      if context.now >= nextHeartbeat { sendHeartbeat() }
+    }
+    if context.now >= nextStaleCheck { checkStale() }
+  }
+
+  /// Requesters of entries that a former leader proposed learn what became of them when others take
+  /// their place. If nothing comes for long, they are told that nobody knows.
+  private func tickOrphans() {
+    guard !node.isLeader, !proposals.isEmpty else {
+      orphanedTicks = 0
+      return
+    }
+    orphanedTicks += 1
+    if orphanedTicks >= 3 * context.config.electionTicks {
+      orphanedTicks = 0
+      proposals.failAll(.staleCommand)
+    }
+  }
+
+  // MARK: A peer nobody leads
+
+  /// Looks after a peer that has long had no leader: it may have been removed while nobody could tell
+  /// it (case f).
+  private func checkStale() {
+    let config = context.config
+    nextStaleCheck = context.now + config.staleCheckInterval
+    guard !node.isLeader, node.leaderID == NodeID.none, let since = leaderlessSince else {
+      leaderlessSince = nil
+      return
+    }
+    let missing = context.now - since
+    guard missing >= config.abnormalLeaderMissing else { return }
+    context.logger.warning(
+      "region \(regionID): peer \(info.id) has had no leader for \(missing)")
+    let question = ExtraMessage(kind: .checkStalePeer)
+    for peer in region.peers where peer.id != info.id {
+      context.envelopes.append(
+        RaftEnvelope(
+          regionID: regionID, from: info, to: peer, epoch: region.epoch, extra: question))
+    }
+    if missing >= config.maxLeaderMissing {
+      leaderlessSince = context.now
+      context.router.sendToStore(.validate(region: region, peerID: info.id))
+    }
+  }
+
+  /// The placement driver's word on whether this peer is still a member.
+  func validated(isMember: Bool) {
+    guard life == .active, !isMember, node.leaderID == NodeID.none else { return }
+    destroy("the placement driver does not know it any more")
+  }
+
+  // MARK: Log compaction
+
+  /// Cuts the log where all members have it, or where waiting for the slowest costs too much.
+  private func compactLog() {
+    nextCompaction = context.now + context.config.logCompactionInterval
+    guard hasAppliedOwnTerm, let index = compactionIndex(), let term = node.term(at: index)
+    else { return }
+    skippedCompactions = 0
+    let data = CommandCodec.encode(header(), AdminCommand.compactLog(index: index, term: term))
+    if let error = propose(.none, { node throws(RaftError) in try node.propose(data) }) {
+      context.logger.debug("region \(regionID): log is not compacted now: \(error)")
+    }
+  }
+
+  private func compactionIndex() -> UInt64? {
+    let config = context.config
+    let first = storage.firstIndex()
+    let last = node.lastIndex
+    let applied = storage.applyState.appliedIndex
+    var replicated = last
+    node.forEachProgress { _, progress in replicated = min(replicated, progress.match) }
+    var index: UInt64
+    if applied > first && applied - first >= config.logCompactionCount
+      || storage.logBytes >= config.logCompactionBytes
+    {
+      index = max(first + (last - first) / 2, replicated)
+    } else if replicated < first || last - first < 3 {
+      return nil
+    } else if replicated - first < config.logCompactionThreshold
+      && skippedCompactions < Self.maxSkippedCompactions
+    {
+      skippedCompactions += 1
+      return nil
+    } else {
+      index = replicated
+    }
+    index = min(index, applied)
+    guard index > first else { return nil }
+    return index - 1
+  }
+
+  /// Ticks after which even a few entries are worth a compaction.
+  private static let maxSkippedCompactions = 6
+
+  // MARK: Reports
+
+  /// Reports the region to the placement driver.
+  func sendHeartbeat() {
+    guard node.isLeader, isInitialized else { return }
+    nextHeartbeat = context.now + context.config.regionHeartbeatInterval
+    let pending = pendingPeers
+    reportedPending = pending.map(\.id)
+    let heartbeat = RegionHeartbeat(
+      region: region, leader: info, term: node.term, pendingPeers: pending,
+      downPeers: downPeers, approximateSize: 0, approximateKeys: 0, bytesWritten: bytesWritten,
+      keysWritten: keysWritten)
+    if context.router.sendToStore(.regionHeartbeat(heartbeat)) {
+      bytesWritten = 0
+      keysWritten = 0
+    }
+  }
+
+  /// Members that lack entries our log no longer holds.
+  private var pendingPeers: [PeerInfo] {
+    region.peers.filter { peer in
+      guard peer.id != info.id, let progress = node.progress(of: peer.id) else { return false }
+      return progress.match < storage.applyState.truncatedIndex
+    }
+  }
+
+  private var downPeers: [(peer: PeerInfo, seconds: UInt64)] {
+    region.peers.compactMap { peer in
+      guard peer.id != info.id, let heard = lastHeard[peer.id] else { return nil }
+      let silence = context.now - heard
+      guard silence >= context.config.maxPeerDown else { return nil }
+      return (peer, UInt64(max(0, silence.inSeconds)))
+    }
+  }
+
+  /// A member that was reported as pending may have its snapshot by now: the placement driver waits
+  /// for that.
+  func reportIfCaughtUp(_ id: UInt64) {
+    guard reportedPending.contains(id), let progress = node.progress(of: id),
+      progress.match >= storage.applyState.truncatedIndex
+    else { return }
+    sendHeartbeat()
+  }
+}

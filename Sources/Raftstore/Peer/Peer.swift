@@ -1,0 +1,199 @@
+import Codec
+import Logging
+import Raft
+import Runtime
+
+/// One replica of one region: its raft node, its log, and everyone who waits for it.
+///
+/// Owned by one raft worker, which dispatches messages to it, then lets it propose what queued up
+/// and handle one ready per batch. Split by idea over the files `Peer+….swift`.
+final class Peer {
+  /// Where the peer is in its life. It only moves forward.
+  enum Life: Equatable {
+    case active
+    /// To be destroyed as soon as the region worker has let go of its data.
+    case awaitingInstall
+    /// To be destroyed as soon as the apply worker has let go of it.
+    case awaitingApply
+    /// To be forgotten when the log writer has done the task of this number.
+    case erasing(number: UInt64)
+    case gone
+    /// The raft core met a contradiction: the process is about to end.
+    case broken
+  }
+
+  let regionID: UInt64
+  let context: ShardContext
+  let storage: PeerStorage
+  let delegate: ReadDelegate
+  var info: PeerInfo
+  var node: RawNode<PeerStorage>
+  var life = Life.active
+  /// Whether the present batch has given this peer something to do.
+  var isTouched = false
+
+  // Proposing (Peer+Propose)
+  var pendingWrites: [WriteRequest] = []
+  var proposals = ProposalQueue()
+  /// Ticks since this peer ceased to lead with proposals unanswered.
+  var orphanedTicks = 0
+
+  // Readies (Peer+Ready)
+  var lastTaskNumber: UInt64 = 0
+  var persistedNumber: UInt64 = 0
+  var writtenHardState: HardState
+  /// Up to where entries were handed to the apply worker, or are held for it.
+  var handedIndex: UInt64
+  /// What the core has to be told of itself within the present batch.
+  var localSteps: [Message] = []
+  /// A receipt was asked for that tells of all tasks up to this number.
+  var awaitedReceipt: UInt64 = 0
+  var wasLeader = false
+
+  // Snapshots (Peer+Snapshot)
+  var incoming: IncomingSnapshot?
+  /// Committed entries that wait for a snapshot's data to be in place.
+  var heldApplies: [ApplyTask] = []
+
+  // Reading (Peer+Read, Peer+Lease)
+  var reads = PendingReads()
+  /// Tells this life's read rounds from those of earlier ones.
+  let readSalt: UInt64
+  var lease: Lease?
+  /// A term in which leadership was offered away: its leases are over.
+  var leaselessTerm: UInt64 = 0
+
+  // Membership (Peer+Step, Peer+Membership)
+  /// Peers that wrote to us, also such as are not members by our knowledge.
+  var senders: [UInt64: PeerInfo] = [:]
+  /// When each peer was last heard of, as leader.
+  var lastHeard: [UInt64: Instant] = [:]
+  /// No votes before this: an earlier life may have promised them to a leader with a lease.
+  let silentUntil: Instant
+
+  // Ticks (Peer+Tick)
+  var nextHeartbeat: Instant
+  var nextCompaction: Instant
+  var nextStaleCheck: Instant
+  var leaderlessSince: Instant?
+  var skippedCompactions = 0
+  /// Members that lacked what our log still holds, when the placement driver was last told.
+  var reportedPending: [UInt64] = []
+  var bytesWritten: UInt64 = 0
+  var keysWritten: UInt64 = 0
+
+  init(_ seed: PeerSeed, _ context: ShardContext, seed random: UInt64) throws(StoreError) {
+    regionID = seed.region.id
+    self.context = context
+    info = seed.info
+    let config = context.config
+    storage = try PeerStorage(
+      region: seed.region, applyState: seed.applyState, logs: context.logs,
+      cacheBytes: config.entryCacheBytes)
+    delegate = ReadDelegate(region: seed.region, peer: seed.info)
+    writtenHardState = context.logs.hardState(regionID)
+    handedIndex = seed.applyState.appliedIndex
+    do throws(RaftError) {
+      node = try RawNode(
+        config: Self.raftConfig(config, seed, random, context.logger), storage: storage)
+    } catch {
+      throw .corrupted(record: "raft state of region \(seed.region.id)", reason: "\(error)")
+    }
+    readSalt = random ^ context.clock.wallMilliseconds
+    let now = context.now
+    // Peers made by messages may have lived before as well, without a trace but their vote.
+    silentUntil = context.startedAt + (config.maxLeaderLease + config.baseTickInterval)
+    nextHeartbeat = now
+    nextCompaction = now + config.logCompactionInterval
+    nextStaleCheck = now + config.staleCheckInterval
+    leaderlessSince = now
+    if let key = seed.unfinishedSnapshot {
+      incoming = IncomingSnapshot(key: key, region: seed.region, stage: .installing)
+    }
+  }
+
+  private static func raftConfig(
+    _ config: RaftstoreConfig, _ seed: PeerSeed, _ random: UInt64, _ logger: Logger
+  ) -> Config {
+    var raft = Config(
+      id: seed.info.id, electionTick: config.electionTicks, heartbeatTick: config.heartbeatTicks)
+    raft.applied = seed.applyState.appliedIndex
+    raft.asyncStorageWrites = true
+    raft.maxSizePerMessage = config.maxSizePerMessage
+    raft.maxCommittedSizePerReady = config.maxCommittedBytesPerReady
+    raft.maxUncommittedEntriesSize = config.maxUncommittedBytes
+    raft.maxInflightMessages = config.maxInflightMessages
+    raft.maxInflightBytes = config.maxInflightBytes
+    raft.checkQuorum = true
+    raft.preVote = true
+    raft.readOnlyOption = .safe
+    raft.disableProposalForwarding = true
+    raft.stepDownOnRemoval = true
+    raft.seed = random
+    raft.logger = PeerLogger(logger, regionID: seed.region.id)
+    return raft
+  }
+
+  // MARK: What it is
+
+  var region: Region { storage.region }
+  var isInitialized: Bool { region.isInitialized }
+  var isActive: Bool { life == .active }
+  /// Whether a leader may be relied on: it has applied an entry of its own term.
+  var hasAppliedOwnTerm: Bool { node.isLeader && storage.appliedTerm == node.term }
+
+  /// The leader as a client is told of it: never this peer when it is none.
+  var knownLeader: PeerInfo? {
+    let id = node.leaderID
+    guard id != NodeID.none, id != info.id else { return nil }
+    return region.peer(id: id) ?? senders[id]
+  }
+
+  func peerInfo(_ id: UInt64) -> PeerInfo? {
+    region.peer(id: id) ?? senders[id]
+  }
+
+  // MARK: Talking to the core
+
+  /// Runs the core. A refusal is handed back; a contradiction ends the process.
+  @discardableResult
+  func run(_ body: (inout RawNode<PeerStorage>) throws(RaftError) -> Void) -> RaftError? {
+    do throws(RaftError) {
+      try body(&node)
+      return nil
+    } catch {
+      if error.isFatal {
+        life = .broken
+        context.onFatal("region \(regionID), peer \(info.id): \(error)")
+      }
+      return error
+    }
+  }
+
+  /// All workers are there: go on where the last life ended.
+  func begin() {
+    guard life == .active else { return }
+    if let incoming {
+      context.regionTasks.append(
+        .install(peerID: info.id, region: incoming.region, key: incoming.key))
+    } else if isInitialized {
+      registerForApply()
+    }
+    // A lone voter need not wait for anyone.
+    if incoming == nil, node.isPromotable, node.isSingleton {
+      run { node throws(RaftError) in try node.campaign() }
+    }
+  }
+
+  /// The round of a batch: propose what queued up, ask for reads, take the ready, serve reads.
+  func flush() {
+    guard life == .active else { return }
+    proposeWrites()
+    startReads()
+    handleReady()
+    grantReads()
+    if storage.takeSnapshotRequest() {
+      context.applyMessages.append(.generateSnapshot(regionID: regionID, peerID: info.id))
+    }
+  }
+}

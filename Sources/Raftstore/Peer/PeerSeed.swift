@@ -1,0 +1,10 @@
+import Codec
+
+/// What a peer is made of when it is loaded at start or created by a message.
+struct PeerSeed: Sendable {
+  var region: Region
+  var info: PeerInfo
+  var applyState: ApplyState
+  /// A snapshot whose data is not in place yet: a crash interrupted it.
+  var unfinishedSnapshot: SnapshotKey?
+}

@@ -1,0 +1,62 @@
+import Codec
+import Collections
+import Runtime
+
+/// Reads that wait: to be asked for, for a quorum's word, or for entries to be applied.
+struct PendingReads {
+  /// One question to the quorum, on behalf of all reads that were queued when it was asked.
+  struct Round {
+    var id: UInt64
+    var sentAt: Instant
+    /// The term it was asked in, as leader; nil when it was asked of another leader.
+    var leaderTerm: UInt64?
+    var requests: [ReadRequest]
+    var ticks = 0
+    var isRenewal = false
+  }
+
+  /// Reads that may be served once `index` is applied.
+  struct Confirmed {
+    var index: UInt64
+    var requests: [ReadRequest]
+  }
+
+  var queued: [ReadRequest] = []
+  var rounds: Deque<Round> = []
+  var confirmed: [Confirmed] = []
+  var nextID: UInt64 = 1
+
+  var isEmpty: Bool { queued.isEmpty && rounds.isEmpty && confirmed.isEmpty }
+  var isRenewing: Bool { rounds.contains { $0.isRenewal } }
+
+  mutating func takeRound(_ id: UInt64) -> Round? {
+    guard let place = rounds.firstIndex(where: { $0.id == id }) else { return nil }
+    return rounds.remove(at: place)
+  }
+
+  /// This peer leads no more: reads that counted on it go elsewhere. Those that are confirmed are
+  /// right whoever leads.
+  mutating func failLeaderReads(_ error: RegionError) {
+    for round in rounds where round.leaderTerm != nil {
+      for request in round.requests { request.completion(.failure(error)) }
+    }
+    rounds.removeAll { $0.leaderTerm != nil }
+    let (stay, leave) = queued.divided { $0.context.replicaRead }
+    queued = stay
+    for request in leave { request.completion(.failure(error)) }
+  }
+
+  mutating func failAll(_ error: RegionError) {
+    for request in queued { request.completion(.failure(error)) }
+    for round in rounds { for request in round.requests { request.completion(.failure(error)) } }
+    for group in confirmed { for request in group.requests { request.completion(.failure(error)) } }
+    self = PendingReads()
+  }
+}
+
+extension Array {
+  /// The elements for which `belongs` holds, and the others, both in order.
+  fileprivate func divided(_ belongs: (Element) -> Bool) -> ([Element], [Element]) {
+    (filter(belongs), filter { !belongs($0) })
+  }
+}

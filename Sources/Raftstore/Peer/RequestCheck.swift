@@ -1,0 +1,85 @@
+import Codec
+
+/// What a request must fulfil before it is proposed or served, in TiKV's order.
+struct RequestCheck {
+  /// Which parts of the epoch a command was made for must still hold.
+  struct EpochParts: OptionSet {
+    let rawValue: Int
+    static let version = EpochParts(rawValue: 1)
+    static let confVersion = EpochParts(rawValue: 2)
+  }
+
+  /// The matrix of what each kind of command depends on. Reads and writes of data depend on the
+  /// range alone.
+  static func parts(of command: AdminCommand) -> EpochParts {
+    switch command {
+    case .changePeer, .changePeerV2: .confVersion
+    case .batchSplit: [.version, .confVersion]
+    case .transferLeader, .compactLog: []
+    }
+  }
+
+  static func epoch(
+    _ epoch: RegionEpoch, _ parts: EpochParts, of region: Region
+  ) -> RegionError? {
+    if parts.contains(.version), epoch.version != region.epoch.version {
+      return .epochNotMatch(currentRegions: [region])
+    }
+    if parts.contains(.confVersion), epoch.confVersion != region.epoch.confVersion {
+      return .epochNotMatch(currentRegions: [region])
+    }
+    return nil
+  }
+
+  /// The first change outside the region, as an error.
+  static func keys(of requests: RequestList, in region: Region) -> RegionError? {
+    if region.startKey.isEmpty && region.endKey.isEmpty { return nil }
+    var check = KeyCheck(region: region)
+    do throws(CodecError) {
+      try CommandCodec.visit(requests, &check)
+    } catch {
+      return .other(message: "malformed request: \(error)")
+    }
+    return check.error
+  }
+}
+
+/// Looks for a key outside a region.
+private struct KeyCheck: CommandVisitor {
+  let region: Region
+  var error: RegionError?
+
+  mutating func begin(_ header: CommandHeader) -> Bool { true }
+
+  mutating func put(_ cf: DataCF, _ key: RawSpan, _ value: RawSpan) { check(key) }
+
+  mutating func delete(_ cf: DataCF, _ key: RawSpan) { check(key) }
+
+  mutating func deleteRange(
+    _ cf: DataCF, from start: RawSpan, to end: RawSpan, notifyOnly: Bool
+  ) {
+    guard error == nil else { return }
+    let range = KeyRange(start: Array(start), end: Array(end))
+    if !region.range.contains(range) { refuse(range.start) }
+  }
+
+  mutating func admin(_ command: AdminCommand) {}
+
+  private mutating func check(_ key: RawSpan) {
+    guard error == nil else { return }
+    let key = Array(key)
+    if !region.contains(key) { refuse(key) }
+  }
+
+  private mutating func refuse(_ key: [UInt8]) {
+    error = .keyNotInRegion(
+      key: key, regionID: region.id, start: region.startKey, end: region.endKey)
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// A copy of borrowed bytes.
+  fileprivate init(_ span: RawSpan) {
+    self = span.withUnsafeBytes { [UInt8]($0) }
+  }
+}

@@ -1,0 +1,54 @@
+package import Codec
+import Logging
+import Runtime
+
+/// A process's way from its flags to a running store.
+package enum Node {
+  /// Joins or founds the cluster the scheduler serves, then starts the store.
+  ///
+  /// Waits for the scheduler with growing pauses; what cannot be mended by waiting is thrown.
+  ///
+  /// - Parameters:
+  ///   - info: addresses, labels, version; the id is filled in.
+  ///   - environment: its snapshot manager must be open.
+  ///   - router: where the transport delivers.
+  package static func start(
+    info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment, router: Router
+  ) async throws(StoreError) -> Store {
+    if let problem = config.problem() { throw .invalidConfig(problem) }
+    var bootstrap = StoreBootstrap(
+      info: info, engine: environment.engine, logs: environment.logs)
+    var event = StoreBootstrap.Event.start
+    while true {
+      let action = try bootstrap.handle(event)
+      if case .done(let ident, let info) = action {
+        return try Store.start(
+          ident: ident, info: info, config: config, environment: environment, router: router)
+      }
+      event = await withCheckedContinuation { continuation in
+        perform(action, environment) { continuation.resume(returning: $0) }
+      }
+    }
+  }
+
+  /// Has an action done and hands over what came of it, once.
+  package static func perform(
+    _ action: StoreBootstrap.Action, _ environment: RaftstoreEnvironment,
+    _ done: @escaping @Sendable (StoreBootstrap.Event) -> Void
+  ) {
+    let scheduler = environment.scheduler
+    switch action {
+    case .askClusterID: scheduler.clusterID { done(.clusterID($0)) }
+    case .allocateID: scheduler.allocateID { done(.allocated($0)) }
+    case .askIsBootstrapped: scheduler.isBootstrapped { done(.isBootstrapped($0)) }
+    case .bootstrap(let store, let region):
+      scheduler.bootstrap(store: store, region: region) { done(.bootstrapped($0)) }
+    case .lookUpRegion(let key): scheduler.region(containing: key) { done(.region($0)) }
+    case .putStore(let store): scheduler.putStore(store) { done(.storePut($0)) }
+    case .wait(let pause):
+      environment.logger.info("waiting for the placement driver")
+      _ = environment.host.after(pause) { done(.waited) }
+    case .done: done(.waited)
+    }
+  }
+}

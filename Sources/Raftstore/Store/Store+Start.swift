@@ -1,0 +1,149 @@
+package import Codec
+import Logging
+import Raft
+import Runtime
+
+extension Store {
+  /// Starts the workers of a store whose identity is known, on the peers its disks hold.
+  ///
+  /// Blocks while it reads and repairs what a crash has left. The environment's snapshot manager must
+  /// be open.
+  ///
+  /// - Parameters:
+  ///   - router: where the transport delivers; made by the caller, who has to give it to the
+  ///     transport first.
+  package static func start(
+    ident: StoreIdent, info: StoreInfo, config: RaftstoreConfig,
+    environment: RaftstoreEnvironment, router: Router
+  ) throws(StoreError) -> Store {
+    if let problem = config.problem() { throw .invalidConfig(problem) }
+    let loader = StoreLoader(
+      storeID: ident.storeID, engine: environment.engine, logs: environment.logs,
+      logger: environment.logger)
+    let seeds = try loader.load()
+    let meta = StoreMeta()
+    let start = StoreStart(
+      ident: ident, config: config, environment: environment, router: router, meta: meta,
+      metrics: RaftMetrics(environment.metrics))
+    let workers = start.spawn(seeds)
+    let reader = LocalReader(
+      engine: environment.engine, meta: meta, clock: environment.host.clock)
+    environment.logger.info(
+      "store \(ident.storeID) of cluster \(ident.clusterID) started with \(seeds.count) peers")
+    return Store(
+      ident: ident, info: info, router: router, meta: meta, reader: reader, workers: workers)
+  }
+}
+
+/// Spawns the workers of a store in an order in which each finds those it talks to.
+private struct StoreStart {
+  let ident: StoreIdent
+  let config: RaftstoreConfig
+  let environment: RaftstoreEnvironment
+  let router: Router
+  let meta: StoreMeta
+  let metrics: RaftMetrics
+
+  /// Answers and tasks are posted, never refused; the bound of their mailboxes is for show.
+  private static let ample = 1 << 20
+
+  func spawn(_ seeds: [PeerSeed]) -> StoreWorkers {
+    let logWriter = spawnLogWriter()
+    let region = spawnRegionWorker(logWriter.mailbox)
+    var applies: [Worker<ApplyMessage>] = []
+    var rafts: [Worker<RaftWorkerMessage>] = []
+    let shards = max(1, config.shards)
+    for shard in 0..<shards {
+      let own = seeds.filter { Int($0.region.id % UInt64(shards)) == shard }
+      let apply = spawnApplyWorker(shard, region.mailbox)
+      applies.append(apply)
+      rafts.append(spawnRaftWorker(shard, own, logWriter, apply, region))
+    }
+    let store = spawnStoreWorker(region.mailbox)
+    router.attach(raft: rafts.map(\.mailbox), store: store.mailbox)
+    router.broadcast(.start)
+    var ends: [@Sendable () -> Void] = [{ store.stop() }]
+    ends += rafts.map { worker in { worker.stop() } }
+    ends.append { logWriter.stop() }
+    ends += applies.map { worker in { worker.stop() } }
+    ends.append { region.stop() }
+    let workers = StoreWorkers(ends: ends)
+    startTimers(workers)
+    return workers
+  }
+
+  private func spawnLogWriter() -> Worker<LogWriteTask> {
+    let (environment, router) = (environment, router)
+    return environment.host.spawn(name: "log-writer", capacity: Self.ample) { _ in
+      LogWriter(
+        engine: environment.engine, logs: environment.logs, transport: environment.transport,
+        router: router, clock: environment.host.clock, metrics: environment.metrics,
+        logger: environment.logger, onFatal: environment.onFatal)
+    }
+  }
+
+  private func spawnRegionWorker(_ logWriter: Mailbox<LogWriteTask>) -> Worker<RegionTask> {
+    let (environment, router, meta) = (environment, router, meta)
+    return environment.host.spawn(name: "region", capacity: Self.ample) { _ in
+      RegionWorker(
+        engine: environment.engine, snapshots: environment.snapshots, meta: meta, router: router,
+        logWriter: logWriter, clock: environment.host.clock, metrics: environment.metrics,
+        logger: environment.logger, onFatal: environment.onFatal)
+    }
+  }
+
+  private func spawnApplyWorker(
+    _ shard: Int, _ region: Mailbox<RegionTask>
+  ) -> Worker<ApplyMessage> {
+    let (environment, router) = (environment, router)
+    return environment.host.spawn(name: "apply-\(shard)", capacity: Self.ample) { _ in
+      ApplyWorker(
+        engine: environment.engine, router: router, regionWorker: region,
+        logger: environment.logger, metrics: environment.metrics,
+        clock: environment.host.clock, onFatal: environment.onFatal)
+    }
+  }
+
+  private func spawnRaftWorker(
+    _ shard: Int, _ seeds: [PeerSeed], _ logWriter: Worker<LogWriteTask>,
+    _ apply: Worker<ApplyMessage>, _ region: Worker<RegionTask>
+  ) -> Worker<RaftWorkerMessage> {
+    let (environment, router, meta, metrics) = (environment, router, meta, metrics)
+    let (config, storeID) = (config, ident.storeID)
+    let seed = environment.seed &+ ident.storeID &* 0x9E37_79B9 &+ UInt64(shard)
+    return environment.host.spawn(name: "raft-\(shard)", capacity: config.raftMailboxCapacity) {
+      _ in
+      let context = ShardContext(
+        storeID: storeID, config: config, environment: environment, meta: meta, router: router,
+        metrics: metrics, logWriter: logWriter.mailbox, applyWorker: apply.mailbox,
+        regionWorker: region.mailbox)
+      return RaftWorker(context: context, seeds: seeds, seed: seed)
+    }
+  }
+
+  private func spawnStoreWorker(_ region: Mailbox<RegionTask>) -> Worker<StoreMessage> {
+    let (environment, router, meta, metrics) = (environment, router, meta, metrics)
+    let (config, storeID) = (config, ident.storeID)
+    return environment.host.spawn(name: "store", capacity: config.storeMailboxCapacity) { _ in
+      StoreWorker(
+        storeID: storeID, config: config, environment: environment, meta: meta, router: router,
+        metrics: metrics, regionWorker: region)
+    }
+  }
+
+  private func startTimers(_ workers: StoreWorkers) {
+    let router = router
+    let host = environment.host
+    environment.scheduler.onOperator { order in
+      router.post(.schedule(order), to: order.regionID)
+    }
+    router.sendToStore(.tick(.heartbeat))
+    workers.add(host.every(config.baseTickInterval) { router.tick() })
+    workers.add(
+      host.every(config.storeHeartbeatInterval) { router.sendToStore(.tick(.heartbeat)) })
+    workers.add(
+      host.every(config.snapshotCollectionInterval) {
+        router.sendToStore(.tick(.collectSnapshots))
+      })
+  }
+}

@@ -1,0 +1,172 @@
+import Codec
+import Engine
+import Logging
+import Raft
+import RaftLog
+
+/// Finds the peers of a store on its disks, and finishes what a crash has interrupted there.
+struct StoreLoader {
+  let storeID: UInt64
+  let engine: any KVEngine
+  let logs: any RaftLogStore
+  let logger: Logger
+
+  /// The peers to be started, by region id.
+  func load() throws(StoreError) -> [PeerSeed] {
+    var seeds: [PeerSeed] = []
+    for (id, local) in try states() {
+      switch local.state {
+      case .tombstone:
+        try clear(id)
+      case .applying:
+        if let seed = try restoreApplying(id, local.region) { seeds.append(seed) }
+      case .normal:
+        if let seed = try restoreNormal(id, local.region) { seeds.append(seed) }
+      case .merging, .unavailable:
+        throw .corrupted(
+          record: "state of region \(id)",
+          reason: "it is \(local.state), which this version does not know how to go on with")
+      }
+    }
+    try checkOverlaps(seeds)
+    try clearStaleData(seeds)
+    return seeds
+  }
+
+  private func states() throws(StoreError) -> [(UInt64, RegionLocalState)] {
+    let range = KeyLayout.regionStateRange
+    let pairs: [KeyValue]
+    do throws(EngineError) {
+      pairs = try engine.scan(.raft, from: range.start, to: range.end)
+    } catch {
+      throw .engine(error)
+    }
+    var result: [(UInt64, RegionLocalState)] = []
+    for pair in pairs {
+      do throws(CodecError) {
+        let id = try KeyLayout.decodeRegionState(pair.key)
+        let local = try RegionLocalState(decoding: pair.value)
+        guard local.region.id == id else {
+          throw CodecError(.malformed, "region \(local.region.id) under the key of \(id)")
+        }
+        result.append((id, local))
+      } catch {
+        throw .corrupted(record: "region state \(pair.key.hex)", reason: "\(error)")
+      }
+    }
+    return result
+  }
+
+  private func restoreNormal(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
+    guard let info = region.peer(onStore: storeID) else {
+      // Its removal was applied, its end was not.
+      try bury(region)
+      return nil
+    }
+    guard let state = try engine.applyState(id) else {
+      throw .corrupted(record: "apply state of region \(id)", reason: "it is missing")
+    }
+    return PeerSeed(
+      region: region, info: info, applyState: state, unfinishedSnapshot: nil)
+  }
+
+  /// A snapshot whose data is not in place: its log is made to begin behind it, if that had not
+  /// happened yet, and the data is put in place by the region worker.
+  private func restoreApplying(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
+    guard let info = region.peer(onStore: storeID) else {
+      try bury(region)
+      return nil
+    }
+    guard let state = try engine.applyState(id) else {
+      throw .corrupted(record: "apply state of region \(id)", reason: "it is missing")
+    }
+    guard
+      let raft = try engine.record(
+        RaftLocalState.self, KeyLayout.snapshotRaftState(regionID: id),
+        "snapshot raft state of region \(id)")
+    else {
+      throw .corrupted(record: "snapshot raft state of region \(id)", reason: "it is missing")
+    }
+    if logs.truncated(id).index < state.truncatedIndex {
+      logger.info("region \(id): its log is made to begin at \(state.truncatedIndex)")
+      var hardState = raft.hardState
+      let written = logs.hardState(id)
+      // A vote that was given while the snapshot was on its way must not be given again.
+      if written.term > hardState.term { hardState = written }
+      hardState.commit = max(hardState.commit, state.truncatedIndex)
+      var batch = LogBatch()
+      batch.reset(
+        id, index: state.truncatedIndex, term: state.truncatedTerm, hardState: hardState)
+      try write(batch)
+    }
+    let key = SnapshotKey(
+      regionID: id, term: state.truncatedTerm, index: state.truncatedIndex)
+    return PeerSeed(
+      region: region, info: info, applyState: state, unfinishedSnapshot: key)
+  }
+
+  /// Writes the tombstone of a region this store was removed from.
+  private func bury(_ region: Region) throws(StoreError) {
+    var batch = WriteBatch()
+    batch.put(
+      .raft, KeyLayout.regionState(regionID: region.id),
+      RegionLocalState(state: .tombstone, region: region).encoded())
+    do throws(EngineError) {
+      try engine.write(batch, .synced)
+    } catch {
+      throw .engine(error)
+    }
+    try clear(region.id)
+  }
+
+  /// Removes what a crash has left of a region that is gone, but for its tombstone.
+  private func clear(_ id: UInt64) throws(StoreError) {
+    let applyKey = KeyLayout.applyState(regionID: id)
+    let snapshotKey = KeyLayout.snapshotRaftState(regionID: id)
+    do throws(EngineError) {
+      let leftApply = try engine.get(.raft, applyKey)
+      let leftSnapshot = try engine.get(.raft, snapshotKey)
+      if leftApply != nil || leftSnapshot != nil {
+        var batch = WriteBatch()
+        batch.delete(.raft, applyKey)
+        batch.delete(.raft, snapshotKey)
+        try engine.write(batch, .synced)
+      }
+    } catch {
+      throw .engine(error)
+    }
+    guard logs.regions().contains(id) else { return }
+    var batch = LogBatch()
+    batch.destroy(id)
+    try write(batch)
+  }
+
+  private func write(_ batch: LogBatch) throws(StoreError) {
+    do throws(LogStoreError) {
+      _ = try logs.write(batch, .synced)
+    } catch {
+      throw .logs(error)
+    }
+  }
+
+  private func checkOverlaps(_ seeds: [PeerSeed]) throws(StoreError) {
+    let sorted = seeds.sorted { precedes($0.region.startKey, $1.region.startKey) }
+    for (left, right) in zip(sorted, sorted.dropFirst())
+    where left.region.range.overlaps(right.region.range) {
+      throw .corrupted(
+        record: "states of regions \(left.region.id) and \(right.region.id)",
+        reason: "their ranges overlap: \(left.region), \(right.region)")
+    }
+  }
+
+  /// Deletes data in ranges that no region of this store covers: its region was removed, and a crash
+  /// came before its data went.
+  private func clearStaleData(_ seeds: [PeerSeed]) throws(StoreError) {
+    let gaps = KeyRange.all.subtracting(seeds.map(\.region.range))
+    do throws(EngineError) {
+      for gap in gaps { try RangeEraser(engine: engine).erase(gap) }
+    } catch {
+      throw .engine(error)
+    }
+  }
+}

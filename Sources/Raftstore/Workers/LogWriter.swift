@@ -1,0 +1,131 @@
+import Codec
+package import Engine
+package import Logging
+import Raft
+package import RaftLog
+package import Runtime
+
+/// Makes readies durable: all tasks that queued meanwhile become one log batch and one barrier, then
+/// their messages leave and their peers are told.
+///
+/// After a failed write nothing is acknowledged any more: what the disk holds is not known.
+package struct LogWriter: Handler {
+  private let engine: any KVEngine
+  private let logs: any RaftLogStore
+  private let transport: any Transport
+  private let router: Router
+  private let clock: any Clock
+  private let logger: Logger
+  private let onFatal: @Sendable (String) -> Void
+  private let writeTime: Histogram
+  private let syncTime: Histogram
+  private let writtenBytes: Counter
+
+  private var batch = LogBatch()
+  private var mustSync = false
+  private var envelopes: [RaftEnvelope] = []
+  private var receipts: [Receipt] = []
+  private var isPoisoned = false
+
+  /// What one peer is told after the write.
+  private struct Receipt {
+    var regionID: UInt64
+    var peerID: UInt64
+    var number: UInt64
+    var responses: [Raft.Message]
+  }
+
+  package init(
+    engine: any KVEngine, logs: any RaftLogStore, transport: any Transport, router: Router,
+    clock: any Clock, metrics: Metrics, logger: Logger,
+    onFatal: @escaping @Sendable (String) -> Void
+  ) {
+    self.engine = engine
+    self.logs = logs
+    self.transport = transport
+    self.router = router
+    self.clock = clock
+    self.logger = logger
+    self.onFatal = onFatal
+    writeTime = metrics.histogram(
+      "tikv_raftstore_store_write_raftdb_duration_seconds",
+      "Time to make one batch of raft log writes durable")
+    syncTime = metrics.histogram(
+      "tikv_raftstore_append_log_duration_seconds", "Time to append one synced log batch")
+    writtenBytes = metrics.counter(
+      "tikv_raftstore_store_write_bytes_total", "Bytes handed to the raft log")
+  }
+
+  package mutating func handle(_ tasks: [LogWriteTask]) {
+    guard !isPoisoned else { return }
+    for task in tasks {
+      if let data = task.data {
+        // The engine's part of a task comes before its log, and both after the tasks before it.
+        do throws(EngineError) {
+          try engine.write(data, .synced)
+        } catch {
+          poison("region \(task.regionID): engine write before the raft log failed: \(error)")
+          return
+        }
+      }
+      batch.merge(task.log)
+      if task.durability == .synced { mustSync = true }
+      envelopes.append(contentsOf: task.messages)
+      if task.needsReceipt || !task.responses.isEmpty { note(task) }
+    }
+  }
+
+  private mutating func note(_ task: LogWriteTask) {
+    let receipt = Receipt(
+      regionID: task.regionID, peerID: task.peerID, number: task.number,
+      responses: task.responses)
+    // Only the last one needs looking at: tasks of one peer come in runs.
+    if let last = receipts.indices.last, receipts[last].regionID == task.regionID,
+      receipts[last].peerID == task.peerID
+    {
+      receipts[last].number = task.number
+      receipts[last].responses.append(contentsOf: task.responses)
+    } else {
+      receipts.append(receipt)
+    }
+  }
+
+  package mutating func flush() {
+    guard !isPoisoned else { return }
+    if !batch.isEmpty {
+      let started = clock.now
+      do throws(LogStoreError) {
+        _ = try logs.write(batch, mustSync ? .synced : .buffered)
+      } catch {
+        poison("raft log write failed: \(error)")
+        return
+      }
+      let taken = clock.now - started
+      writeTime.observe(taken)
+      if mustSync { syncTime.observe(taken) }
+      writtenBytes.increment(by: UInt64(batch.byteSize))
+      batch.removeAll()
+    }
+    mustSync = false
+    if !envelopes.isEmpty {
+      transport.send(envelopes)
+      envelopes.removeAll(keepingCapacity: true)
+    }
+    for receipt in receipts {
+      router.post(
+        .persisted(
+          regionID: receipt.regionID, peerID: receipt.peerID, number: receipt.number,
+          responses: receipt.responses), to: receipt.regionID)
+    }
+    receipts.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func poison(_ reason: String) {
+    isPoisoned = true
+    batch.removeAll()
+    envelopes = []
+    receipts = []
+    logger.critical("raft log stops: \(reason)")
+    onFatal(reason)
+  }
+}

@@ -1,0 +1,71 @@
+import Runtime
+
+/// What raft workers count, under the names TiKV's dashboards look for. Made once per store.
+struct RaftMetrics: Sendable {
+  let proposalsAll: Counter
+  let proposalsNormal: Counter
+  let proposalsBatched: Counter
+  let proposalsReadIndex: Counter
+  let proposalsLocalRead: Counter
+  let proposalsConfChange: Counter
+  let proposalsTransferLeader: Counter
+  let sentMessages: Counter
+  let droppedWrongStore: Counter
+  let droppedStale: Counter
+  let droppedOverlap: Counter
+  let droppedNoVote: Counter
+  let droppedNoPeer: Counter
+  let invalidProposals: Counter
+  let leaderChanges: Counter
+  let readySeconds: Histogram
+  let commitSeconds: Histogram
+  let leaders: Gauge
+  let regions: Gauge
+  let leaderMissing: Gauge
+  let snapshotFailures: Counter
+
+  init(_ metrics: Metrics) {
+    func proposal(_ kind: String) -> Counter {
+      metrics.counter(
+        "tikv_raftstore_proposal_total", "Proposals by kind", labels: [("type", kind)])
+    }
+    func dropped(_ kind: String) -> Counter {
+      metrics.counter(
+        "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped, by reason",
+        labels: [("type", kind)])
+    }
+    func region(_ kind: String) -> Gauge {
+      metrics.gauge(
+        "tikv_raftstore_region_count", "Regions on this store", labels: [("type", kind)])
+    }
+    proposalsAll = proposal("all")
+    proposalsNormal = proposal("normal")
+    proposalsBatched = proposal("batch")
+    proposalsReadIndex = proposal("read_index")
+    proposalsLocalRead = proposal("local_read")
+    proposalsConfChange = proposal("conf_change")
+    proposalsTransferLeader = proposal("transfer_leader")
+    sentMessages = metrics.counter(
+      "tikv_raftstore_raft_sent_message_total", "Raft messages handed to the transport")
+    droppedWrongStore = dropped("mismatch_store_id")
+    droppedStale = dropped("stale_msg")
+    droppedOverlap = dropped("region_overlap")
+    droppedNoVote = dropped("vote_after_start")
+    droppedNoPeer = dropped("region_nonexistent")
+    invalidProposals = metrics.counter(
+      "tikv_raftstore_raft_invalid_proposal_total", "Requests refused before they were proposed")
+    leaderChanges = metrics.counter(
+      "tikv_raftstore_leader_changes_total", "Times a peer became or ceased to be a leader")
+    readySeconds = metrics.histogram(
+      "tikv_raftstore_raft_process_duration_secs", "Time of one round of a raft worker",
+      labels: [("type", "ready")])
+    commitSeconds = metrics.histogram(
+      "tikv_raftstore_commit_log_duration_seconds", "Time from proposing to committing")
+    leaders = region("leader")
+    regions = region("region")
+    leaderMissing = metrics.gauge(
+      "tikv_raftstore_leader_missing", "Peers that have long had no leader")
+    snapshotFailures = metrics.counter(
+      "tikv_raftstore_snapshot_failure_total", "Snapshots that could not be made or put in place")
+  }
+}

@@ -1,0 +1,100 @@
+import Codec
+import Engine
+import Logging
+import RaftLog
+import Runtime
+
+/// What all peers of a raft worker share: the way out, and the time of the batch.
+///
+/// Whatever peers want done is gathered here and leaves once per batch.
+final class ShardContext {
+  let storeID: UInt64
+  let config: RaftstoreConfig
+  let engine: any KVEngine
+  let logs: any RaftLogStore
+  let meta: StoreMeta
+  let router: Router
+  let transport: any Transport
+  let clock: any Clock
+  let logger: Logger
+  let metrics: RaftMetrics
+  let onFatal: @Sendable (String) -> Void
+  private let logWriter: Mailbox<LogWriteTask>
+  private let applyWorker: Mailbox<ApplyMessage>
+  private let regionWorker: Mailbox<RegionTask>
+
+  /// The time of the present batch: read once, so that a batch costs one look at the clock.
+  private(set) var now: Instant
+  /// When this process began to have a memory.
+  let startedAt: Instant
+  var envelopes: [RaftEnvelope] = []
+  var logTasks: [LogWriteTask] = []
+  var applyMessages: [ApplyMessage] = []
+  var regionTasks: [RegionTask] = []
+  /// One view of the engine serves all reads granted in a batch.
+  private var sharedView: (any KVSnapshot)?
+
+  init(
+    storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
+    router: Router, metrics: RaftMetrics, logWriter: Mailbox<LogWriteTask>,
+    applyWorker: Mailbox<ApplyMessage>, regionWorker: Mailbox<RegionTask>
+  ) {
+    self.storeID = storeID
+    self.config = config
+    engine = environment.engine
+    logs = environment.logs
+    self.meta = meta
+    self.router = router
+    transport = environment.transport
+    clock = environment.host.clock
+    logger = environment.logger
+    self.metrics = metrics
+    onFatal = environment.onFatal
+    self.logWriter = logWriter
+    self.applyWorker = applyWorker
+    self.regionWorker = regionWorker
+    now = clock.now
+    startedAt = now
+  }
+
+  func beginBatch() {
+    now = clock.now
+  }
+
+  /// The engine as it is now; shared by the reads of one batch, taken when the first asks.
+  func view() -> any KVSnapshot {
+    if let sharedView { return sharedView }
+    let view = engine.snapshot()
+    sharedView = view
+    return view
+  }
+
+  /// Hands everything gathered to whom it is for: messages first, they have the longest way.
+  func endBatch() {
+    sharedView = nil
+    if !envelopes.isEmpty {
+      metrics.sentMessages.increment(by: UInt64(envelopes.count))
+      transport.send(envelopes)
+      envelopes.removeAll(keepingCapacity: true)
+    }
+    if !logTasks.isEmpty {
+      logWriter.post(contentsOf: logTasks)
+      logTasks.removeAll(keepingCapacity: true)
+    }
+    if !applyMessages.isEmpty {
+      if !applyWorker.post(contentsOf: applyMessages) { abandon(applyMessages) }
+      applyMessages.removeAll(keepingCapacity: true)
+    }
+    if !regionTasks.isEmpty {
+      regionWorker.post(contentsOf: regionTasks)
+      regionTasks.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// The apply worker is gone: whoever waits for it is told that the outcome is open.
+  private func abandon(_ messages: [ApplyMessage]) {
+    for case .apply(let task) in messages {
+      for proposal in task.proposals { proposal.fail(.staleCommand) }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Codec
+import Engine
+import Raft
+
+// Messages for regions this store has no peer of: most are late, few begin a peer's life.
+extension StoreWorker {
+  /// First votes kept at a time.
+  private static let parkedLimit = 100
+
+  mutating func receive(_ envelope: RaftEnvelope) {
+    guard envelope.to.storeID == storeID else {
+      metrics.droppedWrongStore.increment()
+      return
+    }
+    if let held = meta.held(envelope.regionID), held.region.id == envelope.regionID {
+      // It came into being meanwhile; one that is being destroyed drops what it gets.
+      router.deliver([envelope])
+      return
+    }
+    // Nothing to collect here, and nobody to ask.
+    if envelope.isTombstone { return }
+    do throws(StoreError) {
+      guard try mayCreate(envelope) else { return }
+    } catch {
+      onFatal("region \(envelope.regionID): \(error)")
+      return
+    }
+    guard let message = envelope.message, message.mayCreatePeer else {
+      metrics.droppedNoPeer.increment()
+      return
+    }
+    let range = KeyRange(start: envelope.startKey, end: envelope.endKey)
+    let others = meta.overlapping(range, except: envelope.regionID)
+    if !others.isEmpty {
+      // A split that makes room for it may not have been applied here yet.
+      if message.isFirstVote { park(envelope) }
+      metrics.droppedOverlap.increment()
+      return
+    }
+    router.post(
+      .createPeer(regionID: envelope.regionID, peer: envelope.to, cause: envelope),
+      to: envelope.regionID)
+    let waiting = parkedVotes.filter { $0.regionID == envelope.regionID }
+    parkedVotes.removeAll { $0.regionID == envelope.regionID }
+    router.deliver(waiting)
+  }
+
+  /// Whether what is remembered of the region allows a new peer of it. Answers senders that were
+  /// removed.
+  private mutating func mayCreate(_ envelope: RaftEnvelope) throws(StoreError) -> Bool {
+    guard let local = try engine.regionState(envelope.regionID) else { return true }
+    guard local.state == .tombstone else {
+      // Its peer is being loaded, or is being destroyed: both end soon.
+      if envelope.message?.isFirstVote == true { park(envelope) }
+      return false
+    }
+    let region = local.region
+    if envelope.epoch.isStale(comparedTo: region.epoch) {
+      let isMember = region.peer(onStore: envelope.from.storeID) != nil
+      if envelope.asksToBeTold && !isMember { tellGone(envelope, region) }
+      return false
+    }
+    if envelope.epoch.confVersion == region.epoch.confVersion,
+      region.epoch.confVersion > 0
+    {
+      // The membership by which this store lost its peer: nobody newer was added since.
+      return false
+    }
+    if let last = region.peer(onStore: storeID), last.id >= envelope.to.id { return false }
+    return true
+  }
+
+  private mutating func tellGone(_ envelope: RaftEnvelope, _ region: Region) {
+    envelopes.append(
+      RaftEnvelope(
+        regionID: envelope.regionID, from: envelope.to, to: envelope.from, epoch: region.epoch,
+        isTombstone: true))
+  }
+
+  private mutating func park(_ envelope: RaftEnvelope) {
+    if parkedVotes.count >= Self.parkedLimit { parkedVotes.removeFirst() }
+    parkedVotes.append(envelope)
+  }
+}

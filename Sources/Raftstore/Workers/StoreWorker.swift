@@ -1,0 +1,148 @@
+import Codec
+import Engine
+import Logging
+import Raft
+import Runtime
+
+/// Does what concerns the store as a whole: messages for regions it has no peer of, reports to the
+/// placement driver, the collection of idle snapshots.
+struct StoreWorker: Handler {
+  let storeID: UInt64
+  let config: RaftstoreConfig
+  let engine: any KVEngine
+  let meta: StoreMeta
+  let router: Router
+  let transport: any Transport
+  let logger: Logger
+  let snapshots: SnapManager
+  let scheduler: any SchedulerClient
+  let regionWorker: Mailbox<RegionTask>
+  let metrics: RaftMetrics
+  let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
+  let onFatal: @Sendable (String) -> Void
+  let startTime: UInt64
+  /// First votes for regions that a split may be about to make here, oldest first.
+  var parkedVotes: [RaftEnvelope] = []
+  var envelopes: [RaftEnvelope] = []
+
+  init(
+    storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
+    router: Router, metrics: RaftMetrics, regionWorker: Mailbox<RegionTask>
+  ) {
+    self.storeID = storeID
+    self.config = config
+    engine = environment.engine
+    self.meta = meta
+    self.router = router
+    transport = environment.transport
+    logger = environment.logger
+    snapshots = environment.snapshots
+    scheduler = environment.scheduler
+    self.regionWorker = regionWorker
+    self.metrics = metrics
+    diskSpace = environment.diskSpace
+    onFatal = environment.onFatal
+    startTime = environment.host.clock.wallMilliseconds / 1000
+  }
+
+  mutating func handle(_ batch: [StoreMessage]) {
+    for message in batch {
+      switch message {
+      case .raft(let envelope): receive(envelope)
+      case .tick(.heartbeat): heartbeat()
+      case .tick(.collectSnapshots): regionWorker.post(.collectSnapshots)
+      case .regionHeartbeat(let heartbeat): report(heartbeat)
+      case .validate(let region, let peerID): validate(region, peerID)
+      case .found(let regionID, let peerID, let result): found(regionID, peerID, result)
+      }
+    }
+  }
+
+  mutating func flush() {
+    guard !envelopes.isEmpty else { return }
+    transport.send(envelopes)
+    envelopes.removeAll()
+  }
+
+  // MARK: Reports
+
+  private func heartbeat() {
+    let space = diskSpace()
+    let statistics = snapshots.statistics
+    var used: UInt64 = space.capacity - min(space.capacity, space.available)
+    do throws(EngineError) {
+      used = try engine.usedBytes()
+    } catch {
+      logger.warning("the engine does not tell its size: \(error)")
+    }
+    let id = storeID
+    let logger = logger
+    scheduler.storeHeartbeat(
+      StoreStatistics(
+        storeID: id, capacity: space.capacity, available: space.available, usedSize: used,
+        regionCount: UInt64(meta.count), sendingSnapshots: UInt64(statistics.sending),
+        receivingSnapshots: UInt64(statistics.receiving),
+        applyingSnapshots: UInt64(statistics.applying), startTime: startTime, isBusy: false)
+    ) { result in
+      if case .failure(let error) = result { logger.warning("store heartbeat: \(error)") }
+    }
+  }
+
+  /// Completes a leader's report with the region's size and sends it on.
+  private func report(_ heartbeat: RegionHeartbeat) {
+    var heartbeat = heartbeat
+    do throws(EngineError) {
+      let (size, keys) = try approximateSize(of: heartbeat.region.range)
+      heartbeat.approximateSize = size
+      heartbeat.approximateKeys = keys
+    } catch {
+      logger.warning("region \(heartbeat.region.id): its size is not known: \(error)")
+    }
+    scheduler.regionHeartbeat(heartbeat)
+  }
+
+  /// About the bytes and keys of a range: keys in the proportion in which the family has them.
+  private func approximateSize(
+    of range: KeyRange
+  ) throws(EngineError) -> (size: UInt64, keys: UInt64) {
+    var size: UInt64 = 0
+    var keys: UInt64 = 0
+    let end = range.end.isEmpty ? [UInt8](repeating: 0xFF, count: 64) : range.end
+    let wholeEnd = [UInt8](repeating: 0xFF, count: 64)
+    for family in ColumnFamily.data {
+      let part = try engine.approximateSize(family, from: range.start, to: end)
+      size += part
+      guard part > 0, let all = engine.property("rocksdb.estimate-num-keys", family) else {
+        continue
+      }
+      let whole = try engine.approximateSize(family, from: [], to: wholeEnd)
+      keys += UInt64(Double(all) * min(1, Double(part) / Double(max(whole, 1))))
+    }
+    return (size, keys)
+  }
+
+  // MARK: Peers that nobody leads
+
+  private func validate(_ region: Region, _ peerID: UInt64) {
+    let router = router
+    scheduler.region(id: region.id) { result in
+      router.sendToStore(.found(regionID: region.id, peerID: peerID, result))
+    }
+  }
+
+  private func found(
+    _ regionID: UInt64, _ peerID: UInt64, _ result: Result<Region?, SchedulerError>
+  ) {
+    switch result {
+    case .failure(let error):
+      logger.warning("region \(regionID): cannot ask whether peer \(peerID) is valid: \(error)")
+    case .success(let current):
+      guard let mine = meta.held(regionID)?.region, let current else { return }
+      // Only a later membership can have removed the peer.
+      let isMember =
+        current.peer(id: peerID) != nil || current.epoch.confVersion <= mine.epoch.confVersion
+      router.post(
+        .validated(regionID: regionID, peerID: peerID, isMember: isMember), to: regionID)
+    }
+  }
+}
