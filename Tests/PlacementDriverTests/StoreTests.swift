@@ -162,6 +162,41 @@ struct StoreTests {
     #expect(try bench.info(4).address == "127.0.0.1:30000")
   }
 
+  @Test func storesMayTradePlaces() throws {
+    let bench = try Bench()
+    try bench.bootstrap()
+    try bench.put(4)
+    try bench.restart()
+    // All were stopped and start again one port further: 1 comes where 4 was.
+    #expect(try !bench.put(1, address: "127.0.0.1:20164").header.hasError)
+    #expect(try !bench.put(4, address: "127.0.0.1:20167").header.hasError)
+    try bench.restart(lossy: true)
+    bench.pass(60)
+    for id in [1, 4] as [UInt64] { #expect(try !bench.beat(id).header.hasError) }
+    _ = try bench.driver.tick(bench.moment)
+    #expect(try bench.info(1).address == "127.0.0.1:20164" && bench.info(1).state == .up)
+    #expect(try bench.info(4).address == "127.0.0.1:20167" && bench.info(4).state == .up)
+  }
+
+  @Test func anOutdatedAddressIsNobodysFault() throws {
+    let bench = try Bench()
+    try bench.bootstrap()
+    try bench.put(4)
+    bench.pass(60)
+    // 4 is off; 1 comes back at what was 4's address. Neither is a newcomer.
+    #expect(try !bench.put(1, address: "127.0.0.1:20164").header.hasError)
+    try bench.restart()
+    bench.pass(60)
+    try bench.beat(1)
+    _ = try bench.driver.tick(bench.moment)
+    #expect(try bench.info(4).state == .up && bench.info(1).state == .up)
+    // A newcomer there replaces the one that was there last.
+    bench.pass(60)
+    try bench.put(9, address: "127.0.0.1:20164")
+    #expect(try bench.info(1).physicallyDestroyed)
+    #expect(try !bench.info(4).physicallyDestroyed)
+  }
+
   @Test func aNewcomerReplacesTheDeadAtItsAddress() throws {
     let bench = try Bench()
     try bench.bootstrap()

@@ -15,9 +15,12 @@ enum PlacementKeys {
 
   static let stores = key("s/")
   static let regions = key("r/")
+  static let claims = key("c/")
   static let services = key("gc/service/")
 
   static func store(_ id: UInt64) -> [UInt8] { stores + bigEndian(id) }
+  /// Whose address a newcomer waits for.
+  static func claim(_ id: UInt64) -> [UInt8] { claims + bigEndian(id) }
   static func region(_ id: UInt64) -> [UInt8] { regions + bigEndian(id) }
   static func service(_ id: [UInt8]) -> [UInt8] { services + id }
 

@@ -1,3 +1,4 @@
+import Codec
 import Engine
 
 /// The driver's durable state behind names. After a failed write nothing is known of what is on
@@ -73,9 +74,12 @@ struct PlacementStorage {
   }
 
   func damaged(_ key: [UInt8]) -> PlacementError {
-    PlacementError(
+    let text = key.reduce(into: "") { text, byte in
+      text += (0x21...0x7E).contains(byte) ? String(UnicodeScalar(byte)) : "\\x" + [byte].hex
+    }
+    return PlacementError(
       .dataLoss,
-      "the placement driver's state in \(engine.path) is damaged at key "
-        + "\"\(String(decoding: key, as: UTF8.self))\"; restore the directory from a backup")
+      "the placement driver's state in \(engine.path) is damaged at key \(text); "
+        + "restore the directory from a backup")
   }
 }

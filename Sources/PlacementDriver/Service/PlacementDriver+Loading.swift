@@ -27,7 +27,11 @@ extension PlacementDriver {
       guard regions.staleness(of: region, term: 0) == nil else { throw storage.damaged(key) }
       _ = regions.put(RegionRecord(region))
     }
-    restoreClaims(at: moment)
+    for (suffix, value) in try storage.scan(PlacementKeys.claims) {
+      guard let id = PlacementKeys.integer(suffix), let holder = PlacementKeys.integer(value),
+        stores.update(id, { $0.claim = .init(storeID: holder, since: moment.now) })
+      else { throw storage.damaged(PlacementKeys.claims + suffix) }
+    }
   }
 
   private func parse<Value>(
@@ -37,16 +41,6 @@ extension PlacementDriver {
       return try body()
     } catch {
       throw storage.damaged(key)
-    }
-  }
-
-  /// Two living stores at one address: the newer one's claim was not settled when the driver ended.
-  private func restoreClaims(at moment: Moment) {
-    for record in stores.records where record.info.state == .up {
-      guard let holder = stores.holder(ofAddress: record.info.address, besides: record.id),
-        holder.id < record.id
-      else { continue }
-      stores.update(record.id) { $0.claim = .init(storeID: holder.id, since: moment.now) }
     }
   }
 }

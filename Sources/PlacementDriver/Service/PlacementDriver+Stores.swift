@@ -1,4 +1,5 @@
 import Codec
+import Engine
 import Runtime
 package import Wire
 
@@ -55,8 +56,11 @@ extension PlacementDriver {
     let known = stores[new.id]
     try refuseTombstone(known)
     let holder = stores.holder(ofAddress: new.address, besides: new.id)
-    // A newcomer may replace; one that is known may not drive another out.
-    if let holder, let known, known.info.address != new.address {
+    // A store that moved does not drive a living one out; the address of one that is silent, or
+    // was not heard of since the driver started, is most likely out of date.
+    if let holder, let known, known.info.address != new.address, holder.isHeard,
+      !holder.isSilent(at: moment.now, config)
+    {
       throw PlacementError(
         header: .unknown,
         "duplicated store address: store \(new.id) at \(new.address), already registered by "
@@ -79,7 +83,15 @@ extension PlacementDriver {
 
   /// Writes a store through and keeps it.
   func save(_ record: StoreRecord) throws(PlacementError) {
-    try storage.put(PlacementKeys.store(record.id), try bytes(of: record.info))
+    var batch = WriteBatch()
+    batch.put(.raft, PlacementKeys.store(record.id), try bytes(of: record.info))
+    if let claim = record.claim {
+      batch.put(
+        .raft, PlacementKeys.claim(record.id), PlacementKeys.bigEndian(claim.storeID))
+    } else if stores[record.id]?.claim != nil {
+      batch.delete(.raft, PlacementKeys.claim(record.id))
+    }
+    try storage.write(batch)
     stores.put(record)
   }
 
@@ -96,19 +108,17 @@ extension PlacementDriver {
 
   /// Lets newcomers take over from stores that stay silent.
   func settleClaims(at moment: Moment) throws(PlacementError) {
-    for record in stores.records {
-      guard let claim = record.claim, record.info.state != .tombstone else { continue }
-      guard var holder = stores[claim.storeID], holder.info.state != .tombstone else {
-        stores.update(record.id) { $0.claim = nil }
-        continue
+    for var record in stores.records {
+      guard let claim = record.claim else { continue }
+      if var holder = stores[claim.storeID], holder.info.state != .tombstone {
+        guard holder.isSilent(at: moment.now, config) else { continue }
+        holder.info.state = .offline
+        holder.info.nodeState = .removing
+        holder.info.physicallyDestroyed = true
+        try save(holder)
       }
-      let isSilent = holder.isCutOff || holder.silence(at: moment.now) >= config.takeoverDelay
-      guard isSilent else { continue }
-      holder.info.state = .offline
-      holder.info.nodeState = .removing
-      holder.info.physicallyDestroyed = true
-      try save(holder)
-      stores.update(record.id) { $0.claim = nil }
+      record.claim = nil
+      try save(record)
     }
   }
 

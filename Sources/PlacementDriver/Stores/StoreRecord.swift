@@ -42,6 +42,11 @@ struct StoreRecord: Sendable {
     info.state != .up || silence(at: now) > config.maxStoreDownTime
   }
 
+  /// Whether nothing speaks for its process being there.
+  func isSilent(at now: Instant, _ config: PlacementConfig) -> Bool {
+    isCutOff || silence(at: now) >= config.takeoverDelay
+  }
+
   mutating func hear(at moment: Moment) {
     lastSeen = moment.now
     isHeard = true
