@@ -107,8 +107,9 @@ package final class RocksDBLogStore: RaftLogStore {
     do throws(RocksDBError) {
       try db.write(native, sync: durability == .synced)
     } catch {
-      // Whether the barrier or the write before it has failed, RocksDB does not say.
-      if durability == .synced, error.kind != .invalid { writer.poison = error.message }
+      // Whether the barrier or the write before it has failed RocksDB does not say, and after either
+      // it takes no more writes.
+      if error.kind != .invalid { writer.poison = error.message }
       throw LogStoreError(error, path: path)
     }
     writer.lsn += 1

@@ -7,8 +7,6 @@ package struct RocksDBLogStoreOptions: Sendable {
   package var blockCacheBytes = 16 << 20
   package var maxBackgroundJobs: Int32 = 2
   package var maxOpenFiles: Int32 = 512
-  /// Write-ahead logs kept for being overwritten.
-  package var recycledWALs = 4
   package var maxBatchBytes = 512 << 20
   /// `purge()` gives no advice while the store takes less than this.
   package var adviceThresholdBytes: UInt64 = 1 << 30
@@ -22,7 +20,6 @@ package struct RocksDBLogStoreOptions: Sendable {
     options.createIfMissing = !readOnly
     options.maxBackgroundJobs = maxBackgroundJobs
     options.maxOpenFiles = maxOpenFiles
-    options.recycledWALs = recycledWALs
     options.maxTotalWALSize = UInt64(writeBufferBytes) * 8
     return options
   }

@@ -1,4 +1,5 @@
 import CRocksDB
+import Synchronization
 
 /// An open database and the handles that must go before it. Whatever is made from a database holds
 /// its connection, so that RocksDB closes after the last of them.
@@ -12,6 +13,8 @@ final class Connection: @unchecked Sendable {
   let bufferedWrite: OpaquePointer
   let syncedWrite: OpaquePointer
 
+  /// What has made an earlier write or barrier fail.
+  private let failure = Mutex<RocksDBError?>(nil)
   /// Whether the files go when the database closes.
   private let temporary: Bool
 
@@ -34,5 +37,21 @@ final class Connection: @unchecked Sendable {
     rocksdb_writeoptions_destroy(syncedWrite)
     // What could not be removed is replaced when the same path is used again.
     if temporary { try? DB.destroy(path: path) }
+  }
+
+  /// Runs something that writes. After one of them has failed at the disk, what is durable is
+  /// unknown and RocksDB must not be asked to write again (a build with assertions would abort): all
+  /// later ones throw that first error.
+  func writing<R>(_ body: () throws(RocksDBError) -> R) throws(RocksDBError) -> R {
+    if let failure = failure.withLock({ $0 }) { throw failure }
+    do throws(RocksDBError) {
+      return try body()
+    } catch {
+      switch error.kind {
+      case .io, .noSpace, .denied, .corruption: failure.withLock { $0 = $0 ?? error }
+      case .locked, .invalid, .notFound, .other: break
+      }
+      throw error
+    }
   }
 }

@@ -10,15 +10,19 @@ extension DB {
     rocksdb_flushoptions_set_wait(options, 1)
     for family in families {
       let handle = handle(of: family)
-      try check("flush \(family.name)") {
-        rocksdb_flush_cf(connection.handle, options, handle, $0)
+      try connection.writing { () throws(RocksDBError) in
+        try check("flush \(family.name)") {
+          rocksdb_flush_cf(connection.handle, options, handle, $0)
+        }
       }
     }
   }
 
   /// Makes everything in the write-ahead log durable.
   package func syncWAL() throws(RocksDBError) {
-    try check("sync write-ahead log") { rocksdb_flush_wal(connection.handle, 1, $0) }
+    try connection.writing { () throws(RocksDBError) in
+      try check("sync write-ahead log") { rocksdb_flush_wal(connection.handle, 1, $0) }
+    }
   }
 
   /// Rewrites the files of `[from, to]`; nil leaves a side open.

@@ -15,6 +15,7 @@ package final class DB: Sendable {
     path: String, options: DBOptions, families named: [(name: String, options: FamilyOptions)],
     readOnly: Bool = false, temporary: Bool = false
   ) throws(RocksDBError) {
+    if !readOnly { try DiskSpace.check(path) }
     let database = OptionsHandle(options, named.first?.options ?? FamilyOptions())
     // OptionsHandle cannot live in an array; these are freed below.
     let familyOptions = named.map { Optional(OptionsHandle.copied(options, $0.options)) }
@@ -144,8 +145,10 @@ extension DB {
   package func write(_ batch: borrowing WriteBatch, sync: Bool) throws(RocksDBError) {
     let options = sync ? connection.syncedWrite : connection.bufferedWrite
     let handle = batch.handle
-    try check(sync ? "synced write" : "write") {
-      rocksdb_write(connection.handle, options, handle, $0)
+    try connection.writing { () throws(RocksDBError) in
+      try check(sync ? "synced write" : "write") {
+        rocksdb_write(connection.handle, options, handle, $0)
+      }
     }
   }
 

@@ -24,7 +24,8 @@ package struct DBOptions: Sendable {
   package var maxOpenFiles: Int32 = 1024
   /// Past this, families whose data the oldest log holds are flushed; 0 leaves it to RocksDB.
   package var maxTotalWALSize: UInt64 = 0
-  /// Old logs kept for being overwritten, so that a sync moves no file metadata.
+  /// Old logs kept for being overwritten, so that a sync moves no file metadata. RocksDB 7.8 does
+  /// without, whatever this says, under every kind of recovery offered above.
   package var recycledWALs: Int = 0
   package var walRecovery = WALRecovery.pointInTime
   package var bytesPerSync: UInt64 = 1 << 20

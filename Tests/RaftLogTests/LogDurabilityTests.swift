@@ -64,6 +64,32 @@ struct LogDurabilityTests {
     _ = try write(survivor, .synced, run(2, 2...2))
   }
 
+  /// In a process of its own, which may not write files above a certain size.
+  @Test func d07_aFailedDiskPoisons() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGXFSZ, SIG_IGN)
+      let fixture = try LogFixture(.rocks)
+      try fixture.append(1, run(1, 1...3))
+      var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
+      try #require(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
+      let large = Entry(term: 1, index: 4, data: [UInt8](repeating: 1, count: 2 << 20))
+      var batch = LogBatch()
+      batch.append(1, [large])
+      #expect(throws: LogStoreError.self) { _ = try fixture.store.write(batch, .synced) }
+      #expect(fixture.store.lastIndex(1) == 3)
+      let error = #expect(throws: LogStoreError.self) { try fixture.append(1, run(1, 4...4)) }
+      guard case .poisoned = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(throws: LogStoreError.self) { try fixture.store.sync() }
+      #expect(try fixture.store.all(1) == run(1, 1...3))
+      #expect(throws: LogStoreError.self) { try fixture.store.close() }
+      let again = try RocksDBLogStore(path: fixture.path)
+      #expect(try again.all(1) == run(1, 1...3))
+    }
+  }
+
   @Test func f03_aFailedWriteLeavesTheStoreUsable() throws {
     let store = MemoryLogStore()
     store.inject(.write, after: 1)

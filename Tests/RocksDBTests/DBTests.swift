@@ -168,6 +168,36 @@ struct DBTests {
     #expect(try db.approximateSize(db.families[0], from: [0], to: [0xff]) > 10_000)
   }
 
+  /// In a process of its own, which may not write files above a certain size.
+  @Test func aFailedWriteIsTheLast() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGXFSZ, SIG_IGN)
+      let scratch = try ScratchDirectory()
+      let db = try DB(
+        path: scratch.child("db"), options: DBOptions(),
+        families: [("default", FamilyOptions())])
+      var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
+      try #require(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
+      var failures: [RocksDBError] = []
+      for key: UInt8 in 0..<64 {
+        var batch = RocksDB.WriteBatch()
+        batch.put(db.families[0], [key], [UInt8](repeating: key, count: 64 << 10))
+        do throws(RocksDBError) {
+          try db.write(batch, sync: key % 2 == 0)
+          #expect(failures.isEmpty)
+        } catch {
+          failures.append(error)
+        }
+      }
+      let first = try #require(failures.first)
+      #expect(first.kind == .io)
+      #expect(failures.allSatisfy { $0 == first })
+      #expect(throws: first) { try db.syncWAL() }
+      #expect(throws: first) { try db.flush(db.families) }
+      #expect(try db.get(db.families[0], [0])?.count == 64 << 10)
+    }
+  }
+
   @Test func aTemporaryDatabaseLeavesNothing() throws {
     let path = scratch.child("gone")
     do {

@@ -1,0 +1,25 @@
+import Glibc
+
+/// Room on the file system of a database.
+enum DiskSpace {
+  /// With less than this a database is not opened for writing: recovery would run into the end of
+  /// the disk half-way.
+  static let least: UInt64 = 8 << 20
+
+  /// Throws when there is too little room at `path`, or in the directory it is to be made in.
+  static func check(_ path: String) throws(RocksDBError) {
+    var place = path
+    var status = statvfs()
+    while statvfs(place, &status) != 0 {
+      // What else may be wrong with the path, opening will tell.
+      guard errno == ENOENT, let slash = place.lastIndex(of: "/"), slash > place.startIndex
+      else { return }
+      place = String(place[..<slash])
+    }
+    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    guard free < least else { return }
+    throw RocksDBError(
+      operation: "open database \(path)",
+      message: "IO error: No space left on device: \(free) bytes are free, \(least) are needed")
+  }
+}
