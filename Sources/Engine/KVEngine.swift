@@ -39,7 +39,8 @@ package protocol KVEngine: KVReader, AnyObject {
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError)
 
-  /// About how many bytes `[from, to)` takes, in memory and in files.
+  /// About how many bytes `[from, to)` takes in files; whether what is still in memory counts is up
+  /// to the engine.
   func approximateSize(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError) -> UInt64

@@ -38,17 +38,3 @@ extension KVReader {
     return pairs
   }
 }
-
-/// One stored pair.
-package struct KeyValue: Sendable, Hashable {
-  package var key: [UInt8]
-  package var value: [UInt8]
-
-  package init(key: [UInt8], value: [UInt8]) {
-    self.key = key
-    self.value = value
-  }
-}
-
-/// The state of an engine at one moment, kept for as long as the object lives.
-package protocol KVSnapshot: KVReader, AnyObject {}

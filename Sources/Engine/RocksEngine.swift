@@ -149,6 +149,7 @@ package final class RocksEngine: KVEngine {
 
   // MARK: Sizes
 
+  /// Counts files only: RocksDB's C interface does not tell what of a range is still in memory.
   package func approximateSize(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError) -> UInt64 {

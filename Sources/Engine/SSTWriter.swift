@@ -14,14 +14,3 @@ package protocol SSTWriter: AnyObject {
   /// Gives up: the file is removed. Dropping an unfinished writer does the same.
   func abandon()
 }
-
-/// A finished sorted file and the family it is meant for.
-package struct SSTFile: Sendable, Hashable {
-  package var family: ColumnFamily
-  package var path: String
-
-  package init(_ family: ColumnFamily, path: String) {
-    self.family = family
-    self.path = path
-  }
-}

@@ -1,0 +1,10 @@
+/// A promise that entries will not be removed; give it back to `release(_:)`.
+package struct LogHold: Sendable, Hashable {
+  package var region: UInt64
+  package var token: UInt64
+
+  package init(region: UInt64, token: UInt64) {
+    self.region = region
+    self.token = token
+  }
+}
