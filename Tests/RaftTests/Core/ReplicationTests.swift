@@ -298,7 +298,7 @@ import Testing
     #expect(try node.take().map(\.reject) == [false])
   }
 
-  @Test func refusesEntriesWithHoles() throws {
+  @Test func testLogSlice() throws {
     let node = try TestNode(1, peers: [1, 2])
     node.core.becomeFollower(term: 1, leader: 2)
     #expect(throws: RaftError.self) {

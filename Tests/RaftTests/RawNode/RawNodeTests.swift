@@ -402,24 +402,26 @@ import Testing
     #expect(!driver.raw.hasReady)
   }
 
-  @Test func testNodeCommitPaginationAfterRestart() throws {
-    // A storage that hands out more than it was asked for.
-    final class Generous: LogStorage {
-      let inner: MemoryStorage
-      init(_ inner: MemoryStorage) { self.inner = inner }
-      func initialState() throws(StorageError) -> (HardState, ConfState) {
-        try inner.initialState()
-      }
-      func entries(
-        from lo: UInt64, to hi: UInt64, maxSize: UInt64
-      ) throws(StorageError) -> [Entry] {
-        try inner.entries(from: lo, to: hi, maxSize: .max)
-      }
-      func term(at index: UInt64) throws(StorageError) -> UInt64 { try inner.term(at: index) }
-      func firstIndex() -> UInt64 { inner.firstIndex() }
-      func lastIndex() -> UInt64 { inner.lastIndex() }
-      func snapshot() throws(StorageError) -> Snapshot { try inner.snapshot() }
+  /// A storage that hands out more than it was asked for.
+  private final class Generous: LogStorage {
+    let inner: MemoryStorage
+    init(_ inner: MemoryStorage) { self.inner = inner }
+    func initialState() throws(StorageError) -> (HardState, ConfState) {
+      try inner.initialState()
     }
+    func entries(
+      from lo: UInt64, to hi: UInt64, maxSize: UInt64
+    ) throws(StorageError) -> [Entry] {
+      try inner.entries(from: lo, to: hi, maxSize: .max)
+    }
+    func term(at index: UInt64) throws(StorageError) -> UInt64 { try inner.term(at: index) }
+    func firstIndex() -> UInt64 { inner.firstIndex() }
+    func lastIndex() -> UInt64 { inner.lastIndex() }
+    func snapshot() throws(StorageError) -> Snapshot { try inner.snapshot() }
+  }
+
+  /// The readies after a restart with ten committed entries and a limit just below their size.
+  private func readiesAfterRestart() throws -> [Ready] {
     let inner = MemoryStorage(confState: ConfState(voters: [1]))
     inner.setHardState(HardState(term: 1, vote: 1, commit: 10))
     var size: UInt64 = 0
@@ -429,17 +431,43 @@ import Testing
       size += entry.encodedSize
     }
     var config = Config(id: 1)
-    // One entry short of all.
     config.maxSizePerMessage = size - 3 - 1
     var raw = try RawNode(config: config, storage: Generous(inner))
-    var applied: [UInt64] = []
+    var readies: [Ready] = []
     while raw.hasReady {
-      let ready = try raw.ready()
-      #expect(ready.hardState.map { $0.commit >= 10 } ?? true)
-      applied += ready.committedEntries.map(\.index)
+      readies.append(try raw.ready())
       try raw.advance()
     }
+    return readies
+  }
+
+  @Test func testNodeCommitPaginationAfterRestart() throws {
+    // The commit index does not go back.
+    for ready in try readiesAfterRestart() {
+      #expect(ready.hardState.map { $0.commit >= 10 } ?? true)
+    }
+  }
+
+  @Test func testRawNodeCommitPaginationAfterRestart() throws {
+    // No gap in what is applied.
+    let applied = try readiesAfterRestart().flatMap { $0.committedEntries.map(\.index) }
     #expect(applied == (1...10).map { $0 })
+  }
+
+  @Test func testNodePropose() throws {
+    var driver = try Driver(voters: [1])
+    try driver.elect()
+    try driver.raw.propose(bytes("somedata"))
+    #expect(try driver.raw.ready().entries.map(\.data) == [bytes("somedata")])
+  }
+
+  @Test func testNodeProposeConfig() throws {
+    var driver = try Driver(voters: [1])
+    try driver.elect()
+    let change = ConfChange(type: .addNode, nodeID: 1)
+    try driver.raw.proposeConfChange(change)
+    let proposed = try #require(try driver.raw.ready().entries.first)
+    #expect(proposed.type == .confChange && proposed.data == change.encoded())
   }
 
   @Test func testRawNodeBoundedLogGrowthWithPartition() throws {
@@ -460,7 +488,7 @@ import Testing
     #expect(driver.raw.uncommittedSize == 0)
   }
 
-  @Test func batchesAreOneProposal() throws {
+  @Test func proposedBatchesAreOneProposal() throws {
     var driver = try Driver(voters: [1, 2])
     try driver.raw.campaign()
     try driver.handle()
