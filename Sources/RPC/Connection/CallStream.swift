@@ -71,9 +71,10 @@ class CallStream: @unchecked Sendable {
     outbox.post(.run(work))
   }
 
-  /// On the loop, with nothing of this stream waiting in the outbox that must go first.
+  /// On the loop, with nothing of this stream waiting in the outbox that must go first: while the
+  /// outbox is worked off, all that was posted before the present item has gone.
   private var isDirect: Bool {
-    eventLoop.inEventLoop && queued.load(ordering: .acquiring) == 0
+    eventLoop.inEventLoop && (queued.load(ordering: .acquiring) == 0 || outbox.isDraining)
   }
 
   private func post(_ item: OutboxItem) {

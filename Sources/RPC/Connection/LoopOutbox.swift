@@ -11,7 +11,7 @@ final class LoopOutbox: @unchecked Sendable {
   private let items = Mutex<[OutboxItem]>([])
   private var spare: [OutboxItem] = []
   private var touched: [Connection] = []
-  private var isDraining = false
+  private(set) var isDraining = false
   private var isFlushScheduled = false
 
   init(eventLoop: any EventLoop) {

@@ -1,0 +1,54 @@
+import Logging
+import NIOCore
+import NIOPosix
+
+@testable import RPC
+
+/// A server on a free port and a channel to it.
+struct TestPair {
+  let server: RPCServer
+  let channel: RPCChannel
+  let address: SocketAddress
+
+  static var group: MultiThreadedEventLoopGroup { .singleton }
+  static var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+
+  static func make(
+    _ router: MethodRouter, server configuration: ServerConfiguration = ServerConfiguration(),
+    client: ClientConfiguration = ClientConfiguration()
+  ) async throws -> TestPair {
+    let server = RPCServer(
+      group: group, configuration: configuration, router: router, logger: logger)
+    let address = try await server.start()
+    return TestPair(
+      server: server, channel: makeChannel(port: address.port ?? 0, client), address: address)
+  }
+
+  static func makeChannel(
+    port: Int, _ configuration: ClientConfiguration = ClientConfiguration()
+  ) -> RPCChannel {
+    RPCChannel(
+      target: RPCTarget(host: "127.0.0.1", port: port), group: group, configuration: configuration,
+      random: SystemRandomNumberGenerator(), logger: logger)
+  }
+
+  static func run(
+    _ router: MethodRouter, server configuration: ServerConfiguration = ServerConfiguration(),
+    client: ClientConfiguration = ClientConfiguration(),
+    _ body: (TestPair) async throws -> Void
+  ) async throws {
+    let pair = try await make(router, server: configuration, client: client)
+    do {
+      try await body(pair)
+    } catch {
+      await pair.stop()
+      throw error
+    }
+    await pair.stop()
+  }
+
+  func stop() async {
+    channel.close()
+    await server.shutdown(gracePeriod: .seconds(1))
+  }
+}
