@@ -1,4 +1,4 @@
-package import Codec
+import Codec
 package import RPC
 package import Storage
 import Wire

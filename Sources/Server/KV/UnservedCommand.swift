@@ -12,9 +12,19 @@ enum UnservedCommand {
   static func answer(to request: Request?) -> Response? {
     switch request {
     case .get: .get(.with { $0.error = keyError })
-    case .scan: .scan(.with { fill(&$0.error, &$0.pairs) })
-    case .batchGet: .batchGet(.with { $0.pairs = [.with { $0.error = keyError }] })
-    case .bufferBatchGet: .bufferBatchGet(.with { fill(&$0.error, &$0.pairs) })
+    case .scan:
+      .scan(
+        .with {
+          $0.error = keyError
+          $0.pairs = refusedPairs
+        })
+    case .batchGet: .batchGet(.with { $0.pairs = refusedPairs })
+    case .bufferBatchGet:
+      .bufferBatchGet(
+        .with {
+          $0.error = keyError
+          $0.pairs = refusedPairs
+        })
     case .prewrite: .prewrite(.with { $0.errors = [keyError] })
     case .commit: .commit(.with { $0.error = keyError })
     case .import: .import(.with { $0.error = text })
@@ -42,8 +52,5 @@ enum UnservedCommand {
   private static var keyError: Kvrpcpb_KeyError { .with { $0.abort = text } }
 
   /// Some clients look at the pairs only.
-  private static func fill(_ error: inout Kvrpcpb_KeyError, _ pairs: inout [Kvrpcpb_KvPair]) {
-    error = keyError
-    pairs = [.with { $0.error = keyError }]
-  }
+  private static var refusedPairs: [Kvrpcpb_KvPair] { [.with { $0.error = keyError }] }
 }

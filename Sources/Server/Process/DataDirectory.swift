@@ -1,5 +1,5 @@
 import Glibc
-import Runtime
+package import Runtime
 import Synchronization
 
 /// A process's directory, held for it alone: made if it is missing, locked as long as this lives.

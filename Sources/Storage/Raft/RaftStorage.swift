@@ -63,6 +63,7 @@ package struct RaftStorage: Storage {
     let done = Completion<Result<Void, RegionError>>(abandoned: .failure(.staleCommand)) {
       completion($0.mapError(StorageError.region))
     }
-    router.propose(WriteRequest(context: context, mutations: mutations, completion: done))
+    router.propose(
+      WriteRequest(context: context, requests: RequestList(mutations), completion: done))
   }
 }

@@ -1,0 +1,92 @@
+package import Codec
+import Engine
+package import Logging
+import RPC
+import RaftLog
+package import Raftstore
+import Runtime
+import Storage
+import Synchronization
+
+/// A store of a cluster as a process: disks, raft, services, heartbeats.
+package final class StoreServer: RunningNode {
+  package let address: HostPort
+  package let identity: StoreIdent
+  package let health: HealthService
+  /// For operators: what the store holds and does.
+  package let store: Store
+  private let configuration: NodeConfiguration
+  private let parts: StoreParts
+  private let raft: RaftService
+  private let server: RPCServer
+  private let status: StatusServer?
+
+  package var storeID: UInt64 { identity.storeID }
+  package var clusterID: UInt64 { identity.clusterID }
+
+  /// Opens the data directory, joins or founds the cluster, and serves.
+  ///
+  /// - Parameter onFatal: the disk cannot be trusted any longer: the process must end.
+  package static func start(
+    _ configuration: NodeConfiguration, logger: Logger,
+    onFatal: @escaping @Sendable (_ reason: String) -> Void
+  ) async throws(StartError) -> StoreServer {
+    let runtime = ProcessRuntime(
+      eventLoops: configuration.eventLoops, logger: logger, onFatal: onFatal)
+    let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
+    var configuration = configuration
+    configuration.address = try await PortProbe.check(
+      configuration.address, flag: "--addr", group: runtime.group)
+    let health = HealthService()
+    // Before anything that may take long, so that it can be seen how far the start is.
+    let parts = try StoreParts.open(configuration, directory, runtime)
+    let status = try await StatusServer.start(
+      configuration.statusAddress, health: health, runtime: runtime,
+      routes: [StatusServer.configRoute])
+    let store = try await parts.startStore(configuration)
+    let raft = RaftService(
+      storeID: store.storeID, router: parts.router, snapshots: parts.snapshots,
+      host: runtime.host, metrics: runtime.metrics, logger: logger)
+    let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
+    var router = MethodRouter()
+    TikvService(storage: storage, clusterID: store.clusterID, storeID: store.storeID)
+      .register(on: &router)
+    raft.register(on: &router)
+    health.register(on: &router)
+    let server = try await RPCServer.listen(
+      on: configuration.address, router: router, security: configuration.security,
+      runtime: runtime)
+    health.set(serving: true)
+    return StoreServer(
+      configuration: configuration, parts: parts, store: store, raft: raft, health: health,
+      server: server, status: status)
+  }
+
+  private init(
+    configuration: NodeConfiguration, parts: StoreParts, store: Store, raft: RaftService,
+    health: HealthService, server: RPCServer, status: StatusServer?
+  ) {
+    self.configuration = configuration
+    self.parts = parts
+    self.store = store
+    self.raft = raft
+    self.health = health
+    self.server = server
+    self.status = status
+    address = configuration.publicAddress
+    identity = StoreIdent(clusterID: store.clusterID, storeID: store.storeID)
+  }
+
+  /// Gives leaders away, finishes what is under way, closes the disks.
+  package func stop() async {
+    health.set(serving: false)
+    await LeaderEviction(store: store, host: parts.runtime.host)
+      .run(atMost: configuration.gracefulShutdownTimeout)
+    health.endWatches()
+    await server.shutdown(gracePeriod: .seconds(5))
+    store.stop()
+    raft.stop()
+    await status?.stop()
+    await parts.close()
+  }
+}

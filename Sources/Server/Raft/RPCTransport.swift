@@ -1,0 +1,92 @@
+package import Codec
+package import Logging
+package import NIOCore
+import RPC
+package import Raftstore
+package import Runtime
+import Synchronization
+
+/// Raft messages between stores, over gRPC: one connection and one stream per destination, snapshots
+/// on streams of their own.
+package final class RPCTransport: Transport {
+  private struct State {
+    var links: [UInt64: StoreLink] = [:]
+    var isClosed = false
+  }
+
+  private let state = Mutex(State())
+  private let context: TransportContext
+  private let senders: [Worker<SnapshotSending>]
+
+  /// - Parameters:
+  ///   - router: where losses are told.
+  ///   - security: nil for plain text.
+  package init(
+    scheduler: any SchedulerClient, snapshots: SnapManager, router: Router,
+    group: any EventLoopGroup, host: any WorkerHost, security: SecurityConfiguration?,
+    metrics: Metrics, logger: Logger
+  ) {
+    var configuration = ClientConfiguration()
+    configuration.maxBackoff = .seconds(2)
+    configuration.sendBufferBytes = 4 << 20
+    configuration.tls = security.map {
+      ClientTLS(caPath: $0.caPath, certificatePath: $0.certificatePath, keyPath: $0.keyPath)
+    }
+    let context = TransportContext(
+      addresses: StoreAddresses(scheduler: scheduler, clock: host.clock), router: router,
+      group: group, host: host, configuration: configuration, logger: logger,
+      metrics: TransportMetrics(metrics))
+    self.context = context
+    senders = (0..<2).map { number in
+      host.spawn(name: "snap-send-\(number)", capacity: 64) { _ in
+        SnapshotSender(context: context, snapshots: snapshots)
+      }
+    }
+  }
+
+  package func send(_ envelopes: [RaftEnvelope]) {
+    guard let first = envelopes.first else { return }
+    if envelopes.allSatisfy({ $0.to.storeID == first.to.storeID }) {
+      link(to: first.to.storeID)?.send(envelopes)
+      return
+    }
+    // By destination, in order; there are as many as stores, so looking through them is cheap.
+    var groups: [(storeID: UInt64, envelopes: [RaftEnvelope])] = []
+    for envelope in envelopes {
+      if let index = groups.firstIndex(where: { $0.storeID == envelope.to.storeID }) {
+        groups[index].envelopes.append(envelope)
+      } else {
+        groups.append((envelope.to.storeID, [envelope]))
+      }
+    }
+    for group in groups { link(to: group.storeID)?.send(group.envelopes) }
+  }
+
+  package func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {
+    let sending = SnapshotSending(envelope: envelope, key: key)
+    let sender = senders[Int(envelope.to.storeID % UInt64(senders.count))]
+    if !sender.mailbox.send(sending) { sending.report(succeeded: false, to: context.router) }
+  }
+
+  /// Lets go of all connections; what is queued is lost. Blocks until running snapshots gave up.
+  package func close() {
+    let links = state.withLock { state in
+      state.isClosed = true
+      defer { state.links = [:] }
+      return state.links.sorted { $0.key < $1.key }.map(\.value)
+    }
+    context.isStopping.store(true, ordering: .relaxed)
+    for sender in senders { sender.stop() }
+    for link in links { link.close() }
+  }
+
+  private func link(to storeID: UInt64) -> StoreLink? {
+    state.withLock { state in
+      if let link = state.links[storeID] { return link }
+      guard !state.isClosed else { return nil }
+      let link = StoreLink(storeID: storeID, context: context)
+      state.links[storeID] = link
+      return link
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import Codec
+import NIOCore
+import RPC
+import Raftstore
+import Runtime
+import Synchronization
+
+/// One snapshot to be sent.
+struct SnapshotSending: Sendable {
+  var envelope: RaftEnvelope
+  var key: SnapshotKey
+
+  /// Tells the peer that asked for it how it ended.
+  func report(succeeded: Bool, to router: Router) {
+    router.post(
+      .snapshotSent(
+        regionID: envelope.regionID, toPeerID: envelope.to.id, key: key, succeeded: succeeded),
+      to: envelope.regionID)
+  }
+}
+
+/// Sends snapshots one after the other, reading files and waiting for the network on its own thread.
+struct SnapshotSender: Handler {
+  /// Why a snapshot was not sent.
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// Slower than this, at least `shortestDeadline`, and the transfer is given up.
+  private static let slowestBytesPerSecond: UInt64 = 1 << 20
+  private static let shortestDeadline: UInt64 = 600
+
+  let context: TransportContext
+  let snapshots: SnapManager
+
+  mutating func handle(_ batch: [SnapshotSending]) {
+    for sending in batch { send(sending) }
+  }
+
+  private func send(_ sending: SnapshotSending) {
+    let source: SnapshotSource
+    do throws(SnapshotError) {
+      source = try snapshots.beginSending(sending.key)
+    } catch {
+      context.logger.warning(
+        "cannot send a snapshot",
+        metadata: ["snapshot": "\(sending.key)", "error": "\(error)"])
+      return sending.report(succeeded: false, to: context.router)
+    }
+    do throws(Failure) {
+      try stream(sending, source)
+      source.finish(succeeded: true)
+      context.logger.info(
+        "snapshot sent",
+        metadata: [
+          "snapshot": "\(sending.key)", "to_store": "\(sending.envelope.to.storeID)",
+          "bytes": "\(source.totalSize)",
+        ])
+      sending.report(succeeded: true, to: context.router)
+    } catch {
+      source.finish(succeeded: false)
+      context.logger.warning(
+        "sending a snapshot failed",
+        metadata: ["snapshot": "\(sending.key)", "error": "\(error)"])
+      sending.report(succeeded: false, to: context.router)
+    }
+  }
+
+  private func stream(_ sending: SnapshotSending, _ source: SnapshotSource) throws(Failure) {
+    let target = try resolve(sending.envelope.to.storeID)
+    // A connection of its own: raft messages must not wait behind files.
+    let channel = context.makeChannel(to: target)
+    defer { channel.close() }
+    let seconds = max(Self.shortestDeadline, source.totalSize / Self.slowestBytesPerSecond)
+    let deadline = context.host.clock.now + .seconds(Int64(seconds))
+    let progress = SnapshotProgress()
+    let stream = channel.openStream(
+      "/tikvpb.Tikv/Snapshot", options: CallOptions(timeout: .seconds(Int64(seconds)))
+    ) { _ in SnapshotSendHandler(progress) }
+    stream.onWritable { progress.bell.ring() }
+    defer { stream.cancel() }
+    var writer = SnapshotStreamWriter(sending.envelope, source)
+    while let chunk = try next(&writer) {
+      try wait(deadline, progress) { stream.isWritable || progress.end != nil }
+      if progress.end != nil { break }
+      stream.send(ByteBuffer(bytes: chunk.encoded()))
+    }
+    stream.finish()
+    try wait(deadline, progress) { progress.end != nil }
+    guard let end = progress.end, end.isOK else {
+      throw Failure(description: "the other store answered \(progress.end ?? .ok)")
+    }
+  }
+
+  private func next(
+    _ writer: inout SnapshotStreamWriter
+  ) throws(Failure) -> SnapshotChunk? {
+    do throws(SnapshotError) {
+      return try writer.next()
+    } catch {
+      throw Failure(description: "\(error)")
+    }
+  }
+
+  private func wait(
+    _ deadline: Instant, _ progress: SnapshotProgress, until isDone: () -> Bool
+  ) throws(Failure) {
+    while !isDone() {
+      if context.isStopping.load(ordering: .relaxed) {
+        throw Failure(description: "the store is stopping")
+      }
+      let left = deadline - context.host.clock.now
+      guard left > .zero else { throw Failure(description: "it took too long") }
+      // Woken by progress; looks up now and then to see whether the store is stopping.
+      progress.bell.wait(atMost: min(left, .milliseconds(500)))
+    }
+  }
+
+  private func resolve(_ storeID: UInt64) throws(Failure) -> RPCTarget {
+    let answer = ResolvedAddress()
+    context.addresses.resolve(storeID) { answer.fill($0) }
+    switch answer.wait(atMost: .seconds(10)) {
+    case .success(let target): return target
+    case .failure(.tombstone): throw Failure(description: "store \(storeID) is a tombstone")
+    case .failure(.unknown(let reason)): throw Failure(description: reason)
+    case nil: throw Failure(description: "the placement driver does not answer")
+    }
+  }
+}
+
+/// An address asked for by a thread that can wait.
+private final class ResolvedAddress: Sendable {
+  private let result = Mutex<Result<RPCTarget, StoreAddresses.Failure>?>(nil)
+  private let bell = Doorbell()
+
+  func fill(_ result: Result<RPCTarget, StoreAddresses.Failure>) {
+    self.result.withLock { $0 = result }
+    bell.ring()
+  }
+
+  func wait(atMost limit: Duration) -> Result<RPCTarget, StoreAddresses.Failure>? {
+    bell.wait(atMost: limit)
+    return result.withLock { $0 }
+  }
+}
+
+/// Where the event loop tells the sending thread what happened.
+private final class SnapshotProgress: Sendable {
+  let bell = Doorbell()
+  private let status = Mutex<RPCStatus?>(nil)
+
+  /// How the call ended, once it has.
+  var end: RPCStatus? { status.withLock { $0 } }
+
+  func ended(_ status: RPCStatus) {
+    self.status.withLock { $0 = status }
+    bell.ring()
+  }
+}
+
+private final class SnapshotSendHandler: ClientStreamHandler {
+  private let progress: SnapshotProgress
+
+  init(_ progress: SnapshotProgress) {
+    self.progress = progress
+  }
+
+  func onMessage(_ message: ByteBuffer) {}
+  func onClose(_ status: RPCStatus) { progress.ended(status) }
+}

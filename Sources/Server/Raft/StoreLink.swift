@@ -1,0 +1,244 @@
+import Codec
+import NIOCore
+import RPC
+import Raftstore
+import Runtime
+import Synchronization
+
+/// The way to one other store: a bounded queue, a connection, one stream of batches.
+///
+/// What is queued when the stream breaks is lost, as a network may lose it, and the router is told.
+final class StoreLink: Sendable {
+  private enum Phase {
+    case idle
+    /// Looking for the address, or waiting for the stream to be opened.
+    case connecting
+    /// Messages may be handed to the stream, which waits for its connection if need be.
+    case open(ClientStream)
+    /// Unreachable a moment ago: messages are dropped until a timer says to try again.
+    case resting
+    case closed
+  }
+
+  private struct State {
+    var phase = Phase.idle
+    var queue: [RaftEnvelope] = []
+    var queueBytes = 0
+    var isFlushScheduled = false
+    var channel: RPCChannel?
+    var backoff = StoreLink.firstBackoff
+  }
+
+  static let maxQueued = 16_384
+  static let maxQueuedBytes = 256 << 20
+  static let maxBatchMessages = 256
+  /// 10 MB less some slack, as TiKV sends them.
+  static let maxBatchBytes = (10 << 20) - (512 << 10)
+  private static let firstBackoff = Duration.milliseconds(100)
+  private static let longestBackoff = Duration.seconds(2)
+  private static let tombstoneRest = Duration.seconds(60)
+
+  private let storeID: UInt64
+  private let context: TransportContext
+  private let state = Mutex(State())
+
+  init(storeID: UInt64, context: TransportContext) {
+    self.storeID = storeID
+    self.context = context
+  }
+
+  /// Queues messages; never blocks.
+  func send(_ envelopes: [RaftEnvelope]) {
+    enum Next {
+      case nothing, connect
+      case flush(ClientStream)
+    }
+    let bytes = envelopes.reduce(0) { $0 + $1.approximateSize }
+    var dropped = 0
+    let next = state.withLock { state -> Next in
+      switch state.phase {
+      case .closed, .resting:
+        dropped = envelopes.count
+        return .nothing
+      case .idle, .connecting, .open:
+        guard state.queue.count + envelopes.count <= Self.maxQueued,
+          state.queueBytes + bytes <= Self.maxQueuedBytes || state.queue.isEmpty
+        else {
+          dropped = envelopes.count
+          return .nothing
+        }
+        state.queue.append(contentsOf: envelopes)
+        state.queueBytes += bytes
+      }
+      switch state.phase {
+      case .idle:
+        state.phase = .connecting
+        return .connect
+      case .open(let stream) where !state.isFlushScheduled:
+        state.isFlushScheduled = true
+        return .flush(stream)
+      default: return .nothing
+      }
+    }
+    switch next {
+    case .nothing: break
+    case .connect: connect()
+    case .flush(let stream): stream.execute { self.flush(stream) }
+    }
+    if dropped > 0 { context.metrics.dropped.increment(by: UInt64(dropped)) }
+  }
+
+  func close() {
+    let channel = state.withLock { state in
+      state.phase = .closed
+      state.queue = []
+      state.queueBytes = 0
+      return state.channel
+    }
+    channel?.close()
+  }
+
+  // MARK: Sending, on the event loop
+
+  private func flush(_ stream: ClientStream) {
+    while stream.isWritable {
+      let batch = state.withLock { state -> [RaftEnvelope] in
+        let batch = Self.takeBatch(&state)
+        if batch.isEmpty { state.isFlushScheduled = false }
+        return batch
+      }
+      if batch.isEmpty { return }
+      stream.send(ByteBuffer(bytes: RaftBatch(messages: batch).encoded()))
+      context.metrics.sent.increment()
+    }
+    // The rest follows when there is room; `isFlushScheduled` stays set until then.
+  }
+
+  private static func takeBatch(_ state: inout State) -> [RaftEnvelope] {
+    var count = 0
+    var bytes = 0
+    for envelope in state.queue.prefix(maxBatchMessages) {
+      let size = envelope.approximateSize
+      if count > 0, bytes + size > maxBatchBytes { break }
+      count += 1
+      bytes += size
+    }
+    if count == state.queue.count {
+      defer {
+        state.queue = []
+        state.queueBytes = 0
+      }
+      return state.queue
+    }
+    let batch = Array(state.queue[..<count])
+    state.queue.removeFirst(count)
+    state.queueBytes -= bytes
+    return batch
+  }
+
+  // MARK: Connecting
+
+  private func connect() {
+    context.addresses.resolve(storeID) { [self] result in
+      switch result {
+      case .success(let target): open(target)
+      case .failure(.tombstone): rest(for: Self.tombstoneRest, "the store is a tombstone")
+      case .failure(.unknown(let reason)): lost(reason)
+      }
+    }
+  }
+
+  private func open(_ target: RPCTarget) {
+    let (channel, stale) = state.withLock { state -> (RPCChannel?, RPCChannel?) in
+      if case .closed = state.phase { return (nil, nil) }
+      if let known = state.channel, known.target == target { return (known, nil) }
+      let fresh = context.makeChannel(to: target)
+      defer { state.channel = fresh }
+      return (fresh, state.channel)
+    }
+    stale?.close()
+    channel?.openStream("/tikvpb.Tikv/BatchRaft") { [self] stream in
+      opened(stream)
+      return StoreLinkHandler(link: self)
+    }
+  }
+
+  /// On the event loop, before anything can come back.
+  private func opened(_ stream: ClientStream) {
+    let isClosed = state.withLock { state in
+      if case .closed = state.phase { return true }
+      state.phase = .open(stream)
+      state.isFlushScheduled = true
+      return false
+    }
+    if isClosed { return stream.cancel() }
+    stream.onWritable { self.flush(stream) }
+    stream.execute { self.flush(stream) }
+  }
+
+  /// The other store has accepted the stream.
+  fileprivate func accepted() {
+    state.withLock { $0.backoff = Self.firstBackoff }
+  }
+
+  fileprivate func lost(_ reason: String) {
+    context.addresses.distrust(storeID)
+    context.metrics.failures.increment()
+    let wait = state.withLock { state in
+      defer { state.backoff = min(state.backoff * 2, Self.longestBackoff) }
+      return state.backoff
+    }
+    rest(for: wait, reason)
+    context.router.broadcast(.storeUnreachable(storeID: storeID))
+  }
+
+  private func rest(for wait: Duration, _ reason: String) {
+    let lost = state.withLock { state -> Int? in
+      if case .closed = state.phase { return nil }
+      state.phase = .resting
+      state.isFlushScheduled = false
+      defer {
+        state.queue = []
+        state.queueBytes = 0
+      }
+      return state.queue.count
+    }
+    guard let lost else { return }
+    context.metrics.dropped.increment(by: UInt64(lost))
+    context.logger.debug(
+      "no way to a store",
+      metadata: ["store": "\(storeID)", "reason": "\(reason)", "retry_after": "\(wait)"])
+    _ = context.host.after(wait) { [weak self] in self?.wake() }
+  }
+
+  private func wake() {
+    state.withLock { state in
+      if case .resting = state.phase { state.phase = .idle }
+    }
+  }
+}
+
+/// What comes back on the stream: nothing but its end.
+private final class StoreLinkHandler: ClientStreamHandler {
+  private let link: StoreLink
+
+  init(link: StoreLink) {
+    self.link = link
+  }
+
+  func onMetadata(_ metadata: RPCMetadata) { link.accepted() }
+  func onMessage(_ message: ByteBuffer) {}
+  func onClose(_ status: RPCStatus) { link.lost("the stream ended: \(status)") }
+}
+
+extension RaftEnvelope {
+  /// Bytes on the wire, more or less: entries are what counts.
+  var approximateSize: Int {
+    var size = 64 + startKey.count + endKey.count
+    if let message {
+      size += message.context.count
+      for entry in message.entries { size += entry.data.count + 24 }
+    }
+    return size
+  }
+}

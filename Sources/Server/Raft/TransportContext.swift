@@ -1,0 +1,52 @@
+import Logging
+import NIOCore
+import RPC
+import Raftstore
+import Runtime
+import Synchronization
+
+/// What everything that sends to other stores needs.
+final class TransportContext: Sendable {
+  let addresses: StoreAddresses
+  let router: Router
+  let group: any EventLoopGroup
+  let host: any WorkerHost
+  let configuration: ClientConfiguration
+  let logger: Logger
+  let metrics: TransportMetrics
+  let isStopping = Atomic(false)
+
+  init(
+    addresses: StoreAddresses, router: Router, group: any EventLoopGroup, host: any WorkerHost,
+    configuration: ClientConfiguration, logger: Logger, metrics: TransportMetrics
+  ) {
+    self.addresses = addresses
+    self.router = router
+    self.group = group
+    self.host = host
+    self.configuration = configuration
+    self.logger = logger
+    self.metrics = metrics
+  }
+
+  func makeChannel(to target: RPCTarget) -> RPCChannel {
+    RPCChannel(target: target, group: group, configuration: configuration, logger: logger)
+  }
+}
+
+/// What is counted about messages to and from other stores.
+struct TransportMetrics: Sendable {
+  let sent: Counter
+  let dropped: Counter
+  let failures: Counter
+
+  init(_ metrics: Metrics) {
+    sent = metrics.counter("tikv_server_raft_message_flush_total", "Batches of raft messages sent.")
+    dropped = metrics.counter(
+      "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped before sending.",
+      labels: [("type", "transport")])
+    failures = metrics.counter(
+      "tikv_server_report_failure_msg_total", "Times another store could not be reached.",
+      labels: [("type", "unreachable")])
+  }
+}
