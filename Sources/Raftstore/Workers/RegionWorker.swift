@@ -62,7 +62,7 @@ package struct RegionWorker: Handler {
         collectibleLogs.append(
           CollectibleLog(regionID: regionID, peerID: peerID, index: index, term: term))
       case .collectSnapshots: collectSnapshots()
-      case .deleteSnapshot(let key, let origin): delete(key, origin)
+      case .deleteSnapshot(let key, let origin): release(key, origin)
       }
     }
   }
@@ -137,6 +137,19 @@ package struct RegionWorker: Handler {
     }
   }
 
+  /// Deletes files a peer has no use for. It may have changed its mind: a snapshot it refused can
+  /// come again, find its files here and be taken up while this task waited. What is left behind
+  /// for that reason the next collection finds.
+  private func release(_ key: SnapshotKey, _ origin: SnapshotOrigin) {
+    do throws(EngineError) {
+      if origin == .received, try localState(key.regionID)?.state == .applying { return }
+    } catch {
+      logger.warning("cannot tell whether snapshot \(key) is needed: \(error)")
+      return
+    }
+    delete(key, origin)
+  }
+
   private func delete(_ key: SnapshotKey, _ origin: SnapshotOrigin) {
     do throws(SnapshotError) {
       try snapshots.delete(key, origin)
@@ -172,16 +185,19 @@ package struct RegionWorker: Handler {
 
   /// The range of a region that is recorded as living, whatever the task thinks of it.
   private func normalRange(of regionID: UInt64) throws(EngineError) -> KeyRange? {
+    guard let local = try localState(regionID), local.state == .normal else { return nil }
+    return local.region.range
+  }
+
+  private func localState(_ regionID: UInt64) throws(EngineError) -> RegionLocalState? {
     let key = KeyLayout.regionState(regionID: regionID)
     guard let record = try engine.get(.raft, key) else { return nil }
-    let local: RegionLocalState
     do throws(CodecError) {
-      local = try RegionLocalState(decoding: record)
+      return try RegionLocalState(decoding: record)
     } catch {
       throw EngineError(
         .corruption, operation: "read state of region \(regionID)", message: "\(error)")
     }
-    return local.state == .normal ? local.region.range : nil
   }
 
   /// Lets the log writer drop what the engine has made durable.

@@ -119,12 +119,13 @@ final class RegionWorkerFixture {
   /// A store that has received a snapshot and recorded that it applies it, with other data in the
   /// range and around it; and what the range should hold.
   static func receiving(
-    _ backend: SnapshotBackend
+    _ backend: SnapshotBackend,
+    over keys: [String] = ["a", "b", "c1000003", "c9", "lzz", "m", "x"]
   ) throws -> (fixture: RegionWorkerFixture, expected: [[KeyValue]]) {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(backend)
     try receiver.receive(try sender.chunks(snapshot))
     let fixture = RegionWorkerFixture(receiver)
-    try fixture.put("a", "b", "c1000003", "c9", "lzz", "m", "x")
+    for key in keys { try fixture.put(key) }
     try fixture.record(.applying)
     return (fixture, try SnapshotFixture.data(sender.engine, region.range))
   }

@@ -76,14 +76,9 @@ struct RegionWorkerSnapshotTests {
 
   @Test(arguments: SnapshotBackend.allCases)
   func anOpenViewKeepsItsData(_ backend: SnapshotBackend) throws {
-    let (fixture, _) = try Fixture.receiving(backend)
-    let engine = fixture.store.engine
     // Files that lie wholly inside the region are what could be dropped.
-    var batch = WriteBatch()
-    for outside in ["a", "m", "x"] {
-      for family in ColumnFamily.data { batch.delete(family, Array(outside.utf8)) }
-    }
-    try engine.write(batch, .synced)
+    let (fixture, _) = try Fixture.receiving(backend, over: ["b", "c", "d", "lzz"])
+    let engine = fixture.store.engine
     try engine.flush()
     for family in ColumnFamily.data { try engine.compact(family, from: nil, to: nil) }
     let view = engine.snapshot()
@@ -233,6 +228,18 @@ struct RegionWorkerSnapshotTests {
       ])
     sending.finish(succeeded: true)
     #expect(try fixture.store.names == [])
+  }
+
+  @Test func aSnapshotTakenUpMeanwhileIsNotDeleted() throws {
+    let (fixture, expected) = try Fixture.receiving(.memory)
+    fixture.run(.deleteSnapshot(Fixture.key, .received))
+    #expect(try fixture.install() == nil)
+    #expect(try SnapshotFixture.data(fixture.store.engine, Fixture.region.range) == expected)
+
+    let (other, _) = try Fixture.receiving(.memory)
+    try other.record(.normal)
+    other.run(.deleteSnapshot(Fixture.key, .received))
+    #expect(try other.store.names == [])
   }
 
   @Test func aMessageOnItsWayKeepsAStrangersFiles() throws {
