@@ -153,7 +153,12 @@ struct LogPlan: ~Copyable {
   // MARK: Bookkeeping
 
   private func position(of region: UInt64) -> (at: Int, found: Bool) {
-    let at = after.firstIndex { $0.region >= region } ?? after.count
+    var at = 0
+    var end = after.count
+    while at < end {
+      let middle = (at + end) / 2
+      if after[middle].region < region { at = middle + 1 } else { end = middle }
+    }
     return (at, at < after.count && after[at].region == region)
   }
 

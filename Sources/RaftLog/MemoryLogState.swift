@@ -6,8 +6,13 @@ struct MemoryLogState: Sendable {
   private(set) var regions: [UInt64: MemoryRegionLog] = [:]
   private(set) var tombstones: [UInt64: [UInt8]] = [:]
 
-  /// Applies the batch, or throws and changes nothing. True when there was something to change.
-  mutating func apply(_ batch: LogBatch) throws(LogStoreError) -> Bool {
+  /// What a batch comes to: the regions it touches, ascending, as they will be.
+  struct Outcome {
+    fileprivate var regions: [(id: UInt64, log: MemoryRegionLog?, tombstone: [UInt8]?)]
+  }
+
+  /// Checks the batch; nil when there is nothing to change.
+  func outcome(of batch: LogBatch) throws(LogStoreError) -> Outcome? {
     var trial = Trial(self)
     for operation in batch.operations { try trial.apply(operation) }
     let touched = trial.touched.sorted { $0.key < $1.key }
@@ -16,11 +21,15 @@ struct MemoryLogState: Sendable {
       throw .invalidBatch(
         region: id, reason: "commit \(log.hardState.commit) is beyond the last index \(log.last)")
     }
-    for (id, log) in touched {
+    guard trial.changed else { return nil }
+    return Outcome(regions: touched.map { ($0.key, $0.value, trial.tombstones[$0.key]) })
+  }
+
+  mutating func take(_ outcome: Outcome) {
+    for (id, log, tombstone) in outcome.regions {
       regions[id] = log
-      tombstones[id] = trial.tombstones[id]
+      tombstones[id] = tombstone
     }
-    return trial.changed
   }
 }
 

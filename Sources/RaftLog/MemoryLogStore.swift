@@ -99,7 +99,7 @@ package final class MemoryLogStore: RaftLogStore {
   /// A batch that went well once goes well again on what was there before it.
   private static func replay(_ batch: LogBatch, on state: inout MemoryLogState) {
     do throws(LogStoreError) {
-      _ = try state.apply(batch)
+      if let outcome = try state.outcome(of: batch) { state.take(outcome) }
     } catch {
       preconditionFailure("an accepted batch is refused in replay: \(error)")
     }
@@ -112,12 +112,11 @@ package final class MemoryLogStore: RaftLogStore {
   ) throws(LogStoreError) -> LogReceipt {
     guard batch.byteSize <= maxBatchBytes else { throw .batchTooLarge(limit: maxBatchBytes) }
     return try changing { (shared) throws(LogStoreError) in
-      var trial = shared.current
-      guard try trial.apply(batch) else {
+      guard let outcome = try shared.current.outcome(of: batch) else {
         return LogReceipt(lsn: shared.lsn, durableLSN: shared.durableLSN, bytes: 0)
       }
       try Self.spend(&shared.healthyWrites, "write")
-      shared.current = trial
+      shared.current.take(outcome)
       shared.unsynced.append(batch)
       shared.lsn += 1
       if durability == .synced { try Self.barrier(&shared) }

@@ -225,6 +225,16 @@ struct LogLifecycleTests {
       #expect(try store.all(1) == run(1, 3...30))
       #expect(try store.all(3) == run(1, 3...30))
     }
+    // To the same end and hard state as before, but with none of what was there.
+    try fixture.write {
+      $0.destroy(1)
+      $0.append(1, run(1, 1...30))
+      $0.setHardState(1, HardState(term: 1, vote: 1, commit: 9))
+    }
+    try fixture.twice { (store) throws in
+      #expect(try store.all(1) == run(1, 1...30))
+      #expect(try store.value(1, key: [1]) == nil)
+    }
     try fixture.append(2, run(9, 1...2))
     try fixture.store.purge()
     try fixture.twice { (store) throws in
