@@ -12,7 +12,7 @@ struct StepHost: WorkerHost {
   ) -> Worker<H.Message> {
     let mailbox = Mailbox<H.Message>(capacity: capacity) {}
     let worker = HandlerWorker(mailbox, make(mailbox))
-    stepper.add(worker, owner: owner)
+    stepper.add(worker, name: name, owner: owner)
     let stepper = stepper
     let handle = WorkerHandle(worker: worker)
     return Worker(mailbox: mailbox) { stepper.finish(handle.worker) }

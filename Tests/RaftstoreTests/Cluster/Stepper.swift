@@ -8,7 +8,9 @@ import Synchronization
 final class Stepper: @unchecked Sendable {
   private struct Pump {
     var owner: Int
+    var name: String
     var worker: any SteppedWorker
+    var isStalled = false
   }
 
   private struct Timer {
@@ -31,8 +33,22 @@ final class Stepper: @unchecked Sendable {
 
   // MARK: What hosts add
 
-  func add(_ worker: any SteppedWorker, owner: Int) {
-    pumps.append(Pump(owner: owner, worker: worker))
+  func add(_ worker: any SteppedWorker, name: String, owner: Int) {
+    pumps.append(Pump(owner: owner, name: name, worker: worker))
+  }
+
+  /// One worker hangs from now on.
+  func stall(owner: Int, name: String) {
+    for place in pumps.indices where pumps[place].owner == owner && pumps[place].name == name {
+      pumps[place].isStalled = true
+    }
+  }
+
+  /// Nothing of an owner hangs any more.
+  func resume(owner: Int) {
+    for place in pumps.indices where pumps[place].owner == owner {
+      pumps[place].isStalled = false
+    }
   }
 
   func addTimer(
@@ -72,7 +88,7 @@ final class Stepper: @unchecked Sendable {
   /// Lets workers run until nobody has anything to do.
   func settle() {
     while true {
-      let ready = pumps.filter { $0.worker.hasWork }
+      let ready = pumps.filter { !$0.isStalled && $0.worker.hasWork }
       guard let pump = ready.randomElement(using: &randomness) else { return }
       _ = pump.worker.step(limit: Int.random(in: 1...64, using: &randomness))
     }

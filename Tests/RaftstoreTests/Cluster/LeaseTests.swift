@@ -1,0 +1,171 @@
+import Codec
+import Engine
+import Raft
+import Raftstore
+import Runtime
+import Testing
+
+@Suite struct LeaseTests {
+  private func local(_ cluster: TestCluster, _ node: TestNode, _ key: String) -> Result<
+    String?, RegionError
+  >? {
+    guard let reader = node.store?.reader else { return nil }
+    let context = cluster.context(node)
+    let outcome = try? reader.read(context) { (engine) throws(EngineError) in
+      try engine.get(.default, Array(key.utf8))
+    }
+    return outcome.flatMap { $0 }?.map { found in
+      found.value.map { String(decoding: $0, as: UTF8.self) }
+    }
+  }
+
+  @Test func aWriteGivesALeaseThatServesLocally() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    #expect(local(cluster, leader, "a") == .success("1"))
+    #expect(leader.status(cluster.regionID)?.leaseMilliseconds ?? 0 > 0)
+    for node in cluster.nodes where node !== leader {
+      #expect(local(cluster, node, "a") == nil)
+    }
+  }
+
+  @Test func aLeaseRunsOutAndAReadBringsItBack() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    cluster.run(.seconds(2))
+    #expect(local(cluster, leader, "a") == nil)
+    #expect(cluster.read("a", from: leader) == .success("1"))
+    #expect(local(cluster, leader, "a") == .success("1"))
+  }
+
+  @Test func aLeaseInUseIsRenewedBeforeItEnds() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    var misses = 0
+    for _ in 0..<200 {
+      if local(cluster, leader, "a") == nil { misses += 1 }
+      cluster.run(.milliseconds(20))
+    }
+    #expect(misses == 0)
+  }
+
+  /// The heart of it: a leader that is cut off stops reading before another one can lead.
+  @Test(arguments: 1...10 as ClosedRange<UInt64>)
+  func noLeaseOutlivesALeadership(seed: UInt64) throws {
+    let cluster = try TestCluster(3, seed: seed)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "old"))
+    let old = try #require(cluster.leader)
+    cluster.network.isolate(old.id)
+    var written = false
+    for _ in 0..<400 {
+      cluster.run(.milliseconds(5))
+      let newLeader = cluster.running.first { node in
+        node !== old && node.status(cluster.regionID)?.role == .leader
+      }
+      if let newLeader, !written {
+        let result = cluster.write(
+          [.put(cf: .default, key: Array("a".utf8), value: Array("new".utf8))], to: newLeader)
+        if case .success = result { written = true }
+      }
+      if written { #expect(local(cluster, old, "a") == nil) }
+    }
+    #expect(written)
+    guard case .failure = cluster.read("a", from: old) else {
+      Issue.record("a leader without a quorum served a read")
+      return
+    }
+  }
+
+  /// A follower that confirmed a lease restarts at once: it must not vote before the lease is over.
+  @Test(arguments: 1...10 as ClosedRange<UInt64>)
+  func aRestartedVoterKeepsItsWord(seed: UInt64) throws {
+    let cluster = try TestCluster(3, seed: seed)
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    let followers = cluster.nodes.filter { $0 !== leader }
+    // One follower has heard nothing for long; only the other one keeps the lease alive.
+    cluster.network.isolate(followers[0].id)
+    cluster.run(.seconds(3))
+    #expect(cluster.put("a", "old"))
+    let end = cluster.stepper.now + .milliseconds(300)
+    followers[1].kill()
+    cluster.network.clearFilters()
+    cluster.network.isolate(leader.id)
+    try followers[1].start()
+    while cluster.stepper.now < end {
+      for node in followers {
+        #expect(node.status(cluster.regionID)?.role != .leader)
+      }
+      cluster.run(.milliseconds(5))
+    }
+    #expect(
+      cluster.waitFor {
+        followers.contains { $0.status(cluster.regionID)?.role == .leader }
+      })
+  }
+
+  @Test func handingOverEndsTheLease() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let old = try #require(cluster.leader)
+    let target = try #require(cluster.nodes.first { $0 !== old })
+    let peer = try #require(cluster.peer(on: target))
+    // What tells the target is lost: the old leader goes on, but without a lease in this term.
+    cluster.network.add { $0.message?.type != .timeoutNow }
+    guard
+      case .success = cluster.administer(.transferLeader(peer: peer, candidates: []))
+    else {
+      Issue.record("the transfer was refused")
+      return
+    }
+    #expect(local(cluster, old, "a") == nil)
+    cluster.run(.seconds(2))
+    #expect(cluster.leader === old)
+    #expect(cluster.put("a", "2"))
+    #expect(local(cluster, old, "a") == nil)
+    #expect(cluster.read("a", from: old) == .success("2"))
+  }
+
+  @Test func followersServeReplicaReads() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    for node in cluster.nodes {
+      let context = cluster.context(node) { $0.replicaRead = true }
+      #expect(cluster.read("a", from: node, context) == .success("1"))
+    }
+    let follower = try #require(cluster.nodes.first { $0 !== cluster.leader })
+    guard case .failure(.notLeader(_, let hint)) = cluster.read("a", from: follower) else {
+      Issue.record("a follower served a leader read")
+      return
+    }
+    #expect(hint?.storeID == cluster.leader?.id)
+  }
+
+  /// Answers on the way between follower and leader get lost: the follower asks again.
+  @Test func replicaReadsSurviveLosses() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let follower = try #require(cluster.nodes.first { $0 !== cluster.leader })
+    let lost = Shared<UInt64>(3)
+    cluster.network.add { envelope in
+      guard envelope.message?.type == .readIndexResponse else { return true }
+      return lost.withLock { left in
+        guard left > 0 else { return true }
+        left -= 1
+        return false
+      }
+    }
+    let context = cluster.context(follower) { $0.replicaRead = true }
+    #expect(cluster.read("a", from: follower, context) == .success("1"))
+  }
+}

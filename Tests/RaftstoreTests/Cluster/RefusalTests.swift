@@ -1,0 +1,139 @@
+import Codec
+import Raft
+import Raftstore
+import Runtime
+import Testing
+
+/// What requests are told that cannot be served.
+@Suite struct RefusalTests {
+  private let put = Mutation.put(cf: .default, key: [1], value: [2])
+
+  private func refusal(
+    _ cluster: TestCluster, _ node: TestNode, _ change: (inout RequestContext) -> Void
+  ) -> RegionError? {
+    guard case .failure(let error) = cluster.write([put], to: node, cluster.context(node, change))
+    else { return nil }
+    return error
+  }
+
+  @Test func contextsAreCheckedInOrder() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    let peer = try #require(cluster.peer(on: leader))
+    #expect(
+      refusal(cluster, leader) { $0.peer.storeID = 99; $0.epoch.version = 9 }
+        == .storeNotMatch(requestStoreID: 99, actualStoreID: leader.id))
+    #expect(
+      refusal(cluster, leader) { $0.peer.id = 98 }
+        == .mismatchPeerID(requestPeerID: 98, storePeerID: peer.id))
+    #expect(refusal(cluster, leader) { $0.term = 1 } == .staleCommand)
+    let region = try #require(cluster.region)
+    #expect(
+      refusal(cluster, leader) { $0.epoch.version += 1 }
+        == .epochNotMatch(currentRegions: [region]))
+    // Data does not depend on the membership.
+    #expect(refusal(cluster, leader) { $0.epoch.confVersion += 1 } == nil)
+    let follower = try #require(cluster.nodes.first { $0 !== leader })
+    #expect(
+      refusal(cluster, follower) { _ in }
+        == .notLeader(regionID: cluster.regionID, leader: peer))
+    #expect(refusal(cluster, leader) { $0.regionID = 12345 } == .regionNotFound(regionID: 12345))
+  }
+
+  @Test func tooLargeEntriesAreRefused() throws {
+    let cluster = try TestCluster(1) { $0.maxEntrySize = 1000 }
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    let large = Mutation.put(cf: .default, key: [1], value: [UInt8](repeating: 1, count: 1001))
+    guard
+      case .failure(.raftEntryTooLarge(let id, let size)) = cluster.write([large], to: leader)
+    else {
+      Issue.record("an entry above the limit was taken")
+      return
+    }
+    #expect(id == cluster.regionID)
+    #expect(size > 1000)
+  }
+
+  /// A leader without a quorum: its proposals end, one way or another, and are never lost.
+  @Test func proposalsAreAnsweredWhenLeadershipIsLost() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    let old = try #require(cluster.leader)
+    let context = cluster.context(old)
+    cluster.network.isolate(old.id)
+    let answers = (0..<10).map { _ in cluster.send([put], to: old, context) }
+    #expect(cluster.waitFor { answers.allSatisfy { $0.withLock { $0 != nil } } })
+    for answer in answers {
+      #expect(answer.withLock { $0 }?.failure == .staleCommand)
+    }
+    guard case .failure(.notLeader) = cluster.write([put], to: old, context) else {
+      Issue.record("a leader without a quorum took a write")
+      return
+    }
+    cluster.network.clearFilters()
+    #expect(cluster.put("b", "2"))
+  }
+
+  /// Entries another leader replaced.
+  @Test func replacedEntriesAreStale() throws {
+    let cluster = try TestCluster(3) { $0.electionTicks = 40 }
+    defer { cluster.shutDown() }
+    let old = try #require(cluster.leader)
+    cluster.network.isolate(old.id)
+    let answer = cluster.send([put], to: old, cluster.context(old))
+    let others = cluster.nodes.filter { $0 !== old }
+    #expect(
+      cluster.waitFor { others.contains { $0.status(cluster.regionID)?.role == .leader } })
+    #expect(cluster.put("b", "2"))
+    cluster.network.clearFilters()
+    #expect(cluster.waitFor { answer.withLock { $0 != nil } })
+    #expect(answer.withLock { $0 }?.failure == .staleCommand)
+    #expect(cluster.waitFor { old.value("b") == "2" })
+  }
+
+  @Test func stoppingAnswersEveryone() throws {
+    let cluster = try TestCluster(3)
+    let old = try #require(cluster.leader)
+    let context = cluster.context(old)
+    cluster.network.isolate(old.id)
+    let writes = (0..<5).map { _ in cluster.send([put], to: old, context) }
+    let read = Shared<Result<ReadGrant, RegionError>?>()
+    cluster.run(.seconds(1))
+    old.store?.router.read(
+      ReadRequest(
+        context: context,
+        completion: Completion(abandoned: .failure(.staleCommand)) { result in
+          read.withLock { $0 = result }
+        }))
+    cluster.shutDown()
+    #expect(writes.allSatisfy { $0.withLock { $0 != nil } })
+    #expect(read.withLock { $0 != nil })
+    // A store that has stopped refuses at once.
+    let late = cluster.send([put], to: old, context)
+    #expect(late.withLock { $0 == nil })
+  }
+
+  @Test func aDestroyedPeersRequestsEnd() throws {
+    let cluster = try TestCluster(2)
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    let follower = try #require(cluster.nodes.first { $0 !== leader })
+    let context = cluster.context(follower) { $0.replicaRead = true }
+    cluster.removePeer(on: follower)
+    #expect(cluster.waitFor { follower.status(cluster.regionID) == nil })
+    #expect(
+      cluster.read("a", from: follower, context) == .failure(
+        .regionNotFound(regionID: cluster.regionID)))
+    #expect(
+      cluster.write([put], to: follower, context)?.failure
+        == .regionNotFound(regionID: cluster.regionID))
+  }
+}
+
+extension Result {
+  fileprivate var failure: Failure? {
+    if case .failure(let error) = self { error } else { nil }
+  }
+}

@@ -1,0 +1,146 @@
+import Codec
+import Raft
+import Raftstore
+import Runtime
+import Testing
+
+/// The ways in which a peer can be left behind.
+@Suite struct StalePeerTests {
+  /// Cases a and c: removed while cut off; it comes back and asks a member for votes.
+  @Test func aRemovedPeerIsToldWhenItComesBack() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let gone = try #require(cluster.nodes.last { $0 !== cluster.leader })
+    #expect(cluster.waitFor { gone.value("a") == "1" })
+    cluster.network.isolate(gone.id)
+    cluster.removePeer(on: gone)
+    #expect(cluster.put("b", "2"))
+    cluster.run(.seconds(2))
+    #expect(gone.status(cluster.regionID) != nil)
+    cluster.network.clearFilters()
+    #expect(cluster.waitFor { gone.status(cluster.regionID) == nil })
+    #expect(cluster.waitFor { gone.value("a") == nil })
+    #expect(gone.engine.record(cluster.regionID)?.state == .tombstone)
+    #expect(cluster.put("c", "3"))
+  }
+
+  /// Case d: those it asks were removed as well; their tombstones answer.
+  @Test func aTombstoneAnswersForTheDead() throws {
+    let cluster = try TestCluster(5, replicas: 3)
+    defer { cluster.shutDown() }
+    let nodes = cluster.nodes
+    #expect(cluster.transferLeader(to: nodes[0]))
+    cluster.network.isolate(nodes[1].id)
+    cluster.removePeer(on: nodes[1])
+    cluster.addPeer(on: nodes[3])
+    cluster.addPeer(on: nodes[4])
+    cluster.removePeer(on: nodes[2])
+    #expect(cluster.transferLeader(to: nodes[3]))
+    cluster.removePeer(on: nodes[0])
+    #expect(cluster.waitFor { nodes[2].status(cluster.regionID) == nil })
+    #expect(cluster.waitFor { nodes[0].status(cluster.regionID) == nil })
+    #expect(nodes[1].status(cluster.regionID) != nil)
+    cluster.network.clearFilters()
+    #expect(cluster.waitFor { nodes[1].status(cluster.regionID) == nil })
+  }
+
+  /// Case f: nobody it knows is left to tell it.
+  @Test func thePlacementDriverIsAskedInTheEnd() throws {
+    let cluster = try TestCluster(3, replicas: 2) { config in
+      config.staleCheckInterval = .seconds(1)
+      config.abnormalLeaderMissing = .seconds(2)
+      config.maxLeaderMissing = .seconds(4)
+    }
+    defer { cluster.shutDown() }
+    let nodes = cluster.nodes
+    #expect(cluster.transferLeader(to: nodes[0]))
+    cluster.addPeer(on: nodes[2])
+    cluster.network.isolate(nodes[1].id)
+    cluster.removePeer(on: nodes[1])
+    cluster.run(.seconds(20))
+    #expect(nodes[1].status(cluster.regionID) == nil)
+    #expect(cluster.leader === nodes[0])
+  }
+
+  /// A member that only lost its leader is not destroyed.
+  @Test func aMemberWithoutALeaderStays() throws {
+    let cluster = try TestCluster(3) { config in
+      config.staleCheckInterval = .seconds(1)
+      config.abnormalLeaderMissing = .seconds(2)
+      config.maxLeaderMissing = .seconds(4)
+    }
+    defer { cluster.shutDown() }
+    let node = try #require(cluster.nodes.last { $0 !== cluster.leader })
+    cluster.network.isolate(node.id)
+    cluster.run(.seconds(20))
+    #expect(node.status(cluster.regionID) != nil)
+  }
+
+  @Test func oldMessagesDoNotBringAPeerBack() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    let node = try #require(cluster.nodes.last { $0 !== cluster.leader })
+    let old = try #require(cluster.region)
+    let leader = try #require(cluster.leader)
+    let from = try #require(cluster.peer(on: leader))
+    let to = try #require(cluster.peer(on: node))
+    cluster.removePeer(on: node)
+    #expect(cluster.waitFor { node.status(cluster.regionID) == nil })
+    let new = try #require(cluster.region)
+    for epoch in [old.epoch, new.epoch] {
+      let heartbeat = Message(.heartbeat, to: to.id, from: from.id, term: 9)
+      node.store?.router.deliver([
+        RaftEnvelope(
+          regionID: cluster.regionID, from: from, to: to, message: heartbeat, epoch: epoch)
+      ])
+      cluster.run(.milliseconds(200))
+      #expect(node.status(cluster.regionID) == nil)
+    }
+  }
+
+  @Test func messagesForOthersAreDropped() throws {
+    let cluster = try TestCluster(2)
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    let peer = try #require(cluster.peer(on: leader))
+    let stranger = PeerInfo(id: peer.id, storeID: 99)
+    leader.store?.router.deliver([
+      RaftEnvelope(
+        regionID: cluster.regionID, from: PeerInfo(id: 77, storeID: 98), to: stranger,
+        message: Message(.vote, to: peer.id, from: 77, term: 90),
+        epoch: RegionEpoch(confVersion: 50, version: 50))
+    ])
+    cluster.run(.milliseconds(200))
+    #expect(leader.status(cluster.regionID)?.term ?? 90 < 90)
+    #expect(cluster.put("a", "1"))
+  }
+
+  /// A region whose range another one holds cannot be created by a message.
+  @Test func overlappingRegionsAreNotCreated() throws {
+    let cluster = try TestCluster(1)
+    defer { cluster.shutDown() }
+    let node = cluster.nodes[0]
+    let to = PeerInfo(id: 501, storeID: node.id)
+    let from = PeerInfo(id: 502, storeID: 99)
+    for type in [MessageType.heartbeat, .vote] {
+      node.store?.router.deliver([
+        RaftEnvelope(
+          regionID: 500, from: from, to: to,
+          message: Message(type, to: 501, from: 502, term: 6),
+          epoch: RegionEpoch(confVersion: 3, version: 3), startKey: [1], endKey: [2])
+      ])
+    }
+    cluster.run(.milliseconds(200))
+    #expect(node.status(500) == nil)
+    // An append is no reason to create one either.
+    node.store?.router.deliver([
+      RaftEnvelope(
+        regionID: 500, from: from, to: to,
+        message: Message(.append, to: 501, from: 502, term: 6),
+        epoch: RegionEpoch(confVersion: 3, version: 3))
+    ])
+    cluster.run(.milliseconds(200))
+    #expect(node.status(500) == nil)
+  }
+}
