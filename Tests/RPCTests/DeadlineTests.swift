@@ -29,14 +29,15 @@ import Testing
       return EchoHandler(call, .chat) { cancelled.send($0) }
     }
     try await TestPair.run(router) { pair in
+      _ = await #expect(throws: RPCStatus.self) {
+        _ = try await pair.channel.unary("/a/connected", ByteBuffer())
+      }
       let collector = Collector()
       let stream = pair.channel.openStream(
-        "/a/stream", options: CallOptions(timeout: .seconds(1)), handler: collector)
-      stream.send(ByteBuffer(string: "in time"))
-      let answer = try await collector.first.wait()
-      #expect(answer == ByteBuffer(string: "in time"))
-      let answer2 = try await collector.closed.wait().status.code
-      #expect(answer2 == .deadlineExceeded)
+        "/a/stream", options: CallOptions(timeout: .milliseconds(300)), handler: collector)
+      stream.send(ByteBuffer(string: "x"))
+      let outcome = try await collector.closed.wait()
+      #expect(outcome.status.code == .deadlineExceeded)
       let code = try await cancelled.wait().code
       #expect(code == .deadlineExceeded || code == .cancelled)
     }
@@ -47,22 +48,20 @@ import Testing
     let calls = Mutex<[UnaryCall]>([])
     router.unary("/a/never") { _, call in calls.withLock { $0.append(call) } }
     try await TestPair.run(router) { pair in
-      let order = Mutex<[Int]>([])
-      let done = Signal(of: Bool.self)
-      for (number, timeout) in [300, 100, 200].enumerated() {
-        pair.channel.unary(
-          "/a/never", ByteBuffer(), options: CallOptions(timeout: .milliseconds(Int64(timeout)))
-        ) { result in
-          guard case .failure(let status) = result, status.code == .deadlineExceeded else { return }
-          let count = order.withLock { order in
-            order.append(number)
-            return order.count
-          }
-          if count == 3 { done.send(true) }
+      let late = Signal(of: RPCStatus.self)
+      let early = Signal(of: RPCStatus.self)
+      let timeouts = [(TimeAmount.minutes(10), late), (.milliseconds(100), early)]
+      for (timeout, signal) in timeouts {
+        let options = CallOptions(timeout: timeout)
+        pair.channel.unary("/a/never", ByteBuffer(), options: options) { result in
+          if case .failure(let status) = result { signal.send(status) }
         }
       }
-      _ = try await done.wait()
-      #expect(order.withLock { $0 } == [1, 2, 0])
+      let first = try await early.wait()
+      #expect(first.code == .deadlineExceeded)
+      pair.channel.close()
+      let second = try await late.wait()
+      #expect(second.code == .unavailable)
     }
     calls.withLock { for call in $0 { call.reply(ByteBuffer()) } }
   }

@@ -64,7 +64,10 @@ import Testing
   @Test func reconnectsAfterTheServerRestarts() async throws {
     let pair = try await TestPair.make(TestServices.router)
     _ = try await pair.channel.unary(TestServices.echo, ByteBuffer())
+    let left = Signal(of: Bool.self)
+    pair.channel.observeState { if $0 == .failing { left.send(true) } }
     await pair.server.shutdown(gracePeriod: .milliseconds(100))
+    _ = try await left.wait()
     let waiting = Task {
       try await pair.channel.unary(
         TestServices.echo, ByteBuffer(string: "again"),

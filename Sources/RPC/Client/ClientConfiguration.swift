@@ -22,7 +22,7 @@ package struct ClientConfiguration: Sendable {
     SessionLimits(
       maxConcurrentStreams: 0, connectionWindow: connectionWindowBytes,
       streamWindow: streamWindowBytes, maxHeaderListBytes: maxHeaderListBytes,
-      maxUnsentAcknowledgements: 1000, maxSettingsEntries: 32, resetBurst: 20_000,
+      maxUnsentAcknowledgements: 10_000, maxSettingsEntries: 32, resetBurst: 20_000,
       resetsPerSecond: 2_000)
   }
 }

@@ -28,7 +28,7 @@ package struct ServerConfiguration: Sendable {
     SessionLimits(
       maxConcurrentStreams: maxConcurrentStreams, connectionWindow: connectionWindowBytes,
       streamWindow: streamWindowBytes, maxHeaderListBytes: maxHeaderListBytes,
-      maxUnsentAcknowledgements: 1000, maxSettingsEntries: 32, resetBurst: resetBurst,
+      maxUnsentAcknowledgements: 10_000, maxSettingsEntries: 32, resetBurst: resetBurst,
       resetsPerSecond: resetsPerSecond)
   }
 }
