@@ -65,7 +65,7 @@ let package = Package(
       "Raftstore",
       ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections, log]),
     room("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
-    room("Client", ["RPC", "Wire", "Codec", "Runtime"]),
+    room("Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, protobuf, log]),
 
     // Levels 4 to 7
     room("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),
@@ -90,11 +90,12 @@ let package = Package(
     tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),
+    tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),
     tests(
       "ServerTests",
       [
-        "Server", "Storage", "Client", "RPC", "PlacementDriver", "Codec", "Wire", "Engine",
-        "Runtime",
+        "Server", "Storage", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec", "Wire",
+        "Engine", "Runtime", nioCore, nioPosix, log, protobuf,
       ]),
     tests(
       "ClusterTests",

@@ -1,0 +1,156 @@
+import Codec
+import Wire
+
+extension RawClient {
+  /// The pairs of those `keys` that exist, in the order asked for.
+  public func batchGet(
+    _ keys: [[UInt8]], in family: Family = .default
+  ) async throws(ClientError) -> [KeyPair] {
+    let answers = try await batch(Self.unique(keys), key: \.self, size: \.count) { part in
+      var request = Kvrpcpb_RawBatchGetRequest()
+      request.keys = part.map(\.data)
+      request.cf = family.rawValue
+      return request
+    }
+    var found: [[UInt8]: [UInt8]] = [:]
+    for pair in answers.lazy.flatMap(\.pairs) { found[[UInt8](pair.key)] = [UInt8](pair.value) }
+    return keys.compactMap { key in found[key].map { KeyPair(key: key, value: $0) } }
+  }
+
+  /// Sets all of `pairs`; of several for one key the last counts.
+  public func batchPut(
+    _ pairs: [KeyPair], in family: Family = .default
+  ) async throws(ClientError) {
+    var last: [[UInt8]: [UInt8]] = [:]
+    for pair in pairs { last[pair.key] = pair.value }
+    let items = last.map { KeyPair(key: $0.key, value: $0.value) }
+    _ = try await batch(items, key: \.key, size: { $0.key.count + $0.value.count }) { part in
+      var request = Kvrpcpb_RawBatchPutRequest()
+      request.pairs = part.map { pair in
+        var wire = Kvrpcpb_KvPair()
+        wire.key = pair.key.data
+        wire.value = pair.value.data
+        return wire
+      }
+      request.cf = family.rawValue
+      return request
+    }
+  }
+
+  /// Removes all of `keys`, whether they are there or not.
+  public func batchDelete(
+    _ keys: [[UInt8]], in family: Family = .default
+  ) async throws(ClientError) {
+    _ = try await batch(Self.unique(keys), key: \.self, size: \.count) { part in
+      var request = Kvrpcpb_RawBatchDeleteRequest()
+      request.keys = part.map(\.data)
+      request.cf = family.rawValue
+      return request
+    }
+  }
+
+  private static func unique(_ keys: [[UInt8]]) -> [[UInt8]] { Array(Set(keys)) }
+
+  // MARK: By region
+
+  /// Groups `items` by region, sends the groups side by side, and groups anew what has to be sent
+  /// again, for regions may have split meanwhile.
+  private func batch<Item: Sendable, Request: RegionRequest>(
+    _ items: [Item], key: @Sendable (Item) -> [UInt8], size: @Sendable (Item) -> Int,
+    make: @Sendable ([Item]) -> Request
+  ) async throws(ClientError) -> [Request.Answer] {
+    var budget = session.budget(isWrite: Request.isWrite)
+    var pending = items.sorted { precedes(key($0), key($1)) }
+    var answers: [Request.Answer] = []
+    while !pending.isEmpty {
+      let groups = try await split(pending, key: key, size: size, &budget)
+      let outcomes = await send(groups.map { ($0.place, make($0.items)) }, budget)
+      pending = []
+      var worst: Setback?
+      var failure: ClientError?
+      for (index, outcome) in outcomes {
+        switch outcome {
+        case .success(.answered(let answer)): answers.append(answer)
+        case .success(.again(let setback)):
+          pending += groups[index].items
+          worst = Self.worse(worst, setback)
+        case .failure(let error): failure = failure ?? error
+        }
+      }
+      if let failure { throw budget.final(failure) }
+      if let worst {
+        pending.sort { precedes(key($0), key($1)) }
+        try await budget.pause(worst)
+      }
+    }
+    return answers
+  }
+
+  /// The one with the longer pause; what may have happened stays so.
+  private static func worse(_ left: Setback?, _ right: Setback) -> Setback {
+    guard let left else { return right }
+    let weight = { (setback: Setback) in setback.pause?.capMs ?? 0 }
+    var worse = weight(left) < weight(right) ? right : left
+    worse.minimum = max(left.minimum, right.minimum)
+    worse.mayHaveHappened = left.mayHaveHappened || right.mayHaveHappened
+    return worse
+  }
+
+  private struct Group<Item: Sendable>: Sendable {
+    var place: RoutedRegion
+    var items: [Item]
+  }
+
+  private func split<Item: Sendable>(
+    _ sorted: [Item], key: (Item) -> [UInt8], size: (Item) -> Int, _ budget: inout RetryBudget
+  ) async throws(ClientError) -> [Group<Item>] {
+    var groups: [Group<Item>] = []
+    var bytes = 0
+    for item in sorted {
+      let isFull =
+        (groups.last?.items.count ?? 0) >= session.options.batchKeys
+        || bytes + size(item) > session.options.batchBytes
+      if let last = groups.last, last.place.region.contains(key(item)) {
+        if isFull {
+          groups.append(Group(place: last.place, items: [item]))
+          bytes = size(item)
+        } else {
+          groups[groups.count - 1].items.append(item)
+          bytes += size(item)
+        }
+      } else {
+        let place = try await session.locate(key(item), &budget)
+        groups.append(Group(place: place, items: [item]))
+        bytes = size(item)
+      }
+    }
+    return groups
+  }
+
+  private typealias Outcome<Answer: Sendable> = Result<ClusterSession.Attempt<Answer>, ClientError>
+
+  /// At most so many groups are under way at once.
+  private static var width: Int { 16 }
+
+  private func send<Request: RegionRequest>(
+    _ requests: [(RoutedRegion, Request)], _ budget: RetryBudget
+  ) async -> [(Int, Outcome<Request.Answer>)] {
+    let session = session
+    return await withTaskGroup(of: (Int, Outcome<Request.Answer>).self) { group in
+      var outcomes: [(Int, Outcome<Request.Answer>)] = []
+      for (index, (place, request)) in requests.enumerated() {
+        if index >= Self.width, let outcome = await group.next() { outcomes.append(outcome) }
+        group.addTask {
+          var budget = budget
+          do throws(ClientError) {
+            return (index, .success(try await session.attempt(request, at: place, &budget)))
+          } catch {
+            return (index, .failure(error))
+          }
+        }
+      }
+      for await outcome in group { outcomes.append(outcome) }
+      return outcomes
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Codec
+import Wire
+
+extension RawClient {
+  /// In what order a scan answers.
+  public enum Order: Sendable {
+    case ascending
+    case descending
+  }
+
+  /// The first `limit` pairs from `start` up to, not including, `end`, over as many regions as it
+  /// takes. With `descending` order the last ones, from the end on. An empty `end` means no bound.
+  ///
+  /// Not a snapshot: each region is read when its turn comes.
+  public func scan(
+    from start: [UInt8] = [], to end: [UInt8] = [], limit: Int, order: Order = .ascending,
+    keysOnly: Bool = false, in family: Family = .default
+  ) async throws(ClientError) -> [KeyPair] {
+    var left = KeyRange(start: start, end: end)
+    var pairs: [KeyPair] = []
+    var budget = session.budget()
+    while pairs.count < limit, !left.isEmpty {
+      let place =
+        order == .ascending
+        ? try await session.locate(left.start, &budget)
+        : try await session.locate(before: left.end, &budget)
+      let part = left.intersect(place.region.range)
+      let page = min(limit - pairs.count, session.options.scanPage)
+      var request = Self.request(part, order, page)
+      request.keyOnly = keysOnly
+      request.cf = family.rawValue
+      let answer: Kvrpcpb_RawScanResponse
+      switch try await session.attempt(request, at: place, &budget) {
+      case .again(let setback):
+        try await budget.pause(setback)
+        continue
+      case .answered(let found): answer = found
+      }
+      for pair in answer.kvs {
+        pairs.append(KeyPair(key: [UInt8](pair.key), value: [UInt8](pair.value)))
+      }
+      // A page that came full may have more behind it in the same region.
+      let last = answer.kvs.count >= page ? pairs.last?.key : nil
+      guard let rest = Self.rest(of: left, after: part, order, last) else { break }
+      left = rest
+      // Each page that arrives is progress: the time allowed is for the next one.
+      budget = session.budget()
+    }
+    return pairs
+  }
+
+  /// In descending order the wire's start is the upper bound, still exclusive.
+  private static func request(
+    _ part: KeyRange, _ order: Order, _ page: Int
+  ) -> Kvrpcpb_RawScanRequest {
+    var request = Kvrpcpb_RawScanRequest()
+    request.limit = UInt32(clamping: page)
+    switch order {
+    case .ascending:
+      request.startKey = part.start.data
+      request.endKey = part.end.data
+    case .descending:
+      request.reverse = true
+      request.startKey = part.end.data
+      request.endKey = part.start.data
+    }
+    return request
+  }
+
+  /// What is left to scan; nil if nothing.
+  private static func rest(
+    of left: KeyRange, after part: KeyRange, _ order: Order, _ last: [UInt8]?
+  ) -> KeyRange? {
+    switch order {
+    case .ascending:
+      if let last { return KeyRange(start: last + [0], end: left.end) }
+      guard !part.end.isEmpty, part.end != left.end else { return nil }
+      return KeyRange(start: part.end, end: left.end)
+    case .descending:
+      if let last {
+        // An empty bound would mean the end of all keys: nothing is below the empty key.
+        return last.isEmpty ? nil : KeyRange(start: left.start, end: last)
+      }
+      guard part.start != left.start else { return nil }
+      return KeyRange(start: left.start, end: part.start)
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/// Pauses that double, counted for each reason apart. Bases and caps are those of TiKV's Go client,
+/// but for `noLeader`: an election takes a fraction of a second, which a pause should not add to.
+struct Backoff: Sendable {
+  enum Reason: Int, CaseIterable, Sendable {
+    case regionMiss
+    case noLeader
+    case transport
+    case placement
+    case serverBusy
+    case staleCommand
+    case notInitialized
+    case diskFull
+    case recovery
+
+    var baseMs: Double {
+      switch self {
+      case .regionMiss, .noLeader, .staleCommand, .notInitialized: 2
+      case .transport, .recovery: 100
+      case .placement, .diskFull: 500
+      case .serverBusy: 2000
+      }
+    }
+
+    var capMs: Double {
+      switch self {
+      case .noLeader: 100
+      case .regionMiss: 500
+      case .staleCommand, .notInitialized: 1000
+      case .transport: 2000
+      case .placement: 3000
+      case .diskFull: 5000
+      case .serverBusy, .recovery: 10_000
+      }
+    }
+
+    /// Whether half of the pause is left to chance, lest many clients come back at once.
+    var isJittered: Bool {
+      switch self {
+      case .transport, .placement, .serverBusy, .diskFull, .recovery: true
+      case .regionMiss, .noLeader, .staleCommand, .notInitialized: false
+      }
+    }
+  }
+
+  private var counts = [Int](repeating: 0, count: Reason.allCases.count)
+
+  /// The pause for one more failure for this reason.
+  mutating func next(_ reason: Reason, chance: Double) -> Duration {
+    let count = min(counts[reason.rawValue], 30)
+    counts[reason.rawValue] += 1
+    let full = min(reason.baseMs * Double(1 << count), reason.capMs)
+    let pause = reason.isJittered ? full / 2 + full / 2 * chance : full
+    return .microseconds(Int64(pause * 1000))
+  }
+}

@@ -1,0 +1,39 @@
+import Codec
+
+/// A region as the client knows it, and the peer to ask.
+struct RoutedRegion: Sendable, Equatable {
+  var region: Region
+  /// The leader, as far as is known.
+  var target: Peer
+  /// Peers that would not or could not serve since the last one that did.
+  var misses = 0
+  /// The placement driver is to be asked again; if it does not answer, this is still the best guess.
+  var isDoubtful = false
+
+  init(region: Region, target: Peer, misses: Int = 0) {
+    self.region = region
+    self.target = target
+    self.misses = misses
+  }
+
+  /// Nil for a region without peers that could serve.
+  init?(region: Region, leader: Peer?) {
+    guard let target = leader ?? region.peers.first(where: Self.canLead) else { return nil }
+    self.init(region: region, target: target)
+  }
+
+  static func canLead(_ peer: Peer) -> Bool {
+    (peer.role == .voter || peer.role == .incomingVoter) && !peer.isWitness
+  }
+
+  /// Whether the keys just below `key` are here; an empty `key` stands for the end of all keys.
+  func holds(before key: [UInt8]) -> Bool {
+    if key.isEmpty { return region.endKey.isEmpty }
+    return precedes(region.startKey, key)
+      && (region.endKey.isEmpty || !precedes(region.endKey, key))
+  }
+
+  var context: RequestContext {
+    RequestContext(regionID: region.id, epoch: region.epoch, peer: target)
+  }
+}

@@ -1,0 +1,64 @@
+import NIOCore
+import RPC
+import Synchronization
+
+/// A channel to one server, and whether it is connected: what is asked only of a connected one is
+/// known not to have been sent when it is not.
+final class ServerLink: Sendable {
+  let channel: RPCChannel
+  private struct State {
+    var channel = ChannelState.idle
+    var waiting: [CheckedContinuation<Bool, Never>] = []
+  }
+
+  private let state = Mutex(State())
+
+  init(target: RPCTarget, group: any EventLoopGroup) {
+    var configuration = ClientConfiguration()
+    configuration.connectTimeout = .seconds(2)
+    configuration.maxBackoff = .seconds(1)
+    configuration.maxReceiveMessageBytes = 64 << 20
+    channel = RPCChannel(target: target, group: group, configuration: configuration)
+    channel.observeState { [weak self] new in self?.entered(new) }
+  }
+
+  private func entered(_ new: ChannelState) {
+    let waiting = state.withLock { state in
+      state.channel = new
+      guard Self.isSettled(new) else { return [CheckedContinuation<Bool, Never>]() }
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume(returning: new == .ready) }
+  }
+
+  private static func isSettled(_ state: ChannelState) -> Bool {
+    switch state {
+    case .ready, .failing, .closed: true
+    case .idle, .connecting: false
+    }
+  }
+
+  /// Connects if need be; true once connected, false if that failed and is being tried again.
+  func isReady() async -> Bool {
+    if channel.state == .ready { return true }
+    return await withCheckedContinuation { continuation in
+      let settled = state.withLock { state -> ChannelState? in
+        if Self.isSettled(state.channel) { return state.channel }
+        state.waiting.append(continuation)
+        return nil
+      }
+      if let settled {
+        continuation.resume(returning: settled == .ready)
+      } else {
+        channel.connect()
+      }
+    }
+  }
+
+  func close() {
+    channel.close()
+    // The channel tells nobody that it was closed.
+    entered(.closed)
+  }
+}

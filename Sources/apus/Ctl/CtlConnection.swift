@@ -1,0 +1,38 @@
+import ArgumentParser
+import Client
+
+/// Where the cluster is, and how to answer.
+struct CtlConnection: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Placement driver endpoints, separated by commas.", valueName: "host:port"))
+  var pd = "127.0.0.1:2379"
+
+  @Option(name: .long, help: "Give up after so many seconds.")
+  var timeout = 10.0
+
+  @Flag(name: .long, help: "Answer in JSON.")
+  var json = false
+
+  func validate() throws {
+    guard timeout > 0, timeout <= 86_400 else {
+      throw ValidationError("--timeout must be above 0 and at most 86400 seconds")
+    }
+  }
+
+  /// Runs `body` with a client of the cluster. What fails is told on standard error, and the process
+  /// ends with the exit code that `CtlFailure` has for it.
+  func run(_ body: (ApusClient) async throws -> Void) async throws {
+    var options = ClientOptions()
+    options.timeout = .milliseconds(Int64(timeout * 1000))
+    options.connectTimeout = .zero
+    do {
+      let endpoints = pd.split(separator: ",").map { $0.filter { $0 != " " } }
+      let client = try await ApusClient.connect(to: endpoints, options: options)
+      defer { client.close() }
+      try await body(client)
+    } catch let error as ClientError {
+      throw CtlFailure.exit(error)
+    }
+  }
+}

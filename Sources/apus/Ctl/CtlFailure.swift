@@ -1,0 +1,29 @@
+import ArgumentParser
+import Client
+import Glibc
+
+/// How a failed command ends. Exit codes: 1 no such thing, 2 refused or out of time, 3 unreachable,
+/// 4 outcome unknown, 64 wrong usage (the argument parser's).
+enum CtlFailure {
+  static func exit(_ error: ClientError) -> ExitCode {
+    complain("\(error)")
+    return switch error {
+    case .notFound: ExitCode(1)
+    case .refused, .deadlineExceeded, .malformedAnswer, .cancelled: ExitCode(2)
+    case .unreachable: ExitCode(3)
+    case .undetermined: ExitCode(4)
+    case .invalidArgument: ExitCode.validationFailure
+    }
+  }
+
+  private static func complain(_ message: String) {
+    let line = Array("Error: \(message)\n".utf8)
+    var rest = line[...]
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      // Where even complaining fails the exit code has to do.
+      guard written > 0 else { return }
+      rest = rest.dropFirst(written)
+    }
+  }
+}

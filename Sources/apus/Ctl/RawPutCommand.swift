@@ -1,0 +1,30 @@
+import ArgumentParser
+import Client
+
+/// Sets a value.
+struct RawPutCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "put", abstract: "Set the value of a key.")
+
+  @OptionGroup var raw: RawArguments
+
+  @Argument(help: "The key.")
+  var key: String
+
+  @Argument(help: "The value.")
+  var value: String
+
+  func run() async throws {
+    let keyBytes = try raw.form.parse(key, as: "key")
+    let valueBytes = try raw.form.parse(value, as: "value")
+    try await raw.connection.run { client in
+      try await client.raw.put(keyBytes, valueBytes, in: raw.cf)
+      if raw.connection.json {
+        try CtlOutput.json(
+          RawPairOutput(key: raw.form.text(keyBytes), value: raw.form.text(valueBytes)))
+      } else {
+        print("ok")
+      }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Runtime
+import Testing
+
+@testable import Client
+
+struct RetryBudgetTests {
+  private static let cause = ClientCause.placement("x")
+
+  private func budget(
+    _ time: ManualTime, isWrite: Bool = false, retries: Bool = true,
+    timeout: Duration = .seconds(10)
+  ) -> RetryBudget {
+    var options = ClientOptions()
+    options.timeout = timeout
+    options.retriesUndeterminedWrites = retries
+    return RetryBudget(options, time: time.time, isWrite: isWrite)
+  }
+
+  @Test func pausesDoubleUpToTheirCap() {
+    var backoff = Backoff()
+    let pauses = (0..<10).map { _ in backoff.next(.regionMiss, chance: 0.5) }
+    let expected = [2, 4, 8, 16, 32, 64, 128, 256, 500, 500].map { Duration.milliseconds($0) }
+    #expect(pauses == expected)
+    #expect(backoff.next(.serverBusy, chance: 0) == .seconds(1))
+    #expect(backoff.next(.serverBusy, chance: 0.5) == .seconds(3))
+    for _ in 0..<100 { _ = backoff.next(.transport, chance: 0) }
+    #expect(backoff.next(.transport, chance: 0) == .seconds(1))
+  }
+
+  @Test func timeRunsOut() async throws {
+    let time = ManualTime()
+    var budget = budget(time)
+    await #expect(throws: ClientError.deadlineExceeded(last: Self.cause)) {
+      while true { try await budget.pause(Setback(pause: .regionMiss, cause: Self.cause)) }
+    }
+    let total = time.takePauses().reduce(Duration.zero, +)
+    #expect(total > .seconds(9))
+    #expect(total < .seconds(10))
+  }
+
+  @Test func whatTheServerAsksForIsWaited() async throws {
+    let time = ManualTime()
+    var budget = budget(time)
+    try await budget.pause(
+      Setback(pause: .serverBusy, minimum: .seconds(4), cause: Self.cause))
+    #expect(time.takePauses() == [.seconds(4)])
+  }
+
+  @Test func hurryEndsInAPause() async throws {
+    let time = ManualTime()
+    var budget = budget(time)
+    for _ in 0..<4 { try await budget.pause(Setback(cause: Self.cause)) }
+    #expect(time.takePauses() == [.milliseconds(2)])
+  }
+
+  @Test func aWriteThatMayHaveHappenedNeverJustTimesOut() async throws {
+    var budget = budget(ManualTime(), isWrite: true)
+    try await budget.pause(
+      Setback(pause: .transport, cause: Self.cause, mayHaveHappened: true))
+    await #expect(throws: ClientError.undetermined(last: Self.cause)) {
+      while true { try await budget.pause(Setback(pause: .transport, cause: Self.cause)) }
+    }
+    #expect(budget.final(.deadlineExceeded(last: Self.cause)) == .undetermined(last: Self.cause))
+  }
+
+  @Test func aReadThatMayHaveHappenedDoesNotMatter() async throws {
+    var budget = budget(ManualTime(), timeout: .milliseconds(1))
+    await #expect(throws: ClientError.deadlineExceeded(last: Self.cause)) {
+      try await budget.pause(
+        Setback(pause: .transport, cause: Self.cause, mayHaveHappened: true))
+    }
+  }
+
+  @Test func anUndeterminedWriteIsNotRepeatedWhereThatIsNotWanted() async throws {
+    var budget = budget(ManualTime(), isWrite: true, retries: false)
+    try await budget.pause(Setback(pause: .noLeader, cause: Self.cause))
+    await #expect(throws: ClientError.undetermined(last: Self.cause)) {
+      try await budget.pause(
+        Setback(pause: .transport, cause: Self.cause, mayHaveHappened: true))
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import Codec
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import Runtime
+import Synchronization
+import Wire
+
+@testable import Client
+
+/// A placement driver and stores on real sockets over one shared model: what the stores refuse, they
+/// refuse as a true store would; what else goes wrong is scripted.
+final class FakeCluster: Sendable {
+  struct Model: Sendable {
+    var clusterID: UInt64 = 7
+    /// Sorted, without gaps; the truth.
+    var regions: [Region] = []
+    /// By region: which store leads. None: an election goes on.
+    var leaders: [UInt64: UInt64] = [:]
+    /// What the placement driver believes, if not the truth.
+    var told: (regions: [Region], leaders: [UInt64: UInt64])?
+    var storePorts: [UInt64: Int] = [:]
+    var pdPorts: [Int] = []
+    var data: [[UInt8]: [UInt8]] = [:]
+    /// Answered first, one per KV call, whatever the call.
+    var script: [RegionError] = []
+    /// So many KV calls are never answered.
+    var silent = 0
+    /// Whether a silent call is carried out all the same.
+    var silentlyCarriesOut = false
+    var refusal = ""
+    var calls: [Call] = []
+    var tso: Int64 = 0
+  }
+
+  struct Call: Sendable, Equatable {
+    var store: UInt64
+    var method: String
+    var region: UInt64
+  }
+
+  let model = Mutex(Model())
+  private let servers = Mutex<[String: RPCServer]>([:])
+  private static var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+  static var group: MultiThreadedEventLoopGroup { .singleton }
+
+  /// Regions split at `keys`, each on all of `stores` stores, led by store 1.
+  static func start(splitAt keys: [String] = [], stores: Int = 3, pds: Int = 1) async throws
+    -> FakeCluster
+  {
+    let cluster = FakeCluster()
+    let bounds = [[]] + keys.map { Array($0.utf8) } + [[]]
+    cluster.model.withLock { model in
+      for index in 0..<bounds.count - 1 {
+        let id = UInt64(10 * (index + 1))
+        let peers = (1...stores).map { Peer(id: id + UInt64($0), storeID: UInt64($0)) }
+        model.regions.append(
+          Region(
+            id: id, startKey: bounds[index], endKey: bounds[index + 1],
+            epoch: RegionEpoch(confVersion: 1, version: 5), peers: peers))
+        model.leaders[id] = 1
+      }
+    }
+    for store in 1...stores { try await cluster.startStore(UInt64(store)) }
+    for _ in 0..<pds { try await cluster.startPD() }
+    return cluster
+  }
+
+  static func run(
+    splitAt keys: [String] = [], stores: Int = 3, pds: Int = 1, options: ClientOptions = quick,
+    time: ClientTime = .system,
+    _ body: (FakeCluster, ApusClient) async throws -> Void
+  ) async throws {
+    let cluster = try await start(splitAt: keys, stores: stores, pds: pds)
+    do {
+      let client = try await ApusClient.connect(
+        to: cluster.endpoints, options: options, group: group, time: time)
+      defer { client.close() }
+      try await body(cluster, client)
+    } catch {
+      await cluster.stop()
+      throw error
+    }
+    await cluster.stop()
+  }
+
+  static var quick: ClientOptions {
+    var options = ClientOptions()
+    options.timeout = .seconds(10)
+    options.attemptTimeout = .seconds(5)
+    return options
+  }
+
+  var endpoints: [String] { model.withLock { $0.pdPorts.map { "127.0.0.1:\($0)" } } }
+
+  private func serve(_ name: String, port: Int, _ router: MethodRouter) async throws -> Int {
+    let server = RPCServer(
+      group: Self.group, configuration: ServerConfiguration(port: port), router: router,
+      logger: Self.logger)
+    let address = try await server.start()
+    servers.withLock { $0[name] = server }
+    return address.port ?? 0
+  }
+
+  func startStore(_ id: UInt64) async throws {
+    let port = try await serve(
+      "store \(id)", port: 0, FakeStore(cluster: self, id: id).router)
+    model.withLock { $0.storePorts[id] = port }
+  }
+
+  private func startPD() async throws {
+    let index = model.withLock { $0.pdPorts.count }
+    let port = try await serve("pd \(index)", port: 0, FakePlacement(cluster: self).router)
+    model.withLock { $0.pdPorts.append(port) }
+  }
+
+  func stopStore(_ id: UInt64) async { await stop("store \(id)") }
+  func stopPD(_ index: Int) async { await stop("pd \(index)") }
+
+  private func stop(_ name: String) async {
+    let server = servers.withLock { $0.removeValue(forKey: name) }
+    await server?.shutdown(gracePeriod: .milliseconds(1))
+  }
+
+  func stop() async {
+    for name in servers.withLock({ Array($0.keys) }) { await stop(name) }
+  }
+
+  // MARK: What tests do and see
+
+  func lead(_ region: UInt64, by store: UInt64?) {
+    model.withLock { $0.leaders[region] = store }
+  }
+
+  /// From now on the placement driver tells what is true now, whatever becomes true later.
+  func freezePlacement() {
+    model.withLock { $0.told = ($0.regions, $0.leaders) }
+  }
+
+  func script(_ errors: RegionError...) { model.withLock { $0.script += errors } }
+
+  /// The KV calls so far, and forgets them.
+  func takeCalls() -> [Call] {
+    model.withLock { model in
+      defer { model.calls = [] }
+      return model.calls
+    }
+  }
+
+  func fill(_ keys: [String]) {
+    model.withLock { model in
+      for key in keys { model.data[Array(key.utf8)] = Array("v-\(key)".utf8) }
+    }
+  }
+
+  /// Splits the region that holds `key` there; the left part keeps the id, as in TiKV the right one may.
+  func split(at key: String, newID: UInt64) {
+    let key = Array(key.utf8)
+    model.withLock { model in
+      guard let index = model.regions.firstIndex(where: { $0.contains(key) }) else { return }
+      var left = model.regions[index]
+      var right = left
+      left.endKey = key
+      left.epoch.version += 1
+      right.id = newID
+      right.startKey = key
+      right.epoch.version += 1
+      right.peers = left.peers.map { Peer(id: newID + $0.storeID, storeID: $0.storeID) }
+      model.regions.replaceSubrange(index...index, with: [left, right])
+      model.leaders[newID] = model.leaders[left.id]
+    }
+  }
+}
