@@ -90,6 +90,18 @@ extension Peer {
     completion(.success(region))
   }
 
+  /// Hands over to whoever is closest behind, if anyone may take over.
+  func resign() {
+    guard life == .active, node.isLeader, node.leadTransferee == NodeID.none else { return }
+    let candidates = region.peers.filter { $0.id != info.id && mayTakeOver($0) }
+    let best = candidates.max { left, right in
+      node.progress(of: left.id)?.match ?? 0 < node.progress(of: right.id)?.match ?? 0
+    }
+    guard let best else { return }
+    dropLease()
+    run { node throws(RaftError) in try node.transferLeader(to: best.id) }
+  }
+
   private func mayTakeOver(_ candidate: PeerInfo) -> Bool {
     guard let member = region.peer(id: candidate.id), member.storeID == candidate.storeID,
       member.role == .voter || member.role == .incomingVoter, !member.isWitness,

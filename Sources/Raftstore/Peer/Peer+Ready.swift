@@ -166,7 +166,10 @@ extension Peer {
   }
 
   private func sendSnapshot(_ message: Message) {
-    guard let snapshot = message.snapshot, let envelope = envelope(for: message) else { return }
+    guard let snapshot = message.snapshot, let envelope = envelope(for: message) else {
+      snapshotSent(to: message.to, succeeded: false)
+      return
+    }
     let key = SnapshotKey(
       regionID: regionID, term: snapshot.metadata.term, index: snapshot.metadata.index)
     context.transport.sendSnapshot(envelope, key: key)

@@ -34,6 +34,12 @@ package final class Store: Sendable {
     router.inspect(regionID, answer)
   }
 
+  /// Asks the leaders here to hand over, so that stopping interrupts nobody. Returns at once; how far it
+  /// got can be inspected.
+  package func resign() {
+    router.broadcast(.resign)
+  }
+
   /// Stops all workers in order and answers everything that still waits. Blocks; idempotent.
   package func stop() {
     workers.stop()

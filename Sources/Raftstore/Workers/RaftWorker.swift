@@ -94,6 +94,7 @@ struct RaftWorker: Handler {
       peer.administer(request)
     case .tick: tick()
     case .start: start()
+    case .resign: for id in order { touch(id)?.resign() }
     case .inspect(let id, let completion): completion(inspect(id))
     case .createPeer(let id, let info, let cause): create(id, info, cause)
     case .collectSnapshots(let id, let idle): collect(id, idle)
@@ -124,8 +125,8 @@ struct RaftWorker: Handler {
       touch(order.regionID)?.schedule(order)
     case .validated(let id, let peerID, let isMember):
       touch(id, peerID)?.validated(isMember: isMember)
-    case .raft, .write, .read, .admin, .tick, .start, .inspect, .createPeer, .collectSnapshots,
-      .storeUnreachable:
+    case .raft, .write, .read, .admin, .tick, .start, .resign, .inspect, .createPeer,
+      .collectSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")
     }
   }

@@ -90,12 +90,13 @@ import Testing
     cluster.network.isolate(cut.id)
     for i in 0..<30 { #expect(cluster.put("k\(i)", "v\(i)")) }
     cluster.run(.seconds(3))
-    let oldLogs = cut.logs.reopen()
+    try cut.logs.checkpoint(to: "before")
     cluster.network.clearFilters()
     cluster.stepper.stall(owner: cut.number, name: "region")
     #expect(cluster.waitFor { cut.engine.record(cluster.regionID)?.state == .applying })
+    let live = cut.logs
     cut.kill()
-    cut.logs = oldLogs
+    cut.logs = try #require(live.open(checkpoint: "before"))
     try cut.start()
     #expect(cluster.waitFor { cut.value("k29") == "v29" })
     #expect(cut.fatal.all.isEmpty)

@@ -22,7 +22,9 @@ import Testing
     let leader = try #require(cluster.leader)
     let peer = try #require(cluster.peer(on: leader))
     #expect(
-      refusal(cluster, leader) { $0.peer.storeID = 99; $0.epoch.version = 9 }
+      refusal(cluster, leader) {
+        $0.peer.storeID = 99; $0.epoch.version = 9
+      }
         == .storeNotMatch(requestStoreID: 99, actualStoreID: leader.id))
     #expect(
       refusal(cluster, leader) { $0.peer.id = 98 }
@@ -124,8 +126,9 @@ import Testing
     cluster.removePeer(on: follower)
     #expect(cluster.waitFor { follower.status(cluster.regionID) == nil })
     #expect(
-      cluster.read("a", from: follower, context) == .failure(
-        .regionNotFound(regionID: cluster.regionID)))
+      cluster.read("a", from: follower, context)
+        == .failure(
+          .regionNotFound(regionID: cluster.regionID)))
     #expect(
       cluster.write([put], to: follower, context)?.failure
         == .regionNotFound(regionID: cluster.regionID))
