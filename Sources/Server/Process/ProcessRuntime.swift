@@ -20,6 +20,7 @@ package final class ProcessRuntime: Sendable {
   ) {
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
     self.logger = logger
+    ProcessMetrics.register(metrics, clock: host.clock)
     self.onFatal = { reason in
       logger.critical("the process must stop", metadata: ["reason": "\(reason)"])
       onFatal(reason)

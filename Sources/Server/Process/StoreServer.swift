@@ -38,11 +38,7 @@ package final class StoreServer: RunningNode {
     configuration.address = try await PortProbe.check(
       configuration.address, flag: "--addr", group: runtime.group)
     let health = HealthService()
-    // Before anything that may take long, so that it can be seen how far the start is.
     let parts = try StoreParts.open(configuration, directory, runtime)
-    let status = try await StatusServer.start(
-      configuration.statusAddress, health: health, runtime: runtime,
-      routes: [StatusServer.configRoute])
     let store = try await parts.startStore(configuration)
     let raft = RaftService(
       storeID: store.storeID, router: parts.router, snapshots: parts.snapshots,
@@ -56,6 +52,10 @@ package final class StoreServer: RunningNode {
     let server = try await RPCServer.listen(
       on: configuration.address, router: router, security: configuration.security,
       runtime: runtime)
+    let regions = RegionsPage(store: store, shards: max(1, configuration.raftstore.shards))
+    let status = try await StatusServer.start(
+      configuration.statusAddress, health: health, runtime: runtime,
+      routes: [StatusServer.configRoute, regions.route])
     health.set(serving: true)
     return StoreServer(
       configuration: configuration, parts: parts, store: store, raft: raft, health: health,
@@ -84,9 +84,9 @@ package final class StoreServer: RunningNode {
       .run(atMost: configuration.gracefulShutdownTimeout)
     health.endWatches()
     await server.shutdown(gracePeriod: .seconds(5))
+    await status?.stop()
     store.stop()
     raft.stop()
-    await status?.stop()
     await parts.close()
   }
 }

@@ -9,7 +9,11 @@ extension StatusServer {
     guard let address else { return nil }
     let metrics = runtime.metrics
     let common = [
-      StatusRoute("/status") { StatusReply(body: "") },
+      StatusRoute("/status") {
+        StatusReply(
+          contentType: "application/json",
+          body: #"{"version":"\#(NodeConfiguration.storeVersion)"}"#)
+      },
       StatusRoute("/metrics") {
         StatusReply(
           contentType: "text/plain; version=0.0.4; charset=utf-8", body: metrics.text())

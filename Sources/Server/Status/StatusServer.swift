@@ -1,7 +1,7 @@
 package import Logging
 package import NIOCore
 import NIOHTTP1
-package import NIOPosix
+import NIOPosix
 
 /// The HTTP port for people and monitoring: `/status`, `/metrics`, `/ready` and what else is registered.
 ///
@@ -46,10 +46,19 @@ package final class StatusServer: Sendable {
 
 /// One path of the status port and what it answers.
 package struct StatusRoute: Sendable {
-  package var path: String
-  package var answer: @Sendable () -> StatusReply
+  /// Takes the answer, once, on any thread.
+  package typealias Done = @Sendable (StatusReply) -> Void
 
+  package var path: String
+  package var answer: @Sendable (@escaping Done) -> Void
+
+  /// An answer that is there at once.
   package init(_ path: String, _ answer: @escaping @Sendable () -> StatusReply) {
+    self.init(path, asking: { done in done(answer()) })
+  }
+
+  /// An answer that must be asked for.
+  package init(_ path: String, asking answer: @escaping @Sendable (@escaping Done) -> Void) {
     self.path = path
     self.answer = answer
   }
@@ -87,7 +96,7 @@ private final class StatusHandler: ChannelInboundHandler {
     case .end:
       guard let head else { return }
       self.head = nil
-      send(reply(to: head), to: head, context)
+      answer(head, context)
     }
   }
 
@@ -96,16 +105,22 @@ private final class StatusHandler: ChannelInboundHandler {
     context.close(promise: nil)
   }
 
-  private func reply(to head: HTTPRequestHead) -> StatusReply {
+  private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
     guard head.method == .GET || head.method == .HEAD else {
-      return StatusReply(code: 405, body: "only GET is served here\n")
+      return send(StatusReply(code: 405, body: "only GET is served here\n"), to: head, context)
     }
     let path = String(head.uri.prefix { $0 != "?" })
     guard let route = routes[path] else {
       let known = routes.keys.sorted().joined(separator: "\n")
-      return StatusReply(code: 404, body: "nothing at \(path); there is:\n\(known)\n")
+      let text = "nothing at \(path); there is:\n\(known)\n"
+      return send(StatusReply(code: 404, body: text), to: head, context)
     }
-    return route.answer()
+    let loop = context.eventLoop
+    let bound = NIOLoopBound((self, context), eventLoop: loop)
+    route.answer { reply in
+      if loop.inEventLoop { return bound.value.0.send(reply, to: head, bound.value.1) }
+      loop.execute { bound.value.0.send(reply, to: head, bound.value.1) }
+    }
   }
 
   private func send(

@@ -1,0 +1,40 @@
+import Glibc
+import Runtime
+
+/// What every process tells of itself, under Prometheus' own names.
+enum ProcessMetrics {
+  static func register(_ metrics: Metrics, clock: any Clock) {
+    let start = Int64(clock.wallMilliseconds / 1000)
+    metrics.gauge("process_start_time_seconds", "Start of the process, since 1970.") { start }
+    metrics.gauge("process_resident_memory_bytes", "Memory in use.") {
+      field(1, of: "/proc/self/statm") * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+    metrics.gauge("process_open_fds", "Open files and sockets.") { openFiles }
+    metrics.gauge("process_cpu_seconds_total", "Processor time used.") {
+      var time = timespec()
+      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+      return Int64(time.tv_sec)
+    }
+  }
+
+  /// One of the numbers in a line of the kernel's; 0 when it cannot be read.
+  private static func field(_ index: Int, of path: String) -> Int64 {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return 0 }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = read(file, &bytes, bytes.count)
+    guard count > 0 else { return 0 }
+    let fields = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ")
+    return index < fields.count ? Int64(fields[index]) ?? 0 : 0
+  }
+
+  private static var openFiles: Int64 {
+    guard let directory = opendir("/proc/self/fd") else { return 0 }
+    defer { closedir(directory) }
+    var count: Int64 = 0
+    while readdir(directory) != nil { count += 1 }
+    // Itself, and the two names that every directory has.
+    return max(0, count - 3)
+  }
+}

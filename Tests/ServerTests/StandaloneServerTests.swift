@@ -1,0 +1,129 @@
+import Codec
+import NIOCore
+import RPC
+import Server
+import Synchronization
+import Testing
+import Wire
+
+struct StandaloneServerTests {
+  @Test func servesBothRolesOnOnePortAndKeepsItsData() async throws {
+    let scratch = try ScratchDirectory()
+    let first = try await start(scratch.path)
+    var caller = RawCaller(first.address)
+    var (context, _) = try await caller.context()
+    #expect(try await caller.put([1], [2], context) == Kvrpcpb_RawPutResponse())
+    #expect(try await caller.get([1], context).value == [2].data)
+    #expect(try await caller.get([9], context).notFound)
+    let region = context.regionID
+    caller.close()
+    await first.stop()
+
+    let second = try await start(scratch.path)
+    #expect(second.identity == first.identity)
+    caller = RawCaller(second.address)
+    (context, _) = try await caller.context()
+    #expect(context.regionID == region)
+    #expect(try await caller.get([1], context).value == [2].data)
+    caller.close()
+    await second.stop()
+  }
+
+  @Test func aDirectoryInUseIsNamedWithTheRemedy() async throws {
+    let scratch = try ScratchDirectory()
+    let server = try await start(scratch.path)
+    let error = await #expect(throws: StartError.self) { try await start(scratch.path) }
+    #expect(error?.description.contains(scratch.path) == true)
+    #expect(error?.description.contains("--data-dir") == true)
+    await server.stop()
+  }
+
+  @Test func aPortInUseIsNamedBeforeAnyoneIsToldOfIt() async throws {
+    let (one, two) = (try ScratchDirectory(), try ScratchDirectory())
+    let server = try await start(one.path)
+    var configuration = NodeConfiguration.test(two.path)
+    configuration.address = server.address
+    let error = await #expect(throws: StartError.self) {
+      try await StandaloneServer.start(configuration, logger: quiet) { _ in }
+    }
+    #expect(error?.description.contains("\(server.address)") == true)
+    await server.stop()
+  }
+
+  @Test func requestsOfAnotherClusterAreTurnedAway() async throws {
+    let scratch = try ScratchDirectory()
+    let server = try await start(scratch.path)
+    let caller = RawCaller(server.address)
+    var (context, _) = try await caller.context()
+    context.clusterID = 77
+    let status = await #expect(throws: RPCStatus.self) {
+      try await caller.put([1], [1], context)
+    }
+    #expect(status?.code == .invalidArgument)
+    caller.close()
+    await server.stop()
+  }
+
+  @Test func everyCommandOfABatchIsAnsweredOnceAndTheStreamLives() async throws {
+    let scratch = try ScratchDirectory()
+    let server = try await start(scratch.path)
+    let caller = RawCaller(server.address)
+    let (context, _) = try await caller.context()
+    let stream = caller.channel.openAsyncStream("/tikvpb.Tikv/BatchCommands")
+    var answers: [UInt64: Tikvpb_BatchCommandsResponse.Response] = [:]
+    var iterator = stream.messages.makeAsyncIterator()
+    for round in 0..<2 as Range<UInt64> {
+      try await stream.send(message: Self.batch(context, firstID: round * 100))
+      while answers.count < Int(round + 1) * 6 {
+        guard let payload = try await iterator.next() else { break }
+        let batch: Tikvpb_BatchCommandsResponse = try MessageCoding.decode(payload)
+        #expect(batch.responses.count == batch.requestIds.count)
+        for (id, response) in zip(batch.requestIds, batch.responses) {
+          #expect(answers.updateValue(response, forKey: id) == nil, "request \(id)")
+        }
+      }
+    }
+    #expect(answers[100]?.rawPut == Kvrpcpb_RawPutResponse())
+    #expect(answers[101]?.rawGet.value == [7].data)
+    #expect(answers[102]?.cmd == nil)
+    #expect(answers[103]?.get.error.abort.isEmpty == false)
+    #expect(answers[104]?.empty.testID == 4)
+    #expect(answers[105]?.rawDelete.error == "invalid cf name: nope")
+    stream.finish()
+    #expect(try await iterator.next() == nil)
+    caller.close()
+    await server.stop()
+  }
+
+  private static func batch(
+    _ context: Kvrpcpb_Context, firstID: UInt64
+  ) -> Tikvpb_BatchCommandsRequest {
+    typealias Request = Tikvpb_BatchCommandsRequest.Request
+    var put = Kvrpcpb_RawPutRequest()
+    put.context = context
+    put.key = [5].data
+    put.value = [7].data
+    var get = Kvrpcpb_RawGetRequest()
+    get.context = context
+    get.key = [5].data
+    var delete = Kvrpcpb_RawDeleteRequest()
+    delete.context = context
+    delete.cf = "nope"
+    let commands: [Request.OneOf_Cmd?] = [
+      .rawPut(put), .rawGet(get), nil, .get(Kvrpcpb_GetRequest()),
+      .empty(
+        .with {
+          $0.testID = 4
+          $0.delayTime = 20
+        }), .rawDelete(delete),
+    ]
+    return .with {
+      $0.requests = commands.map { command in .with { $0.cmd = command } }
+      $0.requestIds = (0..<UInt64(commands.count)).map { firstID + $0 }
+    }
+  }
+
+  private func start(_ path: String) async throws(StartError) -> StandaloneServer {
+    try await StandaloneServer.start(.test(path), logger: quiet) { _ in }
+  }
+}
