@@ -231,6 +231,8 @@ final class ChannelCore: @unchecked Sendable {
 
   /// Any thread.
   func close() {
+    // A closed channel may outlive its event loop, which then takes nothing any more.
+    if state == .closed { return }
     perform {
       guard self.state != .closed else { return }
       self.enter(.closed)

@@ -29,11 +29,12 @@ package final class ProcessRuntime: Sendable {
 
   /// Ends the threads; nothing may use them any more.
   package func shutdown() async {
+    // Timers first: they would call on event loops that are gone.
+    host.shutdown()
     do {
       try await group.shutdownGracefully()
     } catch {
       logger.warning("event loops did not end well", metadata: ["error": "\(error)"])
     }
-    host.shutdown()
   }
 }
