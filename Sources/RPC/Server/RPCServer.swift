@@ -11,6 +11,8 @@ package final class RPCServer: Sendable {
   private let methods: MethodTable
   private let logger: Logger
   private let loops: [ObjectIdentifier: ServerLoop]
+  /// What closing may take beyond the grace period (TLS says goodbye and waits for the answer).
+  private static let closingTime = TimeAmount.seconds(6)
   private let listener = Mutex<(any Channel)?>(nil)
 
   /// Connections are spread over the loops of `group`, which outlives the server.
@@ -75,11 +77,16 @@ package final class RPCServer: Sendable {
     if let channel = listener.withLock({ $0.take() }) { await close(channel) }
     let anyLoop = group.next()
     let drained = EventLoopFuture.andAllComplete(loops.values.map { $0.drain() }, on: anyLoop)
+    let done = anyLoop.makePromise(of: Void.self)
+    drained.cascade(to: done)
     let alarm = anyLoop.scheduleTask(in: gracePeriod) { [loops] in
       for loop in loops.values { _ = loop.closeAll() }
     }
-    await settle(drained)
+    // A socket that does not close even when told to must not keep the process from ending.
+    let lastAlarm = anyLoop.scheduleTask(in: gracePeriod + Self.closingTime) { done.succeed() }
+    await settle(done.futureResult)
     alarm.cancel()
+    lastAlarm.cancel()
   }
 
   private func close(_ channel: any Channel) async {

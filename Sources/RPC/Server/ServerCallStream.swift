@@ -24,10 +24,12 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private var startTime = NIODeadline.uptimeNanoseconds(0)
   private var status: RPCStatus?
   private var isResponseOpen = false
-  private var server: ServerConnection?
+  private let server: ServerConnection
+  private let headerLimit: Int
 
   init(server: ServerConnection) {
     self.server = server
+    headerLimit = server.configuration.maxHeaderListBytes
     super.init(
       outbox: server.outbox, receiveLimit: server.configuration.maxReceiveMessageBytes,
       sendBuffer: server.configuration.sendBufferBytes)
@@ -46,9 +48,8 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   // MARK: Receiving
 
   override func receivedHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-    guard let server = server else { return }
     headerBytes += name.count + value.count + 32
-    guard headerBytes <= server.configuration.maxHeaderListBytes else {
+    guard headerBytes <= headerLimit else {
       refusal = .status(RPCStatus(.resourceExhausted, "request headers are too large"))
       return
     }
@@ -56,7 +57,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     case .path: method = server.methods.method(at: value)
     case .method: isPost = HeaderName.isPost(value)
     case .contentType: hasContentType = HeaderName.isGRPC(value)
-    case .timeout: receivedTimeout(value, server)
+    case .timeout: receivedTimeout(value)
     case .encoding:
       if !HeaderName.isIdentity(value) {
         refusal = .status(RPCStatus(.unimplemented, "only identity encoding is supported"))
@@ -66,7 +67,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     }
   }
 
-  private func receivedTimeout(_ value: Span<UInt8>, _ server: ServerConnection) {
+  private func receivedTimeout(_ value: Span<UInt8>) {
     guard let timeout = TimeoutCoding.decode(value) else {
       refusal = .status(RPCStatus(.internal, "malformed grpc-timeout"))
       return
@@ -76,7 +77,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   }
 
   override func receivedHeaders(endOfStream: Bool) {
-    guard let server = server, !isFinished, handler == nil else { return }
+    guard !isFinished, handler == nil else { return }
     if server.methods.observer != nil { startTime = server.eventTime }
     if let refusal = refusalOfRequest() { return refuse(refusal) }
     guard let method else {
@@ -190,7 +191,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   }
 
   private func report(_ code: RPCCode) {
-    guard let server = server, let observer = server.methods.observer else { return }
+    guard let observer = server.methods.observer else { return }
     observer(path, code, server.eventTime - startTime)
   }
 }

@@ -26,8 +26,8 @@ final class ServerLoop: @unchecked Sendable {
     if let tls {
       try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
     }
-    connections[ObjectIdentifier(connection)] = connection
     try channel.pipeline.syncOperations.addHandler(connection)
+    if !connection.isClosed { connections[ObjectIdentifier(connection)] = connection }
   }
 
   private func ended(_ connection: ServerConnection) {
