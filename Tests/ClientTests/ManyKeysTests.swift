@@ -98,8 +98,9 @@ struct ManyKeysTests {
   @Test func anEmptyRangeAsksNobody() async throws {
     try await FakeCluster.run { cluster, client in
       cluster.fill(Self.keys)
-      #expect(try await client.raw.scan(from: bytes("z"), to: bytes("a"), limit: 9).isEmpty)
-      #expect(try await client.raw.scan(limit: 0).isEmpty)
+      let turned = try await client.raw.scan(from: bytes("z"), to: bytes("a"), limit: 9)
+      let none = try await client.raw.scan(limit: 0)
+      #expect(turned.isEmpty && none.isEmpty)
       #expect(cluster.takeCalls().isEmpty)
     }
   }

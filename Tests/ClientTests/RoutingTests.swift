@@ -54,7 +54,7 @@ struct RoutingTests {
       // Once all were asked the placement driver is, who names store 1; then the store itself leads on.
       #expect(Array(stores.prefix(4)) == [1, 2, 3, 1])
       #expect(stores.last == 1)
-      #expect(time.takePauses().prefix(4) == [2, 4, 8, 16].map { .milliseconds($0) })
+      #expect(time.takePauses().prefix(4) == [2, 4, 8, 16].map { Duration.milliseconds($0) }[...])
     }
   }
 

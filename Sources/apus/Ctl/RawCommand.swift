@@ -10,15 +10,21 @@ struct RawCommand: AsyncParsableCommand {
     ])
 }
 
-extension RawClient.Family: ExpressibleByArgument {}
-
 /// What all raw commands take.
 struct RawArguments: ParsableArguments {
   @OptionGroup var connection: CtlConnection
   @OptionGroup var form: KeyForm
 
-  @Option(name: .long, help: "The column family.")
+  @Option(
+    name: .long, help: "The column family: default, write or lock.", transform: Self.family)
   var cf = RawClient.Family.default
+
+  private static func family(_ name: String) throws -> RawClient.Family {
+    guard let family = RawClient.Family(rawValue: name) else {
+      throw ValidationError("'\(name)' is no column family; there are default, write and lock")
+    }
+    return family
+  }
 }
 
 /// A pair, as `--json` prints it.

@@ -3,6 +3,8 @@ import NIOCore
 import RPC
 import Wire
 
+@testable import Client
+
 /// The placement driver's face of a `FakeCluster`.
 struct FakePlacement {
   let cluster: FakeCluster
