@@ -80,6 +80,12 @@ let package = Package(
       name: "apus", dependencies: ["Server", "Client", "Codec", arguments, log],
       swiftSettings: settings),
 
+    // Measures, not products: `scripts/bench raft`.
+    .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
+    .executableTarget(
+      name: "raft-benchmark", dependencies: ["Raft", "CAllocations"], path: "Benchmarks/Raft",
+      swiftSettings: settings),
+
     tests("RaftTests", ["Raft"]),
     tests("RuntimeTests", ["Runtime"]),
     tests("RocksDBTests", ["RocksDB"]),

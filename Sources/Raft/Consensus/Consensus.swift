@@ -1,8 +1,9 @@
 /// The Raft state machine of one node: messages and ticks in, messages and log changes out.
 ///
 /// Nothing here reads a clock, a file or a socket; storage is only read. What must wait until the
-/// log is durable is kept apart in `messagesAfterAppend`.
-struct Consensus<Storage: LogStorage> {
+/// log is durable is kept apart in `messagesAfterAppend`. A node is one: it cannot be copied, not even
+/// by accident on the way to one of its fields.
+struct Consensus<Storage: LogStorage>: ~Copyable {
   let id: UInt64
   let options: ConsensusOptions
   let sink: LogSink
@@ -40,8 +41,7 @@ struct Consensus<Storage: LogStorage> {
   var jitter: Jitter
   var skipBroadcastCommit: Bool
 
-  init(config: Config, storage: Storage) throws(RaftError) {
-    try config.validate()
+  private init(blank config: Config, storage: Storage) {
     id = config.id
     sink = LogSink(logger: config.logger)
     options = ConsensusOptions(config)
@@ -52,17 +52,27 @@ struct Consensus<Storage: LogStorage> {
       storage: storage, maxApplyingSize: options.maxCommittedSizePerReady, sink: sink)
     tracker = Tracker(
       maxInflight: config.maxInflightMessages, maxInflightBytes: options.maxInflightBytes)
+  }
+
+  /// A follower that goes on from what storage holds.
+  static func start(config: Config, storage: Storage) throws(RaftError) -> Consensus {
+    try config.validate()
     let stored: (hardState: HardState, confState: ConfState)
     do {
       stored = try storage.initialState()
     } catch {
       throw .storage(error)
     }
-    let (hardState, confState) = stored
-    try install(confState)
-    if !hardState.isEmpty { try load(hardState) }
-    if config.applied > 0 { try log.applied(to: config.applied, size: 0) }
-    becomeFollower(term: term, leader: NodeID.none)
+    var node = Consensus(blank: config, storage: storage)
+    try node.install(stored.confState)
+    if !stored.hardState.isEmpty { try node.load(stored.hardState) }
+    if config.applied > 0 { try node.log.applied(to: config.applied, size: 0) }
+    node.becomeFollower(term: node.term, leader: NodeID.none)
+    try node.logStart()
+    return node
+  }
+
+  private func logStart() throws(RaftError) {
     let last = try log.lastEntryID()
     sink.info(
       "newRaft \(self.id.hex) [peers: [\(self.voterList)], term: \(self.term), "

@@ -1,7 +1,7 @@
 /// The whole log of a node: the stable part in storage and the unstable one in memory.
 ///
 /// Invariant: `applied <= applying <= committed`.
-struct RaftLog<Storage: LogStorage> {
+struct RaftLog<Storage: LogStorage>: ~Copyable {
   let storage: Storage
   var unstable: Unstable
   var committed: UInt64

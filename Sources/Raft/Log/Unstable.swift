@@ -2,7 +2,7 @@
 ///
 /// `entries[k]` has index `offset + k`. Invariant: `offset <= offsetInProgress`; entries below
 /// `offsetInProgress` are on their way to storage.
-struct Unstable {
+struct Unstable: ~Copyable {
   var snapshot: Snapshot?
   var entries: [Entry] = []
   var offset: UInt64

@@ -3,17 +3,53 @@
 ///
 /// An error for which `RaftError.isFatal` holds means that the node contradicts itself or cannot
 /// read its log: it must not be used any further.
+///
+/// It is a handle: copies stand for the same node. A node's state is large, and to look at it through
+/// a property of someone's class must not copy it.
 package struct RawNode<Storage: LogStorage> {
-  var core: Consensus<Storage>
-  var previousSoftState: SoftState
-  var previousHardState: HardState
-  /// Messages to this node itself that `advance` delivers (synchronous mode).
-  var stepsOnAdvance: [Message] = []
+  private final class State {
+    var core: Consensus<Storage>
+    var previousSoftState: SoftState
+    var previousHardState: HardState
+    var stepsOnAdvance: [Message] = []
+
+    init(_ core: consuming Consensus<Storage>) {
+      previousSoftState = core.softState
+      previousHardState = core.hardState
+      self.core = core
+    }
+  }
+
+  private let state: State
 
   package init(config: Config, storage: Storage) throws(RaftError) {
-    core = try Consensus(config: config, storage: storage)
-    previousSoftState = core.softState
-    previousHardState = core.hardState
+    state = State(try Consensus.start(config: config, storage: storage))
+  }
+
+  @inline(__always)
+  var core: Consensus<Storage> {
+    _read { yield state.core }
+    nonmutating _modify { yield &state.core }
+  }
+
+  /// What the owner was told last.
+  @inline(__always)
+  var previousSoftState: SoftState {
+    get { state.previousSoftState }
+    nonmutating set { state.previousSoftState = newValue }
+  }
+
+  @inline(__always)
+  var previousHardState: HardState {
+    get { state.previousHardState }
+    nonmutating set { state.previousHardState = newValue }
+  }
+
+  /// Messages to this node itself that `advance` delivers (synchronous mode).
+  @inline(__always)
+  var stepsOnAdvance: [Message] {
+    _read { yield state.stepsOnAdvance }
+    nonmutating _modify { yield &state.stepsOnAdvance }
   }
 }
 

@@ -4,13 +4,8 @@ extension RawNode {
 
   /// Whether `ready` would hold anything.
   package var hasReady: Bool {
-    if !core.messages.isEmpty || !core.messagesAfterAppend.isEmpty { return true }
-    if core.log.unstable.hasNextEntries || !core.readStates.isEmpty { return true }
-    if core.softState != previousSoftState { return true }
-    let hardState = core.hardState
-    if !hardState.isEmpty && hardState != previousHardState { return true }
-    if core.log.unstable.nextSnapshot != nil { return true }
-    return core.log.hasNextCommittedEntries(allowUnstable: allowsUnstable)
+    core.hasOutput(
+      since: previousSoftState, previousHardState, allowUnstable: allowsUnstable)
   }
 
   /// Takes out all there is to do. In synchronous mode `advance` must follow before the next one;
@@ -122,11 +117,10 @@ extension RawNode {
   /// Tells that the log is durable as it stands now. It carries the current term: should another
   /// leader replace entries meanwhile, an old response must not mark the new ones as durable.
   private func storageAppendResponse(snapshot: Snapshot?) -> Message? {
-    let unstable = core.log.unstable
-    guard !unstable.entries.isEmpty || snapshot != nil else { return nil }
+    guard !core.log.unstable.entries.isEmpty || snapshot != nil else { return nil }
     var message = Message(
       .storageAppendResponse, to: core.id, from: NodeID.appendThread, term: core.term)
-    if let last = unstable.entries.last {
+    if let last = core.log.unstable.entries.last {
       message.index = last.index
       message.logTerm = last.term
     }
@@ -138,5 +132,19 @@ extension RawNode {
     var message = Message(.storageApplyResponse, to: core.id, from: NodeID.applyThread)
     message.entries = entries
     return message
+  }
+}
+
+extension Consensus {
+  /// Whether there is anything to hand out to an owner who knows these states.
+  fileprivate func hasOutput(
+    since knownSoftState: SoftState, _ knownHardState: HardState, allowUnstable: Bool
+  ) -> Bool {
+    if !messages.isEmpty || !messagesAfterAppend.isEmpty { return true }
+    if log.unstable.hasNextEntries || !readStates.isEmpty { return true }
+    if softState != knownSoftState { return true }
+    if !hardState.isEmpty && hardState != knownHardState { return true }
+    if log.unstable.snapshot != nil && !log.unstable.snapshotInProgress { return true }
+    return log.hasNextCommittedEntries(allowUnstable: allowUnstable)
   }
 }

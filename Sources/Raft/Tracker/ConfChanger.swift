@@ -9,7 +9,7 @@ struct ConfChanger {
   /// The node's last log index: where a new peer's progress starts.
   let lastIndex: UInt64
 
-  init(tracker: Tracker, lastIndex: UInt64) {
+  init(tracker: borrowing Tracker, lastIndex: UInt64) {
     config = tracker.config
     progress = tracker.progress
     maxInflight = tracker.maxInflight

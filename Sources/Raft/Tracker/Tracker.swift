@@ -17,6 +17,7 @@ struct Tracker: Sendable {
   }
 
   /// The highest index the voters have acknowledged.
+  @inline(__always)
   func committedIndex() -> UInt64 {
     config.voters.committedIndex { id in
       guard let slot = progress.slot(of: id) else { return nil }

@@ -83,7 +83,7 @@ import Testing
     let two = try TestNode(2, peers: [1]) { $0.checkQuorum = true }
     let network = try TestNetwork(nodes: one, two)
     two.core.randomizedElectionTimeout = 11
-    #expect(!two.core.isPromotable)
+    #expect(two.core.isPromotable == false)
     try two.tick(10)
     try network.campaign(1)
     #expect(one.core.role == .leader && two.core.role == .follower)

@@ -56,7 +56,7 @@ import Testing
   @Test func testAddLearner() throws {
     let node = try TestNode(1, peers: [1])
     try node.applyConfChange(.addLearnerNode, 2)
-    #expect(!node.core.isLearner)
+    #expect(node.core.isLearner == false)
     #expect(node.core.tracker.config.learners.ids == [2])
     #expect(node.progress(2).isLearner)
     try node.applyConfChange(.addNode, 2)

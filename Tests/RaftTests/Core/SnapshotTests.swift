@@ -25,7 +25,7 @@ import Testing
     #expect(node.core.tracker.config.voters.ids.ids == [1, 2])
     #expect(node.core.tracker.config.learners.ids == [3])
     #expect(node.progress(3).isLearner && !node.progress(1).isLearner)
-    #expect(node.core.isLearner)
+    #expect(node.core.isLearner == true)
     #expect(try !node.core.restore(image))
   }
 
@@ -43,16 +43,16 @@ import Testing
 
   @Test func testRestoreVoterToLearner() throws {
     let node = try TestNode(3, peers: [1, 2, 3])
-    #expect(!node.core.isLearner)
+    #expect(node.core.isLearner == false)
     #expect(try node.core.restore(snapshot(at: 11, term: 11, voters: [1, 2], learners: [3])))
-    #expect(node.core.isLearner)
+    #expect(node.core.isLearner == true)
   }
 
   @Test func testRestoreLearnerPromotion() throws {
     let node = try TestNode(3, peers: [1, 2], learners: [3])
-    #expect(node.core.isLearner)
+    #expect(node.core.isLearner == true)
     #expect(try node.core.restore(snapshot(at: 11, term: 11, voters: [1, 2, 3])))
-    #expect(!node.core.isLearner)
+    #expect(node.core.isLearner == false)
   }
 
   @Test func restoreRefusesAForeignMembership() throws {
@@ -66,7 +66,7 @@ import Testing
     let one = try TestNode(1, storage: storage)
     let two = try TestNode(2, peers: [1], learners: [2])
     #expect(try one.core.restore(snapshot(at: 11, term: 11, voters: [1], learners: [2])))
-    try storage.applySnapshot(try #require(one.core.log.unstable.snapshot))
+    try storage.applySnapshot(try #require(one.pendingSnapshot))
     one.core.log.unstable.stableSnapshot(to: 11)
     try one.core.applied(to: 11, size: 0)
     let network = try TestNetwork(nodes: one, two)
@@ -97,7 +97,7 @@ import Testing
   private func compactedLeader() throws -> TestNode {
     let node = try TestNode(1, peers: [1])
     #expect(try node.core.restore(snapshot(at: 11, term: 11, voters: [1, 2])))
-    try node.storage.applySnapshot(try #require(node.core.log.unstable.snapshot))
+    try node.storage.applySnapshot(try #require(node.pendingSnapshot))
     node.core.log.unstable.stableSnapshot(to: 11)
     try node.core.applied(to: 11, size: 0)
     try node.becomeLeader()
@@ -178,7 +178,7 @@ import Testing
     let storage = MemoryStorage(confState: ConfState(voters: [1]))
     let node = try TestNode(1, storage: storage)
     #expect(try node.core.restore(snapshot(at: 11, term: 11, voters: [1, 2])))
-    try storage.applySnapshot(try #require(node.core.log.unstable.snapshot))
+    try storage.applySnapshot(try #require(node.pendingSnapshot))
     node.core.log.unstable.stableSnapshot(to: 11)
     try node.core.applied(to: 11, size: 0)
     try node.becomeLeader()
@@ -262,7 +262,7 @@ import Testing
     }
     let inner = MemoryStorage()
     try inner.applySnapshot(snapshot(at: 11, term: 1, voters: [1, 2]))
-    var core = try Consensus(config: Config(id: 1), storage: Busy(inner))
+    var core = try Consensus.start(config: Config(id: 1), storage: Busy(inner))
     try core.becomeCandidate()
     try core.becomeLeader()
     core.messagesAfterAppend = []

@@ -89,7 +89,7 @@ import Testing
     let answer = try #require(held)
     // As soon as it is stored.
     let follower = network[3]
-    try follower.storage.applySnapshot(try #require(follower.core.log.unstable.snapshot))
+    try follower.storage.applySnapshot(try #require(follower.pendingSnapshot))
     follower.core.log.unstable.stableSnapshot(to: follower.core.log.committed)
     try follower.core.applied(to: follower.core.log.committed, size: 0)
     network.hook = nil

@@ -16,7 +16,7 @@ final class TestNode {
     config.seed = id
     adjust(&config)
     self.config = config
-    core = try Consensus(config: config, storage: self.storage)
+    core = try Consensus.start(config: config, storage: self.storage)
   }
 
   /// A node whose log holds entries of these terms, and whose term is the last of them.
@@ -45,6 +45,9 @@ final class TestNode {
   func progress(_ id: UInt64) -> Progress {
     core.tracker.progress[id] ?? Progress(next: 0, inflights: Inflights(size: 0, maxBytes: 0))
   }
+
+  /// The snapshot that was received and is not stored yet.
+  var pendingSnapshot: Snapshot? { core.log.unstable.snapshot }
 
   func withProgress(_ id: UInt64, _ body: (inout Progress) -> Void) {
     guard let slot = core.tracker.progress.slot(of: id) else { return }
@@ -118,7 +121,6 @@ final class TestNode {
   }
 
   func allEntries() throws -> [Entry] {
-    let log = core.log
-    return try log.entries(from: log.firstIndex, maxSize: .max)
+    try core.log.entries(from: core.log.firstIndex, maxSize: .max)
   }
 }

@@ -53,7 +53,7 @@ import Testing
     unstable.restore(later)
     #expect(unstable.offset == 7 && unstable.offsetInProgress == 7)
     #expect(unstable.entries.isEmpty && unstable.snapshot == later)
-    #expect(!unstable.snapshotInProgress)
+    #expect(unstable.snapshotInProgress == false)
   }
 
   @Test func testUnstableNextEntries() {
