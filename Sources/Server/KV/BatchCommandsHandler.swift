@@ -9,12 +9,17 @@ final class BatchCommandsHandler: StreamHandler {
   private let service: TikvService
   private let call: StreamCall
   private let replies: BatchReplies
+  private let name: UInt64
 
   init(service: TikvService, call: StreamCall) {
     self.service = service
     self.call = call
-    replies = BatchReplies(call: call)
+    let replies = BatchReplies(call: call)
+    self.replies = replies
+    name = service.streams.add { replies.finishWhenAnswered(LiveStreams.stopping) }
   }
+
+  deinit { service.streams.remove(name) }
 
   func onMessage(_ message: ByteBuffer) {
     let batch: Tikvpb_BatchCommandsRequest
@@ -32,7 +37,10 @@ final class BatchCommandsHandler: StreamHandler {
     for (request, id) in zip(batch.requests, batch.requestIds) { dispatch(request.cmd, id) }
   }
 
-  func onHalfClose() { replies.finishWhenAnswered() }
+  func onHalfClose() {
+    service.streams.remove(name)
+    replies.finishWhenAnswered()
+  }
 
   func onCancel(_ status: RPCStatus) {}
 

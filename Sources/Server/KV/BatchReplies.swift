@@ -10,7 +10,8 @@ final class BatchReplies: Sendable {
     var isFlushScheduled = false
     /// Requests not answered yet.
     var owed = 0
-    var isHalfClosed = false
+    /// Set when no more requests will come: the status to end with.
+    var end: RPCStatus?
   }
 
   private let call: StreamCall
@@ -39,20 +40,20 @@ final class BatchReplies: Sendable {
     if mustSchedule { call.execute { self.flush() } }
   }
 
-  /// The client will ask no more: the stream ends after the last answer.
-  func finishWhenAnswered() {
-    state.withLock { $0.isHalfClosed = true }
+  /// No more requests will be taken: the stream ends after the last answer.
+  func finishWhenAnswered(_ status: RPCStatus = .ok) {
+    state.withLock { $0.end = $0.end ?? status }
     call.execute { self.flush() }
   }
 
   private func flush() {
-    let (message, isOver) = state.withLock { state in
+    let (message, end) = state.withLock { state in
       state.isFlushScheduled = false
       var message = Tikvpb_BatchCommandsResponse()
       swap(&message, &state.ready)
-      return (message, state.isHalfClosed && state.owed == 0)
+      return (message, state.owed == 0 ? state.end : nil)
     }
     if !message.responses.isEmpty { call.send(message: message) }
-    if isOver { call.finish() }
+    if let end { call.finish(end) }
   }
 }

@@ -12,8 +12,11 @@ package final class HealthService: Sendable {
   }
 
   private let state = Mutex(State())
+  private let streams: LiveStreams
 
-  package init() {}
+  package init(streams: LiveStreams) {
+    self.streams = streams
+  }
 
   /// Whether this process wants requests.
   package var isServing: Bool { state.withLock { $0.isServing } }
@@ -26,15 +29,6 @@ package final class HealthService: Sendable {
       return isNews ? state.watchers.sorted { $0.key < $1.key }.map(\.value) : []
     }
     for watcher in watchers { watcher.send(message: response(serving)) }
-  }
-
-  /// Ends the streams of all who watch: the process is stopping.
-  package func endWatches() {
-    let watchers = state.withLock { state in
-      defer { state.watchers = [:] }
-      return state.watchers.sorted { $0.key < $1.key }.map(\.value)
-    }
-    for watcher in watchers { watcher.finish() }
   }
 
   package func register(on router: inout MethodRouter) {
@@ -58,18 +52,19 @@ package final class HealthService: Sendable {
     }
   }
 
-  fileprivate func add(_ call: StreamCall) -> UInt64 {
+  fileprivate func add(_ call: StreamCall) -> (watcher: UInt64, stream: UInt64) {
     let (id, isServing) = state.withLock { state in
       state.nextID += 1
       state.watchers[state.nextID] = call
       return (state.nextID, state.isServing)
     }
     call.send(message: response(isServing))
-    return id
+    return (id, streams.add(call))
   }
 
-  fileprivate func remove(_ id: UInt64) {
-    state.withLock { $0.watchers[id] = nil }
+  fileprivate func remove(_ names: (watcher: UInt64, stream: UInt64)) {
+    state.withLock { $0.watchers[names.watcher] = nil }
+    streams.remove(names.stream)
   }
 
   private func response(_ isServing: Bool) -> Grpc_Health_V1_HealthCheckResponse {
@@ -81,7 +76,7 @@ package final class HealthService: Sendable {
 private final class HealthWatch: StreamHandler {
   private let service: HealthService
   private let call: StreamCall
-  private var id: UInt64?
+  private var names: (watcher: UInt64, stream: UInt64)?
 
   init(service: HealthService, call: StreamCall) {
     self.service = service
@@ -89,15 +84,15 @@ private final class HealthWatch: StreamHandler {
   }
 
   func onMessage(_ message: Payload) {
-    guard id == nil else { return }
+    guard names == nil else { return }
     guard HealthService.isWellFormed(message) else { return call.finish(HealthService.malformed) }
-    id = service.add(call)
+    names = service.add(call)
   }
 
   /// The request is complete; the answers go on.
   func onHalfClose() {}
 
   func onCancel(_ status: RPCStatus) {
-    if let id { service.remove(id) }
+    if let names { service.remove(names) }
   }
 }

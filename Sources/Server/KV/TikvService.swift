@@ -10,11 +10,15 @@ package struct TikvService: Sendable {
   let raw: RawService
   let clusterID: UInt64
   let storeID: UInt64
+  let streams: LiveStreams
 
-  package init(storage: any Storage, clusterID: UInt64, storeID: UInt64) {
+  package init(
+    storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: LiveStreams
+  ) {
     raw = RawService(commands: RawCommands(storage: storage))
     self.clusterID = clusterID
     self.storeID = storeID
+    self.streams = streams
   }
 
   package func register(on router: inout MethodRouter) {

@@ -12,6 +12,7 @@ final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
   private let method: PlacementService.Method<Request, Response>
   private let answers: StreamAnswers
   private let progress = AnswerProgress<Response>()
+  private let name: UInt64
 
   init(
     _ service: PlacementService, _ call: StreamCall,
@@ -21,7 +22,10 @@ final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
     self.call = call
     self.method = method
     self.answers = answers
+    name = service.streams.add(call)
   }
+
+  deinit { service.streams.remove(name) }
 
   func onMessage(_ message: Payload) {
     let request: Request
@@ -42,7 +46,10 @@ final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
     }
   }
 
-  func onHalfClose() { progress.halfClosed().finish(call, answers) }
+  func onHalfClose() {
+    service.streams.remove(name)
+    progress.halfClosed().finish(call, answers)
+  }
 
   func onCancel(_ status: RPCStatus) {}
 }

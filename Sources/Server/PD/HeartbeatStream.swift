@@ -45,6 +45,7 @@ final class HeartbeatStream: StreamHandler {
   private let streams: HeartbeatStreams
   private let onDisconnect: @Sendable (UInt64) -> Void
   private let token: UInt64
+  private let name: UInt64
   private var storeID: UInt64 = 0
 
   init(
@@ -56,9 +57,12 @@ final class HeartbeatStream: StreamHandler {
     self.streams = streams
     self.onDisconnect = onDisconnect
     token = streams.makeToken()
+    name = service.streams.add(call)
     // Some clients wait for the headers before their first message.
     call.sendHeaders()
   }
+
+  deinit { service.streams.remove(name) }
 
   func onMessage(_ message: Payload) {
     let request: Pdpb_RegionHeartbeatRequest

@@ -12,9 +12,11 @@ package final class PlacementService: Sendable {
 
   private let mailbox: Mailbox<PlacementDriverMessage>
   private let heartbeats = HeartbeatStreams()
+  let streams: LiveStreams
 
-  package init(mailbox: Mailbox<PlacementDriverMessage>) {
+  package init(mailbox: Mailbox<PlacementDriverMessage>, streams: LiveStreams) {
     self.mailbox = mailbox
+    self.streams = streams
   }
 
   /// Sends commands to the stores they are for; those without a stream will hear of them again.

@@ -17,7 +17,8 @@ final class LocalPlacementDriver: Sendable {
 
   /// Opens the state in `engine` and starts.
   static func start(
-    engine: any KVEngine, config: PlacementConfig, runtime: ProcessRuntime
+    engine: any KVEngine, config: PlacementConfig, streams: LiveStreams,
+    runtime: ProcessRuntime
   ) async throws(StartError) -> LocalPlacementDriver {
     let outlet = HeartbeatOutlet()
     var spawned: Worker<PlacementDriverMessage>?
@@ -40,18 +41,19 @@ final class LocalPlacementDriver: Sendable {
       worker.stop()
       throw StartError("cannot open the placement driver's state in \(engine.path): \(error)")
     case .success(let clusterID):
-      let driver = LocalPlacementDriver(clusterID, worker, runtime.host)
+      let driver = LocalPlacementDriver(clusterID, worker, streams, runtime.host)
       outlet.connect(driver.service)
       return driver
     }
   }
 
   private init(
-    _ clusterID: UInt64, _ worker: Worker<PlacementDriverMessage>, _ host: any WorkerHost
+    _ clusterID: UInt64, _ worker: Worker<PlacementDriverMessage>, _ streams: LiveStreams,
+    _ host: any WorkerHost
   ) {
     self.clusterID = clusterID
     self.worker = worker
-    service = PlacementService(mailbox: worker.mailbox)
+    service = PlacementService(mailbox: worker.mailbox, streams: streams)
     let mailbox = worker.mailbox
     ticks = host.every(Self.tickInterval) { _ = mailbox.send(.tick) }
   }

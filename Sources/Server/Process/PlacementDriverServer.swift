@@ -14,6 +14,7 @@ package final class PlacementDriverServer: Sendable {
   private let directory: DataDirectory
   private let engine: any KVEngine
   private let driver: LocalPlacementDriver
+  private let streams: LiveStreams
   private let server: RPCServer
   private let status: StatusServer?
 
@@ -33,9 +34,10 @@ package final class PlacementDriverServer: Sendable {
     var placement = PlacementConfig(advertiseClientURLs: ["http://\(advertised)"])
     placement.maxReplicas = configuration.maxReplicas
     placement.maxStoreDownTime = configuration.maxStoreDownTime
+    let streams = LiveStreams()
     let driver = try await LocalPlacementDriver.start(
-      engine: engine, config: placement, runtime: runtime)
-    let health = HealthService()
+      engine: engine, config: placement, streams: streams, runtime: runtime)
+    let health = HealthService(streams: streams)
     var router = MethodRouter()
     driver.service.register(on: &router)
     health.register(on: &router)
@@ -60,6 +62,7 @@ package final class PlacementDriverServer: Sendable {
     self.directory = directory
     self.engine = engine
     self.driver = driver
+    streams = driver.service.streams
     self.server = server
     self.status = status
   }
@@ -67,7 +70,7 @@ package final class PlacementDriverServer: Sendable {
   /// Finishes what is under way and closes the state.
   package func stop() async {
     health.set(serving: false)
-    health.endWatches()
+    streams.endAll()
     await server.shutdown(gracePeriod: .seconds(2))
     await status?.stop()
     driver.stop()

@@ -21,6 +21,7 @@ package final class StandaloneServer: RunningNode {
   private let engine: any KVEngine
   private let driverEngine: any KVEngine
   private let driver: LocalPlacementDriver
+  private let streams: LiveStreams
   private let storage: StandaloneStorage
   private let server: RPCServer
   private let status: StatusServer?
@@ -46,17 +47,18 @@ package final class StandaloneServer: RunningNode {
     var placement = PlacementConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
     placement.maxReplicas = 1
+    let streams = LiveStreams()
     let driver = try await LocalPlacementDriver.start(
-      engine: driverEngine, config: placement, runtime: runtime)
+      engine: driverEngine, config: placement, streams: streams, runtime: runtime)
     let (info, region) = try await Self.register(configuration, driver, runtime.host.clock)
     guard let peer = region.peers.first else {
       throw StartError("\(driverEngine.path) knows no peer of the region")
     }
     let storage = StandaloneStorage(
       engine: engine, region: region, peer: peer, host: runtime.host, onFatal: runtime.onFatal)
-    let health = HealthService()
+    let health = HealthService(streams: streams)
     let service = TikvService(
-      storage: storage, clusterID: driver.clusterID, storeID: info.id)
+      storage: storage, clusterID: driver.clusterID, storeID: info.id, streams: streams)
     var router = MethodRouter()
     service.register(on: &router)
     driver.service.register(on: &router)
@@ -88,6 +90,7 @@ package final class StandaloneServer: RunningNode {
     self.engine = engine
     self.driverEngine = driverEngine
     self.driver = driver
+    streams = driver.service.streams
     self.storage = storage
     self.server = server
     self.status = status
@@ -101,7 +104,7 @@ package final class StandaloneServer: RunningNode {
 
   package func stop() async {
     health.set(serving: false)
-    health.endWatches()
+    streams.endAll()
     await server.shutdown(gracePeriod: .seconds(5))
     await status?.stop()
     heartbeats.cancel()

@@ -18,6 +18,7 @@ package final class StoreServer: RunningNode {
   private let configuration: NodeConfiguration
   private let parts: StoreParts
   private let raft: RaftService
+  private let streams: LiveStreams
   private let server: RPCServer
   private let status: StatusServer?
 
@@ -37,16 +38,18 @@ package final class StoreServer: RunningNode {
     var configuration = configuration
     configuration.address = try await PortProbe.check(
       configuration.address, flag: "--addr", group: runtime.group)
-    let health = HealthService()
+    let streams = LiveStreams()
+    let health = HealthService(streams: streams)
     let parts = try StoreParts.open(configuration, directory, runtime)
     let store = try await parts.startStore(configuration)
     let raft = RaftService(
       storeID: store.storeID, router: parts.router, snapshots: parts.snapshots,
-      host: runtime.host, metrics: runtime.metrics, logger: logger)
+      host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
     let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
     var router = MethodRouter()
-    TikvService(storage: storage, clusterID: store.clusterID, storeID: store.storeID)
-      .register(on: &router)
+    let service = TikvService(
+      storage: storage, clusterID: store.clusterID, storeID: store.storeID, streams: streams)
+    service.register(on: &router)
     raft.register(on: &router)
     health.register(on: &router)
     let server = try await RPCServer.listen(
@@ -59,18 +62,19 @@ package final class StoreServer: RunningNode {
     health.set(serving: true)
     return StoreServer(
       configuration: configuration, parts: parts, store: store, raft: raft, health: health,
-      server: server, status: status)
+      streams: streams, server: server, status: status)
   }
 
   private init(
     configuration: NodeConfiguration, parts: StoreParts, store: Store, raft: RaftService,
-    health: HealthService, server: RPCServer, status: StatusServer?
+    health: HealthService, streams: LiveStreams, server: RPCServer, status: StatusServer?
   ) {
     self.configuration = configuration
     self.parts = parts
     self.store = store
     self.raft = raft
     self.health = health
+    self.streams = streams
     self.server = server
     self.status = status
     address = configuration.publicAddress
@@ -82,7 +86,7 @@ package final class StoreServer: RunningNode {
     health.set(serving: false)
     await LeaderEviction(store: store, host: parts.runtime.host)
       .run(atMost: configuration.gracefulShutdownTimeout)
-    health.endWatches()
+    streams.endAll()
     await server.shutdown(gracePeriod: .seconds(5))
     await status?.stop()
     store.stop()

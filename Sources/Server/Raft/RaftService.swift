@@ -1,9 +1,9 @@
 import Codec
-import Logging
+package import Logging
 import NIOCore
-import RPC
-import Raftstore
-import Runtime
+package import RPC
+package import Raftstore
+package import Runtime
 
 /// `tikvpb.Tikv`, what other stores call: raft messages and snapshots.
 package final class RaftService: Sendable {
@@ -13,14 +13,16 @@ package final class RaftService: Sendable {
   private let worker: Worker<SnapshotReceipt>
   private let received: Counter
   private let misdirected: Counter
+  private let streams: LiveStreams
 
-  init(
+  package init(
     storeID: UInt64, router: Router, snapshots: SnapManager, host: any WorkerHost,
-    metrics: Metrics, logger: Logger
+    streams: LiveStreams, metrics: Metrics, logger: Logger
   ) {
     self.storeID = storeID
     self.router = router
     self.snapshots = snapshots
+    self.streams = streams
     worker = host.spawn(name: "snap-receive", capacity: 1024) { _ in
       SnapshotReceiver(router: router, logger: logger)
     }
@@ -31,15 +33,15 @@ package final class RaftService: Sendable {
       labels: [("type", "mismatch_store_id")])
   }
 
-  func register(on router: inout MethodRouter) {
+  package func register(on router: inout MethodRouter) {
     let service = self
     router.stream("/tikvpb.Tikv/BatchRaft") { call in
-      RaftStreamHandler(call) { payload throws(CodecError) in
+      RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
         service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages)
       }
     }
     router.stream("/tikvpb.Tikv/Raft") { call in
-      RaftStreamHandler(call) { payload throws(CodecError) in
+      RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
         service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)])
       }
     }
@@ -50,7 +52,7 @@ package final class RaftService: Sendable {
   }
 
   /// Finishes writing what has arrived. Blocks.
-  func stop() { worker.stop() }
+  package func stop() { worker.stop() }
 
   private func deliver(_ envelopes: [RaftEnvelope]) {
     received.increment(by: UInt64(envelopes.count))
@@ -65,13 +67,22 @@ package final class RaftService: Sendable {
 private final class RaftStreamHandler: StreamHandler {
   private let call: StreamCall
   private let take: (ByteBuffer) throws(CodecError) -> Void
+  private let streams: LiveStreams
+  private let name: UInt64
 
-  init(_ call: StreamCall, _ take: @escaping (ByteBuffer) throws(CodecError) -> Void) {
+  init(
+    _ call: StreamCall, _ streams: LiveStreams,
+    _ take: @escaping (ByteBuffer) throws(CodecError) -> Void
+  ) {
     self.call = call
     self.take = take
+    self.streams = streams
+    name = streams.add(call)
     // The other store takes the headers as a sign that its messages arrive.
     call.sendHeaders()
   }
+
+  deinit { streams.remove(name) }
 
   func onMessage(_ message: ByteBuffer) {
     do throws(CodecError) {
@@ -82,6 +93,7 @@ private final class RaftStreamHandler: StreamHandler {
   }
 
   func onHalfClose() {
+    streams.remove(name)
     // `raft_serverpb.Done` has no fields.
     call.send(ByteBuffer())
     call.finish()

@@ -1,0 +1,221 @@
+import Codec
+import Engine
+import NIOPosix
+import RPC
+import Raft
+import Raftstore
+import Runtime
+import Server
+import Synchronization
+import Testing
+
+/// Raft messages from one store's transport to another store's service, over real sockets.
+struct RPCTransportTests {
+  @Test(.timeLimit(.minutes(1)))
+  func messagesArriveInOrderAndThoseForOthersAreDropped() async throws {
+    let receiver = try await Receiver(storeID: 2)
+    let sender = Sender(stores: [2: receiver.address, 3: receiver.address])
+    // To store 3 at store 2's address: store 2 must not take them.
+    sender.transport.send([Self.envelope(to: 3, index: 7)])
+    for index in 1...5000 as ClosedRange<UInt64> {
+      sender.transport.send([Self.envelope(to: 2, index: index)])
+    }
+    let indexes = receiver.inbox.wait(for: 5000)
+    #expect(indexes == Array(1...5000))
+    sender.stop()
+    await receiver.stop()
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func anUnreachableStoreIsReportedAndTriedAgain() async throws {
+    let receiver = try await Receiver(storeID: 2)
+    let address = receiver.address
+    let sender = Sender(stores: [2: address])
+    sender.transport.send([Self.envelope(to: 2, index: 1)])
+    #expect(receiver.inbox.wait(for: 1) == [1])
+    await receiver.stop()
+    #expect(sender.inbox.waitForUnreachable() == 2)
+
+    let again = try await Receiver(storeID: 2, port: address.port)
+    // Whatever is sent while the transport rests is lost; sooner or later one arrives.
+    let arrived = again.inbox.sending { sender.transport.send([Self.envelope(to: 2, index: 9)]) }
+    #expect(arrived)
+    sender.stop()
+    await again.stop()
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func aStoreNobodyKnowsIsReportedUnreachable() async throws {
+    let sender = Sender(stores: [:])
+    sender.transport.send([Self.envelope(to: 8, index: 1)])
+    #expect(sender.inbox.waitForUnreachable() == 8)
+    sender.stop()
+  }
+
+  private static func envelope(to store: UInt64, index: UInt64) -> RaftEnvelope {
+    var message = Message(.appendResponse)
+    message.index = index
+    return RaftEnvelope(
+      regionID: 1, from: Peer(id: 1, storeID: 1), to: Peer(id: store, storeID: store),
+      message: message)
+  }
+}
+
+/// What a router would hand to the raft worker.
+private final class Inbox: Sendable {
+  let router = Router()
+  private let bell = Doorbell()
+  private let raft: Mailbox<RaftWorkerMessage>
+  private let clock = SystemClock()
+
+  init() {
+    let bell = bell
+    raft = Mailbox(capacity: 100_000) { bell.ring() }
+    router.attach(raft: [raft], store: Mailbox(capacity: 10) {})
+  }
+
+  private func messages() -> [RaftWorkerMessage] {
+    var batch: [RaftWorkerMessage] = []
+    _ = raft.drain(into: &batch, limit: 100_000)
+    return batch
+  }
+
+  /// The indexes of that many raft messages, or of those that came within ten seconds.
+  func wait(for count: Int) -> [UInt64] {
+    let deadline = clock.now + .seconds(10)
+    var indexes: [UInt64] = []
+    while indexes.count < count, clock.now < deadline {
+      for case .raft(let envelope) in messages() { indexes.append(envelope.message?.index ?? 0) }
+      if indexes.count < count { bell.wait(atMost: .milliseconds(100)) }
+    }
+    return indexes
+  }
+
+  func waitForUnreachable() -> UInt64? {
+    let deadline = clock.now + .seconds(20)
+    while clock.now < deadline {
+      for case .storeUnreachable(let id) in messages() { return id }
+      bell.wait(atMost: .milliseconds(100))
+    }
+    return nil
+  }
+
+  /// Whether anything arrives when `send` is repeated for a while.
+  func sending(_ send: () -> Void) -> Bool {
+    let deadline = clock.now + .seconds(20)
+    while clock.now < deadline {
+      send()
+      bell.wait(atMost: .milliseconds(50))
+      for case .raft in messages() { return true }
+    }
+    return false
+  }
+}
+
+/// A store as far as other stores see it.
+private final class Receiver: Sendable {
+  let inbox = Inbox()
+  let address: HostPort
+  private let host = ThreadHost()
+  private let service: RaftService
+  private let server: RPCServer
+
+  init(storeID: UInt64, port: Int = 0) async throws {
+    let metrics = Metrics()
+    let snapshots = SnapManager(
+      directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
+      clock: host.clock, metrics: metrics)
+    service = RaftService(
+      storeID: storeID, router: inbox.router, snapshots: snapshots, host: host,
+      streams: LiveStreams(), metrics: metrics, logger: quiet)
+    var router = MethodRouter()
+    service.register(on: &router)
+    server = RPCServer(
+      group: MultiThreadedEventLoopGroup.singleton,
+      configuration: ServerConfiguration(host: "127.0.0.1", port: port), router: router,
+      logger: quiet)
+    let bound = try await server.start()
+    address = HostPort(host: "127.0.0.1", port: bound.port ?? 0)
+  }
+
+  func stop() async {
+    await server.shutdown(gracePeriod: .milliseconds(100))
+    service.stop()
+    host.shutdown()
+  }
+}
+
+/// A store as far as its own transport sees it.
+private final class Sender: Sendable {
+  let inbox = Inbox()
+  let transport: RPCTransport
+  private let host = ThreadHost()
+
+  init(stores: [UInt64: HostPort]) {
+    let metrics = Metrics()
+    do {
+      let snapshots = SnapManager(
+        directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
+        clock: host.clock, metrics: metrics)
+      transport = RPCTransport(
+        scheduler: AddressBook(stores: stores), snapshots: snapshots, router: inbox.router,
+        group: MultiThreadedEventLoopGroup.singleton, host: host, security: nil,
+        metrics: metrics, logger: quiet)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  func stop() {
+    transport.close()
+    host.shutdown()
+  }
+}
+
+/// A placement driver that knows where stores are, and nothing else.
+private final class AddressBook: SchedulerClient {
+  private let stores: [UInt64: HostPort]
+
+  init(stores: [UInt64: HostPort]) {
+    self.stores = stores
+  }
+
+  func store(
+    id: UInt64, _ completion: @escaping @Sendable (Result<StoreInfo, SchedulerError>) -> Void
+  ) {
+    guard let address = stores[id] else {
+      return completion(.failure(.refused("invalid store ID \(id), not found")))
+    }
+    completion(.success(StoreInfo(id: id, address: address.description)))
+  }
+
+  func clusterID(_ completion: @escaping @Sendable (Result<UInt64, SchedulerError>) -> Void) {
+    completion(.success(1))
+  }
+  func allocateID(_ completion: @escaping @Sendable (Result<UInt64, SchedulerError>) -> Void) {
+    completion(.failure(.refused("no ids")))
+  }
+  func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, SchedulerError>) -> Void) {
+    completion(.success(true))
+  }
+  func bootstrap(
+    store: StoreInfo, region: Region,
+    _ completion: @escaping @Sendable (Result<Void, SchedulerError>) -> Void
+  ) { completion(.failure(.alreadyBootstrapped)) }
+  func putStore(
+    _ store: StoreInfo, _ completion: @escaping @Sendable (Result<Void, SchedulerError>) -> Void
+  ) { completion(.success(())) }
+  func region(
+    containing key: [UInt8],
+    _ completion: @escaping @Sendable (Result<Region?, SchedulerError>) -> Void
+  ) { completion(.success(nil)) }
+  func region(
+    id: UInt64, _ completion: @escaping @Sendable (Result<Region?, SchedulerError>) -> Void
+  ) { completion(.success(nil)) }
+  func storeHeartbeat(
+    _ statistics: StoreStatistics,
+    _ completion: @escaping @Sendable (Result<Void, SchedulerError>) -> Void
+  ) { completion(.success(())) }
+  func regionHeartbeat(_ heartbeat: RegionHeartbeat) {}
+  func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {}
+}
