@@ -26,6 +26,8 @@ package struct RaftstoreConfig: Sendable {
   package var logCompactionBytes: UInt64 = 192 << 20
   /// Replicated entries worth a compaction.
   package var logCompactionThreshold: UInt64 = 50
+  /// How often disk space of compacted entries is freed.
+  package var logPurgeInterval: Duration = .seconds(10)
   /// Entry cache per region, bytes.
   package var entryCacheBytes = 16 << 20
 

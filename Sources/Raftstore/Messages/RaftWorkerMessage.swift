@@ -39,6 +39,8 @@ package enum RaftWorkerMessage: Sendable {
   case peerUnreachable(regionID: UInt64, peerID: UInt64)
   /// The store worker decided that a message may create a peer here.
   case createPeer(regionID: UInt64, peer: PeerInfo, cause: RaftEnvelope)
+  /// The region's log keeps others from being freed: cut it as far as its members allow.
+  case compactLog(regionID: UInt64)
   /// The store is about to stop: leaders hand over to others where they can.
   case resign
   /// An operator from the placement driver.

@@ -13,6 +13,8 @@ package enum RegionTask: Sendable {
   case destroyRange(regionID: UInt64, range: KeyRange)
   /// Make the applied state durable, then drop the log up to `index`.
   case collectLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)
+  /// Free what compacted logs still take on disk, and have those cut that keep most from being freed.
+  case purgeLogs
   /// List snapshot files nobody uses and ask their peers about them.
   case collectSnapshots
   /// Delete snapshot files the peer has no use for, unless somebody else uses them.

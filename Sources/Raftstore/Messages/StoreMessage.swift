@@ -18,4 +18,5 @@ package enum StoreMessage: Sendable {
 package enum StoreTick: Sendable {
   case heartbeat
   case collectSnapshots
+  case purgeLogs
 }

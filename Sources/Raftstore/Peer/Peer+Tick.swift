@@ -84,6 +84,12 @@ extension Peer {
     }
   }
 
+  /// The space the log takes is wanted: with the next tick it is cut as far as all members have it.
+  func compactSoon() {
+    skippedCompactions = Self.maxSkippedCompactions
+    nextCompaction = context.now
+  }
+
   private func compactionIndex() -> UInt64? {
     let config = context.config
     let first = storage.firstIndex()

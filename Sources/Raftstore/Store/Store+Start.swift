@@ -86,7 +86,8 @@ private struct StoreStart {
     let (environment, router, meta) = (environment, router, meta)
     return environment.host.spawn(name: "region", capacity: Self.ample) { _ in
       RegionWorker(
-        engine: environment.engine, snapshots: environment.snapshots, meta: meta, router: router,
+        engine: environment.engine, logs: environment.logs, snapshots: environment.snapshots,
+        meta: meta, router: router,
         logWriter: logWriter, clock: environment.host.clock, metrics: environment.metrics,
         logger: environment.logger, onFatal: environment.onFatal)
     }
@@ -141,6 +142,8 @@ private struct StoreStart {
     workers.add(host.every(config.baseTickInterval) { router.tick() })
     workers.add(
       host.every(config.storeHeartbeatInterval) { router.sendToStore(.tick(.heartbeat)) })
+    workers.add(
+      host.every(config.logPurgeInterval) { router.sendToStore(.tick(.purgeLogs)) })
     workers.add(
       host.every(config.snapshotCollectionInterval) {
         router.sendToStore(.tick(.collectSnapshots))

@@ -123,6 +123,8 @@ struct RaftWorker: Handler {
       touch(id)?.unreachable(peerID: peerID)
     case .schedule(let order):
       touch(order.regionID)?.schedule(order)
+    case .compactLog(let id):
+      touch(id)?.compactSoon()
     case .validated(let id, let peerID, let isMember):
       touch(id, peerID)?.validated(isMember: isMember)
     case .raft, .write, .read, .admin, .tick, .start, .resign, .inspect, .createPeer,

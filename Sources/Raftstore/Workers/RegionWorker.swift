@@ -1,7 +1,7 @@
 import Codec
 package import Engine
 package import Logging
-import RaftLog
+package import RaftLog
 package import Runtime
 
 /// Does what takes long with files and ranges, one task at a time and in order: builds and installs
@@ -11,6 +11,7 @@ package import Runtime
 /// until its data is in place, and files without their meta are removed at start.
 package struct RegionWorker: Handler {
   private let engine: any KVEngine
+  private let logs: any RaftLogStore
   private let snapshots: SnapManager
   private let meta: StoreMeta
   private let logger: Logger
@@ -34,11 +35,13 @@ package struct RegionWorker: Handler {
   }
 
   package init(
-    engine: any KVEngine, snapshots: SnapManager, meta: StoreMeta, router: Router,
+    engine: any KVEngine, logs: any RaftLogStore, snapshots: SnapManager, meta: StoreMeta,
+    router: Router,
     logWriter: Mailbox<LogWriteTask>, clock: any Clock, metrics: Metrics, logger: Logger,
     onFatal: @escaping @Sendable (String) -> Void
   ) {
     self.engine = engine
+    self.logs = logs
     self.snapshots = snapshots
     self.logger = logger
     self.clock = clock
@@ -61,6 +64,7 @@ package struct RegionWorker: Handler {
       case .collectLog(let regionID, let peerID, let index, let term):
         collectibleLogs.append(
           CollectibleLog(regionID: regionID, peerID: peerID, index: index, term: term))
+      case .purgeLogs: purgeLogs()
       case .collectSnapshots: collectSnapshots()
       case .deleteSnapshot(let key, let origin): release(key, origin)
       }
@@ -218,6 +222,17 @@ package struct RegionWorker: Handler {
         durability: .buffered)
       // A log that was destroyed must not be compacted afterwards.
       meta.withPeer(collectible.peerID, of: collectible.regionID) { logWriter.post(task) }
+    }
+  }
+
+  private mutating func purgeLogs() {
+    if failure != nil { return }
+    do throws(LogStoreError) {
+      for advice in try logs.purge() {
+        router.post(.compactLog(regionID: advice.region), to: advice.region)
+      }
+    } catch {
+      fail("cannot free compacted logs: \(error)")
     }
   }
 

@@ -51,6 +51,7 @@ struct StoreWorker: Handler {
       case .raft(let envelope): receive(envelope)
       case .tick(.heartbeat): heartbeat()
       case .tick(.collectSnapshots): regionWorker.post(.collectSnapshots)
+      case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
       case .regionHeartbeat(let heartbeat): report(heartbeat)
       case .validate(let region, let peerID): validate(region, peerID)
       case .found(let regionID, let peerID, let result): found(regionID, peerID, result)

@@ -28,7 +28,8 @@ final class RegionWorkerFixture {
 
   private func makeWorker() -> RegionWorker {
     RegionWorker(
-      engine: store.engine, snapshots: store.manager, meta: meta, router: router,
+      engine: store.engine, logs: MemoryLogStore(), snapshots: store.manager, meta: meta,
+      router: router,
       logWriter: logs, clock: store.clock, metrics: Metrics(), logger: Logger(label: "test"),
       onFatal: { [fatal] reason in fatal.add(reason) })
   }
