@@ -143,11 +143,14 @@ extension Consensus {
     }
     switch type {
     case .appendResponse, .voteResponse, .preVoteResponse:
+      if messagesAfterAppend.isEmpty { messagesAfterAppend.reserveCapacity(2) }
       messagesAfterAppend.append(message)
     default:
       guard message.to != id else {
         throw sink.abort("message should not be self-addressed when sending \(type)")
       }
+      // Room for what a ready of three members holds: each hands its buffer away.
+      if messages.isEmpty { messages.reserveCapacity(4) }
       messages.append(message)
     }
   }

@@ -85,6 +85,7 @@ extension RawNode {
   // MARK: Asynchronous mode
 
   private mutating func addStorageMessages(to ready: inout Ready) {
+    if ready.messages.isEmpty { ready.messages.reserveCapacity(2) }
     if !ready.entries.isEmpty || ready.hardState != nil || ready.snapshot != nil
       || !core.messagesAfterAppend.isEmpty
     {

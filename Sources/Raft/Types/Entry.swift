@@ -24,9 +24,11 @@ package struct Entry: Sendable, Equatable {
 
 extension Entry {
   /// Bytes of user data: what the uncommitted and in-flight limits count.
+  @inline(__always)
   package var payloadSize: UInt64 { UInt64(data.count) }
 
   /// Size of the protobuf encoding: what message and apply limits count. Zero fields take no room.
+  @inline(__always)
   package var encodedSize: UInt64 {
     var size = 0
     if type != .normal { size += 2 }
@@ -46,16 +48,16 @@ package enum EntryLimits {
   package static let unlimited = UInt64.max
 
   /// Total encoded size of `entries`.
-  package static func encodedSize(of entries: some Sequence<Entry>) -> UInt64 {
+  package static func encodedSize(of entries: some Collection<Entry>) -> UInt64 {
     var total: UInt64 = 0
-    for entry in entries { total += entry.encodedSize }
+    for place in entries.indices { total += entries[place].encodedSize }
     return total
   }
 
   /// Total payload of `entries`.
-  package static func payloadSize(of entries: some Sequence<Entry>) -> UInt64 {
+  package static func payloadSize(of entries: some Collection<Entry>) -> UInt64 {
     var total: UInt64 = 0
-    for entry in entries { total += entry.payloadSize }
+    for place in entries.indices { total += entries[place].payloadSize }
     return total
   }
 
@@ -66,8 +68,8 @@ package enum EntryLimits {
     if maxSize == unlimited { return entries.count }
     var total: UInt64 = 0
     var count = 0
-    for entry in entries {
-      total += entry.encodedSize
+    for place in entries.indices {
+      total += entries[place].encodedSize
       if count > 0 && total > maxSize { break }
       count += 1
     }
