@@ -42,6 +42,8 @@ final class FakeCluster: Sendable {
 
   let model = Mutex(Model())
   private let servers = Mutex<[String: RPCServer]>([:])
+  /// Ports of servers that were stopped: no test running beside this one may get them.
+  private let held = Mutex<[HeldPort]>([])
   private static var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
   static var group: MultiThreadedEventLoopGroup { .singleton }
 
@@ -115,8 +117,20 @@ final class FakeCluster: Sendable {
     model.withLock { $0.pdPorts.append(port) }
   }
 
-  func stopStore(_ id: UInt64) async { await stop("store \(id)") }
-  func stopPD(_ index: Int) async { await stop("pd \(index)") }
+  func stopStore(_ id: UInt64) async {
+    await stop("store \(id)")
+    hold(model.withLock { $0.storePorts[id] })
+  }
+
+  func stopPD(_ index: Int) async {
+    await stop("pd \(index)")
+    hold(model.withLock { $0.pdPorts[index] })
+  }
+
+  private func hold(_ port: Int?) {
+    guard let port, let port = HeldPort(port) else { return }
+    held.withLock { $0.append(port) }
+  }
 
   private func stop(_ name: String) async {
     let server = servers.withLock { $0.removeValue(forKey: name) }
