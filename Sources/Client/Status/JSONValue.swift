@@ -1,8 +1,4 @@
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
+import FoundationEssentials
 
 /// Any JSON, for answers of which only some fields matter and the rest is to be passed on.
 package enum JSONValue: Sendable, Hashable, Codable {
