@@ -39,7 +39,9 @@ struct QuorumTrace {
     var distinct: [UInt64] = []
     for id in ids where !distinct.contains(id) { distinct.append(id) }
     guard distinct.count == values.count else {
-      return "error: mismatched input (explicit or _) for voters \(distinct): \(values)"
+      let voters = distinct.map(String.init).joined(separator: " ")
+      let given = values.joined(separator: " ")
+      return "error: mismatched input (explicit or _) for voters [\(voters)]: [\(given)]"
     }
     ids = distinct
     return nil
