@@ -1,11 +1,3 @@
-/// How linearizable reads are confirmed.
-package enum ReadOnlyOption: Sendable, Equatable {
-  /// By a round of heartbeats.
-  case safe
-  /// By the leader lease: needs `checkQuorum` and clocks of bounded drift.
-  case leaseBased
-}
-
 /// Everything a node is told at its construction.
 package struct Config {
   /// This node; not 0 and no storage thread.

@@ -1,14 +1,3 @@
-/// One step of a membership change.
-package struct ConfChangeSingle: Sendable, Equatable {
-  package var type: ConfChangeType
-  package var nodeID: UInt64
-
-  package init(type: ConfChangeType = .addNode, nodeID: UInt64 = 0) {
-    self.type = type
-    self.nodeID = nodeID
-  }
-}
-
 /// A membership change of any number of nodes; without changes it leaves a joint configuration.
 package struct ConfChangeV2: Sendable, Equatable {
   package var transition: ConfChangeTransition
@@ -59,20 +48,6 @@ package struct ConfChangeV2: Sendable, Equatable {
         transition = value
       case 2: changes.append(try ConfChangeSingle(decoding: try reader.bytes()))
       case 3: context = Array(try reader.bytes())
-      default: try reader.skip()
-      }
-    }
-  }
-}
-
-extension ConfChangeSingle {
-  init(decoding bytes: ArraySlice<UInt8>) throws(RaftError) {
-    self.init()
-    var reader = ProtobufReader(bytes)
-    while let field = try reader.next() {
-      switch field {
-      case 1: type = try ConfChangeType(wireValue: try reader.varint())
-      case 2: nodeID = try reader.varint()
       default: try reader.skip()
       }
     }
