@@ -1,4 +1,5 @@
 import Codec
+import Engine
 import NIOCore
 import RPC
 import Server
@@ -48,6 +49,19 @@ struct StandaloneServerTests {
     }
     #expect(error?.description.contains("\(server.address)") == true)
     await server.stop()
+  }
+
+  @Test func dataOfAStoreOfAClusterIsNotServedAlone() async throws {
+    let scratch = try ScratchDirectory()
+    do {
+      let engine = try RocksEngine(path: scratch.path + "/db")
+      var batch = WriteBatch()
+      batch.put(.raft, KeyLayout.storeIdent, StoreIdent(clusterID: 1, storeID: 4).encoded())
+      try engine.write(batch, .synced)
+      try engine.close()
+    }
+    let error = await #expect(throws: StartError.self) { try await start(scratch.path) }
+    #expect(error?.description.contains("--pd-endpoints") == true)
   }
 
   @Test func requestsOfAnotherClusterAreTurnedAway() async throws {

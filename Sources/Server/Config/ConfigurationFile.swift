@@ -144,7 +144,7 @@ package struct ConfigurationFile {
 
   private static func duration(
     _ configuration: inout NodeConfiguration,
-    _ place: WritableKeyPath<RaftstoreConfig, Duration> & Sendable, _ text: String
+    _ place: any WritableKeyPath<RaftstoreConfig, Duration> & Sendable, _ text: String
   ) -> Bool {
     set(&configuration.raftstore[keyPath: place], Quantity.duration(text))
   }

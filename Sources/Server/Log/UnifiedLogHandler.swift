@@ -16,14 +16,12 @@ package struct UnifiedLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  package func log(
-    level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String,
-    file: String, function: String, line: UInt
-  ) {
-    let name = file.split(separator: "/").last ?? ""
-    var text = "[\(Self.now())] [\(Self.name(level))] [\(name):\(line)] "
-    text += "[\(Self.quoted(message.description))]"
-    let fields = self.metadata.merging(metadata ?? [:]) { _, new in new }
+  package func log(event: LogEvent) {
+    let name = event.file.split(separator: "/").last ?? ""
+    var text = "[\(Self.now())] [\(Self.name(event.level))] [\(name):\(event.line)] "
+    text += "[\(Self.quoted(event.message.description))]"
+    var fields = metadata.merging(event.metadata ?? [:]) { _, new in new }
+    if let error = event.error { fields["err"] = "\(error)" }
     for key in fields.keys.sorted() {
       text += " [\(Self.quoted(key))=\(Self.quoted(fields[key]?.description ?? ""))]"
     }

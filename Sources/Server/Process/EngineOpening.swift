@@ -1,3 +1,4 @@
+import Codec
 import Engine
 import Logging
 import RaftLog
@@ -13,6 +14,21 @@ enum EngineOpening {
       options.blockCacheBytes = Int(clamping: configuration.blockCacheCapacity)
     }
     return try open(directory.path + "/db", options)
+  }
+
+  /// Refuses data that a store of a cluster has left: without its raft log it may be behind.
+  static func requireNoStore(in engine: any KVEngine) throws(StartError) {
+    let ident: [UInt8]?
+    do throws(EngineError) {
+      ident = try engine.get(.raft, KeyLayout.storeIdent)
+    } catch {
+      throw StartError("cannot read the database in \(engine.path): \(error.message)")
+    }
+    guard ident == nil else {
+      throw StartError(
+        "\(engine.path) belongs to a store of a cluster; start it with --pd-endpoints, or choose "
+          + "another --data-dir to run alone")
+    }
   }
 
   /// The little state of a placement driver.

@@ -43,6 +43,7 @@ package final class StandaloneServer: RunningNode {
     var configuration = configuration
     configuration.address = address
     let engine = try EngineOpening.data(directory, configuration)
+    try EngineOpening.requireNoStore(in: engine)
     let driverEngine = try EngineOpening.placement(directory.path + "/pd")
     var placement = PlacementConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
