@@ -81,9 +81,9 @@ let package = Package(
       swiftSettings: settings),
 
     // Measures, not products: `scripts/bench raft`.
-    .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
+    .target(name: "CAllocations", path: "Sources/Benchmarks/CAllocations"),
     .executableTarget(
-      name: "raft-benchmark", dependencies: ["Raft", "CAllocations"], path: "Benchmarks/Raft",
+      name: "raft-benchmark", dependencies: ["Raft", "CAllocations"], path: "Sources/Benchmarks/Raft",
       swiftSettings: settings),
 
     tests("RaftTests", ["Raft"]),
@@ -103,9 +103,6 @@ let package = Package(
         "Server", "Storage", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec", "Wire",
         "Engine", "Runtime", nioCore, nioPosix, log, protobuf,
       ]),
-    tests(
-      "ClusterTests",
-      ["Raftstore", "Storage", "PlacementDriver", "Engine", "RaftLog", "Codec", "Raft", "Runtime"]),
     tests("TidyTests", []),
   ]
 )
