@@ -36,13 +36,12 @@ struct PlaygroundCommand: AsyncParsableCommand {
 
   func run() async throws {
     ShutdownSignals.block()
-    setvbuf(stdout, nil, _IOLBF, 0)
     let files = SystemFileSystem()
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
     try files.createDirectory(directory)
     let playground = Playground(
       directory: directory, stores: stores, pdPort: pdPort, basePort: basePort, logLevel: logLevel)
-    print("data and logs are in \(directory)")
+    ProcessEnd.say("data and logs are in \(directory)")
     do {
       try playground.start()
     } catch {
@@ -50,14 +49,14 @@ struct PlaygroundCommand: AsyncParsableCommand {
       ProcessEnd.complain("\(error)")
       throw ExitCode.failure
     }
-    print("placement driver  127.0.0.1:\(pdPort)")
+    ProcessEnd.say("placement driver  127.0.0.1:\(pdPort)")
     for number in 0..<stores {
-      print(
+      ProcessEnd.say(
         "store \(number + 1)           127.0.0.1:\(basePort + number)   "
           + "status http://127.0.0.1:\(basePort + 20 + number)")
     }
     let readiness = Task {
-      if try await playground.waitUntilReady() { print("ready") }
+      if try await playground.waitUntilReady() { ProcessEnd.say("ready") }
     }
     let ended = await playground.waitForEnd()
     readiness.cancel()

@@ -24,9 +24,11 @@ final class ChildProcess: Sendable {
   ) throws {
     self.name = name
     var ends: [Int32] = [0, 0]
-    guard pipe2(&ends, O_CLOEXEC) == 0 else {
+    guard Glibc.pipe(&ends) == 0 else {
       throw StartError(description: "no pipe for \(name): \(String(cString: strerror(errno)))")
     }
+    // Children are started one after the other, so none can inherit another's pipe in between.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }

@@ -28,6 +28,12 @@ enum ProcessEnd {
     _exit(1)
   }
 
+  /// One line to standard output, at once: whoever reads it may be waiting for it.
+  static func say(_ message: String) {
+    var bytes = Array("\(message)\n".utf8)
+    _ = write(1, &bytes, bytes.count)
+  }
+
   /// One line to standard error.
   static func complain(_ message: String) {
     var bytes = Array("apus: \(message)\n".utf8)
