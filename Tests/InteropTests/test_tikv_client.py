@@ -10,7 +10,7 @@ tikv_client = pytest.importorskip("tikv_client")
 
 @pytest.fixture(scope="module")
 def raw(cluster):
-    return tikv_client.RawClient.connect(cluster.pd_address)
+    return tikv_client.RawClient.connect([cluster.pd_address])
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +127,7 @@ def test_oversized_key_is_refused_and_harmless(raw):
 
 def test_64_tasks_at_once(cluster):
     async def run():
-        client = await tikv_client.asynchronous.RawClient.connect(cluster.pd_address)
+        client = await tikv_client.asynchronous.RawClient.connect([cluster.pd_address])
 
         async def one(task: int):
             for i in range(20):

@@ -23,7 +23,7 @@ def alone(tmp_path):
 
 
 def test_raw_client_and_kill(alone):
-    raw = tikv_client.RawClient.connect(f"127.0.0.1:{alone.port}")
+    raw = tikv_client.RawClient.connect([f"127.0.0.1:{alone.port}"])
     raw.batch_put({b"k%04d" % i: b"v%d" % i for i in range(1000)})
     assert raw.get(b"k0500") == b"v500"
     assert len(raw.scan(b"k", end=b"l", limit=5000)) == 1000
@@ -31,7 +31,7 @@ def test_raw_client_and_kill(alone):
     alone.kill()
     alone.start()
     eventually(lambda: http(alone.status, "/ready")[0] == 200, 30, "ready again")
-    raw = tikv_client.RawClient.connect(f"127.0.0.1:{alone.port}")
+    raw = tikv_client.RawClient.connect([f"127.0.0.1:{alone.port}"])
     assert len(raw.scan(b"k", end=b"l", limit=5000)) == 900
     assert alone.terminate() == 0
 

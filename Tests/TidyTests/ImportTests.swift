@@ -31,7 +31,7 @@ struct ImportTests {
     "Wire": ["SwiftProtobuf", "Foundation", "FoundationEssentials"],
     "Engine": [],
     "RaftLog": [],
-    "Codec": ["SwiftProtobuf", "FoundationEssentials"],
+    "Codec": ["SwiftProtobuf", "FoundationEssentials", "Foundation"],
     "RPC": [
       "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Logging", "FoundationEssentials",
       "NIOConcurrencyHelpers",

@@ -3,7 +3,7 @@ import Testing
 @testable import Raft
 
 /// TinyKV's raft tests 2AA to 3A, where they ask for something that etcd's tests of the same name
-/// do not; the others are the etcd tests (see docs/raft-counterparts.md).
+/// do not; the others are the etcd tests (see Tests/RaftTests/Counterparts.md).
 @Suite struct TinyKVTests {
   // MARK: 2AA
 

@@ -143,4 +143,36 @@ import Testing
     cluster.run(.milliseconds(200))
     #expect(node.status(500) == nil)
   }
+
+  /// A peer that never learnt its region is remembered by its own name.
+  @Test func aPeerThatNeverLivedDoesNotComeBack() throws {
+    let cluster = try TestCluster(2, replicas: 1)
+    defer { cluster.shutDown() }
+    let node = cluster.nodes[1]
+    let epoch = RegionEpoch(confVersion: 3, version: 3)
+    let from = PeerInfo(id: 502, storeID: 99)
+    func heartbeat(_ id: UInt64) -> RaftEnvelope {
+      RaftEnvelope(
+        regionID: 500, from: from, to: PeerInfo(id: id, storeID: node.id),
+        message: Message(.heartbeat, to: id, from: 502, term: 6), epoch: epoch, startKey: [1],
+        endKey: [2])
+    }
+    node.store?.router.deliver([heartbeat(501)])
+    cluster.run(.milliseconds(200))
+    #expect(node.status(500)?.peer.id == 501)
+    node.store?.router.deliver([
+      RaftEnvelope(
+        regionID: 500, from: from, to: PeerInfo(id: 501, storeID: node.id), epoch: epoch,
+        isTombstone: true)
+    ])
+    cluster.run(.milliseconds(200))
+    #expect(node.status(500) == nil)
+    #expect(node.engine.record(500)?.state == .tombstone)
+    node.store?.router.deliver([heartbeat(501)])
+    cluster.run(.milliseconds(200))
+    #expect(node.status(500) == nil)
+    node.store?.router.deliver([heartbeat(503)])
+    cluster.run(.milliseconds(200))
+    #expect(node.status(500)?.peer.id == 503)
+  }
 }
