@@ -8,6 +8,7 @@ struct RawService: Sendable {
   typealias Done<Response> = @Sendable (Response) -> Void
 
   let commands: RawCommands
+  let pool: ReadPool
 
   func get(
     _ request: Kvrpcpb_RawGetRequest, _ executor: @escaping StorageExecutor,
@@ -30,10 +31,12 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawBatchGetResponse>
   ) {
     guard let context = context(request, done) else { return }
-    commands.batchGet(
-      context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor
-    ) { result in
-      answer(result, done) { $0.pairs = $1.map(\.wire) }
+    read(keys: request.keys.count, executor, done) { executor in
+      commands.batchGet(
+        context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor
+      ) { result in
+        answer(result, done) { $0.pairs = $1.map(\.wire) }
+      }
     }
   }
 
@@ -45,8 +48,10 @@ struct RawService: Sendable {
     let scan = RawScan(
       start: [UInt8](request.startKey), end: [UInt8](request.endKey), limit: Int(request.limit),
       keyOnly: request.keyOnly, isReverse: request.reverse)
-    commands.scan(context, cf: request.cf, scan, on: executor) { result in
-      answer(result, done) { $0.kvs = $1.map(\.wire) }
+    read(keys: scan.limit, executor, done) { executor in
+      commands.scan(context, cf: request.cf, scan, on: executor) { result in
+        answer(result, done) { $0.kvs = $1.map(\.wire) }
+      }
     }
   }
 
@@ -55,12 +60,14 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawBatchScanResponse>
   ) {
     guard let context = context(request, done) else { return }
-    commands.batchScan(
-      context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
-      eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
-      on: executor
-    ) { result in
-      answer(result, done) { $0.kvs = $1.map(\.wire) }
+    read(keys: request.ranges.count * Int(request.eachLimit), executor, done) { executor in
+      commands.batchScan(
+        context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
+        eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
+        on: executor
+      ) { result in
+        answer(result, done) { $0.kvs = $1.map(\.wire) }
+      }
     }
   }
 
@@ -126,6 +133,19 @@ struct RawService: Sendable {
   }
 
   // MARK: Common steps
+
+  /// Runs a read here if it is short, else where it is in nobody's way.
+  private func read<Response: RefusableResponse>(
+    keys: Int, _ executor: @escaping StorageExecutor, _ done: @escaping Done<Response>,
+    _ body: @escaping @Sendable (@escaping StorageExecutor) -> Void
+  ) {
+    if keys <= ReadPool.shortRead { return body(executor) }
+    let isTaken = pool.run { body(pool.executor) }
+    if !isTaken {
+      let busy = RegionError.serverIsBusy(reason: "too many reads are waiting", backoffMs: 0)
+      done(Response(.region(busy)))
+    }
+  }
 
   private func context<Response: RefusableResponse>(
     _ request: some ContextualRequest, _ done: Done<Response>

@@ -13,9 +13,10 @@ package struct TikvService: Sendable {
   let streams: LiveStreams
 
   package init(
-    storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: LiveStreams
+    storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: LiveStreams,
+    reads: ReadPool
   ) {
-    raw = RawService(commands: RawCommands(storage: storage))
+    raw = RawService(commands: RawCommands(storage: storage), pool: reads)
     self.clusterID = clusterID
     self.storeID = storeID
     self.streams = streams

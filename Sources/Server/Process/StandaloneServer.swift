@@ -22,6 +22,7 @@ package final class StandaloneServer: RunningNode {
   private let driverEngine: any KVEngine
   private let driver: LocalPlacementDriver
   private let streams: LiveStreams
+  private let reads: ReadPool
   private let storage: StandaloneStorage
   private let server: RPCServer
   private let status: StatusServer?
@@ -58,8 +59,10 @@ package final class StandaloneServer: RunningNode {
     let storage = StandaloneStorage(
       engine: engine, region: region, peer: peer, host: runtime.host, onFatal: runtime.onFatal)
     let health = HealthService(streams: streams)
+    let reads = ReadPool(host: runtime.host)
     let service = TikvService(
-      storage: storage, clusterID: driver.clusterID, storeID: info.id, streams: streams)
+      storage: storage, clusterID: driver.clusterID, storeID: info.id, streams: streams,
+      reads: reads)
     var router = MethodRouter()
     service.register(on: &router)
     driver.service.register(on: &router)
@@ -74,13 +77,14 @@ package final class StandaloneServer: RunningNode {
       address: configuration.publicAddress,
       identity: StoreIdent(clusterID: driver.clusterID, storeID: info.id), health: health,
       runtime: runtime, directory: directory, engine: engine, driverEngine: driverEngine,
-      driver: driver, storage: storage, server: server, status: status, region: region)
+      driver: driver, storage: storage, reads: reads, server: server, status: status,
+      region: region)
   }
 
   private init(
     address: HostPort, identity: StoreIdent, health: HealthService, runtime: ProcessRuntime,
     directory: DataDirectory, engine: any KVEngine, driverEngine: any KVEngine,
-    driver: LocalPlacementDriver, storage: StandaloneStorage, server: RPCServer,
+    driver: LocalPlacementDriver, storage: StandaloneStorage, reads: ReadPool, server: RPCServer,
     status: StatusServer?, region: Region
   ) {
     self.address = address
@@ -92,6 +96,7 @@ package final class StandaloneServer: RunningNode {
     self.driverEngine = driverEngine
     self.driver = driver
     streams = driver.service.streams
+    self.reads = reads
     self.storage = storage
     self.server = server
     self.status = status
@@ -109,6 +114,7 @@ package final class StandaloneServer: RunningNode {
     await server.shutdown(gracePeriod: .seconds(5))
     await status?.stop()
     heartbeats.cancel()
+    reads.stop()
     storage.stop()
     driver.stop()
     EngineOpening.close(engine, runtime.logger)

@@ -19,6 +19,7 @@ package final class StoreServer: RunningNode {
   private let parts: StoreParts
   private let raft: RaftService
   private let streams: LiveStreams
+  private let reads: ReadPool
   private let server: RPCServer
   private let status: StatusServer?
 
@@ -47,8 +48,10 @@ package final class StoreServer: RunningNode {
       host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
     let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
     var router = MethodRouter()
+    let reads = ReadPool(host: runtime.host)
     let service = TikvService(
-      storage: storage, clusterID: store.clusterID, storeID: store.storeID, streams: streams)
+      storage: storage, clusterID: store.clusterID, storeID: store.storeID, streams: streams,
+      reads: reads)
     service.register(on: &router)
     raft.register(on: &router)
     health.register(on: &router)
@@ -62,12 +65,13 @@ package final class StoreServer: RunningNode {
     health.set(serving: true)
     return StoreServer(
       configuration: configuration, parts: parts, store: store, raft: raft, health: health,
-      streams: streams, server: server, status: status)
+      streams: streams, reads: reads, server: server, status: status)
   }
 
   private init(
     configuration: NodeConfiguration, parts: StoreParts, store: Store, raft: RaftService,
-    health: HealthService, streams: LiveStreams, server: RPCServer, status: StatusServer?
+    health: HealthService, streams: LiveStreams, reads: ReadPool, server: RPCServer,
+    status: StatusServer?
   ) {
     self.configuration = configuration
     self.parts = parts
@@ -75,6 +79,7 @@ package final class StoreServer: RunningNode {
     self.raft = raft
     self.health = health
     self.streams = streams
+    self.reads = reads
     self.server = server
     self.status = status
     address = configuration.publicAddress
@@ -89,6 +94,7 @@ package final class StoreServer: RunningNode {
     streams.endAll()
     await server.shutdown(gracePeriod: .seconds(5))
     await status?.stop()
+    reads.stop()
     store.stop()
     raft.stop()
     await parts.close()

@@ -1,4 +1,5 @@
 import Codec
+import Raft
 import Raftstore
 
 /// One replica's state, as the status port tells it.
@@ -68,7 +69,13 @@ struct RegionReport: Encodable {
       Member(id: $0.id, storeID: $0.storeID, role: "\($0.role)")
     }
     peerID = status.peer.id
-    role = "\(status.role)"
+    role =
+      switch status.role {
+      case .follower: "follower"
+      case .preCandidate: "pre_candidate"
+      case .candidate: "candidate"
+      case .leader: "leader"
+      }
     state = status.isApplyingSnapshot ? "applying" : "\(status.peerState)"
     leader = status.leaderPeerID
     term = status.term
