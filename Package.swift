@@ -86,7 +86,8 @@ let package = Package(
     // Measures, not products: `scripts/bench raft`.
     .target(name: "CAllocations", path: "Sources/Benchmarks/CAllocations"),
     .executableTarget(
-      name: "raft-benchmark", dependencies: ["Raft", "CAllocations"], path: "Sources/Benchmarks/Raft",
+      name: "raft-benchmark", dependencies: ["Raft", "CAllocations"],
+      path: "Sources/Benchmarks/Raft",
       swiftSettings: settings),
 
     tests("RaftTests", ["Raft"], exclude: ["Counterparts.md"]),

@@ -27,10 +27,10 @@ class Watcher(threading.Thread):
         self.directories = [s.data / "snap" for s in cluster.stores]
         self.keep = keep
         self.names: set[str] = set()
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def run(self):
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             for directory in self.directories:
                 try:
                     names = os.listdir(directory)
@@ -45,10 +45,10 @@ class Watcher(threading.Thread):
                             os.link(directory / name, self.keep / name)
                         except OSError:
                             self.names.discard(name)  # gone again; perhaps seen later
-            self._stop.wait(0.002)
+            self._ended.wait(0.002)
 
     def finish(self):
-        self._stop.set()
+        self._ended.set()
         self.join()
 
 

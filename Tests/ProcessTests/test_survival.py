@@ -17,7 +17,7 @@ class Writer(threading.Thread):
         self.acknowledged: dict[bytes, bytes] = {}
         self.gap = 0.0
         self.failure: BaseException | None = None
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def key(self, number: int) -> bytes:
         return self.prefix + b"%08d" % number
@@ -25,7 +25,7 @@ class Writer(threading.Thread):
     def run(self):
         try:
             number, last = 0, time.monotonic()
-            while not self._stop.is_set():
+            while not self._ended.is_set():
                 key, value = self.key(number), b"value of %d" % number
                 try:
                     self.client.put(key, value, seconds=30)
@@ -40,7 +40,7 @@ class Writer(threading.Thread):
             self.failure = error
 
     def finish(self):
-        self._stop.set()
+        self._ended.set()
         self.join(60)
         assert not self.is_alive(), "the writer hangs"
         if self.failure:
@@ -56,11 +56,11 @@ class Reader(threading.Thread):
         self.writer = writer
         self.reads = 0
         self.violations: list[str] = []
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def run(self):
         step = 0
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             known = list(self.writer.acknowledged)[-200:]
             if not known:
                 continue
@@ -76,7 +76,7 @@ class Reader(threading.Thread):
                 self.violations.append(f"{key!r}: {found!r} instead of {want!r}")
 
     def finish(self):
-        self._stop.set()
+        self._ended.set()
         self.join(60)
 
 

@@ -52,7 +52,6 @@ struct NodeCommand: AsyncParsableCommand {
       print("the configuration is fine")
       return
     }
-    ShutdownSignals.block()
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: configuration.logLevel) }
     let logger = Logger(label: "apus.node")
     if configuration.placementDriverEndpoints.isEmpty {

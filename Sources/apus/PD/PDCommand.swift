@@ -39,7 +39,6 @@ struct PDCommand: AsyncParsableCommand {
     let level = try FlagValue.level(logLevel)
     if maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1") }
 
-    ShutdownSignals.block()
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: level) }
     let logger = Logger(label: "apus.pd")
     let server: PlacementDriverServer

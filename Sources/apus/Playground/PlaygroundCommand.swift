@@ -35,7 +35,6 @@ struct PlaygroundCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    ShutdownSignals.block()
     let files = SystemFileSystem()
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
     try files.createDirectory(directory)

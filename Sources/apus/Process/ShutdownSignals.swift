@@ -4,33 +4,42 @@ import Synchronization
 
 /// Turns SIGTERM and SIGINT into something a command can await.
 ///
-/// `block` must run before the process starts its first thread: a signal is delivered to any thread that
-/// has it unblocked, and threads inherit the mask of their creator.
+/// A handler writes the signal's number into a pipe and a thread reads it there: masks would not do, as
+/// the thread in which libdispatch parks the main thread has all signals unblocked.
 enum ShutdownSignals {
-  private static func set() -> sigset_t {
-    var set = sigset_t()
-    sigemptyset(&set)
-    sigaddset(&set, SIGTERM)
-    sigaddset(&set, SIGINT)
-    return set
+  private struct Ends {
+    var read: Int32
+    var write: Int32
   }
 
-  /// Keeps the signals from ending the process by themselves, in this thread and those it starts.
-  static func block() {
-    var signals = set()
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+  /// Opened once, before the handlers are installed, and never closed.
+  private static let pipe: Ends? = {
+    var ends: [Int32] = [0, 0]
+    guard Glibc.pipe(&ends) == 0 else { return nil }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return Ends(read: ends[0], write: ends[1])
+  }()
+
+  /// From now on the signals are given to `receive`, each with its number, on a thread of its own.
+  static func watch(_ receive: @escaping @Sendable (Int32) -> Void) {
     // A peer that closes its socket must be an error of that write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
-  }
-
-  /// Starts a thread that waits for the signals and calls `receive` for each, with its number.
-  static func watch(_ receive: @escaping @Sendable (Int32) -> Void) {
+    guard let pipe else {
+      ProcessEnd.complain("no pipe for signals: they will end the process at once")
+      return
+    }
+    for number in [SIGTERM, SIGINT] {
+      signal(number) { number in
+        guard let pipe = ShutdownSignals.pipe else { return }
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = write(pipe.write, &byte, 1)
+      }
+    }
     // Waits as long as the process lives, so it is never joined.
     _ = JoinableThread(name: "signals") {
-      var signals = set()
+      var byte: UInt8 = 0
       while true {
-        var number: Int32 = 0
-        if sigwait(&signals, &number) == 0 { receive(number) }
+        if read(pipe.read, &byte, 1) == 1 { receive(Int32(byte)) }
       }
     }
   }
