@@ -67,8 +67,11 @@ private struct KeyCheck: CommandVisitor {
 
   private mutating func check(_ key: RawSpan) {
     guard error == nil else { return }
-    let key = Array(key)
-    if !region.contains(key) { refuse(key) }
+    let isInside = key.withUnsafeBytes { key in
+      !key.lexicographicallyPrecedes(region.startKey)
+        && (region.endKey.isEmpty || key.lexicographicallyPrecedes(region.endKey))
+    }
+    if !isInside { refuse(Array(key)) }
   }
 
   private mutating func refuse(_ key: [UInt8]) {

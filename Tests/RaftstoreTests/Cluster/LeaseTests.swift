@@ -171,4 +171,40 @@ import Testing
     let context = cluster.context(follower) { $0.replicaRead = true }
     #expect(cluster.read("a", from: follower, context) == .success("1"))
   }
+
+  /// A replica that was filled by a snapshot knows its region like any other.
+  @Test func aReplicaMadeBySnapshotServesLocally() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    let fresh = cluster.nodes[2]
+    #expect(fresh.store?.meta.region(containing: [7])?.id == cluster.regionID)
+    #expect(cluster.transferLeader(to: fresh))
+    #expect(cluster.put("a", "1"))
+    #expect(local(cluster, fresh, "a") == .success("1"))
+  }
+
+  /// A follower that knows what is committed must still have applied it before it serves.
+  @Test func replicaReadsWaitForWhatTheyMustSee() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "old"))
+    let follower = try #require(cluster.nodes.first { $0 !== cluster.leader })
+    #expect(cluster.waitFor { follower.value("a") == "old" })
+    let context = cluster.context(follower) { $0.replicaRead = true }
+    cluster.stepper.stall(owner: follower.number, name: "apply-0")
+    #expect(cluster.put("a", "new"))
+    let answer = Shared<Result<ReadGrant, RegionError>?>()
+    follower.store?.router.read(
+      ReadRequest(
+        context: context,
+        completion: Completion(abandoned: .failure(.staleCommand)) { result in
+          answer.withLock { $0 = result }
+        }))
+    cluster.run(.seconds(1))
+    #expect(answer.withLock { $0 == nil })
+    cluster.stepper.resume(owner: follower.number)
+    #expect(cluster.waitFor { answer.withLock { $0 != nil } })
+    let grant = try #require(try answer.withLock { $0 }?.get())
+    #expect(try grant.snapshot.get(.default, Array("a".utf8)) == Array("new".utf8))
+  }
 }
