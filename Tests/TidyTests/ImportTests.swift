@@ -21,6 +21,7 @@ struct ImportTests {
       "Wire", "Runtime", "RocksDB", "Raft",
     ],
     "apus": ["Server", "Client", "Codec", "Wire", "Runtime", "RPC"],
+    "Benchmarks": ["Raft", "CAllocations"],
   ]
 
   /// What each room may import from outside, beside `Synchronization`.

@@ -9,8 +9,8 @@ struct PlaygroundCommand: AsyncParsableCommand {
     commandName: "playground",
     abstract: "Runs a cluster on this machine: a placement driver and some stores.",
     discussion: """
-      Prints where everything listens and, once the cluster serves, a line that is exactly "ready". \
-      Restarts nothing. Ctrl-C stops all.
+      Prints where everything listens and, once the cluster serves, a line that is exactly \
+      "ready". Restarts nothing. Ctrl-C stops all.
       """)
 
   @Option(help: "How many stores.")
@@ -19,7 +19,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
   var pdPort = 2379
   @Option(help: "The first store's port; the others follow. Status ports are 20 higher.")
   var basePort = 20160
-  @Option(help: "Where everything is kept; kept after the end. The default is a temporary directory.")
+  @Option(help: "Where everything is kept, also after the end; the default is a temporary place.")
   var dataDir: String?
   @Option(name: [.customShort("L"), .long], help: "trace, debug, info, warn, error or fatal.")
   var logLevel = "info"

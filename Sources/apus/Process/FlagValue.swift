@@ -13,7 +13,8 @@ enum FlagValue {
 
   static func level(_ text: String) throws -> Logger.Level {
     guard let level = Logger.Level(tikvName: text) else {
-      throw ValidationError("--log-level: '\(text)' is none of trace, debug, info, warn, error, fatal")
+      throw ValidationError(
+        "--log-level: '\(text)' is none of trace, debug, info, warn, error, fatal")
     }
     return level
   }
