@@ -55,13 +55,15 @@ class Process:
         self.arguments = arguments
         self.log = log
         self.child: subprocess.Popen | None = None
+        # Added to the environment at the next start.
+        self.environment: dict[str, str] = {}
 
     def start(self):
         assert not self.running, f"{self.name} runs already"
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
                 [binary(), *self.arguments], stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL)
+                stdin=subprocess.DEVNULL, env=os.environ | self.environment)
 
     @property
     def running(self) -> bool:

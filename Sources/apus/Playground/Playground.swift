@@ -61,7 +61,7 @@ final class Playground: Sendable {
   /// True once every store has reported and every region has its replicas; false if that never came.
   func waitUntilReady() async throws -> Bool {
     let watch = ReadinessWatch(endpoint: "127.0.0.1:\(pdPort)", stores: stores)
-    return try await watch.wait { [gate] in gate.isOpen }
+    return try await watch.wait({ [gate] in gate.isOpen }, progress: ProcessEnd.say)
   }
 
   /// Returns when the playground was asked to end, or the placement driver or every store has ended.

@@ -7,15 +7,27 @@ struct ReadinessWatch {
   let endpoint: String
   let stores: Int
 
-  /// Asks until the cluster is ready or `isOver` says that nobody cares any more.
-  func wait(_ isOver: @Sendable () -> Bool) async throws -> Bool {
+  /// Asks until the cluster is ready or `isOver` says that nobody cares any more. Tells `progress` how far
+  /// it is whenever that has changed within a second.
+  func wait(
+    _ isOver: @Sendable () -> Bool, progress: @Sendable (String) -> Void
+  ) async throws -> Bool {
     var options = ClientOptions()
     options.timeout = .seconds(2)
+    let clock = SystemClock()
+    var shown = ""
+    var shownAt = clock.now
     while !isOver() {
       if let client = try? await ApusClient.connect(to: [endpoint], options: options) {
         defer { client.close() }
         while !isOver() {
-          if await isReady(client.cluster) { return true }
+          let state = await look(at: client.cluster)
+          if state.isReady { return true }
+          if state.description != shown, clock.now - shownAt > .seconds(1) {
+            shown = state.description
+            shownAt = clock.now
+            progress(shown)
+          }
           try await Task.sleep(for: .milliseconds(20))
         }
       }
@@ -24,15 +36,24 @@ struct ReadinessWatch {
     return false
   }
 
+  /// How far the cluster is.
+  private struct State {
+    var isReady = false
+    var description = "waiting for the placement driver"
+  }
+
   /// A placement driver that cannot answer yet is not ready either.
-  private func isReady(_ cluster: ClusterClient) async -> Bool {
-    guard let found = try? await cluster.stores(), found.count >= stores,
-      let regions = try? await cluster.regions(), !regions.isEmpty
-    else { return false }
+  private func look(at cluster: ClusterClient) async -> State {
+    guard let found = try? await cluster.stores(), let regions = try? await cluster.regions()
+    else { return State() }
     let replicas = min(3, stores)
-    return regions.allSatisfy { region in
+    let whole = regions.count { region in
       region.leader != nil && region.peers.count == replicas && region.pendingPeers.isEmpty
         && region.peers.allSatisfy { $0.role == .voter }
     }
+    return State(
+      isReady: found.count >= stores && !regions.isEmpty && whole == regions.count,
+      description: "\(found.count) of \(stores) stores have joined, "
+        + "\(whole) of \(max(1, regions.count)) regions have \(replicas) replicas")
   }
 }
