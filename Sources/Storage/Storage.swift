@@ -15,6 +15,11 @@ package protocol Storage: Sendable {
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>?
 
+  /// One key's value, as `readAtOnce` would give it; nil inside means there is none.
+  func getAtOnce(
+    _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
+  ) -> Result<[UInt8]?, StorageError>?
+
   /// Reads a view that holds everything acknowledged before the call.
   ///
   /// - Parameters:

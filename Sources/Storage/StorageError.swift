@@ -11,6 +11,15 @@ package enum StorageError: Error, Sendable, Hashable {
   case engine(EngineError)
 }
 
+extension RegionError {
+  /// A key that a region does not hold.
+  static func keyNotInRegion(
+    _ key: [UInt8], _ regionID: UInt64, _ range: KeyRange
+  ) -> RegionError {
+    .keyNotInRegion(key: key, regionID: regionID, start: range.start, end: range.end)
+  }
+}
+
 extension StorageError: CustomStringConvertible {
   package var description: String {
     switch self {

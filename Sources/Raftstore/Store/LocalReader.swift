@@ -34,4 +34,11 @@ package struct LocalReader: Sendable {
     case .success(let range): return .success((try outcome.get(), range))
     }
   }
+
+  /// One key's value, as `read` would give it: the most frequent request, kept free of generics.
+  package func get(
+    _ context: RequestContext, _ family: ColumnFamily, _ key: [UInt8]
+  ) throws(EngineError) -> Result<(value: [UInt8]?, range: KeyRange), RegionError>? {
+    try read(context) { reader throws(EngineError) in try reader.get(family, key) }
+  }
 }

@@ -34,6 +34,22 @@ package struct RaftStorage: Storage {
     }
   }
 
+  package func getAtOnce(
+    _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
+  ) -> Result<[UInt8]?, StorageError>? {
+    do throws(EngineError) {
+      switch try reader.get(context, cf.family, key) {
+      case nil: return nil
+      case .failure(let error): return .failure(.region(error))
+      case .success(let read) where read.range.contains(key): return .success(read.value)
+      case .success(let read):
+        return .failure(.region(.keyNotInRegion(key, context.regionID, read.range)))
+      }
+    } catch {
+      return .failure(.engine(error))
+    }
+  }
+
   package func read<T: Sendable>(
     _ context: RequestContext, on executor: @escaping StorageExecutor,
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,

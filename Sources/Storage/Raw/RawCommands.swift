@@ -24,12 +24,19 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
   ) {
-    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      try Self.check(key, in: range, context)
-      return try Self.engine { () throws(EngineError) in
-        try reader.get(cf.family, key)
-      }
+    let cf: DataCF
+    do throws(StorageError) {
+      cf = try family(name, context)
+    } catch {
+      return completion(.failure(error))
     }
+    if let once = storage.getAtOnce(context, cf, key) { return completion(once) }
+    storage.read(
+      context, on: executor,
+      { reader, range throws(StorageError) in
+        try Self.check(key, in: range, context)
+        return try Self.engine { () throws(EngineError) in try reader.get(cf.family, key) }
+      }, completion)
   }
 
   /// The pairs that exist, in the order of `keys`; a key asked for twice is answered twice.
@@ -197,9 +204,7 @@ package struct RawCommands: Sendable {
     _ key: [UInt8], in range: KeyRange, _ context: RequestContext
   ) throws(StorageError) {
     guard range.contains(key) else {
-      throw .region(
-        .keyNotInRegion(
-          key: key, regionID: context.regionID, start: range.start, end: range.end))
+      throw .region(.keyNotInRegion(key, context.regionID, range))
     }
   }
 

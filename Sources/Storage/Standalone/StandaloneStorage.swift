@@ -41,6 +41,19 @@ package struct StandaloneStorage: Storage {
     return Result { () throws(StorageError) in try body(engine, region.range) }
   }
 
+  package func getAtOnce(
+    _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
+  ) -> Result<[UInt8]?, StorageError>? {
+    if let error = judge(context) ?? (region.contains(key) ? nil : outside(key)) {
+      return .failure(.region(error))
+    }
+    do throws(EngineError) {
+      return .success(try engine.get(cf.family, key))
+    } catch {
+      return .failure(.engine(error))
+    }
+  }
+
   package func read<T: Sendable>(
     _ context: RequestContext, on executor: @escaping StorageExecutor,
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
@@ -102,7 +115,6 @@ package struct StandaloneStorage: Storage {
   }
 
   private func outside(_ key: [UInt8]) -> RegionError {
-    .keyNotInRegion(
-      key: key, regionID: region.id, start: region.startKey, end: region.endKey)
+    .keyNotInRegion(key, region.id, region.range)
   }
 }
