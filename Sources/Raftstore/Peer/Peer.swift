@@ -122,6 +122,9 @@ final class Peer {
     raft.maxSizePerMessage = config.maxSizePerMessage
     raft.maxCommittedSizePerReady = config.maxCommittedBytesPerReady
     raft.maxUncommittedEntriesSize = config.maxUncommittedBytes
+    // Commits travel with the next append or heartbeat: messages of their own would cost a lone
+    // write a second round of wake-ups on every store.
+    raft.skipBroadcastCommit = true
     raft.maxInflightMessages = config.maxInflightMessages
     raft.maxInflightBytes = config.maxInflightBytes
     raft.checkQuorum = true
