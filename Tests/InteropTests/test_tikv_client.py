@@ -139,4 +139,9 @@ def test_64_tasks_at_once(cluster):
 
         return await asyncio.gather(*(one(t) for t in range(64)))
 
-    assert asyncio.run(run()) == [10] * 64
+    # Not asyncio.run: it leaves the thread without the event loop that the blocking client uses.
+    loop = asyncio.new_event_loop()
+    try:
+        assert loop.run_until_complete(run()) == [10] * 64
+    finally:
+        loop.close()

@@ -44,9 +44,9 @@ import Testing
   }
 
   @Test func failsFastWhileThereIsNoServer() async throws {
-    let pair = try await TestPair.make(TestServices.router)
-    await pair.stop()
-    let channel = TestPair.makeChannel(port: pair.address.port ?? 0)
+    let port = try ReservedPort()
+    defer { withExtendedLifetime(port) {} }
+    let channel = TestPair.makeChannel(port: port.number)
     for _ in 0..<2 {
       let error = await #expect(throws: RPCStatus.self) {
         _ = try await channel.unary(TestServices.echo, ByteBuffer())
