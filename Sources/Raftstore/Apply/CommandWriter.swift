@@ -1,5 +1,5 @@
-package import Codec
-package import Engine
+import Codec
+import Engine
 
 /// Copies an entry's changes straight from the entry's bytes into a write batch, checking them against
 /// the region as it is when they are applied.
@@ -89,22 +89,4 @@ struct CommandWriter: CommandVisitor {
     .keyNotInRegion(
       key: key, regionID: region.id, start: region.startKey, end: region.endKey)
   }
-}
-
-extension DataCF {
-  /// The engine's family for user data of this kind.
-  package var family: ColumnFamily {
-    switch self {
-    case .default: .default
-    case .lock: .lock
-    case .write: .write
-    }
-  }
-}
-
-/// The bounds of the key space where an engine needs two finite ends.
-package enum KeySpace {
-  /// Above every key that is accepted: keys are at most 8 KiB long, so no key can exceed more `0xFF`
-  /// bytes than that.
-  package static let end = [UInt8](repeating: 0xFF, count: 16 << 10)
 }

@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Raftstore
 import Runtime
 
 /// One write on its way to the engine.
@@ -10,9 +11,6 @@ struct StandaloneWrite: Sendable {
 
 /// Commits what has queued up meanwhile as one batch with one wait for the disk.
 struct StandaloneWriter: Handler {
-  /// Behind every key: writes take none as long as this.
-  private static let afterAll = [UInt8](repeating: 0xFF, count: 64 << 10)
-
   private let engine: any KVEngine
   private let onFatal: @Sendable (String) -> Void
   private var batch = WriteBatch()
@@ -61,7 +59,7 @@ struct StandaloneWriter: Handler {
     case .deleteRange(_, _, _, notifyOnly: true):
       break
     case .deleteRange(let cf, let start, let end, notifyOnly: false):
-      batch.deleteRange(cf.family, from: start, to: end.isEmpty ? Self.afterAll : end)
+      batch.deleteRange(cf.family, from: start, to: end.isEmpty ? KeySpace.end : end)
     }
   }
 }
