@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -21,16 +22,20 @@ def binary() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on; held open together so that no two are the same."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
+    """Ports nobody listens on. They lie below the range from which the system gives local ports to
+    connections, so that none is taken by chance while a process that owns it is down."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 def eventually(condition, seconds: float = 30, what: str = "condition", every: float = 0.05):

@@ -3,17 +3,40 @@ import NIOPosix
 
 /// Tells a port that is taken before anybody is told to connect to it.
 enum PortProbe {
-  /// Binds and lets go. Answers the address with the port the system chose, if it was asked to.
+  /// Below the range from which the system gives ports to connections and to those who ask for any: one
+  /// of these is not taken by chance between the probe and the server's own start.
+  private static let choice = 10_000..<32_768
+  private static let attempts = 100
+
+  /// Binds and lets go. Answers the address with a free port in place of 0.
   static func check(
     _ address: HostPort, flag: String, group: any EventLoopGroup
   ) async throws(StartError) -> HostPort {
+    guard address.port == 0 else {
+      try await bind(address, flag, group)
+      return address
+    }
+    var failure: StartError?
+    for _ in 0..<attempts {
+      let candidate = HostPort(host: address.host, port: Int.random(in: choice))
+      do throws(StartError) {
+        try await bind(candidate, flag, group)
+        return candidate
+      } catch {
+        failure = error
+      }
+    }
+    throw failure ?? StartError("no port is free on \(address.host)")
+  }
+
+  private static func bind(
+    _ address: HostPort, _ flag: String, _ group: any EventLoopGroup
+  ) async throws(StartError) {
     do {
       let channel = try await ServerBootstrap(group: group)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .bind(host: address.host, port: address.port).get()
-      let port = channel.localAddress?.port ?? address.port
       try await channel.close()
-      return HostPort(host: address.host, port: port)
     } catch {
       throw StartError(
         "cannot listen on \(address): \(error); stop what uses the port or choose another \(flag)")
