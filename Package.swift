@@ -56,6 +56,7 @@ let package = Package(
     room("Runtime", [log]),
     room("RocksDB", ["CRocksDB"]),
     room("Wire", [protobuf]),
+    room("History"),
 
     // Level 2
     room("Engine", ["RocksDB", "Runtime"]),
@@ -79,8 +80,15 @@ let package = Package(
         "Wire",
         "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
       ]),
+    room(
+      "Simulation",
+      [
+        "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
+        "Wire", "Runtime", log,
+      ]),
     .executableTarget(
-      name: "apus", dependencies: ["Server", "Client", "Codec", arguments, log],
+      name: "apus",
+      dependencies: ["Server", "Simulation", "Client", "History", "Codec", arguments, log],
       swiftSettings: settings),
 
     // Measures, not products: `scripts/bench raft`.
@@ -90,6 +98,7 @@ let package = Package(
       path: "Sources/Benchmarks/Raft",
       swiftSettings: settings),
 
+    tests("HistoryTests", ["History", "Runtime"]),
     tests("RaftTests", ["Raft"], exclude: ["Counterparts.md"]),
     tests("RuntimeTests", ["Runtime"]),
     tests("RocksDBTests", ["RocksDB"]),
@@ -107,6 +116,7 @@ let package = Package(
         "Server", "Storage", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec", "Wire",
         "Engine", "Runtime", nioCore, nioPosix, log, protobuf,
       ]),
+    tests("SimulationTests", ["Simulation", "History", "Engine", "RaftLog", "Codec", "Runtime"]),
     tests("TidyTests", []),
   ]
 )

@@ -8,6 +8,7 @@ struct ImportTests {
     "Runtime": [],
     "RocksDB": ["CRocksDB"],
     "Wire": [],
+    "History": [],
     "Engine": ["RocksDB", "Runtime"],
     "RaftLog": ["Raft", "RocksDB", "Runtime"],
     "Codec": ["Raft", "Wire"],
@@ -20,7 +21,11 @@ struct ImportTests {
       "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
       "Wire", "Runtime", "RocksDB", "Raft",
     ],
-    "apus": ["Server", "Client", "Codec", "Wire", "Runtime", "RPC"],
+    "Simulation": [
+      "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
+      "Wire", "Runtime",
+    ],
+    "apus": ["Server", "Simulation", "Client", "History", "Codec", "Wire", "Runtime", "RPC"],
     "Benchmarks": ["Raft", "CAllocations"],
   ]
 
@@ -30,6 +35,7 @@ struct ImportTests {
     "Runtime": ["Glibc", "Logging"],
     "RocksDB": ["Glibc"],
     "Wire": ["SwiftProtobuf", "Foundation", "FoundationEssentials"],
+    "History": [],
     "Engine": [],
     "RaftLog": [],
     "Codec": ["SwiftProtobuf", "FoundationEssentials", "Foundation"],
@@ -43,6 +49,7 @@ struct ImportTests {
     ],
     "Client": ["NIOCore", "NIOPosix", "SwiftProtobuf", "FoundationEssentials", "Logging"],
     "Storage": ["Logging"],
+    "Simulation": ["Logging"],
     "Server": [
       "NIOCore", "NIOPosix", "NIOHTTP1", "TOMLKit", "Logging", "SwiftProtobuf", "Glibc",
       "FoundationEssentials", "NIOConcurrencyHelpers",
