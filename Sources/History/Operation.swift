@@ -38,6 +38,29 @@ package enum Call: Sendable, Hashable {
   case deleteRange(start: [UInt8], end: [UInt8])
 }
 
+extension Call {
+  /// Its name in files and pictures.
+  package var name: String {
+    switch self {
+    case .get: "get"
+    case .put: "put"
+    case .delete: "delete"
+    case .batchGet: "batchGet"
+    case .batchPut: "batchPut"
+    case .batchDelete: "batchDelete"
+    case .scan: "scan"
+    case .deleteRange: "deleteRange"
+    }
+  }
+
+  package var isRead: Bool {
+    switch self {
+    case .get, .batchGet, .scan: true
+    case .put, .delete, .batchPut, .batchDelete, .deleteRange: false
+    }
+  }
+}
+
 /// What came of it.
 package enum Outcome: Sendable, Hashable {
   /// A write took effect between start and end.
