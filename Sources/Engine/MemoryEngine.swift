@@ -76,12 +76,14 @@ package final class MemoryEngine: KVEngine {
 
   /// What opening the directory again finds after `close()`, or after the process alone has died:
   /// everything written.
-  package func reopen() -> MemoryEngine {
+  ///
+  /// - Parameter files: the file system from then on; nil keeps the present one.
+  package func reopen(files: (any FileSystem)? = nil) -> MemoryEngine {
     let state = shared.withLock { shared in
       shared.closed = true
       return shared.current
     }
-    return MemoryEngine(path: path, files: files, state: state)
+    return MemoryEngine(path: path, files: files ?? self.files, state: state)
   }
 
   // MARK: Reading

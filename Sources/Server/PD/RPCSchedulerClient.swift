@@ -168,30 +168,4 @@ extension SchedulerError {
   init(_ status: RPCStatus) {
     self = status.meansUnreachable ? .unreachable(status.message) : .refused("\(status)")
   }
-
-  init(_ error: Pdpb_Error) {
-    switch error.type {
-    case .alreadyBootstrapped: self = .alreadyBootstrapped
-    case .notBootstrapped: self = .notBootstrapped
-    case .storeTombstone: self = .storeTombstone(error.message)
-    default: self = .refused(error.message)
-    }
-  }
-}
-
-extension StoreStatistics {
-  fileprivate var wire: Pdpb_StoreStats {
-    .with {
-      $0.storeID = storeID
-      $0.capacity = capacity
-      $0.available = available
-      $0.usedSize = usedSize
-      $0.regionCount = UInt32(clamping: regionCount)
-      $0.sendingSnapCount = UInt32(clamping: sendingSnapshots)
-      $0.receivingSnapCount = UInt32(clamping: receivingSnapshots)
-      $0.applyingSnapCount = UInt32(clamping: applyingSnapshots)
-      $0.startTime = UInt32(clamping: startTime)
-      $0.isBusy = isBusy
-    }
-  }
 }

@@ -1,9 +1,9 @@
-import Codec
-import Raftstore
-import Wire
+package import Codec
+package import Wire
 
 extension RegionHeartbeat {
-  func wire(_ clusterID: UInt64) -> Pdpb_RegionHeartbeatRequest {
+  /// The report as `pdpb` has it.
+  package func wire(_ clusterID: UInt64) -> Pdpb_RegionHeartbeatRequest {
     .with {
       $0.header.clusterID = clusterID
       $0.region = region.wire
@@ -26,7 +26,7 @@ extension RegionHeartbeat {
 
 extension RegionOperator {
   /// Nil when the response asks for nothing, or for nothing that a store of ours does.
-  init?(_ response: Pdpb_RegionHeartbeatResponse) throws(CodecError) {
+  package init?(_ response: Pdpb_RegionHeartbeatResponse) throws(CodecError) {
     let step: Step
     if response.hasChangePeer {
       step = .changePeer(try AdminCommand.PeerChange(response.changePeer))

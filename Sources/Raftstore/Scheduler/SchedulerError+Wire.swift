@@ -1,0 +1,13 @@
+package import Wire
+
+extension SchedulerError {
+  /// A refusal in the header of an answer.
+  package init(_ error: Pdpb_Error) {
+    switch error.type {
+    case .alreadyBootstrapped: self = .alreadyBootstrapped
+    case .notBootstrapped: self = .notBootstrapped
+    case .storeTombstone: self = .storeTombstone(error.message)
+    default: self = .refused(error.message)
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/// Looks inside a cluster for what must never be.
+package protocol ClusterChecker: AnyObject {
+  /// As reports name it.
+  var name: String { get }
+
+  /// Looks while everything goes on; called every so often.
+  ///
+  /// - Returns: what is wrong, or nil.
+  func check(_ view: ClusterView) -> String?
+
+  /// Looks when all is healed and no client calls any more; asked again until it finds nothing or time
+  /// is up.
+  func checkAtRest(_ view: ClusterView) -> String?
+}
+
+extension ClusterChecker {
+  package func checkAtRest(_ view: ClusterView) -> String? { check(view) }
+}

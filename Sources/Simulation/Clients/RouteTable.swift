@@ -1,0 +1,55 @@
+import Codec
+import Wire
+
+/// What a client knows of the regions: all of them, in order of their keys, and who leads.
+struct RouteTable {
+  struct Route {
+    var region: Region
+    var leader: Peer?
+    /// Which peer is tried next while no leader is known.
+    var turn = 0
+
+    /// Whom to ask.
+    var target: Peer? {
+      if let leader, region.peer(id: leader.id) != nil { return leader }
+      guard !region.peers.isEmpty else { return nil }
+      return region.peers[turn % region.peers.count]
+    }
+  }
+
+  private var routes: [Route] = []
+
+  var isEmpty: Bool { routes.isEmpty }
+
+  mutating func forget() { routes = [] }
+
+  /// Takes the placement driver's word.
+  mutating func fill(_ answer: Pdpb_ScanRegionsResponse) throws(CodecError) {
+    routes = []
+    for found in answer.regions {
+      routes.append(
+        Route(
+          region: try Region(found.region),
+          leader: found.hasLeader && found.leader.id != 0 ? try Peer(found.leader) : nil))
+    }
+  }
+
+  func route(containing key: [UInt8]) -> Route? { routes.first { $0.region.contains(key) } }
+
+  /// The region that holds the keys just below `end`; of no end, the last.
+  func route(below end: [UInt8]) -> Route? {
+    if end.isEmpty { return routes.last { $0.region.endKey.isEmpty } }
+    return routes.last { route in
+      route.region.startKey.lexicographicallyPrecedes(end)
+        && (route.region.endKey.isEmpty || !route.region.endKey.lexicographicallyPrecedes(end))
+    }
+  }
+
+  /// A peer answered that another one leads.
+  mutating func lead(_ regionID: UInt64, peerID: UInt64?) {
+    guard let place = routes.firstIndex(where: { $0.region.id == regionID }) else { return }
+    let known = peerID.flatMap { routes[place].region.peer(id: $0) }
+    routes[place].leader = known
+    if known == nil { routes[place].turn += 1 }
+  }
+}

@@ -1,0 +1,191 @@
+import Codec
+package import History
+import PlacementDriver
+import Runtime
+import Wire
+
+/// A client on a machine of its own: makes the calls of a workload one after the other, finds regions by
+/// the placement driver and follows errors as clients do, and writes down what it saw.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class SimulatedClient: @unchecked Sendable {
+  private static let patience = Duration.seconds(8)
+  private static let callTimeout = Duration.seconds(2)
+
+  package let number: Int
+  private let machine: SimulatedMachine
+  private let process: SimulatedProcess
+  private let network: SimulatedNetwork
+  private let cluster: SimulatedCluster
+  private let recorder: HistoryRecorder
+  private var random: SplitMix64
+  private var routes = RouteTable()
+  /// Of how many reads one goes to any replica instead of the leader; 0: none.
+  private let replicaReads: UInt64
+  /// What it does next; nil lets it rest. Told what came of it.
+  private let next: () -> (Duration, Call)?
+  private let done: (Operation) -> Void
+  package private(set) var succeeded = 0
+  package private(set) var isResting = true
+
+  package init(
+    number: Int, cluster: SimulatedCluster, recorder: HistoryRecorder, replicaReads: UInt64,
+    seed: UInt64, next: @escaping () -> (Duration, Call)?, done: @escaping (Operation) -> Void
+  ) {
+    self.number = number
+    self.cluster = cluster
+    network = cluster.network
+    self.recorder = recorder
+    self.replicaReads = replicaReads
+    self.next = next
+    self.done = done
+    random = SplitMix64(seed: seed)
+    machine = SimulatedMachine(
+      number: 1000 + number, name: "client\(number)", scheduler: cluster.scheduler)
+    process = machine.startProcess()
+  }
+
+  private var scheduler: Scheduler { network.scheduler }
+
+  /// Begins, or goes on after a rest.
+  package func begin() {
+    guard isResting else { return }
+    guard let (pause, call) = next() else { return }
+    isResting = false
+    scheduler.after(pause, in: process) { [self] in make(call) }
+  }
+
+  private func make(_ call: Call) {
+    let id = recorder.begin(client: number, at: scheduler.now.nanoseconds, call)
+    scheduler.note(.invoke, UInt64(number), UInt64(id), "client \(number) \(id): \(call.text)")
+    let attempt = Attempt(
+      id: id, progress: CallProgress(call), deadline: scheduler.now + Self.patience)
+    advance(attempt)
+  }
+
+  /// One call under way.
+  private struct Attempt {
+    let id: Int
+    var progress: CallProgress
+    let deadline: Instant
+    /// Some region has done its part of a write.
+    var isPartlyDone = false
+    var tries = 0
+  }
+
+  private func advance(_ attempt: Attempt) {
+    guard scheduler.now < attempt.deadline else {
+      return finish(attempt, attempt.isPartlyDone ? .unknown : .failed)
+    }
+    let route: RouteTable.Route? =
+      switch attempt.progress.place {
+      case .containing(let key): routes.route(containing: key)
+      case .below(let end): routes.route(below: end)
+      }
+    guard let route, let target = route.target else { return lookUp(attempt) }
+    send(attempt, route, target)
+  }
+
+  private func lookUp(_ attempt: Attempt) {
+    var request = Pdpb_ScanRegionsRequest()
+    request.header.clusterID = cluster.clusterID
+    request.limit = 1000
+    cluster.driver.ask(
+      PlacementDriver.scanRegions, request, from: process, timeout: .seconds(1)
+    ) { [self] (result: Result<Result<Pdpb_ScanRegionsResponse, PlacementError>, CallFailure>) in
+      if case .success(.success(let answer)) = result, !answer.header.hasError {
+        do throws(CodecError) {
+          try routes.fill(answer)
+        } catch {
+          preconditionFailure("the placement driver answered something malformed: \(error)")
+        }
+        // Whoever does not see its key yet comes again.
+        if !routes.isEmpty { return retry(attempt, after: .microseconds(10), forgetting: false) }
+      }
+      retry(attempt, after: .milliseconds(50), forgetting: true)
+    }
+  }
+
+  private func retry(_ attempt: Attempt, after pause: Duration, forgetting: Bool) {
+    var attempt = attempt
+    attempt.tries += 1
+    if forgetting { routes.forget() }
+    // The further it gets, the more it waits.
+    let grown = attempt.tries > 4 ? pause * min(attempt.tries - 3, 8) : pause
+    scheduler.after(grown, in: process) { [self] in advance(attempt) }
+  }
+
+  private func send(_ attempt: Attempt, _ route: RouteTable.Route, _ leader: Peer) {
+    var target = leader
+    let region = route.region
+    var context = RequestContext(regionID: region.id, epoch: region.epoch, peer: target)
+    if replicaReads > 0, !attempt.progress.isWrite, random.next() % replicaReads == 0 {
+      target = region.peers[Int(random.next() % UInt64(region.peers.count))]
+      context.peer = target
+      context.replicaRead = true
+    }
+    guard let machine = cluster.directory.machine(ofStore: target.storeID) else {
+      routes.lead(region.id, peerID: nil)
+      return retry(attempt, after: .milliseconds(20), forgetting: attempt.tries % 8 == 7)
+    }
+    let request = attempt.progress.request(in: region)
+    let cluster = cluster
+    network.call(
+      from: process, to: machine, timeout: Self.callTimeout,
+      serve: { server, answer in
+        guard let commands = cluster.store(on: server)?.commands else {
+          return answer(.failed(.region(.stale)))
+        }
+        request.serve(commands, context, server, answer)
+      },
+      completion: { [self] (result: Result<RegionReply, CallFailure>) in
+        take(result, attempt, region)
+      })
+  }
+
+  private func take(
+    _ result: Result<RegionReply, CallFailure>, _ attempt: Attempt, _ region: Region
+  ) {
+    var attempt = attempt
+    switch result {
+    case .success(.done), .success(.found):
+      var pairs: [Pair] = []
+      if case .success(.found(let found)) = result { pairs = found }
+      attempt.progress.took(pairs, from: region)
+      attempt.isPartlyDone = attempt.progress.isWrite
+      if attempt.progress.isDone { return finish(attempt, attempt.progress.outcome) }
+      advance(attempt)
+    case .success(.failed(.region(.notLeader(let peerID)))):
+      routes.lead(region.id, peerID: peerID)
+      retry(
+        attempt, after: peerID == nil ? .milliseconds(40) : .milliseconds(1),
+        forgetting: attempt.tries % 8 == 7)
+    case .success(.failed(.region(.stale))):
+      retry(attempt, after: .milliseconds(20), forgetting: true)
+    case .success(.failed(.region(.busy))):
+      retry(attempt, after: .milliseconds(30), forgetting: false)
+    case .failure(.refused):
+      routes.lead(region.id, peerID: nil)
+      retry(attempt, after: .milliseconds(20), forgetting: attempt.tries % 8 == 7)
+    case .success(.failed(.region(.undetermined))), .success(.failed(.other)), .failure(.lost):
+      if attempt.progress.isWrite { return finish(attempt, .unknown) }
+      routes.lead(region.id, peerID: nil)
+      retry(attempt, after: .milliseconds(20), forgetting: true)
+    }
+  }
+
+  private func finish(_ attempt: Attempt, _ outcome: Outcome) {
+    recorder.end(attempt.id, at: scheduler.now.nanoseconds, outcome)
+    let operation = recorder.operations[attempt.id]
+    switch outcome {
+    case .done, .found: succeeded += 1
+    case .failed, .unknown: routes.forget()
+    }
+    scheduler.note(
+      .complete, UInt64(number), UInt64(attempt.id), operation.outcomeDigest,
+      "client \(number) \(attempt.id): \(operation.outcomeText)")
+    done(operation)
+    isResting = true
+    begin()
+  }
+}

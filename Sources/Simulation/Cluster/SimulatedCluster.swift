@@ -1,0 +1,166 @@
+package import Codec
+package import Engine
+package import Logging
+package import PlacementDriver
+package import Raftstore
+import Runtime
+import Wire
+
+/// A whole cluster in one thread: a placement driver, stores, the network between them.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class SimulatedCluster: @unchecked Sendable {
+  /// How large it is, and how it is set up.
+  package struct Shape: Sendable {
+    package var stores = 3
+    package var replicas = 3
+    /// Regions from the start, cut at `boundaries`.
+    package var boundaries: [[UInt8]] = []
+    package var raftstore = RaftstoreConfig()
+    package var placement = PlacementConfig(advertiseClientURLs: ["http://pd:2379"])
+
+    package init() {}
+  }
+
+  package let shape: Shape
+  package let clusterID: UInt64
+  package let scheduler: Scheduler
+  package let network: SimulatedNetwork
+  package let directory = StoreDirectory()
+  package let driver: SimulatedPlacementDriver
+  package private(set) var stores: [SimulatedStore] = []
+
+  package init(
+    _ shape: Shape, scheduler: Scheduler, parts: StoreParts, logger: Logger, seed: UInt64
+  ) throws(EngineError) {
+    self.shape = shape
+    self.scheduler = scheduler
+    network = SimulatedNetwork(scheduler: scheduler)
+    clusterID = seed >> 1 | 1
+    driver = try SimulatedPlacementDriver(
+      scheduler: scheduler, network: network, config: shape.placement, clusterID: clusterID)
+    for number in 1...shape.stores {
+      stores.append(
+        try SimulatedStore(
+          number: number,
+          SimulatedStore.Surroundings(
+            scheduler: scheduler, network: network, directory: directory, driver: driver,
+            config: shape.raftstore, parts: parts, logger: logger, seed: seed)))
+    }
+  }
+
+  package func store(on process: SimulatedProcess) -> SimulatedStore? {
+    stores.first { $0.machine === process.machine && $0.machine.process === process }
+  }
+
+  package func store(id: UInt64) -> SimulatedStore? {
+    stores.first { $0.store?.storeID == id }
+  }
+
+  // MARK: Beginning
+
+  /// Starts everything, and waits until every region has its replicas.
+  ///
+  /// - Returns: false if that does not happen within `limit`.
+  package func found(within limit: Duration) throws -> Bool {
+    let end = scheduler.now + limit
+    driver.start()
+    guard let first = stores.first else { return false }
+    first.start()
+    scheduler.run(until: end) { self.leads(first) }
+    if !shape.boundaries.isEmpty { try split(first, until: end) }
+    for store in stores.dropFirst() { store.start() }
+    while scheduler.now < end {
+      if isWhole { return true }
+      scheduler.run(until: scheduler.now + .milliseconds(50))
+    }
+    return isWhole
+  }
+
+  private func leads(_ store: SimulatedStore) -> Bool {
+    guard let running = store.store else { return false }
+    return running.meta.regions.contains { running.meta.delegate($0.id) != nil }
+  }
+
+  /// Cuts the first region, which only the first store has, while that is stopped.
+  private func split(_ first: SimulatedStore, until end: Instant) throws {
+    var ids: [UInt64] = []
+    var request = Pdpb_AllocIDRequest()
+    request.header.clusterID = clusterID
+    request.count = UInt32(2 * shape.boundaries.count)
+    let asker = SimulatedMachine(number: 999, name: "founder", scheduler: scheduler)
+    let process = asker.startProcess()
+    let count = UInt64(request.count)
+    driver.ask(PlacementDriver.allocID, request, from: process, timeout: .seconds(5)) {
+      (result: Result<Result<Pdpb_AllocIDResponse, PlacementError>, CallFailure>) in
+      if case .success(.success(let answer)) = result {
+        ids = Array((answer.id - count + 1)...answer.id)
+      }
+    }
+    scheduler.run(until: end) { !ids.isEmpty }
+    first.end(.stopped)
+    try PreSplit(boundaries: shape.boundaries, ids: ids).apply(
+      engine: first.disk.engine, logs: first.disk.logs)
+    first.start()
+    scheduler.run(until: end) { first.store != nil }
+  }
+
+  /// Whether every region has all its replicas, on stores that run, and no learner.
+  package var isWhole: Bool {
+    let regions = newestRegions()
+    guard regions.count == shape.boundaries.count + 1 else { return false }
+    return regions.allSatisfy { region in
+      region.peers.count == shape.replicas
+        && region.peers.allSatisfy { peer in
+          peer.role == .voter
+            && store(id: peer.storeID)?.store?.meta.held(region.id)?.region == region
+        }
+    }
+  }
+
+  /// Each region as the stores that run know it at its latest epoch, by id.
+  package func newestRegions() -> [Region] {
+    var newest: [UInt64: Region] = [:]
+    for store in stores {
+      for region in store.store?.meta.regions ?? [] {
+        if let known = newest[region.id], region.epoch.isStale(comparedTo: known.epoch) {
+          continue
+        }
+        newest[region.id] = region
+      }
+    }
+    return newest.values.sorted { $0.id < $1.id }
+  }
+
+  // MARK: Looking
+
+  /// Asks all stores that run for the state of their replicas and hands over, a moment later, what those
+  /// that could answer have said.
+  package func inspect(_ look: @escaping (ClusterView) -> Void) {
+    let answers = InspectionAnswers()
+    for store in stores where store.isUp {
+      store.store?.inspect(nil) { answers.add(store.number, $0) }
+    }
+    scheduler.after(.milliseconds(5)) { [self] in
+      look(ClusterView(cluster: self, replicas: answers.replicas))
+    }
+  }
+
+  // MARK: Ending
+
+  /// Ends all processes, so that nothing is kept alive.
+  package func tearDown() {
+    for store in stores { store.end(.killed) }
+    driver.stop(losingUnsynced: false)
+    scheduler.discardAll()
+  }
+}
+
+/// What stores say of their replicas.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+private final class InspectionAnswers: @unchecked Sendable {
+  private(set) var replicas: [Int: [RegionStatus]] = [:]
+
+  func add(_ store: Int, _ statuses: [RegionStatus]) { replicas[store] = statuses }
+}

@@ -1,0 +1,221 @@
+import Codec
+package import Engine
+package import Logging
+package import Raftstore
+import Runtime
+package import Storage
+
+/// A store's machine: its disks, and the store's process while there is one.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class SimulatedStore: @unchecked Sendable {
+  /// What the store's process and its disks have around them.
+  package struct Surroundings {
+    package var scheduler: Scheduler
+    package var network: SimulatedNetwork
+    package var directory: StoreDirectory
+    package var driver: SimulatedPlacementDriver
+    package var config: RaftstoreConfig
+    package var parts: StoreParts
+    package var logger: Logger
+    package var seed: UInt64
+  }
+
+  /// How a process ends.
+  package enum End: UInt64, Sendable {
+    /// It is killed; what it wrote stays.
+    case killed = 1
+    /// The machine loses power; what was not synced is gone.
+    case powerLost
+    /// It ends itself, in good order.
+    case stopped
+  }
+
+  package let machine: SimulatedMachine
+  package let disk: SimulatedDisk
+  private let around: Surroundings
+  /// The running store; nil while there is no process or it does not know yet who it is.
+  package private(set) var store: Store?
+  package private(set) var commands: RawCommands?
+  package private(set) var snapshots: SnapManager?
+  /// Why processes ended themselves although nothing was wrong with their disks.
+  package private(set) var complaints: [String] = []
+  /// The process ended by itself, or was ended by its disk, and is to be cleared away.
+  private var isDying = false
+  private var faultsBefore = 0
+
+  package init(
+    number: Int, _ around: Surroundings
+  ) throws(EngineError) {
+    machine = SimulatedMachine(
+      number: number, name: "store\(number)", scheduler: around.scheduler)
+    disk = try SimulatedDisk(machine)
+    self.around = around
+    disk.faults.onDeath = { [unowned self] in reapSoon(.powerLost) }
+  }
+
+  package var number: Int { machine.number }
+  package var isDown: Bool { machine.process == nil }
+  /// Alive and not held up: it could answer.
+  package var isUp: Bool { machine.isRunning && machine.process?.isPaused == false }
+  package var storeID: UInt64 { store?.storeID ?? 0 }
+
+  // MARK: Beginning
+
+  package func start() {
+    precondition(isDown, "\(machine.name) is running")
+    let process = machine.startProcess()
+    faultsBefore = disk.faults.injected
+    do {
+      let (environment, router) = try environment(process)
+      try environment.snapshots.open()
+      snapshots = environment.snapshots
+      let bootstrap = StoreBootstrap(
+        info: StoreInfo(address: machine.name, version: "8.5.0"), engine: environment.engine,
+        logs: environment.logs)
+      Birth(
+        self, process, bootstrap, environment, router,
+        config: around.parts.config(around.config, self, process)
+      ).advance(.start)
+    } catch {
+      fail("cannot start: \(error)", process)
+    }
+  }
+
+  private func environment(
+    _ process: SimulatedProcess
+  ) throws -> (RaftstoreEnvironment, Router) {
+    let parts = around.parts
+    let mount = try disk.mount(for: process)
+    let host = parts.host(SimulatedHost(process), self, process)
+    let engine = parts.engine(mount.engine, self, process)
+    let metrics = Metrics()
+    let snapshots = SnapManager(
+      directory: "snap", fileSystem: parts.files(mount.files, self, process), engine: engine,
+      clock: host.clock, metrics: metrics)
+    let router = Router()
+    let transport = SimulatedTransport(
+      process: process, network: around.network, directory: around.directory, router: router,
+      snapshots: snapshots)
+    let client = SimulatedSchedulerClient(
+      process: process, driver: around.driver, network: around.network)
+    var logger = around.logger
+    logger[metadataKey: "store"] = "\(number)"
+    return (
+      RaftstoreEnvironment(
+        engine: engine, logs: parts.logs(mount.logs, self, process), snapshots: snapshots,
+        transport: parts.transport(transport, self, process),
+        scheduler: parts.scheduler(client, self, process), host: host, metrics: metrics,
+        logger: logger,
+        seed: around.seed &+ UInt64(number) &* 1_000_003 &+ process.life,
+        diskSpace: { (1 << 40, 1 << 39) },
+        onFatal: { [weak self, weak process] reason in
+          guard let self, let process else { return }
+          fail(reason, process)
+        }), router
+    )
+  }
+
+  fileprivate func born(
+    _ store: Store, _ environment: RaftstoreEnvironment, _ router: Router,
+    _ process: SimulatedProcess
+  ) {
+    self.store = store
+    let storage = RaftStorage(router: router, reader: store.reader, meta: store.meta)
+    commands = RawCommands(storage: around.parts.storage(storage, self, process))
+    around.directory.register(
+      StoreDirectory.Inbox(
+        router: router, snapshots: environment.snapshots, storeID: store.storeID), of: process)
+    around.scheduler.note(
+      .process, UInt64(number), store.storeID, 2, "\(machine.name) is store \(store.storeID)")
+  }
+
+  // MARK: Ending
+
+  /// The process gives up by itself.
+  fileprivate func fail(_ reason: String, _ process: SimulatedProcess) {
+    guard process.isAlive else { return }
+    around.scheduler.note(
+      .process, UInt64(number), process.life, 3, "\(machine.name) ends itself: \(reason)")
+    if disk.faults.injected == faultsBefore {
+      complaints.append("\(machine.name) ended itself although its disk is well: \(reason)")
+    }
+    process.die()
+    // A failed barrier leaves it open what has reached the disk.
+    reapSoon(.powerLost)
+  }
+
+  private func reapSoon(_ end: End) {
+    guard !isDying else { return }
+    isDying = true
+    around.scheduler.after(.zero) { [weak self] in self?.end(end) }
+  }
+
+  /// Ends the process, if there is one. Not to be called from within it.
+  package func end(_ end: End) {
+    guard machine.process != nil else { return }
+    if end == .stopped { store?.stop() }
+    machine.endProcess()
+    // Whoever still waits for the dead process is let go, with no effect on anybody.
+    store?.stop()
+    store = nil
+    commands = nil
+    snapshots = nil
+    around.directory.forget(machine)
+    if end == .powerLost && !around.parts.diesPolitely(self) {
+      disk.machineDied()
+    } else {
+      disk.processDied()
+    }
+    isDying = false
+  }
+
+  /// The disks are replaced by empty ones; there must be no process.
+  package func wipe() throws(EngineError) {
+    precondition(isDown, "\(machine.name) is running")
+    around.scheduler.note(.process, UInt64(number), 0, 4, "\(machine.name) loses its disks")
+    try disk.wipe()
+  }
+}
+
+/// A process's way from its start to a running store.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+private final class Birth: @unchecked Sendable {
+  private let owner: SimulatedStore
+  private let process: SimulatedProcess
+  private var bootstrap: StoreBootstrap
+  private let environment: RaftstoreEnvironment
+  private let router: Router
+  private let config: RaftstoreConfig
+
+  init(
+    _ owner: SimulatedStore, _ process: SimulatedProcess, _ bootstrap: StoreBootstrap,
+    _ environment: RaftstoreEnvironment, _ router: Router, config: RaftstoreConfig
+  ) {
+    self.owner = owner
+    self.process = process
+    self.bootstrap = bootstrap
+    self.environment = environment
+    self.router = router
+    self.config = config
+  }
+
+  func advance(_ event: StoreBootstrap.Event) {
+    do throws(StoreError) {
+      let action = try bootstrap.handle(event)
+      if case .done(let ident, let info) = action {
+        let store = try Store.start(
+          ident: ident, info: info, config: config, environment: environment, router: router)
+        owner.born(store, environment, router, process)
+        return
+      }
+      let scheduler = process.machine.scheduler
+      Node.perform(action, environment) { [self] event in
+        scheduler.after(.microseconds(10), in: process) { [self] in advance(event) }
+      }
+    } catch {
+      owner.fail("cannot start: \(error)", process)
+    }
+  }
+}

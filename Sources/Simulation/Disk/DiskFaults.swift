@@ -1,0 +1,93 @@
+import Runtime
+
+/// What is wrong with a machine's disk: consulted before and after each operation on it.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class DiskFaults: @unchecked Sendable {
+  package enum Operation: UInt64, Sendable {
+    case read = 1
+    case write
+    case sync
+  }
+
+  package enum Failure: Error, Hashable, Sendable {
+    /// The process that asks is dead.
+    case dead
+    case io
+    case full
+  }
+
+  /// When a machine dies in the middle of what it does.
+  package enum Moment: UInt64, Sendable, CaseIterable {
+    case before = 1
+    case after
+  }
+
+  /// How many more operations of a kind go well before one fails; none fails while there is no number.
+  package var healthy: [Operation: Int] = [:]
+  package var isFull = false
+  /// How many more writes or barriers are made before the machine dies at one.
+  package var deathIn: (count: Int, at: Moment)?
+  /// Told when the machine is to die: the process is dead already, its disks still have to be.
+  package var onDeath: () -> Void = {}
+  package private(set) var injected = 0
+  private let machine: SimulatedMachine
+
+  init(_ machine: SimulatedMachine) {
+    self.machine = machine
+  }
+
+  /// The process is gone, and with it what was wrong for it alone.
+  func processDied() { deathIn = nil }
+
+  package func heal() {
+    healthy = [:]
+    isFull = false
+    deathIn = nil
+  }
+
+  /// Makes one operation, or lets it fail.
+  func perform<R, E: Error>(
+    _ operation: Operation, in process: SimulatedProcess, _ failure: (Failure) -> E,
+    _ body: () throws(E) -> R
+  ) throws(E) -> R {
+    guard process.isAlive else { throw failure(.dead) }
+    if let left = healthy[operation] {
+      healthy[operation] = left > 0 ? left - 1 : nil
+      if left == 0 {
+        note(operation, "fails")
+        throw failure(.io)
+      }
+    }
+    if isFull, operation == .write {
+      note(operation, "finds no space")
+      throw failure(.full)
+    }
+    guard operation != .read, let death = deathIn else { return try body() }
+    guard death.count == 0 else {
+      deathIn?.count -= 1
+      return try body()
+    }
+    deathIn = nil
+    note(operation, "is where the machine dies, \(death.at) it")
+    if death.at == .before {
+      die(process)
+      throw failure(.dead)
+    }
+    let result = try body()
+    die(process)
+    return result
+  }
+
+  private func die(_ process: SimulatedProcess) {
+    process.die()
+    onDeath()
+  }
+
+  private func note(_ operation: Operation, _ text: String) {
+    injected += 1
+    machine.scheduler.note(
+      .fault, UInt64(machine.number), operation.rawValue,
+      "\(machine.name) disk \(operation) \(text)")
+  }
+}

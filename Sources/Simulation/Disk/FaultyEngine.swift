@@ -1,0 +1,76 @@
+package import Engine
+package import Runtime
+
+/// A store's engine on a disk that has faults, for one process.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class FaultyEngine: ForwardingEngine, @unchecked Sendable {
+  private let faults: DiskFaults
+  private let process: SimulatedProcess
+
+  package init(_ base: any KVEngine, _ faults: DiskFaults, _ process: SimulatedProcess) {
+    self.faults = faults
+    self.process = process
+    super.init(base)
+  }
+
+  private func perform<R>(
+    _ operation: DiskFaults.Operation, _ name: String, _ body: () throws(EngineError) -> R
+  ) throws(EngineError) -> R {
+    try faults.perform(operation, in: process, { Self.error($0, name) }, body)
+  }
+
+  private static func error(_ failure: DiskFaults.Failure, _ name: String) -> EngineError {
+    switch failure {
+    case .dead: EngineError(.closed, operation: name, message: "the process is dead")
+    case .io: EngineError(.io, operation: name, message: "IO error: simulated")
+    case .full: EngineError(.noSpace, operation: name, message: "IO error: No space left")
+    }
+  }
+
+  package override func get(
+    _ family: ColumnFamily, _ key: [UInt8]
+  ) throws(EngineError) -> [UInt8]? {
+    try perform(.read, "get") { () throws(EngineError) in try base.get(family, key) }
+  }
+
+  package override func multiGet(
+    _ family: ColumnFamily, _ keys: [[UInt8]]
+  ) throws(EngineError) -> [[UInt8]?] {
+    try perform(.read, "get") { () throws(EngineError) in try base.multiGet(family, keys) }
+  }
+
+  package override func cursor(
+    _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool
+  ) throws(EngineError) -> any KVCursor {
+    try perform(.read, "iterate") { () throws(EngineError) in
+      try base.cursor(family, from: lower, to: upper, fillCache: fillCache)
+    }
+  }
+
+  package override func write(
+    _ batch: WriteBatch, _ durability: Durability
+  ) throws(EngineError) {
+    guard durability == .synced else {
+      try perform(.write, "write") { () throws(EngineError) in
+        try base.write(batch, .buffered)
+      }
+      return
+    }
+    // A machine may die between the two.
+    try perform(.write, "write") { () throws(EngineError) in try base.write(batch, .buffered) }
+    try sync()
+  }
+
+  package override func sync() throws(EngineError) {
+    try perform(.sync, "sync") { () throws(EngineError) in try base.sync() }
+  }
+
+  package override func flush() throws(EngineError) {
+    try perform(.sync, "flush") { () throws(EngineError) in try base.flush() }
+  }
+
+  package override func ingest(_ files: [SSTFile], move: Bool) throws(EngineError) {
+    try perform(.write, "ingest") { () throws(EngineError) in try base.ingest(files, move: move) }
+  }
+}

@@ -1,0 +1,74 @@
+package import Engine
+package import RaftLog
+package import Runtime
+
+/// A store's disks: the data, the raft log and the snapshot files, which outlive the process and lose
+/// what was not synced when the machine dies.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class SimulatedDisk: @unchecked Sendable {
+  private let machine: SimulatedMachine
+  package private(set) var engine: MemoryEngine
+  package private(set) var logs: MemoryLogStore
+  package private(set) var files: MemoryFileSystem
+  /// What is wrong with it.
+  package let faults: DiskFaults
+  /// Times it began anew, with nothing on it.
+  package private(set) var generation = 1
+
+  package init(_ machine: SimulatedMachine) throws(EngineError) {
+    self.machine = machine
+    files = MemoryFileSystem(clock: machine.clock)
+    engine = try MemoryEngine(path: "kv", files: files)
+    logs = MemoryLogStore()
+    faults = DiskFaults(machine)
+  }
+
+  /// What a process sees of the disk.
+  package struct Mount {
+    package var engine: any KVEngine
+    package var logs: any RaftLogStore
+    package var files: any FileSystem
+  }
+
+  /// The disk for a process, with its faults between.
+  package func mount(for process: SimulatedProcess) throws(EngineError) -> Mount {
+    let files = FaultyFileSystem(files, faults, process)
+    // The engine's own files go through the same faults.
+    engine = engine.reopen(files: files)
+    return Mount(
+      engine: FaultyEngine(engine, faults, process), logs: FaultyLogStore(logs, faults, process),
+      files: files)
+  }
+
+  /// The process died: what was written stays.
+  package func processDied() {
+    engine = engine.reopen(files: files)
+    logs = logs.reopen()
+    faults.processDied()
+  }
+
+  /// The machine died: of what was not synced a random first part stays.
+  package func machineDied() {
+    let random = machine.scheduler.random.next()
+    let keptWrites = Int(random & 0xFFFF) % (engine.unsyncedWrites + 1)
+    let keptBatches = Int(random >> 16 & 0xFFFF) % (logs.unsyncedWrites + 1)
+    machine.scheduler.note(
+      .process, UInt64(machine.number), UInt64(keptWrites), UInt64(keptBatches),
+      "\(machine.name) keeps \(keptWrites) of \(engine.unsyncedWrites) writes and "
+        + "\(keptBatches) of \(logs.unsyncedWrites) log batches that were not synced")
+    engine = engine.crash(keeping: keptWrites).reopen(files: files)
+    logs = logs.crash(keeping: keptBatches)
+    files.crash()
+    faults.processDied()
+  }
+
+  /// A new, empty disk takes its place.
+  package func wipe() throws(EngineError) {
+    generation += 1
+    files = MemoryFileSystem(clock: machine.clock)
+    engine = try MemoryEngine(path: "kv", files: files)
+    logs = MemoryLogStore()
+    faults.processDied()
+  }
+}

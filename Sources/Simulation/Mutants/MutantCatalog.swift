@@ -1,0 +1,4 @@
+/// All mutants there are.
+package enum MutantCatalog {
+  package static let all: [Mutant] = []
+}

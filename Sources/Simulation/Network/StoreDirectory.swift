@@ -1,0 +1,34 @@
+package import Raftstore
+
+/// Which machine a store lives on, and how it is reached there: what addresses are in production.
+///
+/// The id of a store that was wiped leads to its machine still: messages for it arrive at its successor,
+/// which must refuse them. Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class StoreDirectory: @unchecked Sendable {
+  /// What a running store takes messages with.
+  package struct Inbox {
+    package var router: Router
+    package var snapshots: SnapManager
+    package var storeID: UInt64
+  }
+
+  private var machines: [UInt64: SimulatedMachine] = [:]
+  private var inboxes: [Int: (process: SimulatedProcess, inbox: Inbox)] = [:]
+
+  package init() {}
+
+  package func register(_ inbox: Inbox, of process: SimulatedProcess) {
+    machines[inbox.storeID] = process.machine
+    inboxes[process.machine.number] = (process, inbox)
+  }
+
+  package func machine(ofStore id: UInt64) -> SimulatedMachine? { machines[id] }
+
+  /// Nil before the process has learnt who it is.
+  package func inbox(of process: SimulatedProcess) -> Inbox? {
+    guard let found = inboxes[process.machine.number], found.process === process else { return nil }
+    return found.inbox
+  }
+
+  package func forget(_ machine: SimulatedMachine) { inboxes[machine.number] = nil }
+}

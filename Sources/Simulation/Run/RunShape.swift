@@ -1,0 +1,36 @@
+import Raftstore
+import Runtime
+
+/// How the cluster of a run is made: drawn, so that no two runs are much alike.
+enum RunShape {
+  static func draw(keyCount: Int, random: inout SplitMix64) -> SimulatedCluster.Shape {
+    var shape = SimulatedCluster.Shape()
+    shape.stores = [3, 3, 4, 5][Int(random.next() % 4)]
+    let regions = [1, 2, 3, 4][Int(random.next() % 4)]
+    shape.boundaries = WorkloadKeys.boundaries(keyCount, regions: min(regions, keyCount))
+    var store = RaftstoreConfig()
+    store.regionHeartbeatInterval = .seconds(2)
+    store.storeHeartbeatInterval = .seconds(1)
+    store.snapshotCollectionInterval = .milliseconds(
+      Int64.random(in: 1_000...8_000, using: &random))
+    store.logPurgeInterval = .seconds(3)
+    store.logCompactionInterval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
+    store.logCompactionCount = UInt64.random(in: 10...200, using: &random)
+    store.logCompactionThreshold = UInt64.random(in: 2...50, using: &random)
+    store.staleCheckInterval = .seconds(4)
+    store.abnormalLeaderMissing = .seconds(5)
+    store.maxLeaderMissing = .seconds(10)
+    store.maxPeerDown = .seconds(8)
+    store.shards = random.next() % 4 == 0 ? 2 : 1
+    if random.next() & 1 == 0 { store.entryCacheBytes = 256 }
+    shape.raftstore = store
+    shape.placement.maxStoreDownTime = .seconds(10)
+    shape.placement.disconnectTime = .seconds(3)
+    shape.placement.takeoverDelay = .seconds(3)
+    shape.placement.regionOperatorTimeout = .seconds(15)
+    shape.placement.resendInterval = .seconds(1)
+    shape.placement.warmUpTime = .seconds(3)
+    shape.placement.leaderBalanceInterval = .seconds(2)
+    return shape
+  }
+}

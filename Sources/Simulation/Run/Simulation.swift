@@ -1,0 +1,213 @@
+import Codec
+package import History
+import Logging
+import Raftstore
+import Runtime
+
+/// One run: a cluster is founded, clients call while faults strike, then all is healed and must come to
+/// rest; checkers look all the while, and judge in the end.
+package final class Simulation {
+  /// Why a run cannot be made at all.
+  package enum Refusal: Error, CustomStringConvertible {
+    case unknownWorkload(String)
+    case unknownMutant(String)
+
+    package var description: String {
+      switch self {
+      case .unknownWorkload(let name): "there is no workload \(name)"
+      case .unknownMutant(let name): "there is no mutant \(name)"
+      }
+    }
+  }
+
+  private static let foundingLimit = Duration.seconds(60)
+  private static let checkInterval = Duration.milliseconds(200)
+  /// How long a healed cluster may take until every client succeeds and all replicas are equal.
+  private static let recoveryLimit = Duration.seconds(60)
+
+  private let options: SimulationOptions
+  private let scheduler: Scheduler
+  private let cluster: SimulatedCluster
+  private let nemesis: Nemesis
+  private let recorder = HistoryRecorder()
+  private let checkers: [any ClusterChecker]
+  private let plan: FaultPlan
+  private var workload: any Workload
+  private var clients: [SimulatedClient] = []
+  private var failure: RunReport.Failure?
+  private var isCalling = true
+  private var clientRandom: SplitMix64
+
+  package init(_ options: SimulationOptions) throws {
+    self.options = options
+    var random = SplitMix64(seed: options.seed)
+    var workloadRandom = SplitMix64(seed: random.next())
+    var shapeRandom = SplitMix64(seed: random.next())
+    var faultRandom = SplitMix64(seed: random.next())
+    clientRandom = SplitMix64(seed: random.next())
+    guard let workload = WorkloadCatalog.make(options.workload, random: &workloadRandom) else {
+      throw Refusal.unknownWorkload(options.workload ?? "")
+    }
+    self.workload = workload
+    scheduler = Scheduler(
+      seed: random.next(), trace: Trace(tailLength: options.tailLength, sink: options.sink))
+    var setup = Mutant.Setup(
+      shape: RunShape.draw(keyCount: workload.keyCount, random: &shapeRandom))
+    setup.faults = options.faults
+    if let name = options.mutant {
+      guard let mutant = MutantCatalog.all.first(where: { $0.name == name }) else {
+        throw Refusal.unknownMutant(name)
+      }
+      mutant.configure(&setup)
+    }
+    var plan = FaultPlan(
+      duration: options.duration, allowed: setup.faults ?? FaultKind.allCases,
+      isForced: setup.faults != nil, random: &faultRandom)
+    plan.faults.removeAll { options.withoutFaults.contains($0.number) }
+    self.plan = plan
+    var logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+    logger.logLevel = .critical
+    cluster = try SimulatedCluster(
+      setup.shape, scheduler: scheduler, parts: setup.parts, logger: logger, seed: random.next())
+    setup.prepare(cluster)
+    nemesis = Nemesis(cluster)
+    checkers = CheckerCatalog.make()
+  }
+
+  /// Makes the run.
+  package func run() throws -> RunReport {
+    if try cluster.found(within: Self.foundingLimit) {
+      let start = scheduler.now
+      callAndStrike()
+      scheduler.run(until: start + options.duration) { self.failure != nil }
+      if failure == nil { recover() }
+      if failure == nil { judge() }
+    } else {
+      fail("founding", "the cluster is not whole after \(Self.foundingLimit)")
+    }
+    let report = report()
+    cluster.tearDown()
+    return report
+  }
+
+  private func callAndStrike() {
+    for number in 0..<workload.clients {
+      let client = SimulatedClient(
+        number: number, cluster: cluster, recorder: recorder, replicaReads: 4,
+        seed: clientRandom.next(),
+        next: { [unowned self] in
+          isCalling ? workload.next(client: number, random: &clientRandom) : nil
+        },
+        done: { [unowned self] in workload.observe($0) })
+      clients.append(client)
+      client.begin()
+    }
+    nemesis.begin(plan)
+    check()
+  }
+
+  // MARK: Checking
+
+  /// Looks inside, and again after a while.
+  private func check() {
+    cluster.inspect { [weak self] view in
+      guard let self, failure == nil else { return }
+      complain()
+      for checker in checkers {
+        if let message = checker.check(view) { return fail(checker.name, message) }
+      }
+      scheduler.after(Self.checkInterval) { [weak self] in self?.check() }
+    }
+  }
+
+  private func complain() {
+    for store in cluster.stores {
+      if let complaint = store.complaints.first { return fail("self-stop", complaint) }
+    }
+  }
+
+  private func fail(_ checker: String, _ message: String, _ violation: Violation? = nil) {
+    guard failure == nil else { return }
+    failure = RunReport.Failure(
+      checker: checker, message: message, at: scheduler.now.nanoseconds, violation: violation)
+  }
+
+  // MARK: Healing
+
+  /// Nothing strikes any more: within bounded time every client must succeed, and all must come to rest.
+  private func recover() {
+    nemesis.heal()
+    let end = scheduler.now + Self.recoveryLimit
+    let before = clients.map(\.succeeded)
+    while scheduler.now < end, failure == nil {
+      scheduler.run(until: scheduler.now + .milliseconds(100)) { self.failure != nil }
+      nemesis.keepUp()
+      if zip(clients, before).allSatisfy({ $0.succeeded >= $1 + 3 }) { break }
+    }
+    guard failure == nil else { return }
+    if let stuck = zip(clients, before).first(where: { $0.succeeded < $1 + 3 }) {
+      return fail(
+        "liveness", "client \(stuck.0.number) does not succeed within \(Self.recoveryLimit)")
+    }
+    isCalling = false
+    rest(until: end)
+  }
+
+  private func rest(until end: Instant) {
+    var reason: String? = "a client still waits"
+    while scheduler.now < end, failure == nil {
+      scheduler.run(until: scheduler.now + .milliseconds(200)) { self.failure != nil }
+      nemesis.keepUp()
+      guard clients.allSatisfy(\.isResting) else { continue }
+      reason = cluster.isWhole ? nil : "not every region has its replicas"
+      cluster.inspect { [weak self] view in
+        guard let self else { return }
+        for checker in checkers where reason == nil {
+          reason = checker.checkAtRest(view).map { "\(checker.name): \($0)" }
+        }
+      }
+      scheduler.run(until: scheduler.now + .milliseconds(10))
+      if reason == nil { return }
+    }
+    fail("rest", "\(reason ?? "") \(Self.recoveryLimit) after all was healed")
+  }
+
+  private func judge() {
+    switch LinearizabilityJudge().judge(recorder.operations) {
+    case .linearizable: break
+    case .undecided(let reason): fail("linearizability", "undecided: \(reason)")
+    case .violation(let violation):
+      fail(
+        "linearizability",
+        "no order explains the calls on \(String(decoding: violation.key, as: UTF8.self))",
+        violation)
+    }
+    if let message = workload.judge(recorder.operations) {
+      fail("workload \(type(of: workload).name)", message)
+    }
+  }
+
+  package var history: [Operation] { recorder.operations }
+
+  private func report() -> RunReport {
+    var report = RunReport(seed: options.seed)
+    report.failure = failure
+    report.traceHash = scheduler.trace.hash
+    report.events = scheduler.eventCount
+    report.virtualTime = scheduler.now.nanoseconds
+    report.workload = type(of: workload).name
+    report.stores = cluster.stores.count
+    report.regions = cluster.shape.boundaries.count + 1
+    report.operations = recorder.operations.count
+    report.succeeded = recorder.succeeded
+    report.unknown = recorder.operations.count { $0.outcome == .unknown }
+    report.faults = nemesis.struck.sorted { $0.key.rawValue < $1.key.rawValue }
+      .map { (kind: $0.key, count: $0.value) }
+    report.faultCount =
+      nemesis.struck.values.reduce(0, +) + cluster.network.faultCount
+      + cluster.stores.reduce(0) { $0 + $1.disk.faults.injected }
+    report.plan = plan.faults
+    report.lastLines = scheduler.trace.lastLines
+    return report
+  }
+}

@@ -1,0 +1,48 @@
+package import History
+package import Runtime
+
+/// What the clients of a run do.
+///
+/// A workload is a value made anew for each run; it draws all chance from the generator it is handed.
+package protocol Workload: SendableMetatype {
+  /// As `--workload` names it.
+  static var name: String { get }
+
+  /// - Parameter random: for what is different from run to run.
+  init(random: inout SplitMix64)
+
+  /// How many clients there are.
+  var clients: Int { get }
+
+  /// The keys are `WorkloadKeys.key(0..<keyCount)`; regions are cut between them.
+  var keyCount: Int { get }
+
+  /// A client's next call and how long it waits before it.
+  mutating func next(client: Int, random: inout SplitMix64) -> (pause: Duration, call: Call)
+
+  /// What came of a client's last call; most workloads do not care.
+  mutating func observe(_ operation: Operation)
+
+  /// What the final state or the history violates beyond linearizability; nil when all is well.
+  func judge(_ history: [Operation]) -> String?
+}
+
+extension Workload {
+  package mutating func observe(_ operation: Operation) {}
+  package func judge(_ history: [Operation]) -> String? { nil }
+}
+
+/// The keys of workloads, in their order.
+package enum WorkloadKeys {
+  /// The number in four digits, so that keys sort as numbers do.
+  package static func key(_ number: Int) -> [UInt8] {
+    let digits = String(number)
+    return Array(("k" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits).utf8)
+  }
+
+  /// The boundaries that cut `count` keys into `regions` parts.
+  package static func boundaries(_ count: Int, regions: Int) -> [[UInt8]] {
+    guard regions > 1 else { return [] }
+    return (1..<regions).map { key($0 * count / regions) }
+  }
+}
