@@ -8,7 +8,7 @@ struct Apus: AsyncParsableCommand {
     abstract: "A distributed, transactional key-value store that speaks TiKV's protocol.",
     version: version,
     subcommands: [
-      NodeCommand.self, PDCommand.self, PlaygroundCommand.self, CtlCommand.self,
+      NodeCommand.self, PDCommand.self, PlaygroundCommand.self, CtlCommand.self, VerifyCommand.self,
     ])
 
   /// The release, and the newest TiKV release whose behaviour it follows.

@@ -68,6 +68,25 @@ struct FailureTests {
     }
   }
 
+  @Test(
+    arguments: [
+      .other(message: "timeout"), .staleCommand, .undeterminedResult(message: "m"),
+      .regionNotFound(regionID: 10),
+    ] as [RegionError])
+  func anErrorThatMayFollowAWriteLeavesItUndetermined(_ error: RegionError) async throws {
+    var options = FakeCluster.quick
+    options.retriesUndeterminedWrites = false
+    try await FakeCluster.run(options: options) { cluster, client in
+      cluster.script(error)
+      await #expect {
+        try await client.raw.put(bytes("k"), bytes("v"))
+      } throws: { error in
+        if case .undetermined(.region(id: 10, _)) = error as? ClientError { true } else { false }
+      }
+      #expect(cluster.takeCalls().count == 1)
+    }
+  }
+
   @Test func aSilentStoreIsAskedAgain() async throws {
     var options = FakeCluster.quick
     options.attemptTimeout = .milliseconds(100)

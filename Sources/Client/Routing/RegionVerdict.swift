@@ -62,7 +62,9 @@ struct RegionVerdict: Sendable, Equatable {
     case .recoveryInProgress: self.init(.forget, .recovery, cause)
     case .raftEntryTooLarge, .flashbackInProgress, .flashbackNotPrepared:
       self.init(refusing: .nothing)
-    case .other: self.init(.forget, .regionMiss, cause)
+    case .other:
+      // A text tells nothing of when the request failed; TiKV reports a proposal's time-out that way.
+      self.init(.forget, .regionMiss, cause, mayHaveHappened: true)
     }
   }
 

@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 
 /// Tells a port that is taken before anybody is told to connect to it.
-enum PortProbe {
+package enum PortProbe {
   /// Below the range from which the system gives ports to connections and to those who ask for any: one
   /// of these is not taken by chance between the probe and the server's own start.
   private static let choice = 10_000..<32_768
@@ -27,6 +27,17 @@ enum PortProbe {
       }
     }
     throw failure ?? StartError("no port is free on \(address.host)")
+  }
+
+  /// So many different ports of `host` on which nobody listens.
+  package static func free(_ count: Int, on host: String) async throws(StartError) -> [Int] {
+    var ports: [Int] = []
+    while ports.count < count {
+      let found = try await check(
+        HostPort(host: host, port: 0), flag: "", group: MultiThreadedEventLoopGroup.singleton)
+      if !ports.contains(found.port) { ports.append(found.port) }
+    }
+    return ports
   }
 
   private static func bind(

@@ -38,9 +38,12 @@ struct PlaygroundCommand: AsyncParsableCommand {
     let files = SystemFileSystem()
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
     try files.createDirectory(directory)
-    let playground = Playground(
-      directory: directory, stores: stores, pdPort: pdPort, basePort: basePort, logLevel: logLevel)
+    let ports = Playground.Ports(
+      placementDriver: pdPort, stores: Array(basePort..<basePort + stores),
+      statuses: Array(basePort + 20..<basePort + 20 + stores))
+    let playground = Playground(directory: directory, ports: ports, logLevel: logLevel)
     ProcessEnd.say("data and logs are in \(directory)")
+    playground.watchSignals()
     do {
       try playground.start()
     } catch {
@@ -55,7 +58,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
           + "status http://127.0.0.1:\(basePort + 20 + number)")
     }
     let readiness = Task {
-      if try await playground.waitUntilReady() { ProcessEnd.say("ready") }
+      if try await playground.waitUntilReady(progress: ProcessEnd.say) { ProcessEnd.say("ready") }
     }
     let ended = await playground.waitForEnd()
     readiness.cancel()

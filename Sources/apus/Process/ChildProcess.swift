@@ -29,6 +29,7 @@ final class ChildProcess: Sendable {
     }
     // Children are started one after the other, so none can inherit another's pipe in between.
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    Self.keepDescriptorsToMyself()
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -75,6 +76,30 @@ final class ChildProcess: Sendable {
   /// Ends the child without asking.
   func killNow() {
     if isRunning { kill(id, SIGKILL) }
+  }
+
+  /// Stops the child where it is, until `resume`.
+  func pause() {
+    if isRunning { kill(id, SIGSTOP) }
+  }
+
+  /// Lets a paused child go on; does nothing to one that runs.
+  func resume() {
+    if isRunning { kill(id, SIGCONT) }
+  }
+
+  /// A child that is started while this process has connections must not hold these open.
+  private static func keepDescriptorsToMyself() {
+    guard let directory = opendir("/proc/self/fd") else { return }
+    defer { closedir(directory) }
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if let descriptor = Int32(name), descriptor > 2 {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+      }
+    }
   }
 
   private static func describe(_ status: Int32) -> String {

@@ -34,6 +34,12 @@ enum ProcessEnd {
     _ = write(1, &bytes, bytes.count)
   }
 
+  /// One line to standard error that is no complaint: how far something is.
+  @Sendable static func report(_ message: String) {
+    var bytes = Array("\(message)\n".utf8)
+    _ = write(2, &bytes, bytes.count)
+  }
+
   /// One line to standard error.
   static func complain(_ message: String) {
     var bytes = Array("apus: \(message)\n".utf8)

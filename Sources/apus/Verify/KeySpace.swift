@@ -1,0 +1,21 @@
+/// The keys that a run uses: a prefix of its own and a number.
+struct KeySpace: Sendable {
+  let prefix: [UInt8]
+  let count: Int
+
+  /// - Parameter prefix: ends with `/`, and nobody else's keys start with it.
+  init(prefix: String, count: Int) {
+    self.prefix = Array(prefix.utf8)
+    self.count = count
+  }
+
+  /// Keys sort as their numbers do. `key(count)` is above all of them.
+  func key(_ number: Int) -> [UInt8] {
+    let digits = String(number)
+    return prefix + Array(String(repeating: "0", count: max(0, 7 - digits.count)).utf8)
+      + Array(digits.utf8)
+  }
+
+  /// The end of the range that holds every key with the prefix.
+  var end: [UInt8] { prefix.dropLast() + [UInt8(ascii: "/") + 1] }
+}

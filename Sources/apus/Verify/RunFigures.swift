@@ -1,0 +1,83 @@
+import History
+
+/// What a run's calls amount to.
+struct RunFigures: Sendable {
+  /// The calls of one kind.
+  struct Row: Sendable {
+    var kind: String
+    var done = 0
+    var failed = 0
+    var unknown = 0
+    /// Nanoseconds, sorted, of calls that succeeded.
+    var latencies: [UInt64] = []
+
+    var total: Int { done + failed + unknown }
+
+    /// The latency that this share of the calls did not exceed, in milliseconds; nil if none succeeded.
+    func milliseconds(at share: Double) -> Double? {
+      guard !latencies.isEmpty else { return nil }
+      let index = min(latencies.count - 1, Int(share * Double(latencies.count)))
+      return Double(latencies[index]) / 1e6
+    }
+  }
+
+  private(set) var rows: [Row]
+  private(set) var total = Row(kind: "all")
+  var seconds: Double
+  /// The longest time in which no call succeeded.
+  var longestGap: Double
+
+  private static let kinds = [
+    "get", "put", "delete", "batch-get", "batch-put", "batch-delete", "scan", "delete-range",
+  ]
+
+  init(_ operations: [Operation], seconds: Double, longestGap: Double) {
+    rows = Self.kinds.map { Row(kind: $0) }
+    self.seconds = seconds
+    self.longestGap = longestGap
+    for operation in operations {
+      let index = Self.index(operation.call)
+      switch operation.outcome {
+      case .done, .found:
+        rows[index].done += 1
+        if let end = operation.end { rows[index].latencies.append(end - operation.start) }
+      case .failed: rows[index].failed += 1
+      case .unknown: rows[index].unknown += 1
+      }
+    }
+    for index in rows.indices {
+      rows[index].latencies.sort()
+      total.done += rows[index].done
+      total.failed += rows[index].failed
+      total.unknown += rows[index].unknown
+      total.latencies += rows[index].latencies
+    }
+    total.latencies.sort()
+  }
+
+  var operationsPerSecond: Double { seconds > 0 ? Double(total.total) / seconds : 0 }
+
+  private static func index(_ call: Call) -> Int {
+    switch call {
+    case .get: 0
+    case .put: 1
+    case .delete: 2
+    case .batchGet: 3
+    case .batchPut: 4
+    case .batchDelete: 5
+    case .scan: 6
+    case .deleteRange: 7
+    }
+  }
+
+  /// With so many digits after the point.
+  static func text(_ value: Double, _ places: Int) -> String {
+    var scale = 1
+    for _ in 0..<places { scale *= 10 }
+    let scaled = Int((value * Double(scale)).rounded())
+    let fraction = String(scaled % scale)
+    return places == 0
+      ? "\(scaled)"
+      : "\(scaled / scale)." + String(repeating: "0", count: places - fraction.count) + fraction
+  }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Client
+import Glibc
+import Runtime
+
+/// Has a live cluster worked on by many clients and judges what they saw.
+struct VerifyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Tells whether a live cluster is linearizable.",
+    discussion: """
+      Concurrent clients read and write single keys, batches and ranges below a prefix of the run's \
+      own; all calls are recorded and judged. Works on Apus and on TiKV; nobody else's keys are \
+      touched, and the run's own are removed at its end.
+
+      With --nemesis the cluster is a playground of the command's own, whose stores and placement \
+      driver are killed, paused and started again meanwhile, the leader with preference. All faults \
+      are over a few seconds before the end, and every client must then be able to write again.
+
+      The history is a file of JSON lines: one for the format, then one for each call as it ended, \
+      with its number, client, start, end (nanoseconds on one clock; none if no answer came), what was \
+      asked, and the outcome: done, found with its pairs, failed (it did not happen) or unknown. \
+      --check judges such a file, whoever wrote it.
+
+      Exit codes: 0 linearizable; 1 not, with the shortest bad history; 2 could not tell; 64 wrong \
+      usage.
+      """)
+
+  @Option(
+    name: [.customLong("pd-endpoints"), .customLong("pd")],
+    help: ArgumentHelp(
+      "Placement driver endpoints, separated by commas. (default: 127.0.0.1:2379)",
+      valueName: "host:port"))
+  var pdEndpoints: String?
+  @Flag(help: "Start a playground and harm its processes all the while.")
+  var nemesis = false
+  @Option(help: "How many stores the playground of --nemesis has. (default: 3)")
+  var stores: Int?
+  @Option(help: "How long clients work.")
+  var seconds = 60.0
+  @Option(help: "How many clients there are; each makes one call at a time.")
+  var clients = 16
+  @Option(help: "How many keys they use.")
+  var keys = 100
+  @Option(help: "What calls and faults are drawn from. (default: another each time)")
+  var seed: UInt64?
+  @Option(help: "Calls a second of all clients together. (default: as many as there can be)")
+  var rate: Double?
+  @Option(help: "Where the history is written. (default: a file in /tmp)")
+  var history: String?
+  @Option(help: "What the run's keys start with, before a part that no two runs share.")
+  var prefix = "apus-verify/"
+  @Option(help: ArgumentHelp("Judge this history; no cluster is needed.", valueName: "file"))
+  var check: String?
+  @Flag(help: "Answer in JSON.")
+  var json = false
+
+  func validate() throws {
+    if check != nil, pdEndpoints != nil || nemesis || history != nil {
+      throw ValidationError("--check judges a file: it goes with --json only")
+    }
+    if nemesis, pdEndpoints != nil {
+      throw ValidationError(
+        "--nemesis harms only processes that it started itself: it does not go with --pd-endpoints")
+    }
+    if stores != nil, !nemesis {
+      throw ValidationError("--stores is for the playground of --nemesis")
+    }
+    if let stores, !(3...20).contains(stores) {
+      throw ValidationError("--stores must be from 3 to 20: fewer do not survive the loss of one")
+    }
+    guard seconds >= (nemesis ? 5 : 0.1), seconds <= 86_400 else {
+      throw ValidationError(
+        "--seconds must be at least \(nemesis ? "5 with --nemesis" : "0.1") and at most 86400")
+    }
+    if !(1...256).contains(clients) { throw ValidationError("--clients must be from 1 to 256") }
+    if !(1...1_000_000).contains(keys) {
+      throw ValidationError("--keys must be from 1 to 1000000")
+    }
+    if let rate, !(rate >= 0.01 && rate <= 1e9) {
+      throw ValidationError("--rate must be from 0.01 to 1000000000")
+    }
+  }
+
+  func run() async throws {
+    // A reader of the output that goes away must not end the run.
+    signal(SIGPIPE, SIG_IGN)
+    let result: VerifyResult
+    if let check {
+      result = HistoryCheck(path: check).run()
+    } else {
+      result = await VerifyRun(settings()).run()
+    }
+    if json {
+      try CtlOutput.json(VerifyOutput(result))
+    } else {
+      VerifyReport(result: result).print()
+    }
+    if result.end != .linearizable { throw ExitCode(result.end.rawValue) }
+  }
+
+  private func settings() -> VerifyRun.Settings {
+    let name = Self.runName()
+    return VerifyRun.Settings(
+      endpoints: (pdEndpoints ?? "127.0.0.1:2379").split(separator: ",")
+        .map { $0.filter { $0 != " " } },
+      seconds: seconds, clients: clients, keys: keys,
+      seed: seed ?? UInt64.random(in: 0..<1_000_000_000), rate: rate,
+      historyPath: history ?? "/tmp/apus-verify-\(name).jsonl", prefix: "\(prefix)\(name)/",
+      harmedStores: nemesis ? stores ?? 3 : nil, directory: "/tmp/apus-verify-\(name)")
+  }
+
+  /// No two runs have the same, also on different machines.
+  private static func runName() -> String {
+    let milliseconds = SystemClock().wallMilliseconds
+    let chance = UInt32.random(in: 0...UInt32.max)
+    return String(milliseconds, radix: 36) + "-" + String(chance, radix: 36)
+  }
+}

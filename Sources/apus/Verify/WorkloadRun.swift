@@ -1,0 +1,161 @@
+import Client
+import History
+import Runtime
+
+/// Concurrent clients at work on a cluster, with a nemesis if it is a playground.
+struct WorkloadRun {
+  private let settings: VerifyRun.Settings
+  private let interruption: Gate
+  private let keys: KeySpace
+
+  init(_ settings: VerifyRun.Settings, interruption: Gate) {
+    self.settings = settings
+    self.interruption = interruption
+    keys = KeySpace(prefix: settings.prefix, count: settings.keys)
+  }
+
+  /// Answers the history; tells `result` how it went.
+  func run(
+    on endpoints: [String], _ playground: Playground?, _ result: inout VerifyResult
+  ) async throws -> [Operation] {
+    let clients = try await connect(to: endpoints)
+    defer { for client in clients { client.close() } }
+    let asking = try await ApusClient.connect(to: endpoints, options: Self.impatient)
+    defer { asking.close() }
+    let recorder = try HistoryRecorder(path: settings.historyPath)
+    let control = RunControl(
+      seconds: settings.seconds, clients: clients.count, mustRecover: playground != nil,
+      interruption: interruption)
+    let nemesis = playground.map { playground in
+      Nemesis(
+        plan: NemesisPlan(
+          seed: settings.seed, stores: playground.ports.stores.count,
+          until: .milliseconds(Int64((settings.seconds - quiet) * 1000))),
+        playground: playground, control: control, client: asking, key: keys.prefix)
+    }
+    let harm = nemesis.map { nemesis in Task { await nemesis.run() } }
+    let progress = Task { try await tellProgress(recorder, control) }
+    await work(clients, control, recorder)
+    harm?.cancel()
+    await harm?.value
+    progress.cancel()
+    result.events = nemesis?.events ?? []
+    judgeCourse(control, recorder, &result)
+    if playground == nil { await cleanUp(endpoints, &result) }
+    return recorder.operations
+  }
+
+  /// How long before the planned end all faults are over.
+  private var quiet: Double { min(5, settings.seconds / 4) }
+
+  // MARK: Connecting
+
+  private static var options: ClientOptions {
+    var options = ClientOptions()
+    options.timeout = .seconds(5)
+    options.attemptTimeout = .seconds(1)
+    options.connectTimeout = .seconds(3)
+    options.retriesUndeterminedWrites = false
+    return options
+  }
+
+  private static var impatient: ClientOptions {
+    var options = Self.options
+    options.timeout = .milliseconds(500)
+    return options
+  }
+
+  /// Every client has connections and routes of its own. Throws if the cluster does not serve.
+  private func connect(to endpoints: [String]) async throws(VerifyRun.Failure) -> [ApusClient] {
+    var clients: [ApusClient] = []
+    do throws(ClientError) {
+      for _ in 0..<settings.clients {
+        clients.append(try await ApusClient.connect(to: endpoints, options: Self.options))
+      }
+      if let first = clients.first { _ = try await first.raw.get(keys.key(0)) }
+      return clients
+    } catch {
+      for client in clients { client.close() }
+      throw VerifyRun.Failure(description: "the cluster does not serve: \(error)")
+    }
+  }
+
+  // MARK: Working
+
+  private func work(
+    _ clients: [ApusClient], _ control: RunControl, _ recorder: HistoryRecorder
+  ) async {
+    let pacer = Pacer(rate: settings.rate, control: control)
+    await withTaskGroup(of: Void.self) { group in
+      for (number, client) in clients.enumerated() {
+        let workload = Workload(seed: settings.seed, client: number, keys: keys)
+        group.addTask {
+          var worker = WorkloadClient(
+            number: number, raw: client.raw, control: control, recorder: recorder, pacer: pacer,
+            workload: workload)
+          await worker.run()
+        }
+      }
+    }
+  }
+
+  /// A line every five seconds; the file gets what was recorded each second.
+  private func tellProgress(_ recorder: HistoryRecorder, _ control: RunControl) async throws {
+    var shown = recorder.progress.operations
+    var shownAt = control.now
+    while true {
+      try await Task.sleep(for: .seconds(1))
+      if let failure = recorder.flush() {
+        control.fail("the history cannot be written: \(failure)")
+        return
+      }
+      let now = control.now
+      guard now - shownAt >= 4_900_000_000 else { continue }
+      let progress = recorder.progress
+      let rate = Double(progress.operations - shown) / (Double(now - shownAt) / 1e9)
+      let gap = Double(progress.longestGap(until: now)) / 1e9
+      ProcessEnd.report(
+        "\(RunFigures.text(Double(now) / 1e9, 0)) s  \(RunFigures.text(rate, 0)) calls/s  "
+          + "\(progress.unknown) unknown  longest gap \(RunFigures.text(gap, 2)) s")
+      shown = progress.operations
+      shownAt = now
+    }
+  }
+
+  // MARK: Afterwards
+
+  private func judgeCourse(
+    _ control: RunControl, _ recorder: HistoryRecorder, _ result: inout VerifyResult
+  ) {
+    let end = control.now
+    if let failure = recorder.flush() {
+      control.fail("the history cannot be written: \(failure)")
+    }
+    let figures = RunFigures(
+      recorder.operations, seconds: Double(end) / 1e9,
+      longestGap: Double(recorder.progress.longestGap(until: end)) / 1e9)
+    result.figures = figures
+    result.recovery = control.recovery
+    if let failure = control.failure { result.doubts.append(failure) }
+    if control.isInterrupted { result.notes.append("the run was interrupted") }
+    if figures.total.done == 0 { result.doubts.append("no call succeeded") }
+    if case .missed(let clients) = control.recovery {
+      result.doubts.append(
+        "\(clients) of \(settings.clients) clients could not write within "
+          + "\(RunControl.grace / 1_000_000_000) s of the end of all faults")
+    }
+  }
+
+  /// Removes the run's keys from a cluster that outlives it.
+  private func cleanUp(_ endpoints: [String], _ result: inout VerifyResult) async {
+    var options = ClientOptions()
+    options.connectTimeout = .seconds(5)
+    do throws(ClientError) {
+      let client = try await ApusClient.connect(to: endpoints, options: options)
+      defer { client.close() }
+      try await client.raw.deleteRange(from: keys.prefix, to: keys.end)
+    } catch {
+      result.notes.append("keys that start with \(settings.prefix) are left behind: \(error)")
+    }
+  }
+}
