@@ -26,15 +26,15 @@ final class HistoryRecorder: Sendable {
     var progress = Progress()
   }
 
-  let path: String
+  private static let newline = UInt8(ascii: "\n")
+
   private let ids = Atomic<Int>(0)
   private let state: Mutex<State>
 
   /// Creates the file, or empties it.
   init(path: String) throws(FileSystemError) {
-    self.path = path
     let file = try SystemFileSystem().create(path, exclusive: false)
-    state = Mutex(State(file: file, unwritten: Array("\(HistoryFile.header)\n".utf8)))
+    state = Mutex(State(file: file, unwritten: HistoryFile.header + [Self.newline]))
   }
 
   /// A number for a call that is about to be made.
@@ -42,10 +42,11 @@ final class HistoryRecorder: Sendable {
 
   /// Adds a call that came back at `time`, whatever came of it.
   func record(_ operation: Operation, at time: UInt64) {
-    let line = Array("\(HistoryFile.line(for: operation))\n".utf8)
+    let line = HistoryFile.line(for: operation)
     state.withLock { state in
       state.operations.append(operation)
       state.unwritten += line
+      state.unwritten.append(Self.newline)
       state.progress.operations += 1
       switch operation.outcome {
       case .done, .found:

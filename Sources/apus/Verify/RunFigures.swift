@@ -21,22 +21,24 @@ struct RunFigures: Sendable {
     }
   }
 
-  private(set) var rows: [Row]
+  let rows: [Row]
   private(set) var total = Row(kind: "all")
   var seconds: Double
   /// The longest time in which no call succeeded.
   var longestGap: Double
 
+  /// In the order in which they are shown.
   private static let kinds = [
-    "get", "put", "delete", "batch-get", "batch-put", "batch-delete", "scan", "delete-range",
+    "get", "put", "delete", "batchGet", "batchPut", "batchDelete", "scan", "deleteRange",
   ]
 
   init(_ operations: [Operation], seconds: Double, longestGap: Double) {
-    rows = Self.kinds.map { Row(kind: $0) }
+    var rows = Self.kinds.map { Row(kind: $0) }
     self.seconds = seconds
     self.longestGap = longestGap
     for operation in operations {
-      let index = Self.index(operation.call)
+      let name = operation.call.name
+      guard let index = rows.firstIndex(where: { $0.kind == name }) else { continue }
       switch operation.outcome {
       case .done, .found:
         rows[index].done += 1
@@ -53,22 +55,10 @@ struct RunFigures: Sendable {
       total.latencies += rows[index].latencies
     }
     total.latencies.sort()
+    self.rows = rows
   }
 
   var operationsPerSecond: Double { seconds > 0 ? Double(total.total) / seconds : 0 }
-
-  private static func index(_ call: Call) -> Int {
-    switch call {
-    case .get: 0
-    case .put: 1
-    case .delete: 2
-    case .batchGet: 3
-    case .batchPut: 4
-    case .batchDelete: 5
-    case .scan: 6
-    case .deleteRange: 7
-    }
-  }
 
   /// With so many digits after the point.
   static func text(_ value: Double, _ places: Int) -> String {

@@ -81,13 +81,10 @@ struct VerifyOutput: Encodable {
     if case .after(let time) = result.recovery {
       recovery = time.inSeconds
     }
-    switch result.verdict {
-    case .linearizable(let summary):
+    if case .linearizable(let summary) = result.verdict {
       judged = summary.operations
       keys = summary.keys
-    case .violation(let violation):
-      badHistory = ViolationReport(violation).text.split(separator: "\n").map(String.init)
-    case .undecided, nil: break
     }
+    if !result.badHistory.isEmpty { badHistory = result.badHistory }
   }
 }

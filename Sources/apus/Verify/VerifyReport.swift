@@ -10,9 +10,7 @@ struct VerifyReport {
     if let figures = result.figures { printFigures(figures) }
     if !result.events.isEmpty { printEvents() }
     for note in result.notes { say("note: \(note)") }
-    if case .violation(let violation) = result.verdict {
-      say(ViolationReport(violation).text)
-    }
+    for line in result.badHistory { say(line) }
     say(verdict)
     for reason in result.reasons.dropFirst() { say("  and \(reason)") }
   }

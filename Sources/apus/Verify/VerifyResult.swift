@@ -35,4 +35,12 @@ struct VerifyResult {
     if case .undecided(let reason) = verdict { return [reason] + doubts }
     return doubts
   }
+
+  /// The shortest bad history, for people; empty if there is none.
+  var badHistory: [String] {
+    guard case .violation(let violation) = verdict else { return [] }
+    return violation.operations.map { operation in
+      String(decoding: HistoryFile.line(for: operation), as: UTF8.self)
+    }
+  }
 }
