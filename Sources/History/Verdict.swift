@@ -25,9 +25,12 @@ package struct Violation: Sendable, Hashable {
   package var key: [UInt8]
   /// The calls on the key from which none can be taken away without making it explicable, by start.
   package var operations: [Operation]
+  /// What the key held before the first call; nil: nothing.
+  package var initial: [UInt8]?
 
-  package init(key: [UInt8], operations: [Operation]) {
+  package init(key: [UInt8], operations: [Operation], initial: [UInt8]? = nil) {
     self.key = key
     self.operations = operations
+    self.initial = initial
   }
 }

@@ -1,0 +1,42 @@
+/// What happened to one key, its values replaced by small numbers.
+struct KeyHistory {
+  /// One for each access, in their order.
+  private(set) var calls: [RegisterCall] = []
+  private(set) var initial = Self.absent
+  private(set) var valueCount = 1
+
+  /// The number that stands for the key's absence.
+  static let absent: Int32 = 0
+
+  init(_ accesses: ArraySlice<KeyAccess>, in history: [Operation], initial: [UInt8]?) {
+    var numbers: [[UInt8]: Int32] = [:]
+    var next = Self.absent + 1
+    func number(_ value: [UInt8]?) -> Int32 {
+      guard let value else { return Self.absent }
+      let known = numbers[value, default: next]
+      if known == next {
+        numbers[value] = next
+        next += 1
+      }
+      return known
+    }
+    self.initial = number(initial)
+    calls.reserveCapacity(accesses.count)
+    for access in accesses {
+      let operation = history[Int(access.call)]
+      calls.append(
+        RegisterCall(
+          start: operation.start, end: operation.outcome == .unknown ? nil : operation.end,
+          value: number(access.value(in: history)), isWrite: access.isWrite))
+    }
+    valueCount = Int(next)
+  }
+
+  /// Judges some of the calls. `steps` is what the search may spend, and is reduced by what it has.
+  func judge(_ calls: [RegisterCall], steps: inout Int) -> RegisterSearch.Result {
+    var search = RegisterSearch(calls, initial: initial, valueCount: valueCount, steps: steps)
+    let result = search.run()
+    steps = search.remainingSteps
+    return result
+  }
+}
