@@ -1,5 +1,6 @@
 import Client
 import Glibc
+import NIOPosix
 import Runtime
 import Synchronization
 
@@ -149,6 +150,22 @@ final class Playground: Sendable {
       return state.isStopping
     }
     if isTooLate { child.killNow() }
+  }
+
+  /// Returns when a store that was started again says that it serves, or the playground is to end.
+  func waitUntilServing(_ name: String) async throws {
+    guard let index = storeNames.firstIndex(of: name) else { return }
+    let address = "127.0.0.1:\(ports.statuses[index])"
+    while !gate.isOpen {
+      do throws(ClientError) {
+        _ = try await StatusPort.get(
+          "/ready", at: address, group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(1))
+        return
+      } catch {
+        // Not yet: it does not listen, or says so itself.
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
   }
 
   /// Stops a process in its tracks; its sockets stay open and nobody is told.

@@ -22,7 +22,7 @@ final class Nemesis: Sendable {
   private let plan: NemesisPlan
   private let playground: Playground
   private let control: RunControl
-  /// Asks the placement driver who leads; impatient, as the placement driver may be down.
+  /// Asks the placement driver who leads.
   private let client: ApusClient
   private let key: [UInt8]
   private let recorded = Mutex<[Event]>([])
@@ -37,6 +37,8 @@ final class Nemesis: Sendable {
     self.client = client
     self.key = key
   }
+
+  func close() { client.close() }
 
   /// In the order of their times.
   var events: [Event] { recorded.withLock { $0.sorted { $0.at < $1.at } } }
@@ -53,26 +55,36 @@ final class Nemesis: Sendable {
     control.healed()
   }
 
+  /// One fault after the other. A store that was started again counts as down until it serves, so the
+  /// next fault waits for it, and is left out if it would be over by then.
+  ///
   /// - Parameter process: whom the faults are for; nil for a store of each fault's own.
   private func runLane(_ faults: [NemesisPlan.Fault], of process: String?) async {
     for fault in faults {
       do {
         try await sleep(until: fault.at)
-        // What the search for the leader takes is taken from the fault's length.
+        if now >= fault.at + fault.length { continue }
         let leader = fault.aimsAtLeader ? await leader() : nil
         let victim = process ?? leader ?? playground.storeNames[fault.store]
-        defer { heal(victim, fault.harm) }
-        switch fault.harm {
-        case .kill: playground.kill(victim)
-        case .pause: playground.pause(victim)
-        }
-        note(fault.harm == .kill ? "kill" : "pause", victim, wasLeader: victim == leader)
-        try await sleep(until: fault.at + fault.length)
+        try await harm(victim, fault, isLeader: victim == leader)
+        if fault.harm == .kill { try await playground.waitUntilServing(victim) }
       } catch {
         // Cancelled: the run is over, and the fault is healed.
         return
       }
     }
+  }
+
+  private func harm(
+    _ victim: String, _ fault: NemesisPlan.Fault, isLeader: Bool
+  ) async throws {
+    defer { heal(victim, fault.harm) }
+    switch fault.harm {
+    case .kill: playground.kill(victim)
+    case .pause: playground.pause(victim)
+    }
+    note(fault.harm == .kill ? "kill" : "pause", victim, wasLeader: isLeader)
+    try await sleep(until: fault.at + fault.length)
   }
 
   private func heal(_ victim: String, _ harm: NemesisPlan.Harm) {
@@ -96,8 +108,11 @@ final class Nemesis: Sendable {
     recorded.withLock { $0.append(event) }
   }
 
+  /// Since the start of the run.
+  private var now: Duration { .nanoseconds(Int64(control.now)) }
+
   private func sleep(until time: Duration) async throws {
-    let left = time - .nanoseconds(Int64(control.now))
+    let left = time - now
     if left > .zero { try await Task.sleep(for: left) }
     try Task.checkCancellation()
   }

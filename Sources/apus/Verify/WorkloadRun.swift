@@ -20,19 +20,12 @@ struct WorkloadRun {
   ) async throws -> [Operation] {
     let clients = try await connect(to: endpoints)
     defer { for client in clients { client.close() } }
-    let asking = try await ApusClient.connect(to: endpoints, options: Self.impatient)
-    defer { asking.close() }
     let recorder = try HistoryRecorder(path: settings.historyPath)
     let control = RunControl(
       seconds: settings.seconds, clients: clients.count, mustRecover: playground != nil,
       interruption: interruption)
-    let nemesis = playground.map { playground in
-      Nemesis(
-        plan: NemesisPlan(
-          seed: settings.seed, stores: playground.ports.stores.count,
-          until: .milliseconds(Int64((settings.seconds - quiet) * 1000))),
-        playground: playground, control: control, client: asking, key: keys.prefix)
-    }
+    let nemesis = try await makeNemesis(playground, control)
+    defer { nemesis?.close() }
     let harm = nemesis.map { nemesis in Task { await nemesis.run() } }
     let progress = Task { try await tellProgress(recorder, control) }
     await work(clients, control, recorder)
@@ -45,9 +38,6 @@ struct WorkloadRun {
     return recorder.operations
   }
 
-  /// How long before the planned end all faults are over.
-  private var quiet: Double { min(5, settings.seconds / 4) }
-
   // MARK: Connecting
 
   private static var options: ClientOptions {
@@ -56,12 +46,6 @@ struct WorkloadRun {
     options.attemptTimeout = .seconds(1)
     options.connectTimeout = .seconds(3)
     options.retriesUndeterminedWrites = false
-    return options
-  }
-
-  private static var impatient: ClientOptions {
-    var options = Self.options
-    options.timeout = .milliseconds(500)
     return options
   }
 
@@ -78,6 +62,23 @@ struct WorkloadRun {
       for client in clients { client.close() }
       throw VerifyRun.Failure(description: "the cluster does not serve: \(error)")
     }
+  }
+
+  private func makeNemesis(
+    _ playground: Playground?, _ control: RunControl
+  ) async throws -> Nemesis? {
+    guard let playground else { return nil }
+    var options = Self.options
+    // The placement driver may be down just when it is asked.
+    options.timeout = .milliseconds(500)
+    let client = try await ApusClient.connect(to: [playground.endpoint], options: options)
+    // Some seconds before the planned end all faults are over.
+    let end = settings.seconds - min(5, settings.seconds / 4)
+    let plan = NemesisPlan(
+      seed: settings.seed, stores: playground.ports.stores.count,
+      until: .milliseconds(Int64(end * 1000)))
+    return Nemesis(
+      plan: plan, playground: playground, control: control, client: client, key: keys.prefix)
   }
 
   // MARK: Working
