@@ -6,4 +6,9 @@ extension [UInt8] {
     }
     return "0x" + String(decoding: flatMap { [$0.highHexDigit, $0.lowHexDigit] }, as: UTF8.self)
   }
+
+  /// `asText`, of the first bytes only when there are many.
+  var asShortText: String {
+    count <= 32 ? asText : "\(Array(prefix(24)).asText)… (\(count) bytes)"
+  }
 }
