@@ -9,6 +9,7 @@ struct Apus: AsyncParsableCommand {
     version: version,
     subcommands: [
       NodeCommand.self, PDCommand.self, PlaygroundCommand.self, CtlCommand.self, VerifyCommand.self,
+      SimCommand.self,
     ])
 
   /// The release, and the newest TiKV release whose behaviour it follows.

@@ -36,8 +36,7 @@ package final class Scheduler: @unchecked Sendable {
 
   /// Runs events until `end`, or until `isOver` says so after one of them.
   package func run(until end: Instant, isOver: () -> Bool = { false }) {
-    while let next = queue.first, next.time <= end.nanoseconds {
-      let event = queue.removeFirst()
+    while let time = queue.nextTime, time <= end.nanoseconds, let event = queue.removeFirst() {
       now = Instant(nanoseconds: max(now.nanoseconds, event.time))
       if event.ticket.isCancelled { continue }
       eventCount += 1
@@ -84,6 +83,9 @@ package final class Scheduler: @unchecked Sendable {
   package func discardAll() {
     queue = EventQueue()
   }
+
+  /// A line of the trace for people alone.
+  package func remark(_ text: String) { trace.remark(at: now, text) }
 
   /// Notes in the trace what happens, with up to three numbers that say which; `text` is for people.
   package func note(_ kind: Trace.Kind, _ a: UInt64, _ text: @autoclosure () -> String) {

@@ -16,10 +16,10 @@ package struct SimulatedHost: WorkerHost {
     name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
     let pump = WorkerPump<H>(name: name, process: process)
-    let mailbox = Mailbox<H.Message>(capacity: capacity) { [weak pump] in pump?.wake() }
+    let mailbox = Mailbox<H.Message>(capacity: capacity) { pump.wake() }
     pump.start(mailbox, make(mailbox))
     process.keep(pump)
-    return Worker(mailbox: mailbox) { [weak pump] in pump?.finish() }
+    return Worker(mailbox: mailbox) { pump.finish() }
   }
 
   package func every(
@@ -69,7 +69,7 @@ private final class RepeatingTimer: Cancellable, @unchecked Sendable {
 private final class WorkerPump<H: Handler>: @unchecked Sendable {
   private let kind: WorkerKind
   private let name: String
-  private unowned let process: SimulatedProcess
+  private let process: SimulatedProcess
   private var mailbox: Mailbox<H.Message>?
   private var handler: H?
   private var isScheduled = false
@@ -125,7 +125,9 @@ private final class WorkerPump<H: Handler>: @unchecked Sendable {
       batch.removeAll()
     }
     handler?.stop()
+    // What keeps the pump alive goes with its mailbox.
     handler = nil
+    self.mailbox = nil
     process.release(self)
   }
 }

@@ -4,7 +4,7 @@ import Runtime
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class SimulatedProcess: @unchecked Sendable {
-  package unowned let machine: SimulatedMachine
+  package let machine: SimulatedMachine
   /// Which life of the machine's process it is, from 1 on.
   package let life: UInt64
   package private(set) var isAlive = true

@@ -45,8 +45,18 @@ package struct Trace {
     mix(a)
     mix(b)
     mix(c)
-    if tailLength == 0 && sink == nil { return }
-    let line = "\(Self.seconds(now)) \(kind) \(text())"
+    if isRead { add("\(Self.seconds(now)) \(kind) \(text())") }
+  }
+
+  /// Whether anybody reads the lines.
+  package var isRead: Bool { tailLength > 0 || sink != nil }
+
+  /// A line for people alone.
+  package mutating func remark(at now: Instant, _ text: String) {
+    if isRead { add("\(Self.seconds(now)) log \(text)") }
+  }
+
+  private mutating func add(_ line: String) {
     sink?(line)
     guard tailLength > 0 else { return }
     if tail.count < tailLength {

@@ -65,8 +65,10 @@ package final class Simulation {
       isForced: setup.faults != nil, random: &faultRandom)
     plan.faults.removeAll { options.withoutFaults.contains($0.number) }
     self.plan = plan
-    var logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
-    logger.logLevel = .critical
+    let isTraced = scheduler.trace.isRead
+    let logger = Logger(label: "simulation") { [scheduler] _ -> any LogHandler in
+      isTraced ? TraceLogHandler(scheduler: scheduler) : SwiftLogNoOpLogHandler()
+    }
     cluster = try SimulatedCluster(
       setup.shape, scheduler: scheduler, parts: setup.parts, logger: logger, seed: random.next())
     setup.prepare(cluster)
