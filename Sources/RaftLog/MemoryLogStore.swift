@@ -56,6 +56,11 @@ package final class MemoryLogStore: RaftLogStore {
   /// Writes that a crash may lose.
   package var unsyncedWrites: Int { shared.withLock { $0.unsynced.count } }
 
+  /// What a crash at this moment would leave in any case, to be looked at: a store of its own.
+  package var durable: MemoryLogStore {
+    MemoryLogStore(shared.withLock { $0.durable }, maxBatchBytes: maxBatchBytes)
+  }
+
   /// Barriers that were really made.
   package var barriers: UInt64 { shared.withLock { $0.barriers } }
 

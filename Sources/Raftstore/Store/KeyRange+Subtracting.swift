@@ -1,8 +1,8 @@
-import Codec
+package import Codec
 
 extension KeyRange {
   /// What is left of the range without `others`, in order of keys.
-  func subtracting(_ others: [KeyRange]) -> [KeyRange] {
+  package func subtracting(_ others: [KeyRange]) -> [KeyRange] {
     var left = isEmpty ? [] : [self]
     for other in others where !other.isEmpty {
       left = left.flatMap { piece in

@@ -53,6 +53,18 @@ package final class ReadDelegate: Sendable {
     }
   }
 
+  /// The peer whose reads are judged here.
+  package var peerID: UInt64 { state.withLock { $0.peerID } }
+
+  /// The term whose leadership lets reads made before `now` be served here; nil without a lease. Only
+  /// looks: a read that asks is `judge`d.
+  package func leaseTerm(at now: Instant) -> UInt64? {
+    state.withLock { state in
+      guard let end = state.leaseEnd, now < end else { return nil }
+      return state.term
+    }
+  }
+
   /// Judges a read that was made *before* this call: nil when the lease does not cover it, so that
   /// the raft worker must be asked; a failure when no leader would serve it.
   ///

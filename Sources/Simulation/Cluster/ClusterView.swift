@@ -6,6 +6,14 @@ package struct ClusterView {
   package let cluster: SimulatedCluster
   /// By the number of the store's machine; those that could not answer are not there.
   package let replicas: [Int: [RegionStatus]]
+  /// What is on the disks of all stores at this moment.
+  package let disks: [DiskView]
+
+  package init(cluster: SimulatedCluster, replicas: [Int: [RegionStatus]]) {
+    self.cluster = cluster
+    self.replicas = replicas
+    disks = cluster.stores.map(DiskView.init)
+  }
 
   /// The replicas that answered, in the order of their stores and regions.
   package var all: [(store: SimulatedStore, status: RegionStatus)] {

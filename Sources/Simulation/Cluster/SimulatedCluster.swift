@@ -162,5 +162,6 @@ package final class SimulatedCluster: @unchecked Sendable {
 private final class InspectionAnswers: @unchecked Sendable {
   private(set) var replicas: [Int: [RegionStatus]] = [:]
 
-  func add(_ store: Int, _ statuses: [RegionStatus]) { replicas[store] = statuses }
+  /// One answer for each shard.
+  func add(_ store: Int, _ statuses: [RegionStatus]) { replicas[store, default: []] += statuses }
 }

@@ -38,6 +38,8 @@ package final class SimulatedNetwork: @unchecked Sendable {
   }
 
   package let scheduler: Scheduler
+  /// Hears what replicas say to each other.
+  package let witness = RaftWitness()
   /// Holds for all links without conditions of their own.
   package var conditions = Conditions()
   private var special: [Link: Conditions] = [:]

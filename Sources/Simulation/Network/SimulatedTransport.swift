@@ -29,6 +29,7 @@ package final class SimulatedTransport: Transport, @unchecked Sendable {
     guard process.isAlive else { return }
     var groups: [(store: UInt64, envelopes: [RaftEnvelope])] = []
     for envelope in envelopes {
+      network.witness.hear(envelope)
       if let place = groups.firstIndex(where: { $0.store == envelope.to.storeID }) {
         groups[place].envelopes.append(envelope)
       } else {
@@ -76,6 +77,7 @@ package final class SimulatedTransport: Transport, @unchecked Sendable {
 
   package func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {
     guard process.isAlive else { return }
+    network.witness.hear(envelope)
     let stream = SnapshotStream(
       envelope: envelope, key: key, process: process, network: network, directory: directory,
       snapshots: snapshots, router: router)

@@ -1,0 +1,60 @@
+import Codec
+import RaftLog
+
+/// Leases: at one moment at most one store serves a region's reads without asking anybody, and nobody
+/// has applied an entry of a later term by then.
+///
+/// Each store is asked by its own clock, as it asks itself. One that is paused serves nothing: it judges
+/// a read after it has taken the data, by a clock that has gone on, so when it wakes up the lease is over
+/// or still good. (A lease that has been superseded while nobody could read by it harms no one.)
+final class LeaseChecker: ClusterChecker {
+  let name = "lease"
+
+  private struct Holder {
+    var store: SimulatedStore
+    var term: UInt64
+  }
+
+  func check(_ view: ClusterView) -> String? {
+    let regions = Set(view.disks.flatMap { $0.replicas.map(\.regionID) }).sorted()
+    for region in regions {
+      let holders = holders(of: region, view.cluster)
+      guard let holder = holders.first else { continue }
+      if holders.count > 1 {
+        let names = holders.map { "\($0.store.machine.name) of term \($0.term)" }
+        return "region \(region) is led by lease on \(names.joined(separator: " and on "))"
+      }
+      for disk in view.disks {
+        let applied: UInt64?
+        do throws(LogStoreError) {
+          applied = try appliedTerm(of: region, disk)
+        } catch {
+          return "the log of \(disk.store.machine.name) cannot be read: \(error)"
+        }
+        guard let term = applied, term > holder.term else { continue }
+        return "region \(region) is led by lease on \(holder.store.machine.name) in term "
+          + "\(holder.term), but \(disk.store.machine.name) has applied an entry of term \(term)"
+      }
+    }
+    return nil
+  }
+
+  private func holders(of region: UInt64, _ cluster: SimulatedCluster) -> [Holder] {
+    cluster.stores.compactMap { store in
+      guard store.isUp, let delegate = store.store?.meta.delegate(region),
+        let term = delegate.leaseTerm(at: store.machine.clock.now)
+      else { return nil }
+      return Holder(store: store, term: term)
+    }
+  }
+
+  private func appliedTerm(
+    of region: UInt64, _ disk: DiskView
+  ) throws(LogStoreError) -> UInt64? {
+    guard let replica = disk.replica(region), replica.isLive, let apply = replica.apply else {
+      return nil
+    }
+    if apply.appliedIndex == apply.truncatedIndex { return apply.truncatedTerm }
+    return try disk.logs.term(region, at: apply.appliedIndex)
+  }
+}

@@ -1,0 +1,106 @@
+import Codec
+import Raftstore
+
+/// Regions: on each store they do not overlap, together they cover all keys without a gap, what an epoch
+/// means never changes, and ids are used once.
+///
+/// Epochs do not go back within the life of a process; after a loss of power a store may have to apply a
+/// change again.
+final class RegionChecker: ClusterChecker {
+  let name = "regions"
+
+  private struct Epoch: Hashable {
+    var region: UInt64
+    var epoch: RegionEpoch
+  }
+
+  private struct Life: Hashable {
+    var store: Int
+    var life: UInt64
+    var region: UInt64
+    var peer: UInt64
+  }
+
+  private struct Home: Hashable {
+    var region: UInt64
+    var store: UInt64
+  }
+
+  /// What each region was at each epoch.
+  private var meanings: [Epoch: Region] = [:]
+  private var newest: [UInt64: Region] = [:]
+  private var epochs: [Life: RegionEpoch] = [:]
+  private var homes: [UInt64: Home] = [:]
+
+  func check(_ view: ClusterView) -> String? {
+    for disk in view.disks {
+      let name = disk.store.machine.name
+      let held = disk.replicas.compactMap { replica in
+        replica.local.flatMap { $0.state == .tombstone ? nil : $0.region }
+      }
+      if let problem = overlap(held) { return "on \(name) \(problem)" }
+      for region in held {
+        if let problem = meet(region) { return "on \(name) \(problem)" }
+      }
+    }
+    for (store, status) in view.all where status.region.isInitialized {
+      let problem = meet(status.region) ?? regress(status, store)
+      if let problem { return "on \(store.machine.name) \(problem)" }
+    }
+    return gap()
+  }
+
+  private func overlap(_ regions: [Region]) -> String? {
+    let sorted = regions.sorted { $0.startKey.lexicographicallyPrecedes($1.startKey) }
+    for (left, right) in zip(sorted, sorted.dropFirst())
+    where left.range.overlaps(right.range) {
+      return "\(left) and \(right) overlap"
+    }
+    return nil
+  }
+
+  /// Takes notice of a region as somebody has it.
+  private func meet(_ region: Region) -> String? {
+    let epoch = Epoch(region: region.id, epoch: region.epoch)
+    if let known = meanings[epoch] {
+      return known == region ? nil : "\(region) is known as \(known)"
+    }
+    meanings[epoch] = region
+    if newest[region.id].map({ $0.epoch.isStale(comparedTo: region.epoch) }) ?? true {
+      newest[region.id] = region
+    }
+    if Set(region.peers.map(\.storeID)).count < region.peers.count {
+      return "\(region) has two peers on one store"
+    }
+    for peer in region.peers {
+      let home = Home(region: region.id, store: peer.storeID)
+      if let known = homes[peer.id], known != home {
+        return "\(region) has a peer \(peer.id), which is one of region \(known.region) on store "
+          + "\(known.store)"
+      }
+      homes[peer.id] = home
+    }
+    return nil
+  }
+
+  private func regress(_ status: RegionStatus, _ store: SimulatedStore) -> String? {
+    let life = Life(
+      store: store.number, life: store.machine.lives, region: status.region.id,
+      peer: status.peer.id)
+    let before = epochs.updateValue(status.region.epoch, forKey: life)
+    guard let before, status.region.epoch.isStale(comparedTo: before) else { return nil }
+    return "the epoch of \(status.region) was \(before) before"
+  }
+
+  /// All regions as they are newest, end to end.
+  private func gap() -> String? {
+    let regions = newest.values.sorted { $0.startKey.lexicographicallyPrecedes($1.startKey) }
+    guard let first = regions.first, let last = regions.last else { return nil }
+    if !first.startKey.isEmpty { return "no region has the keys before \(first)" }
+    if !last.endKey.isEmpty { return "no region has the keys after \(last)" }
+    for (left, right) in zip(regions, regions.dropFirst()) where left.endKey != right.startKey {
+      return "\(left) and \(right) do not meet"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,98 @@
+package import Codec
+import Raft
+
+/// Remembers what replicas have told others about themselves, over the whole run and whether it arrived
+/// or not: who leads, whom they vote for, what they have stored. What was said once must stay true.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class RaftWitness: @unchecked Sendable {
+  package struct Replica: Hashable {
+    package var region: UInt64
+    package var peer: UInt64
+  }
+
+  /// Entries up to `index` are stored, said in `term`.
+  package struct Receipt {
+    package var term: UInt64
+    package var index: UInt64
+  }
+
+  private struct Ballot: Hashable {
+    var replica: Replica
+    var term: UInt64
+  }
+
+  private struct Reign: Hashable {
+    var region: UInt64
+    var term: UInt64
+  }
+
+  private var votes: [Ballot: UInt64] = [:]
+  private var leaders: [Reign: UInt64] = [:]
+  private var receipts: [Replica: Receipt] = [:]
+  /// Of votes and receipts: the highest term in which something was promised.
+  private var terms: [Replica: UInt64] = [:]
+  /// The first two votes of one peer in one term for different candidates.
+  package private(set) var doubleVote: String?
+  /// The first two leaders of one term.
+  package private(set) var doubleLeader: String?
+
+  package init() {}
+
+  package func hear(_ envelope: RaftEnvelope) {
+    guard let message = envelope.message else { return }
+    let replica = Replica(region: envelope.regionID, peer: envelope.from.id)
+    switch message.type {
+    case .append, .heartbeat, .snapshot, .timeoutNow:
+      lead(replica, message.term)
+    case .voteResponse where !message.reject:
+      vote(replica, message.term, for: message.to)
+    case .appendResponse where !message.reject:
+      store(replica, message.term, message.index)
+    default: break
+    }
+  }
+
+  /// A peer was seen to lead.
+  package func lead(_ replica: Replica, _ term: UInt64) {
+    let reign = Reign(region: replica.region, term: term)
+    guard let known = leaders[reign] else {
+      leaders[reign] = replica.peer
+      return
+    }
+    guard known != replica.peer else { return }
+    doubleLeader =
+      doubleLeader
+      ?? "region \(replica.region) has two leaders in term \(term): peers \(known) and "
+      + "\(replica.peer)"
+  }
+
+  private func vote(_ replica: Replica, _ term: UInt64, for candidate: UInt64) {
+    promise(replica, term)
+    let known = votes.updateValue(candidate, forKey: Ballot(replica: replica, term: term))
+    guard let known, known != candidate else { return }
+    doubleVote =
+      doubleVote
+      ?? "peer \(replica.peer) of region \(replica.region) voted for peers \(known) and "
+      + "\(candidate) in term \(term)"
+  }
+
+  private func store(_ replica: Replica, _ term: UInt64, _ index: UInt64) {
+    promise(replica, term)
+    let known = receipts[replica] ?? Receipt(term: 0, index: 0)
+    guard (known.term, known.index) < (term, index) else { return }
+    receipts[replica] = Receipt(term: term, index: index)
+  }
+
+  private func promise(_ replica: Replica, _ term: UInt64) {
+    terms[replica] = max(terms[replica] ?? 0, term)
+  }
+
+  // MARK: What must be true
+
+  /// The term below which a replica's stored term may not be.
+  package func term(promisedBy replica: Replica) -> UInt64 { terms[replica] ?? 0 }
+
+  /// As long as the replica stays in that term its log may not end below.
+  package func receipt(of replica: Replica) -> Receipt? { receipts[replica] }
+}
