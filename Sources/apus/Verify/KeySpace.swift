@@ -11,9 +11,10 @@ struct KeySpace: Sendable {
 
   /// Keys sort as their numbers do. `key(count)` is above all of them.
   func key(_ number: Int) -> [UInt8] {
-    let digits = String(number)
-    return prefix + Array(String(repeating: "0", count: max(0, 7 - digits.count)).utf8)
-      + Array(digits.utf8)
+    let digits = Array(String(number).utf8)
+    let width = String(count).utf8.count
+    return prefix + [UInt8](repeating: UInt8(ascii: "0"), count: max(0, width - digits.count))
+      + digits
   }
 
   /// The end of the range that holds every key with the prefix.

@@ -48,7 +48,7 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "Where the history is written. (default: a file in /tmp)")
   var history: String?
   @Option(help: "What the run's keys start with, before a part that no two runs share.")
-  var prefix = "apus-verify/"
+  var prefix = "verify/"
   @Option(help: ArgumentHelp("Judge this history; no cluster is needed.", valueName: "file"))
   var check: String?
   @Flag(help: "Answer in JSON.")

@@ -39,8 +39,6 @@ struct VerifyResult {
   /// The shortest bad history, for people; empty if there is none.
   var badHistory: [String] {
     guard case .violation(let violation) = verdict else { return [] }
-    return violation.operations.map { operation in
-      String(decoding: HistoryFile.line(for: operation), as: UTF8.self)
-    }
+    return ViolationReport(violation).lines
   }
 }
