@@ -15,6 +15,7 @@ struct RegisterTimeline {
 
   // Of each value.
   private var readers: [[Int32]]
+  private var writers: [[Int32]]
   private var unplacedReads: [Int32]
   private var unplacedWrites: [Int32]
   private var openStarts: [[UInt64]]
@@ -32,6 +33,7 @@ struct RegisterTimeline {
 
   init(_ calls: [RegisterCall], valueCount: Int, initial: Int32) {
     readers = .init(repeating: [], count: valueCount)
+    writers = readers
     unplacedReads = .init(repeating: 0, count: valueCount)
     unplacedWrites = .init(repeating: 0, count: valueCount)
     openStarts = .init(repeating: [], count: valueCount)
@@ -48,6 +50,7 @@ struct RegisterTimeline {
       }
       if call.isWrite {
         unplacedWrites[value] += 1
+        writers[value].append(Int32(starts.count))
       } else {
         readers[value].append(Int32(starts.count))
       }
@@ -199,9 +202,37 @@ struct RegisterTimeline {
     Int(unplacedWrites[Int(value)]) + openStarts[Int(value)].count - Int(openUsed[Int(value)])
   }
 
-  /// Whether someone has yet to read the value though nobody is left to write it.
+  /// Whether someone has yet to read the value though nobody is left to write it in time.
   func isOrphaned(_ value: Int32) -> Bool {
-    unplacedReads[Int(value)] > 0 && writersLeft(of: value) == 0
+    guard unplacedReads[Int(value)] > 0 else { return false }
+    let nextWrite = nextWrite(of: value)
+    let reads = readers[Int(value)]
+    for index in firstUnplaced(in: reads)..<reads.count {
+      let read = Int(reads[index])
+      if starts[read] >= nextWrite { return false }
+      if ends[read] < nextWrite, !isPlaced[read] { return true }
+    }
+    return false
+  }
+
+  /// When the next write of the value that is left starts.
+  private func nextWrite(of value: Int32) -> UInt64 {
+    let used = Int(openUsed[Int(value)])
+    let open = openStarts[Int(value)]
+    var start = used < open.count ? open[used] : .max
+    let writes = writers[Int(value)]
+    for index in firstUnplaced(in: writes)..<writes.count where !isPlaced[Int(writes[index])] {
+      start = min(start, starts[Int(writes[index])])
+      break
+    }
+    return start
+  }
+
+  /// Where in some calls the unplaced ones begin, or a little before.
+  private func firstUnplaced(in calls: [Int32]) -> Int {
+    // Everything before the first call in the list is placed.
+    let base = call(at: following[Int(Self.head)])
+    return Self.firstIndex(in: calls) { $0 >= base }
   }
 
   /// Whether all unplaced reads of the value that start up to `horizon` may come directly after a

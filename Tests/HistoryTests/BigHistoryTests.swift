@@ -1,0 +1,70 @@
+import History
+import Runtime
+import Testing
+
+/// Histories as long as a run of minutes makes them. That they are judged in time is what the limits
+/// of the search are for: a verdict that needed more would be `undecided`.
+struct BigHistoryTests {
+  @Test(.timeLimit(.minutes(1)), arguments: [nil, 5])
+  func manyKeys(values: Int?) {
+    var random = SplitMix64(seed: 1)
+    let history = RandomHistory(
+      clients: 64, keys: 100, calls: 100_000, values: values, unknown: 1
+    ).make(using: &random)
+    let verdict = LinearizabilityJudge(steps: 10_000).judge(history)
+    guard case .linearizable(let summary) = verdict else {
+      Issue.record("\(verdict)")
+      return
+    }
+    #expect(summary.operations == 100_000)
+    #expect(summary.keys == 100)
+    #expect(summary.unknown > 500)
+  }
+
+  /// 64 clients on one key: there is never a moment without a call under way.
+  @Test(.timeLimit(.minutes(1)), arguments: [0, 30])
+  func oneKey(deletes: Int) throws {
+    var random = SplitMix64(seed: 2)
+    var history = RandomHistory(
+      clients: 64, calls: 8_000, deletes: deletes, unknown: 1, rest: 1
+    ).make(using: &random)
+    let judge = LinearizabilityJudge(steps: 1_000_000)
+    #expect(judge.judge(history).isLinearizable)
+
+    let written = try #require(history.first { !$0.call.isRead && $0.outcome == .done })
+    guard case .put(let key, let value) = written.call else {
+      Issue.record("the first write is a delete")
+      return
+    }
+    let at = try #require(
+      history.lastIndex {
+        if case .found(let pairs) = $0.outcome { return !pairs.isEmpty }
+        return false
+      })
+    history[at].outcome = .found([Pair(key: key, value: value)])
+    let violation = try #require(judge.judge(history).violation)
+    #expect(violation.operations.count == 3)
+    #expect(violation.operations.first == written)
+    #expect(violation.operations.contains(history[at]))
+  }
+
+  /// Deletes whose answers were lost, and a key that is gone again and again.
+  @Test(.timeLimit(.minutes(1)))
+  func manyOpenEndedDeletes() {
+    var recording = Recording()
+    for round in 0..<2_000 {
+      recording.delete(round * 10, nil)
+      recording.put(round * 10 + 1, round * 10 + 4, "\(round % 3)")
+      recording.put(round * 10 + 2, round * 10 + 5, "\((round + 1) % 3)")
+      recording.get(round * 10 + 3, round * 10 + 6, round % 2 == 0 ? nil : "\(round % 3)")
+    }
+    #expect(LinearizabilityJudge(steps: 100_000).judge(recording.history).isLinearizable)
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func aFileOfManyCalls() throws {
+    var random = SplitMix64(seed: 3)
+    let history = RandomHistory(clients: 16, keys: 50, calls: 20_000).make(using: &random)
+    #expect(try HistoryFile.decode(HistoryFile.encode(history)) == history)
+  }
+}
