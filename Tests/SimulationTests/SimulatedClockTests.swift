@@ -1,0 +1,44 @@
+import Runtime
+import Simulation
+import Testing
+
+@Suite struct SimulatedClockTests {
+  @Test func driftChangesTheRateAndNothingElse() {
+    let scheduler = Scheduler(seed: 1)
+    let machine = SimulatedMachine(number: 1, name: "m", scheduler: scheduler)
+    let clock = machine.clock
+    scheduler.run(until: scheduler.now + .seconds(10))
+    let before = clock.now
+    clock.drift(to: 1_100_000)
+    #expect(clock.now == before)
+    scheduler.run(until: scheduler.now + .seconds(10))
+    #expect(clock.now - before == .seconds(11))
+    clock.drift(to: 500_000)
+    #expect(clock.now - before == .seconds(11))
+    scheduler.run(until: scheduler.now + .seconds(10))
+    #expect(clock.now - before == .seconds(16))
+  }
+
+  @Test func timersFollowTheClockOfTheirMachine() {
+    let scheduler = Scheduler(seed: 1)
+    let machine = SimulatedMachine(number: 1, name: "m", scheduler: scheduler)
+    machine.clock.drift(to: 2_000_000)
+    let host = SimulatedHost(machine.startProcess())
+    let start = scheduler.now
+    let fired = Fired()
+    _ = host.after(.seconds(1)) { fired.note(scheduler.now) }
+    let timer = host.every(.milliseconds(200)) { fired.note(scheduler.now) }
+    scheduler.run(until: start + .milliseconds(501))
+    timer.cancel()
+    scheduler.run(until: start + .seconds(5))
+    #expect(
+      fired.times.map { ($0 - start).asNanoseconds / 1_000_000 } == [100, 200, 300, 400, 500, 500])
+  }
+}
+
+/// Safety of `@unchecked Sendable`: belongs to the test's one thread.
+private final class Fired: @unchecked Sendable {
+  private(set) var times: [Instant] = []
+
+  func note(_ time: Instant) { times.append(time) }
+}
