@@ -116,7 +116,11 @@ let package = Package(
         "Server", "Storage", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec", "Wire",
         "Engine", "Runtime", nioCore, nioPosix, log, protobuf,
       ]),
-    tests("SimulationTests", ["Simulation", "History", "Engine", "RaftLog", "Codec", "Runtime"]),
+    tests(
+      "SimulationTests",
+      [
+        "Simulation", "Raftstore", "Raft", "RaftLog", "History", "Engine", "Codec", "Runtime", log,
+      ]),
     tests("TidyTests", []),
   ]
 )

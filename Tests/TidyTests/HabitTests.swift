@@ -13,6 +13,19 @@ struct HabitTests {
     #expect(Self.tooLong(.init(path: "x", lines: .init(repeating: "", count: 602))))
   }
 
+  /// What clients do in a simulation is to be within a newcomer's reach.
+  @Test func workloadsAreBelow50Lines() {
+    let workloads = SourceTree.all.sources.filter {
+      $0.path.hasPrefix("Sources/Simulation/Workloads/") && $0.path.hasSuffix("Workload.swift")
+        && !$0.path.hasSuffix("/Workload.swift")
+    }
+    #expect(workloads.count >= 8)
+    for file in workloads {
+      // The last line break ends a line and begins none.
+      #expect(file.lines.count - 1 < 50, "\(file.path) has \(file.lines.count - 1) lines")
+    }
+  }
+
   /// Functions longer than 70 lines: from a line that declares one to the closing brace at its indent.
   static func longFunctions(_ file: SourceTree.File) -> [String] {
     var found: [String] = []

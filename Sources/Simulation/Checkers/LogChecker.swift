@@ -139,12 +139,9 @@ final class LogChecker: ClusterChecker {
       last.lastIndex <= look.lastIndex
     else { return (first, first) }
     guard last.lastIndex + 1 >= first else { return (first, first) }
-    // A log that was cut and has grown again ends an old stretch in another term.
-    let isLonger = try logs.term(region, at: last.lastIndex) == last.lastTerm
-    return (
-      isLonger ? last.lastIndex + 1 : max(first, min(last.committed, look.committed) + 1),
-      max(first, min(last.committed, look.committed) + 1)
-    )
+    // A log that was cut and has grown again has another term where it ended.
+    guard try logs.term(region, at: last.lastIndex) == last.lastTerm else { return (first, first) }
+    return (last.lastIndex + 1, max(first, min(last.committed, look.committed) + 1))
   }
 
   private func compare(

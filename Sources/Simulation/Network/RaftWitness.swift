@@ -3,9 +3,7 @@ import Raft
 
 /// Remembers what replicas have told others about themselves, over the whole run and whether it arrived
 /// or not: who leads, whom they vote for, what they have stored. What was said once must stay true.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-package final class RaftWitness: @unchecked Sendable {
+package final class RaftWitness {
   package struct Replica: Hashable {
     package var region: UInt64
     package var peer: UInt64

@@ -4,6 +4,17 @@ package import Runtime
 /// What the clients of a run do.
 ///
 /// A workload is a value made anew for each run; it draws all chance from the generator it is handed.
+///
+/// To write one: copy `RegisterWorkload.swift`, give it a name, and enter it in `WorkloadCatalog`. In
+/// `init` draw what shall differ from run to run: how many clients and keys, how often which call, how
+/// long the pauses are. In `next` draw a call; draw the same amount of chance whatever is called, and
+/// give every write a value that no other write has (the judge of linearizability then needs no
+/// guessing). All calls are judged for linearizability, key by key, without any doing of yours. What
+/// more is promised, `judge` can demand: of the whole history, in which a call of unknown outcome may
+/// have taken effect at any time after its start, in part, or never. A client that must know what came
+/// of its last call learns it in `observe`, before it is asked for the next. Try it without faults,
+/// `apus sim --workload NAME --faults none`, and keep it below 50 lines: what takes more to judge gets a
+/// file of its own.
 package protocol Workload: SendableMetatype {
   /// As `--workload` names it.
   static var name: String { get }

@@ -2,7 +2,10 @@ package import Runtime
 
 /// All workloads there are, in the order in which runs draw from them.
 package enum WorkloadCatalog {
-  package static let all: [any Workload.Type] = [RegisterWorkload.self]
+  package static let all: [any Workload.Type] = [
+    RegisterWorkload.self, CounterWorkload.self, BatchWorkload.self, ScanWorkload.self,
+    RangeWorkload.self, HotKeyWorkload.self, BulkWorkload.self, IdleWorkload.self,
+  ]
 
   /// The workload of that name; of no name, one that is drawn.
   package static func make(_ name: String?, random: inout SplitMix64) -> (any Workload)? {

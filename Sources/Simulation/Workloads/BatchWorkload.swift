@@ -1,0 +1,44 @@
+package import History
+package import Runtime
+
+/// Batches of overlapping sets of keys over several regions. The keys come in couples of neighbours that
+/// are always written together, and with the same value.
+package struct BatchWorkload: Workload {
+  package static let name = "batch"
+
+  package let clients: Int
+  package let keyCount = KeyCouples.keyCount
+  private let readShare: UInt64
+  private let pause: Int64
+  private var counter = 0
+
+  package init(random: inout SplitMix64) {
+    clients = Int.random(in: 2...6, using: &random)
+    readShare = UInt64.random(in: 30...70, using: &random)
+    pause = Int64.random(in: 5...60, using: &random)
+  }
+
+  package mutating func next(
+    client: Int, random: inout SplitMix64
+  ) -> (pause: Duration, call: Call) {
+    let pause = Duration.milliseconds(Int64.random(in: 0...2 * self.pause, using: &random))
+    let first = Int.random(in: 0..<KeyCouples.count, using: &random)
+    let stride = Int.random(in: 1...5, using: &random)
+    let couples = Int.random(in: 1...4, using: &random)
+    // Strides that do not fit come round: the same couple is named once.
+    let chosen = Set((0..<couples).map { (first + $0 * stride) % KeyCouples.count }).sorted()
+    let keys = chosen.flatMap(KeyCouples.keys)
+    let draw = random.next() % 100
+    if draw < readShare / 2 {
+      let (start, end) = KeyCouples.range(first, couples)
+      return (pause, .scan(start: start, end: end, limit: 100, isReverse: draw & 1 == 0))
+    }
+    if draw < readShare { return (pause, .batchGet(keys: keys)) }
+    if draw % 10 == 0 { return (pause, .batchDelete(keys: keys)) }
+    counter += 1
+    let value = Array("v\(counter)".utf8)
+    return (pause, .batchPut(pairs: keys.map { Pair(key: $0, value: value) }))
+  }
+
+  package func judge(_ history: [Operation]) -> String? { KeyCouples.judge(history) }
+}
