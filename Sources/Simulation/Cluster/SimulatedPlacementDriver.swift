@@ -16,6 +16,8 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
   package var wrapEngine: (any KVEngine) -> any KVEngine = { $0 }
   /// May change what is answered about regions: for faults and mutants. Gets the question as it was.
   package var amendRegion: ((UInt64, Pdpb_GetRegionResponse) -> Pdpb_GetRegionResponse)?
+  /// May change what is answered about all regions, which is what clients ask for.
+  package var amendScan: ((Pdpb_ScanRegionsResponse) -> Pdpb_ScanRegionsResponse)?
   private var worker: Worker<PlacementDriverMessage>?
   /// The heartbeat streams of stores, by machine: an answer reaches only the process that opened it.
   private var streams:
@@ -84,11 +86,18 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
   private func amended<Answer>(
     _ result: Result<Answer, PlacementError>
   ) -> Result<Answer, PlacementError> {
-    guard let amendRegion, case .success(let answer) = result,
-      let found = answer as? Pdpb_GetRegionResponse, found.hasRegion,
+    guard case .success(let answer) = result else { return result }
+    if let amendRegion, let found = answer as? Pdpb_GetRegionResponse, found.hasRegion,
       let changed = amendRegion(found.region.id, found) as? Answer
-    else { return result }
-    return .success(changed)
+    {
+      return .success(changed)
+    }
+    if let amendScan, let found = answer as? Pdpb_ScanRegionsResponse,
+      let changed = amendScan(found) as? Answer
+    {
+      return .success(changed)
+    }
+    return result
   }
 
   // MARK: Heartbeat streams

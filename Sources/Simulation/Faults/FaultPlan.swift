@@ -22,25 +22,33 @@ package struct FaultPlan: Sendable {
       let isIn = own.next() & 1 == 0
       guard allowed.contains(kind), isIn || isForced else { continue }
       kinds.append(kind)
-      var at = Self.gap(kind, &own)
-      while at < duration {
-        faults.append(
-          PlannedFault(
-            number: 0, kind: kind, at: at, lasts: Self.length(kind, &own),
-            dice: (0..<4).map { _ in own.next() }))
-        at += Self.gap(kind, &own)
-      }
+      faults += Self.draw(kind, within: duration, &own)
     }
     faults.sort { ($0.at, $0.kind.rawValue) < ($1.at, $1.kind.rawValue) }
     for place in faults.indices { faults[place].number = place }
   }
 
-  /// The time to the next fault of a kind.
-  private static func gap(_ kind: FaultKind, _ random: inout SplitMix64) -> Duration {
-    .milliseconds(Int64.random(in: 500...12_000, using: &random))
-  }
-
-  private static func length(_ kind: FaultKind, _ random: inout SplitMix64) -> Duration {
-    .milliseconds(Int64.random(in: 50...5_000, using: &random))
+  /// The faults of one kind. The gaps of a run are drawn around a mean of its own; a kind that is in
+  /// strikes at least once.
+  private static func draw(
+    _ kind: FaultKind, within duration: Duration, _ random: inout SplitMix64
+  ) -> [PlannedFault] {
+    let rate = FaultRate.of(kind)
+    let mean = Int64.random(in: rate.gaps, using: &random)
+    func gap() -> Duration {
+      .milliseconds(Int64.random(in: mean / 4...mean * 7 / 4, using: &random))
+    }
+    var faults: [PlannedFault] = []
+    var at = min(gap(), duration / 2)
+    while at < duration {
+      let isLong = random.next() & 7 == 0
+      let lengths = isLong ? rate.longLengths ?? rate.lengths : rate.lengths
+      let lasts = Duration.milliseconds(Int64.random(in: lengths, using: &random))
+      faults.append(
+        PlannedFault(
+          number: 0, kind: kind, at: at, lasts: lasts, dice: (0..<4).map { _ in random.next() }))
+      at += gap()
+    }
+    return faults
   }
 }

@@ -2,61 +2,72 @@ import Runtime
 
 /// Strikes a cluster with planned faults, and never with more than it promises to survive.
 ///
+/// A fault decides whom it strikes, by its own dice, in the moment it does. Several may be on at a time,
+/// on the same target too: each kind's room keeps what is on and works out what it comes to, so that the
+/// end of one fault never ends another.
+///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class Nemesis: @unchecked Sendable {
   private let cluster: SimulatedCluster
-  private var scheduler: Scheduler { cluster.scheduler }
-  /// Faults that struck, by kind.
-  package private(set) var struck: [FaultKind: Int] = [:]
-  /// From here on nothing strikes any more.
-  private var isOver = false
+  private let ground: FaultGround
+  private let supervisor: Supervisor
+  private let network: NetworkFaults
+  private let processes: ProcessFaults
+  private let clocks: ClockFaults
+  private let driver: DriverFaults
 
-  package init(_ cluster: SimulatedCluster) {
+  /// - Parameter clients: how many there are; faults cut them off too.
+  package init(_ cluster: SimulatedCluster, clients: Int) {
     self.cluster = cluster
+    ground = FaultGround(cluster, clients: clients)
+    supervisor = Supervisor(ground)
+    network = NetworkFaults(ground)
+    processes = ProcessFaults(ground, supervisor)
+    clocks = ClockFaults(ground, FaultLimits(cluster.shape.raftstore))
+    driver = DriverFaults(ground, supervisor)
   }
+
+  /// Faults that struck, by kind.
+  package var struck: [FaultKind: Int] { ground.struck }
 
   /// Has every fault of the plan strike in its time.
   package func begin(_ plan: FaultPlan) {
     for fault in plan.faults {
-      scheduler.after(fault.at) { [weak self] in self?.strike(fault) }
+      ground.after(fault.at) { [weak self] in self?.strike(fault) }
     }
+    if plan.faults.contains(where: { $0.kind == .driverStale }) { driver.remember() }
+    supervisor.watch()
+    if !plan.faults.isEmpty { ground.watch() }
   }
 
   private func strike(_ fault: PlannedFault) {
-    guard !isOver else { return }
-    struck[fault.kind, default: 0] += 1
-    scheduler.note(
-      .fault, UInt64(fault.number), "fault \(fault.number): \(fault.kind.rawValue)")
     switch fault.kind {
-    case .kill: kill(fault, .killed)
-    case .powerLoss: kill(fault, .powerLost)
-    default: struck[fault.kind, default: 0] -= 1
-    }
-  }
-
-  private func kill(_ fault: PlannedFault, _ end: SimulatedStore.End) {
-    let store = cluster.stores[Int(fault.dice[0] % UInt64(cluster.stores.count))]
-    store.end(end)
-    scheduler.after(fault.lasts) { [weak self] in
-      guard let self, store.isDown, !isOver else { return }
-      store.start()
+    case .loss, .delay, .reorder, .duplicate, .partition, .oneWay, .slowLink, .reset:
+      network.strike(fault)
+    case .kill, .powerLoss, .pause, .restart, .dieInRecovery:
+      processes.strike(fault)
+    case .skew, .drift:
+      clocks.strike(fault)
+    case .driverDead, .driverRestart, .driverSlow, .driverStale:
+      driver.strike(fault)
+    default: break
     }
   }
 
   /// Ends all trouble: whatever is down is started, whatever is broken is mended.
   package func heal() {
-    isOver = true
-    cluster.network.healAll()
+    ground.finish()
+    network.heal()
+    clocks.heal()
+    driver.heal()
     for store in cluster.stores {
       store.disk.faults.heal()
-      if let process = store.machine.process, process.isPaused { scheduler.resume(process) }
-      if store.isDown { store.start() }
+      store.machine.slowness = SimulatedMachine.Slowness()
     }
-    if !cluster.driver.machine.isRunning { cluster.driver.start() }
+    processes.heal()
+    supervisor.startAll()
   }
 
   /// Called now and then while healed: a process that ended itself is started again.
-  package func keepUp() {
-    for store in cluster.stores where store.isDown { store.start() }
-  }
+  package func keepUp() { supervisor.startAll() }
 }

@@ -116,8 +116,8 @@ package final class SimulatedNetwork: @unchecked Sendable {
       + .nanoseconds(Int64.random(in: 0..<jitter, using: &scheduler.random))
     if !conditions.reorders {
       arrival = max(arrival, state.lastArrival)
-      state.lastArrival = arrival
     }
+    countIfHeldBack(arrival, &state)
     links[link] = state
     let epoch = state.epoch
     scheduler.after(arrival - scheduler.now) { [self] in
@@ -128,6 +128,16 @@ package final class SimulatedNetwork: @unchecked Sendable {
       scheduler.enter(process) { deliver(process) }
     }
   }
+
+  /// Counts a message that comes later than a healthy network lets it, or before one that was sent
+  /// earlier.
+  private func countIfHeldBack(_ arrival: Instant, _ state: inout LinkState) {
+    let isLate = arrival - scheduler.now > Self.healthy.delay + Self.healthy.jitter
+    if isLate || arrival < state.lastArrival { faultCount += 1 }
+    state.lastArrival = max(state.lastArrival, arrival)
+  }
+
+  private static let healthy = Conditions()
 
   private func chance(_ perMillion: UInt64) -> Bool {
     perMillion > 0 && scheduler.random.next() % 1_000_000 < perMillion

@@ -72,7 +72,7 @@ package final class Simulation {
     cluster = try SimulatedCluster(
       setup.shape, scheduler: scheduler, parts: setup.parts, logger: logger, seed: random.next())
     setup.prepare(cluster)
-    nemesis = Nemesis(cluster)
+    nemesis = Nemesis(cluster, clients: workload.clients)
     checkers = CheckerCatalog.make()
   }
 

@@ -1,0 +1,73 @@
+import Runtime
+
+/// Clocks that are wrong: about the time of day by any amount, about how fast time passes by no more than
+/// leases bear.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+final class ClockFaults: @unchecked Sendable {
+  private let ground: FaultGround
+  private let limits: FaultLimits
+  private var drifting: [(fault: Int, machine: SimulatedMachine, rate: Int64)] = []
+
+  init(_ ground: FaultGround, _ limits: FaultLimits) {
+    self.ground = ground
+    self.limits = limits
+  }
+
+  private var machines: [SimulatedMachine] {
+    [ground.cluster.driver.machine] + ground.cluster.stores.map(\.machine)
+  }
+
+  func strike(_ fault: PlannedFault) {
+    if fault.kind == .skew { skew(fault) } else { drift(fault) }
+  }
+
+  func heal() {
+    drifting = []
+    for machine in machines {
+      machine.clock.wallError = 0
+      machine.clock.drift(to: Self.trueRate)
+    }
+  }
+
+  private static let trueRate: Int64 = 1_000_000
+
+  /// The time of day is set wrong, forward or back, until somebody sets it anew.
+  private func skew(_ fault: PlannedFault) {
+    var dice = SplitMix64(seed: fault.dice[1])
+    let machine = machines[Int(fault.dice[0] % UInt64(machines.count))]
+    let most: Int64 = [100, 5_000, 3_600_000][Int(dice.next() % 3)]
+    machine.clock.wallError = Int64.random(in: -most...most, using: &dice)
+    ground.strikes(fault, "\(machine.name) by \(machine.clock.wallError) ms")
+  }
+
+  /// Machines run too fast or too slow: one, or all, each at its own rate.
+  private func drift(_ fault: PlannedFault) {
+    var dice = SplitMix64(seed: fault.dice[1])
+    let most = limits.clockDriftPerMillion
+    let victims =
+      fault.dice[0] & 1 == 0
+      ? machines : [machines[Int((fault.dice[0] >> 1) % UInt64(machines.count))]]
+    ground.strikes(fault, victims.map(\.name).joined(separator: ", "))
+    for machine in victims {
+      // The extremes are what it is about.
+      let error =
+        dice.next() & 1 == 0
+        ? (dice.next() & 1 == 0 ? most : -most) : Int64.random(in: -most...most, using: &dice)
+      drifting.append((fault.number, machine, Self.trueRate + error))
+      recompute(machine)
+    }
+    ground.after(fault.lasts) { [weak self] in
+      guard let self else { return }
+      drifting.removeAll { $0.fault == fault.number }
+      victims.forEach(recompute)
+      ground.ends(fault)
+    }
+  }
+
+  /// Of several drifts of a machine the latest is the one that holds.
+  private func recompute(_ machine: SimulatedMachine) {
+    let rate = drifting.last { $0.machine === machine }?.rate ?? Self.trueRate
+    if machine.clock.rate != rate { machine.clock.drift(to: rate) }
+  }
+}

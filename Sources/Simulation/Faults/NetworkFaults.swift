@@ -1,0 +1,196 @@
+import Runtime
+
+/// Troubles of the network. Several may be on at a time; what they come to together is worked out anew
+/// whenever one begins or ends, so that none ends another.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+final class NetworkFaults: @unchecked Sendable {
+  /// One trouble while it lasts.
+  private struct Trouble {
+    let fault: Int
+    /// Where; nil: everywhere.
+    var links: [Link]?
+    var isCut = false
+    /// What it makes of the conditions on those links.
+    var worsen: (inout SimulatedNetwork.Conditions) -> Void = { _ in }
+  }
+
+  private struct Link: Hashable {
+    var from: Int
+    var to: Int
+  }
+
+  private let ground: FaultGround
+  private var troubles: [Trouble] = []
+
+  init(_ ground: FaultGround) {
+    self.ground = ground
+  }
+
+  private var network: SimulatedNetwork { ground.cluster.network }
+
+  func strike(_ fault: PlannedFault) {
+    switch fault.kind {
+    case .partition: begin(fault, cut(fault, isOneWay: false))
+    case .oneWay: begin(fault, cut(fault, isOneWay: true))
+    case .reset: reset(fault)
+    default: begin(fault, conditions(fault))
+    }
+  }
+
+  func heal() {
+    troubles = []
+    network.healAll()
+  }
+
+  // MARK: Beginning and ending
+
+  private func begin(_ fault: PlannedFault, _ trouble: Trouble) {
+    ground.strikes(fault, trouble.links.map { "on \($0.count) links" } ?? "everywhere")
+    troubles.append(trouble)
+    recompute()
+    ground.after(fault.lasts) { [weak self] in
+      guard let self else { return }
+      troubles.removeAll { $0.fault == fault.number }
+      recompute()
+      ground.ends(fault)
+    }
+  }
+
+  /// Brings the network into the state that all present troubles make together.
+  private func recompute() {
+    network.healAll()
+    var everywhere = SimulatedNetwork.Conditions()
+    for trouble in troubles where trouble.links == nil { trouble.worsen(&everywhere) }
+    network.conditions = everywhere
+    var special: [Link: SimulatedNetwork.Conditions] = [:]
+    for trouble in troubles {
+      for link in trouble.links ?? [] {
+        if trouble.isCut {
+          network.block(from: link.from, to: link.to)
+        } else {
+          trouble.worsen(&special[link, default: everywhere])
+          network.set(special[link], from: link.from, to: link.to)
+        }
+      }
+    }
+  }
+
+  // MARK: Bad conditions
+
+  private func conditions(_ fault: PlannedFault) -> Trouble {
+    var dice = SplitMix64(seed: fault.dice[1])
+    // A slow link is one link; the others are everywhere every other time.
+    let isEverywhere = fault.kind != .slowLink && fault.dice[0] & 1 == 0
+    var trouble = Trouble(
+      fault: fault.number, links: isEverywhere ? nil : link(fault.dice[0] >> 1, fault.dice[2]))
+    switch fault.kind {
+    case .loss:
+      let rate = UInt64.random(in: 1_000...200_000, using: &dice)
+      trouble.worsen = { $0.lossPerMillion = max($0.lossPerMillion, rate) }
+    case .duplicate:
+      let rate = UInt64.random(in: 5_000...300_000, using: &dice)
+      trouble.worsen = { $0.duplicatesPerMillion = max($0.duplicatesPerMillion, rate) }
+    case .reorder:
+      let jitter = Duration.microseconds(Int64.random(in: 500...40_000, using: &dice))
+      trouble.worsen = {
+        $0.reorders = true
+        $0.jitter = max($0.jitter, jitter)
+      }
+    case .slowLink:
+      let delay = Duration.milliseconds(Int64.random(in: 30...1_200, using: &dice))
+      trouble.worsen = { $0.delay += delay }
+    default:
+      let delay = Duration.microseconds(Int64.random(in: 300...60_000, using: &dice))
+      let jitter = Duration.microseconds(Int64.random(in: 300...200_000, using: &dice))
+      trouble.worsen = {
+        $0.delay += delay
+        $0.jitter = max($0.jitter, jitter)
+      }
+    }
+    return trouble
+  }
+
+  /// Both ways between a store and another machine.
+  private func link(_ first: UInt64, _ second: UInt64) -> [Link] {
+    let (one, other) = pair(first, second)
+    return [Link(from: one, to: other), Link(from: other, to: one)]
+  }
+
+  /// A store, and most times another one, else any machine.
+  private func pair(_ first: UInt64, _ second: UInt64) -> (Int, Int) {
+    let one = ground.store(first).number
+    let stores = ground.cluster.stores.map(\.number)
+    let others = (second & 3 == 0 ? ground.machines : stores).filter { $0 != one }
+    return (one, others[Int((second >> 2) % UInt64(others.count))])
+  }
+
+  // MARK: Cuts
+
+  private func cut(_ fault: PlannedFault, isOneWay: Bool) -> Trouble {
+    let (left, right) = sides(fault)
+    var links: [Link] = []
+    for one in left {
+      for other in right {
+        links.append(Link(from: one, to: other))
+        if !isOneWay { links.append(Link(from: other, to: one)) }
+      }
+    }
+    if isOneWay && fault.dice[3] & 1 == 0 {
+      links = links.map { Link(from: $0.to, to: $0.from) }
+    }
+    return Trouble(fault: fault.number, links: links, isCut: true)
+  }
+
+  /// Who is cut from whom.
+  private func sides(_ fault: PlannedFault) -> ([Int], [Int]) {
+    let store = ground.store(fault.dice[0]).number
+    let stores = ground.cluster.stores.map(\.number)
+    switch fault.dice[1] % 8 {
+    case 0, 1:
+      // One store from the others; clients reach it still.
+      return ([store], stores.filter { $0 != store })
+    case 2:
+      return ([store], ground.machines.filter { $0 != store })
+    case 3:
+      return halves(fault.dice[2], stores)
+    case 4:
+      // As a switch would: whoever is on either side sees only their own.
+      return halves(fault.dice[2], ground.machines)
+    case 5:
+      return ([store], [0])
+    case 6:
+      return ([store], ground.machines.filter { $0 >= 1000 })
+    default:
+      let (one, other) = pair(fault.dice[0], fault.dice[2] | 3)
+      return ([one], [other])
+    }
+  }
+
+  /// Everyone goes to one side or the other, and both have someone.
+  private func halves(_ die: UInt64, _ machines: [Int]) -> ([Int], [Int]) {
+    var dice = SplitMix64(seed: die)
+    var sides: ([Int], [Int]) = ([], [])
+    for machine in machines {
+      if dice.next() & 1 == 0 { sides.0.append(machine) } else { sides.1.append(machine) }
+    }
+    if sides.0.isEmpty { sides.0.append(sides.1.removeLast()) }
+    if sides.1.isEmpty { sides.1.append(sides.0.removeLast()) }
+    return sides
+  }
+
+  // MARK: Resets
+
+  /// Connections break: one, or all of a store.
+  private func reset(_ fault: PlannedFault) {
+    if fault.dice[1] & 1 == 0 {
+      let (one, other) = pair(fault.dice[0], fault.dice[2])
+      ground.strikes(fault, "between \(one) and \(other)")
+      network.reset(one, other)
+    } else {
+      let store = ground.store(fault.dice[0]).number
+      ground.strikes(fault, "of store machine \(store)")
+      for other in ground.machines where other != store { network.reset(store, other) }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Runtime
+
+/// Starts again what ended by itself, as an init system does, and keeps down what a fault wants down for
+/// as long as any fault wants it.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+final class Supervisor: @unchecked Sendable {
+  private let ground: FaultGround
+  /// The faults that keep a machine's process down, by machine: 0 is the placement driver's.
+  private var holds: [Int: [Int]] = [:]
+  /// Since when a process is down that nobody keeps down.
+  private var downSince: [Int: Instant] = [:]
+
+  private static let interval = Duration.milliseconds(100)
+  /// How long it waits with what ended by itself.
+  private static let patience = Duration.milliseconds(600)
+
+  init(_ ground: FaultGround) {
+    self.ground = ground
+  }
+
+  private var driver: SimulatedPlacementDriver { ground.cluster.driver }
+
+  // MARK: Holding down
+
+  /// The process stays down until the fault lets go.
+  func hold(_ machine: SimulatedMachine, _ fault: PlannedFault) {
+    holds[machine.number, default: []].append(fault.number)
+  }
+
+  /// The fault lets go: with the last one the process starts.
+  func release(_ machine: SimulatedMachine, _ fault: PlannedFault) {
+    holds[machine.number, default: []].removeAll { $0 == fault.number }
+    ground.ends(fault)
+    guard !isHeld(machine) else { return }
+    start(machine)
+  }
+
+  func isHeld(_ machine: SimulatedMachine) -> Bool { holds[machine.number]?.isEmpty == false }
+
+  // MARK: Starting
+
+  /// Looks after everyone, again and again.
+  func watch() {
+    ground.after(Self.interval) { [weak self] in
+      guard let self else { return }
+      for store in ground.cluster.stores { look(store.machine, isDown: store.isDown) }
+      look(driver.machine, isDown: !driver.machine.isRunning)
+      watch()
+    }
+  }
+
+  private func look(_ machine: SimulatedMachine, isDown: Bool) {
+    guard isDown, !isHeld(machine) else {
+      downSince[machine.number] = nil
+      return
+    }
+    let since = downSince[machine.number] ?? ground.scheduler.now
+    downSince[machine.number] = since
+    if ground.scheduler.now - since >= Self.patience { start(machine) }
+  }
+
+  private func start(_ machine: SimulatedMachine) {
+    downSince[machine.number] = nil
+    if machine === driver.machine {
+      // What is left of a driver that ended itself is cleared away first.
+      if !machine.isRunning { driver.stop(losingUnsynced: true) }
+      if !machine.isRunning { driver.start() }
+    } else if let store = ground.cluster.stores.first(where: { $0.machine === machine }),
+      store.isDown
+    {
+      store.start()
+    }
+  }
+
+  /// Everything runs; called again while healed, since processes may still end themselves.
+  func startAll() {
+    holds = [:]
+    for store in ground.cluster.stores { start(store.machine) }
+    if !driver.machine.isRunning { start(driver.machine) }
+  }
+}
