@@ -28,14 +28,34 @@ package final class MemoryFileSystem: FileSystem {
     self.clock = clock
   }
 
-  /// Forgets everything that was not synced: contents past their last sync, and entries created, renamed
-  /// or removed since their directory was last synced.
-  package func crash() {
+  /// Forgets what was not synced: contents past their last sync, and entries created, renamed or removed
+  /// since their directory was last synced.
+  ///
+  /// - Parameters:
+  ///   - keepsNames: the directories survive as they are, though nobody synced them.
+  ///   - tail: of so many bytes at the end of a file that were not synced, how many survive; asked file
+  ///     by file in the order of their names.
+  package func crash(keepsNames: Bool = false, tail: (Int) -> Int = { _ in 0 }) {
     state.withLock { state in
-      state.files = state.durable
-      for node in state.files.values {
-        node.content.withLock { $0.bytes.removeSubrange($0.syncedCount...) }
+      if keepsNames { state.durable = state.files } else { state.files = state.durable }
+      for (_, node) in state.files.sorted(by: { $0.key < $1.key }) {
+        node.content.withLock { content in
+          let unsynced = content.bytes.count - content.syncedCount
+          if unsynced > 0 { content.bytes.removeLast(unsynced - min(unsynced, tail(unsynced))) }
+          content.syncedCount = content.bytes.count
+        }
       }
+    }
+  }
+
+  /// Turns over one bit of a file's bytes, as a disk may at rest; false when there is no such byte.
+  package func flipBit(_ bit: UInt64, of path: String) -> Bool {
+    guard let node = node(path) else { return false }
+    return node.content.withLock { content in
+      guard !content.bytes.isEmpty else { return false }
+      let place = Int(bit / 8 % UInt64(content.bytes.count))
+      content.bytes[place] ^= 1 << (bit % 8)
+      return true
     }
   }
 

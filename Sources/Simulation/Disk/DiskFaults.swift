@@ -30,6 +30,8 @@ package final class DiskFaults: @unchecked Sendable {
   package var deathIn: (count: Int, at: Moment)?
   /// Told when the machine is to die: the process is dead already, its disks still have to be.
   package var onDeath: () -> Void = {}
+  /// What a bit that turned over has made unreadable.
+  package var damage = DiskDamage()
   package private(set) var injected = 0
   private let machine: SimulatedMachine
 
@@ -40,6 +42,7 @@ package final class DiskFaults: @unchecked Sendable {
   /// The process is gone, and with it what was wrong for it alone.
   func processDied() { deathIn = nil }
 
+  /// All is well again, but for what is damaged: that only a new disk mends.
   package func heal() {
     healthy = [:]
     isFull = false
@@ -77,6 +80,12 @@ package final class DiskFaults: @unchecked Sendable {
     let result = try body()
     die(process)
     return result
+  }
+
+  /// A read came upon damage, and the checksum of its block says so.
+  func foundDamage(_ place: String) {
+    damage.isFound = true
+    note(.read, "finds damage: \(place)")
   }
 
   private func die(_ process: SimulatedProcess) {

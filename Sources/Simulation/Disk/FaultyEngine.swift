@@ -20,7 +20,7 @@ package final class FaultyEngine: ForwardingEngine, @unchecked Sendable {
     try faults.perform(operation, in: process, { Self.error($0, name) }, body)
   }
 
-  private static func error(_ failure: DiskFaults.Failure, _ name: String) -> EngineError {
+  static func error(_ failure: DiskFaults.Failure, _ name: String) -> EngineError {
     switch failure {
     case .dead: EngineError(.closed, operation: name, message: "the process is dead")
     case .io: EngineError(.io, operation: name, message: "IO error: simulated")
@@ -31,21 +31,25 @@ package final class FaultyEngine: ForwardingEngine, @unchecked Sendable {
   package override func get(
     _ family: ColumnFamily, _ key: [UInt8]
   ) throws(EngineError) -> [UInt8]? {
-    try perform(.read, "get") { () throws(EngineError) in try base.get(family, key) }
+    try reader(base).get(family, key)
   }
 
   package override func multiGet(
     _ family: ColumnFamily, _ keys: [[UInt8]]
   ) throws(EngineError) -> [[UInt8]?] {
-    try perform(.read, "get") { () throws(EngineError) in try base.multiGet(family, keys) }
+    try reader(base).multiGet(family, keys)
   }
 
   package override func cursor(
     _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool
   ) throws(EngineError) -> any KVCursor {
-    try perform(.read, "iterate") { () throws(EngineError) in
-      try base.cursor(family, from: lower, to: upper, fillCache: fillCache)
-    }
+    try reader(base).cursor(family, from: lower, to: upper, fillCache: fillCache)
+  }
+
+  package override func snapshot() -> any KVSnapshot { reader(base.snapshot()) }
+
+  private func reader(_ base: any KVReader) -> FaultyReader {
+    FaultyReader(base, faults, process)
   }
 
   package override func write(

@@ -48,8 +48,14 @@ package final class FaultyLogStore: ForwardingLogStore, @unchecked Sendable {
   package override func entries(
     _ region: UInt64, from: UInt64, to: UInt64, maxBytes: UInt64
   ) throws(LogStoreError) -> [Entry] {
-    try perform(.read, "read") { () throws(LogStoreError) in
+    let found = try perform(.read, "read") { () throws(LogStoreError) in
       try base.entries(region, from: from, to: to, maxBytes: maxBytes)
     }
+    guard let last = found.last else { return found }
+    if try faults.damage.strikes(region, from, last.index + 1, in: base) {
+      faults.foundDamage("raft log of region \(region)")
+      throw .corrupted(place: "region \(region)", reason: "block checksum mismatch: simulated")
+    }
+    return found
   }
 }

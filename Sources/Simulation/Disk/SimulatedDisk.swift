@@ -59,8 +59,21 @@ package final class SimulatedDisk: @unchecked Sendable {
         + "\(keptBatches) of \(logs.unsyncedWrites) log batches that were not synced")
     engine = engine.crash(keeping: keptWrites).reopen(files: files)
     logs = logs.crash(keeping: keptBatches)
-    files.crash()
+    // Files are torn: of what was appended and not synced any first part stays, and names that were
+    // not synced are there or not.
+    var dice = SplitMix64(seed: random)
+    files.crash(keepsNames: dice.next() & 1 == 0) { Int(dice.next() % UInt64($0 + 1)) }
     faults.processDied()
+  }
+
+  /// Damaged bytes that others have taken the place of do no harm any more.
+  package func forgetReplacedDamage() {
+    guard !faults.damage.isEmpty, !faults.damage.isFound else { return }
+    do {
+      if try !faults.damage.isThere(engine, logs) { faults.damage = DiskDamage() }
+    } catch {
+      preconditionFailure("a disk below its faults cannot be read: \(error)")
+    }
   }
 
   /// A new, empty disk takes its place.
@@ -70,5 +83,6 @@ package final class SimulatedDisk: @unchecked Sendable {
     engine = try MemoryEngine(path: "kv", files: files)
     logs = MemoryLogStore()
     faults.processDied()
+    faults.damage = DiskDamage()
   }
 }

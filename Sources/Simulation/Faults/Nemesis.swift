@@ -15,6 +15,10 @@ package final class Nemesis: @unchecked Sendable {
   private let processes: ProcessFaults
   private let clocks: ClockFaults
   private let driver: DriverFaults
+  private let disks: DiskStrikes
+  private let decay: SnapshotDecay
+  private let losses: PermanentLosses
+  private let unrest: Unrest
 
   /// - Parameter clients: how many there are; faults cut them off too.
   package init(_ cluster: SimulatedCluster, clients: Int) {
@@ -23,8 +27,13 @@ package final class Nemesis: @unchecked Sendable {
     supervisor = Supervisor(ground)
     network = NetworkFaults(ground)
     processes = ProcessFaults(ground, supervisor)
-    clocks = ClockFaults(ground, FaultLimits(cluster.shape.raftstore))
+    let limits = FaultLimits(cluster.shape.raftstore)
+    clocks = ClockFaults(ground, limits)
     driver = DriverFaults(ground, supervisor)
+    disks = DiskStrikes(ground, supervisor)
+    decay = SnapshotDecay(ground)
+    losses = PermanentLosses(ground, supervisor, limits)
+    unrest = Unrest(ground, losses)
   }
 
   /// Faults that struck, by kind.
@@ -50,7 +59,14 @@ package final class Nemesis: @unchecked Sendable {
       clocks.strike(fault)
     case .driverDead, .driverRestart, .driverSlow, .driverStale:
       driver.strike(fault)
-    default: break
+    case .dieAtWrite, .writeError, .syncError, .readError, .slowDisk, .hang, .full:
+      disks.strike(fault)
+    case .bitFlip:
+      if fault.dice[0] & 2 == 0 { decay.strike(fault) } else { losses.strike(fault) }
+    case .wipe:
+      losses.strike(fault)
+    case .transferLeader, .changeMembers, .compactLog:
+      unrest.strike(fault)
     }
   }
 
@@ -60,11 +76,9 @@ package final class Nemesis: @unchecked Sendable {
     network.heal()
     clocks.heal()
     driver.heal()
-    for store in cluster.stores {
-      store.disk.faults.heal()
-      store.machine.slowness = SimulatedMachine.Slowness()
-    }
+    disks.heal()
     processes.heal()
+    losses.heal()
     supervisor.startAll()
   }
 

@@ -11,6 +11,9 @@ final class Supervisor: @unchecked Sendable {
   /// Since when a process is down that nobody keeps down.
   private var downSince: [Int: Instant] = [:]
 
+  /// For how long nobody starts a process again.
+  private var delays: [Int: Duration] = [:]
+
   private static let interval = Duration.milliseconds(100)
   /// How long it waits with what ended by itself.
   private static let patience = Duration.milliseconds(600)
@@ -38,6 +41,11 @@ final class Supervisor: @unchecked Sendable {
 
   func isHeld(_ machine: SimulatedMachine) -> Bool { holds[machine.number]?.isEmpty == false }
 
+  /// The next time the process is found down it stays so for a while.
+  func delay(_ machine: SimulatedMachine, by pause: Duration) {
+    delays[machine.number] = max(pause, delays[machine.number] ?? .zero)
+  }
+
   // MARK: Starting
 
   /// Looks after everyone, again and again.
@@ -57,11 +65,12 @@ final class Supervisor: @unchecked Sendable {
     }
     let since = downSince[machine.number] ?? ground.scheduler.now
     downSince[machine.number] = since
-    if ground.scheduler.now - since >= Self.patience { start(machine) }
+    if ground.scheduler.now - since >= delays[machine.number] ?? Self.patience { start(machine) }
   }
 
   private func start(_ machine: SimulatedMachine) {
     downSince[machine.number] = nil
+    delays[machine.number] = nil
     if machine === driver.machine {
       // What is left of a driver that ended itself is cleared away first.
       if !machine.isRunning { driver.stop(losingUnsynced: true) }

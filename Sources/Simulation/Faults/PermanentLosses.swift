@@ -1,0 +1,130 @@
+import Codec
+import Engine
+import RaftLog
+import Raftstore
+import Runtime
+
+/// What takes replicas for good: disks that are wiped, or on which a bit turns over. One at a time, and
+/// only when the cluster would survive it (`FaultLimits`). Whoever is found damaged is given a new disk,
+/// as an operator would, and comes back as a new store.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+final class PermanentLosses: @unchecked Sendable {
+  private let ground: FaultGround
+  private let supervisor: Supervisor
+  private let limits: FaultLimits
+  /// The loss that is not made good yet.
+  private var present: (fault: PlannedFault, store: SimulatedStore)?
+  /// Losses that found the cluster not fit for them.
+  private(set) var refused = 0
+
+  private static let interval = Duration.milliseconds(250)
+
+  init(_ ground: FaultGround, _ supervisor: Supervisor, _ limits: FaultLimits) {
+    self.ground = ground
+    self.supervisor = supervisor
+    self.limits = limits
+  }
+
+  /// While this is so, nobody may take a member away on purpose.
+  var isRepairing: Bool { present != nil }
+
+  /// When a member was taken away last: until it is certain that this is done or never will be, nothing
+  /// is lost.
+  var lastRemoval: Instant?
+
+  // MARK: Striking
+
+  /// Waits for a moment when the cluster can bear the loss, for a while.
+  func strike(_ fault: PlannedFault) {
+    attempt(fault, until: ground.scheduler.now + .seconds(3))
+  }
+
+  private func attempt(_ fault: PlannedFault, until end: Instant) {
+    ground.cluster.inspect { [weak self] view in
+      guard let self, !ground.isOver else { return }
+      let now = ground.scheduler.now
+      let isRemoving = lastRemoval.map { now - $0 < .seconds(5) } ?? false
+      if present == nil, !isRemoving, limits.objection(toLossIn: view) == nil {
+        lose(fault)
+      } else if now < end {
+        ground.after(Self.interval) { [weak self] in self?.attempt(fault, until: end) }
+      } else {
+        refused += 1
+      }
+    }
+  }
+
+  private func lose(_ fault: PlannedFault) {
+    let store = ground.store(fault.dice[0])
+    if fault.kind == .wipe {
+      present = (fault, store)
+      ground.strikes(fault, store.machine.name)
+      replaceDisk(of: store, after: fault.lasts)
+    } else if damage(store, fault) {
+      present = (fault, store)
+      ground.strikes(fault, store.machine.name)
+    } else {
+      return
+    }
+    watch()
+  }
+
+  /// Makes an entry of a log, or a pair of the data, unreadable; false when the store has none.
+  private func damage(_ store: SimulatedStore, _ fault: PlannedFault) -> Bool {
+    do {
+      let disk = store.disk
+      let found =
+        fault.dice[1] & 1 == 0
+        ? try DiskDamage.ofLog(disk.logs, fault.dice[2], fault.dice[3])
+        : try DiskDamage.ofData(disk.engine, fault.dice[2])
+      guard let found else { return false }
+      disk.faults.damage = found
+      return true
+    } catch {
+      preconditionFailure("a disk below its faults cannot be read: \(error)")
+    }
+  }
+
+  // MARK: Making good
+
+  private func watch() {
+    ground.after(Self.interval) { [weak self] in
+      guard let self else { return }
+      look()
+      if present != nil { watch() }
+    }
+  }
+
+  /// The operator: replaces what was found damaged, and sees whether all is well again.
+  private func look() {
+    guard let (fault, store) = present else { return }
+    store.disk.forgetReplacedDamage()
+    let damage = store.disk.faults.damage
+    if damage.isFound { return replaceDisk(of: store, after: fault.lasts) }
+    guard damage.isEmpty, !supervisor.isHeld(store.machine) else { return }
+    ground.cluster.inspect { [weak self] view in
+      guard let self, present?.fault.number == fault.number else { return }
+      guard limits.objection(toLossIn: view) == nil else { return }
+      present = nil
+      ground.ends(fault)
+    }
+  }
+
+  private func replaceDisk(of store: SimulatedStore, after pause: Duration) {
+    store.end(.killed)
+    do throws(EngineError) {
+      try store.wipe()
+    } catch {
+      preconditionFailure("an empty disk cannot be made: \(error)")
+    }
+    supervisor.delay(store.machine, by: pause)
+  }
+
+  /// All is to be well: what is damaged, found or not, is replaced now.
+  func heal() {
+    guard let (_, store) = present else { return }
+    present = nil
+    if !store.disk.faults.damage.isEmpty { replaceDisk(of: store, after: .zero) }
+  }
+}
