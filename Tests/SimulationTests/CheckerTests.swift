@@ -230,6 +230,25 @@ import Testing
     #expect(found == "nothing")
   }
 
+  @Test func aLeaderElectedAgainstALease() throws {
+    let found = try finding(LeaseChecker(), CheckerStage()) { stage in
+      // Known by its first message, however short the lease.
+      let view = try stage.view()
+      let status = try #require(view.leader(of: stage.regionID)).status
+      for store in stage.cluster.stores { store.store?.meta.delegate(try stage.regionID)?.expire() }
+      let holder = try #require(stage.cluster.stores.first)
+      let delegate = try #require(holder.store?.meta.delegate(stage.regionID))
+      delegate.renew(term: status.term, until: holder.machine.clock.now + .milliseconds(1))
+      let rival = try #require(status.region.peers.last)
+      stage.cluster.network.witness.hear(
+        RaftEnvelope(
+          regionID: status.region.id, from: rival, to: status.peer,
+          message: message(.append, status.term + 1)))
+      delegate.expire()
+    }
+    #expect(found.contains("while store1 has a lease"))
+  }
+
   @Test func aLeaseThatOutlivesItsTerm() throws {
     let found = try finding(LeaseChecker(), CheckerStage()) { stage in
       for store in stage.cluster.stores { store.store?.meta.delegate(try stage.regionID)?.expire() }

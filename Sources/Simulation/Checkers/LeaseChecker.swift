@@ -2,7 +2,8 @@ import Codec
 import RaftLog
 
 /// Leases: at one moment at most one store serves a region's reads without asking anybody, and nobody
-/// has applied an entry of a later term by then.
+/// has applied an entry of a later term by then. More than that: while a lease holds nobody else can be
+/// elected, so whenever a new leader is first heard of, nobody holds a lease of an earlier term.
 ///
 /// Each store is asked by its own clock, as it asks itself. One that is paused serves nothing: it judges
 /// a read after it has taken the data, by a clock that has gone on, so when it wakes up the lease is over
@@ -15,7 +16,25 @@ final class LeaseChecker: ClusterChecker {
     var term: UInt64
   }
 
+  /// The first leader that was elected against a lease.
+  private var usurpation: String?
+  private var isListening = false
+
+  private func listen(_ cluster: SimulatedCluster) {
+    isListening = true
+    cluster.network.witness.onNewLeader = { [weak self, weak cluster] leader, term in
+      guard let self, let cluster, usurpation == nil else { return }
+      for holder in holders(of: leader.region, cluster) where holder.term < term {
+        usurpation =
+          "peer \(leader.peer) leads region \(leader.region) in term \(term) while "
+          + "\(holder.store.machine.name) has a lease of term \(holder.term)"
+      }
+    }
+  }
+
   func check(_ view: ClusterView) -> String? {
+    if !isListening { listen(view.cluster) }
+    if let usurpation { return usurpation }
     let regions = Set(view.disks.flatMap { $0.replicas.map(\.regionID) }).sorted()
     for region in regions {
       let holders = holders(of: region, view.cluster)

@@ -30,6 +30,9 @@ package final class RaftWitness {
   private var receipts: [Replica: Receipt] = [:]
   /// Of votes and receipts: the highest term in which something was promised.
   private var terms: [Replica: UInt64] = [:]
+  private var newest: [UInt64: UInt64] = [:]
+  /// Called when a region has a leader of a term higher than any before, as soon as it says so.
+  package var onNewLeader: ((Replica, _ term: UInt64) -> Void)?
   /// The first two votes of one peer in one term for different candidates.
   package private(set) var doubleVote: String?
   /// The first two leaders of one term.
@@ -56,6 +59,10 @@ package final class RaftWitness {
     let reign = Reign(region: replica.region, term: term)
     guard let known = leaders[reign] else {
       leaders[reign] = replica.peer
+      if term > newest[replica.region] ?? 0 {
+        newest[replica.region] = term
+        onNewLeader?(replica, term)
+      }
       return
     }
     guard known != replica.peer else { return }
