@@ -37,29 +37,35 @@ package struct LinearizabilityJudge: Sendable {
       if accesses.isEmpty { continue }
       summary.keys += 1
       let keyHistory = KeyHistory(accesses, in: history, initial: initial[key])
-      var steps = steps
-      switch keyHistory.judge(keyHistory.calls, steps: &steps) {
+      switch judge(keyHistory) {
       case .explained: continue
-      case .inexplicable:
-        let calls = Set(shrink(keyHistory).map { accesses[accesses.startIndex + $0].call })
+      case .inexplicable(let places):
+        let calls = Set(places.map { accesses[accesses.startIndex + $0].call })
         let few = calls.map { history[Int($0)] }.sorted { ($0.start, $0.id) < ($1.start, $1.id) }
         return .violation(Violation(key: key, operations: few, initial: initial[key]))
       case .givenUp:
-        undecided =
-          undecided ?? "the search was given up after \(self.steps) steps on \(key.asText)"
+        undecided = undecided ?? "the search was given up after \(steps) steps on \(key.asText)"
       }
     }
     return undecided.map { .undecided($0) } ?? .linearizable(summary)
   }
 
-  /// What is spent on making a violation small: calls judged, and steps of the search for each try.
-  private static let shrinkingEffort = 2_000_000
-  private static let shrinkingSteps = 200_000
+  /// What is spent on making a violation small, in all and on each try.
+  private static let shrinkingEffort = 1_000_000
+  private static let shrinkingSteps = 50_000
 
-  /// The places in the key's history of few calls that no order explains.
-  private func shrink(_ keyHistory: KeyHistory) -> [Int] {
+  /// Places in the key's history are of few calls that no order explains.
+  private func judge(_ keyHistory: KeyHistory) -> RegisterJudge.Judgement {
+    let calls = keyHistory.calls
+    let order = calls.indices.sorted { (calls[$0].start, $0) < (calls[$1].start, $1) }
+    let byStart = order.map { calls[$0] }
+    var judge = RegisterJudge(
+      initial: keyHistory.initial, valueCount: keyHistory.valueCount, steps: steps)
+    let judgement = judge.judge(byStart)
+    guard case .inexplicable(let places) = judgement else { return judgement }
+    judge.steps = min(steps, Self.shrinkingSteps)
     var shrinker = HistoryShrinker(
-      keyHistory, steps: min(steps, Self.shrinkingSteps), effort: Self.shrinkingEffort)
-    return shrinker.run()
+      places.map { byStart[$0] }, judge: judge, effort: Self.shrinkingEffort)
+    return .inexplicable(shrinker.run().map { order[places[$0]] })
   }
 }

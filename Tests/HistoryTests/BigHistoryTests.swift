@@ -48,6 +48,33 @@ struct BigHistoryTests {
     #expect(violation.operations.contains(history[at]))
   }
 
+  /// With values written again and again a search has much to try before it may say no; what lies far
+  /// from the fault must not be tried with it.
+  @Test(.timeLimit(.minutes(1)))
+  func aFaultAmongRepeatedValues() throws {
+    var random = SplitMix64(seed: 9)
+    var violations = 0
+    for _ in 0..<12 {
+      var history = RandomHistory(clients: 16, calls: 1_500, values: 50, deletes: 20, rest: 3)
+        .make(using: &random)
+      let reads = history.indices.filter {
+        if case .found = history[$0].outcome { return true }
+        return false
+      }
+      let at = reads.count - Int.random(in: 1...50, using: &random)
+      history[reads[at]].outcome = history[reads[at - 200]].outcome
+      switch LinearizabilityJudge(steps: 300_000).judge(history) {
+      case .linearizable: continue
+      case .undecided(let reason): Issue.record("\(reason)")
+      case .violation(let violation):
+        violations += 1
+        #expect(violation.operations.contains(history[reads[at]]))
+        #expect(violation.operations.count < 20)
+      }
+    }
+    #expect(violations > 2)
+  }
+
   /// Deletes whose answers were lost, and a key that is gone again and again.
   @Test(.timeLimit(.minutes(1)))
   func manyOpenEndedDeletes() {

@@ -10,19 +10,20 @@
 /// another fault than it is. For the same reason the last write of a value before each kept read of it
 /// stays, though others may lie between, as in a stale read.
 struct HistoryShrinker {
-  private let history: KeyHistory
-  /// Of the search, for each try.
-  private let steps: Int
-  /// Of the whole, in calls judged.
+  private let judge: RegisterJudge
+  /// By start.
+  private let calls: [RegisterCall]
+  /// What may be spent on the whole, in calls judged and in steps of searches that were given up.
   private var effort: Int
 
-  init(_ history: KeyHistory, steps: Int, effort: Int) {
-    self.history = history
-    self.steps = steps
+  /// `calls` by start, of which no order explains all.
+  init(_ calls: [RegisterCall], judge: RegisterJudge, effort: Int) {
+    self.calls = calls
+    self.judge = judge
     self.effort = effort
   }
 
-  /// The indexes of the calls that are left, by start, of a history that is inexplicable.
+  /// The places of the calls that are left, by start.
   mutating func run() -> [Int] {
     var kept = shortestPrefix()
     var size = max(1, kept.count / 2)
@@ -40,8 +41,13 @@ struct HistoryShrinker {
 
   private mutating func isInexplicable(_ calls: [RegisterCall]) -> Bool {
     effort -= calls.count + 1
-    var steps = steps
-    return history.judge(calls, steps: &steps) == .inexplicable
+    switch judge.judge(calls) {
+    case .inexplicable: return true
+    case .explained: return false
+    case .givenUp:
+      effort -= judge.steps
+      return false
+    }
   }
 
   // MARK: Cutting
@@ -50,8 +56,6 @@ struct HistoryShrinker {
   /// found by halving. Only the answer of a read can make the difference: a write that ends last can
   /// come last.
   private mutating func shortestPrefix() -> [Int] {
-    let calls = history.calls
-    let order = calls.indices.sorted { (calls[$0].start, $0) < (calls[$1].start, $1) }
     let moments = calls.lazy.filter { !$0.isWrite }.compactMap(\.end).sorted()
     var low = 0
     var high = moments.count - 1
@@ -63,16 +67,16 @@ struct HistoryShrinker {
         low = middle + 1
       }
     }
-    guard moments.indices.contains(high) else { return order }
+    guard moments.indices.contains(high) else { return Array(calls.indices) }
     let end = moments[high]
-    var kept = order.filter { index in
+    var kept = calls.indices.filter { index in
       calls[index].start <= end && (calls[index].isWrite || calls[index].end ?? .max <= end)
     }
     // A value that was read before it was written is shown with its write.
-    var written = Set(kept.lazy.filter { calls[$0].isWrite }.map { calls[$0].value })
-    let read = Set(kept.lazy.filter { !calls[$0].isWrite }.map { calls[$0].value })
-    written.insert(history.initial)
-    for index in order where calls[index].isWrite && calls[index].start > end {
+    var written = Set(kept.filter { calls[$0].isWrite }.map { calls[$0].value })
+    let read = Set(kept.filter { !calls[$0].isWrite }.map { calls[$0].value })
+    written.insert(judge.initial)
+    for index in calls.indices where calls[index].isWrite && calls[index].start > end {
       if read.contains(calls[index].value), written.insert(calls[index].value).inserted {
         kept.append(index)
       }
@@ -102,7 +106,7 @@ struct HistoryShrinker {
         continue
       }
       let rest = kept.indices.filter { !gone.contains($0) }.map { kept[$0] }
-      if isInexplicable(rest.map { history.calls[$0] }) {
+      if isInexplicable(rest.map { calls[$0] }) {
         kept = rest
         at = end - gone.count
       } else {
@@ -114,7 +118,7 @@ struct HistoryShrinker {
   /// Which of a range of the kept calls may go together.
   private func dispensable(_ range: Range<Int>, of kept: [Int]) -> Set<Int> {
     let needs = WriteNeeds(
-      kept.map { history.calls[$0] }, without: range, initial: history.initial)
-    return Set(range.filter { !history.calls[kept[$0]].isWrite || !needs.needsWrite($0) })
+      kept.map { calls[$0] }, without: range, initial: judge.initial)
+    return Set(range.filter { !calls[kept[$0]].isWrite || !needs.needsWrite($0) })
   }
 }

@@ -31,12 +31,4 @@ struct KeyHistory {
     }
     valueCount = Int(next)
   }
-
-  /// Judges some of the calls. `steps` is what the search may spend, and is reduced by what it has.
-  func judge(_ calls: [RegisterCall], steps: inout Int) -> RegisterSearch.Result {
-    var search = RegisterSearch(calls, initial: initial, valueCount: valueCount, steps: steps)
-    let result = search.run()
-    steps = search.remainingSteps
-    return result
-  }
 }

@@ -4,8 +4,8 @@
 ///
 /// The frame is Wing and Gong's: starts and ends in a linked list in the order of time; a call may come
 /// next when it starts before the first end in the list; placing it lifts both its events out; a dead
-/// end puts them back and tries another. Lowe's memory keeps a set of placed calls from being tried
-/// twice. What makes it fast is that a register allows most choices to be made once and for all. Each
+/// end puts them back and tries another. Lowe's memory keeps what has failed from being tried again.
+/// What makes it fast is that a register allows most choices to be made once and for all. Each
 /// rule below takes any order that explains the rest and shows one that begins with the rule's choice:
 ///
 /// 1. *A read of the present value that may come next is placed at once.* It changes nothing, and
@@ -51,8 +51,9 @@ struct RegisterSearch {
   private var trail: [Int32] = []
   /// The last call, by start, that is placed.
   private var highest: Int32 = -1
-  /// Configurations that were tried, with how many open-ended writes of each value had been used.
-  private var tried: [RegisterConfiguration: [[Int32]]] = [:]
+  private var memory = SearchMemory()
+  /// When the last of the calls ended that a dead end was due to: the place to look for a fault.
+  private(set) var farthest: UInt64 = 0
 
   // What one walk to the first end has seen; reset by the next.
   private var firstWriter: [Int32]
@@ -62,25 +63,28 @@ struct RegisterSearch {
   init(_ calls: [RegisterCall], initial: Int32, valueCount: Int, steps: Int) {
     timeline = RegisterTimeline(calls, valueCount: valueCount, initial: initial)
     value = initial
-    stepsLeft = steps
+    // What goes well costs nothing.
+    stepsLeft = steps + calls.count
     firstWriter = .init(repeating: -1, count: valueCount)
     isWanted = .init(repeating: false, count: valueCount)
   }
 
-  /// The steps of its allowance that the search has left.
-  var remainingSteps: Int { max(stepsLeft, 0) }
-
+  /// Starts the search, or goes on with one that was given up and has been allowed more.
   mutating func run() -> Result {
     while stepsLeft > 0 {
       guard let firstEnd = walk() else { return .explained }
       // The present value is about to be overwritten: whoever still wants it needs another writer.
-      if !timeline.isOrphaned(value), placeForGood(before: firstEnd) || branch(at: firstEnd) {
+      if let orphan = timeline.orphan(of: value) {
+        farthest = max(farthest, timeline.ends[orphan])
+      } else if placeForGood(before: firstEnd) || branch(at: firstEnd) {
         continue
       }
       guard turnBack() else { return .inexplicable }
     }
     return .givenUp
   }
+
+  mutating func allow(_ steps: Int) { stepsLeft = max(0, stepsLeft) + steps }
 
   // MARK: Moves
 
@@ -168,6 +172,7 @@ struct RegisterSearch {
     let needed = timeline.isWrite[Int(firstEnd)] ? nil : timeline.values[Int(firstEnd)]
     var found: [Int32] = []
     var isNeededThere = needed == nil
+    var unserved = timeline.ends[Int(firstEnd)]
     for value in seenValues {
       let writer = firstWriter[Int(value)]
       let isOpen =
@@ -175,14 +180,23 @@ struct RegisterSearch {
       guard writer >= 0 || isOpen else { continue }
       if value == needed { isNeededThere = true }
       // As it could not serve all who want the value now, it must not be the last to write it.
-      if timeline.writersLeft(of: value) > 1 { found.append(writer >= 0 ? writer : ~value) }
+      if timeline.writersLeft(of: value) > 1 {
+        found.append(writer >= 0 ? writer : ~value)
+      } else if writer >= 0,
+        let read = timeline.lastRead(of: value, until: timeline.horizons[Int(writer)])
+      {
+        unserved = max(unserved, timeline.ends[read])
+      }
     }
-    guard isNeededThere, !found.isEmpty else { return false }
+    guard isNeededThere, !found.isEmpty else {
+      farthest = max(farthest, unserved)
+      return false
+    }
     if found.count == 1, points.isEmpty {
       write(found[0])
       return true
     }
-    guard isNew() else { return false }
+    guard !memory.isHopeless(timeline, through: highest) else { return false }
     found.sort { rank($0, needed: needed) > rank($1, needed: needed) }
     points.append(ChoicePoint(choices: choices.count, trail: trail.count, highest: highest))
     choices += found
@@ -198,42 +212,34 @@ struct RegisterSearch {
   }
 
   private mutating func takeNextChoice() {
-    guard let point = points.last, let choice = choices.popLast() else { return }
+    guard let choice = choices.popLast() else { return }
     stepsLeft -= 1
-    if choices.count == point.choices { points.removeLast() }
-    if points.isEmpty { trail.removeAll(keepingCapacity: true) }
     write(choice)
   }
 
+  /// Goes back to the last choice point that has a choice left. False when there is none.
   private mutating func turnBack() -> Bool {
-    guard let point = points.last else { return false }
-    while trail.count > point.trail, let placed = trail.popLast() {
-      if placed >= 0 {
-        timeline.putBack(placed)
-      } else {
-        timeline.returnOpenWrite(of: ~placed)
+    while let point = points.last {
+      while trail.count > point.trail, let placed = trail.popLast() {
+        if placed >= 0 {
+          timeline.putBack(placed)
+        } else {
+          timeline.returnOpenWrite(of: ~placed)
+        }
       }
+      highest = point.highest
+      if choices.count > point.choices {
+        takeNextChoice()
+        return true
+      }
+      // Noted only now that all choices have failed: what follows a configuration may be as good as
+      // it, and must not be held hopeless because it is still being tried.
+      stepsLeft -= Self.costOfMemory + memory.noteFailure(timeline, through: highest) / 8
+      points.removeLast()
     }
-    highest = point.highest
-    takeNextChoice()
-    return true
+    return false
   }
-
-  // MARK: Memory
 
   /// What a remembered configuration costs in steps: memory is what runs out first.
   private static let costOfMemory = 8
-
-  private mutating func isNew() -> Bool {
-    let configuration = RegisterConfiguration(
-      base: timeline.call(at: timeline.next(RegisterTimeline.head)), through: highest,
-      isPlaced: timeline.isPlaced)
-    let used = timeline.usedOpenWrites
-    var known = tried[configuration, default: []]
-    for other in known where zip(other, used).allSatisfy({ $0 <= $1 }) { return false }
-    stepsLeft -= Self.costOfMemory
-    known.append(used)
-    tried[configuration] = known
-    return true
-  }
 }

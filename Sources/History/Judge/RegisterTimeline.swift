@@ -202,17 +202,17 @@ struct RegisterTimeline {
     Int(unplacedWrites[Int(value)]) + openStarts[Int(value)].count - Int(openUsed[Int(value)])
   }
 
-  /// Whether someone has yet to read the value though nobody is left to write it in time.
-  func isOrphaned(_ value: Int32) -> Bool {
-    guard unplacedReads[Int(value)] > 0 else { return false }
+  /// A call that has yet to read the value though nobody is left to write it in time.
+  func orphan(of value: Int32) -> Int? {
+    guard unplacedReads[Int(value)] > 0 else { return nil }
     let nextWrite = nextWrite(of: value)
     let reads = readers[Int(value)]
     for index in firstUnplaced(in: reads)..<reads.count {
       let read = Int(reads[index])
-      if starts[read] >= nextWrite { return false }
-      if ends[read] < nextWrite, !isPlaced[read] { return true }
+      if starts[read] >= nextWrite { return nil }
+      if ends[read] < nextWrite, !isPlaced[read] { return read }
     }
-    return false
+    return nil
   }
 
   /// When the next write of the value that is left starts.
@@ -256,7 +256,8 @@ struct RegisterTimeline {
     return true
   }
 
-  private func lastRead(of value: Int32, until horizon: UInt64) -> Int? {
+  /// The last unplaced read of the value that starts up to `horizon`.
+  func lastRead(of value: Int32, until horizon: UInt64) -> Int? {
     let reads = readers[Int(value)]
     // Everything before the first call in the list is placed.
     let base = call(at: following[Int(Self.head)])
