@@ -32,6 +32,9 @@ package struct Config {
   package var stepDownOnRemoval = false
   /// A commit advance alone is not announced, except while a membership change is pending.
   package var skipBroadcastCommit = false
+  /// A leader tells no commit index beyond what it has applied itself, so that no follower's state is
+  /// ever ahead of the leader's: whoever read from a follower finds the same or newer at the leader.
+  package var tellsAppliedOnly = false
   /// Entries for a peer join the append message to it that is still queued, where they follow it.
   package var batchAppend = false
   /// Among equal logs, voters refuse a candidate of lower priority than their own.

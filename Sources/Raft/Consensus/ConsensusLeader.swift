@@ -149,7 +149,7 @@ extension Consensus {
       try releasePendingReadIndexMessages()
       if announcesCommit { try broadcastAppend() }
     } else if from != id, announcesCommit,
-      tracker.progress.values[slot].canBumpCommit(log.committed)
+      tracker.progress.values[slot].canBumpCommit(toldCommit)
     {
       try sendAppend(to: slot)
     }

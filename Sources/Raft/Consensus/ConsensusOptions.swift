@@ -13,6 +13,7 @@ struct ConsensusOptions {
   let disableProposalForwarding: Bool
   let disableConfChangeValidation: Bool
   let stepDownOnRemoval: Bool
+  let tellsAppliedOnly: Bool
   let batchAppend: Bool
 
   init(_ config: Config) {
@@ -32,6 +33,7 @@ struct ConsensusOptions {
     disableProposalForwarding = config.disableProposalForwarding
     disableConfChangeValidation = config.disableConfChangeValidation
     stepDownOnRemoval = config.stepDownOnRemoval
+    tellsAppliedOnly = config.tellsAppliedOnly
     batchAppend = config.batchAppend
   }
 }

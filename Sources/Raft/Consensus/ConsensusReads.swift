@@ -49,6 +49,7 @@ extension Consensus {
       readStates.append(ReadState(index: index, context: context))
       return
     }
+    if index > toldCommit { owedCommit = max(owedCommit, index) }
     var answer = Message(.readIndexResponse, to: request.from)
     answer.index = index
     answer.entries = request.entries

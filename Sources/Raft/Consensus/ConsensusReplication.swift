@@ -57,11 +57,11 @@ extension Consensus {
       message.index = next - 1
       message.logTerm = previousTerm
       message.entries = entries
-      message.commit = log.committed
+      message.commit = toldCommit
       try send(message)
     }
     tracker.progress.values[slot].sentEntries(count, bytes: bytes)
-    tracker.progress.values[slot].sentCommit = log.committed
+    tracker.progress.values[slot].sentCommit = toldCommit
     return true
   }
 
@@ -74,7 +74,7 @@ extension Consensus {
       messages[place].index + UInt64(messages[place].entries.count) == previous
     else { return false }
     messages[place].entries.append(contentsOf: entries)
-    messages[place].commit = log.committed
+    messages[place].commit = toldCommit
     return true
   }
 
@@ -120,7 +120,7 @@ extension Consensus {
     let context = readQueue.heartbeatContext
     for slot in 0..<tracker.progress.count where tracker.progress.ids[slot] != id {
       // A peer may only be told to commit what is known to match.
-      let commit = min(tracker.progress.values[slot].match, log.committed)
+      let commit = min(tracker.progress.values[slot].match, toldCommit)
       var message = Message(.heartbeat, to: tracker.progress.ids[slot])
       message.commit = commit
       message.context = context
@@ -136,8 +136,23 @@ extension Consensus {
     return try log.maybeCommit(EntryID(term: term, index: index))
   }
 
-  /// Whether a commit advance is worth messages of its own.
-  var announcesCommit: Bool { !skipBroadcastCommit || pendingConfIndex > log.applied }
+  /// The commit index as other members may know it.
+  var toldCommit: UInt64 {
+    guard options.tellsAppliedOnly else { return log.committed }
+    return min(log.committed, max(log.applied, announcedApplied))
+  }
+
+  /// Whether a commit advance is worth messages of its own. One that may not be told yet is not.
+  var announcesCommit: Bool {
+    !skipBroadcastCommit || (pendingConfIndex > log.applied && !options.tellsAppliedOnly)
+  }
+
+  /// As leader: tells the followers that wait to read what has become known to be applied.
+  mutating func tellOwedCommit() throws(RaftError) {
+    guard owedCommit > 0, toldCommit >= owedCommit else { return }
+    owedCommit = 0
+    if role == .leader { try broadcastAppend() }
+  }
 
   /// Whether an entry of this term is committed: before that a leader does not know what is.
   func hasCommittedInTerm() throws(RaftError) -> Bool {

@@ -15,6 +15,7 @@ extension Consensus {
       try applied(to: last.index, size: EntryLimits.encodedSize(of: message.entries))
       let payload = EntryLimits.payloadSize(of: message.entries)
       uncommittedSize -= min(uncommittedSize, payload)
+      try tellOwedCommit()
     case .vote, .preVote:
       try handleVoteRequest(message)
     default:

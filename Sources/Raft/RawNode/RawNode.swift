@@ -131,6 +131,13 @@ extension RawNode {
 
   package mutating func setSkipBroadcastCommit(_ skip: Bool) { core.skipBroadcastCommit = skip }
 
+  /// The owner has applied entries up to `index`, but will report so later: other members may know of
+  /// it now, which matters to those that a membership change is about to leave out.
+  package mutating func announceApplied(_ index: UInt64) throws(RaftError) {
+    core.announcedApplied = max(core.announcedApplied, index)
+    if core.role == .leader { try core.broadcastAppend() }
+  }
+
   /// Limits the append messages under way to one peer; 0 pauses it.
   package mutating func setMaxInflightMessages(_ limit: Int, for id: UInt64) {
     guard let slot = core.tracker.progress.slot(of: id) else { return }

@@ -49,7 +49,12 @@ extension Peer {
       destroy("it was removed from the region")
       return
     }
-    run { node throws(RaftError) in _ = try node.applyConfChange(change) }
+    let applied = storage.applyState.appliedIndex
+    run { node throws(RaftError) in
+      // Who is left out by the change hears of it for the last time.
+      try node.announceApplied(applied)
+      _ = try node.applyConfChange(change)
+    }
     guard life == .active else { return }
     context.meta.set(region, delegate: delegate)
     if node.isLeader { sendHeartbeat() }

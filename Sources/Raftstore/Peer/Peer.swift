@@ -125,6 +125,8 @@ final class Peer {
     // Commits travel with the next append or heartbeat: messages of their own would cost a lone
     // write a second round of wake-ups on every store.
     raft.skipBroadcastCommit = true
+    // A lease read at the leader sees what the leader has applied: no follower may show more.
+    raft.tellsAppliedOnly = true
     raft.maxInflightMessages = config.maxInflightMessages
     raft.maxInflightBytes = config.maxInflightBytes
     raft.checkQuorum = true
