@@ -54,7 +54,7 @@ package struct LinearizabilityJudge: Sendable {
   private static let shrinkingEffort = 1_000_000
   private static let shrinkingSteps = 50_000
 
-  /// Places in the key's history are of few calls that no order explains.
+  /// The judgement of one key, with the places of few of its calls when no order explains them.
   private func judge(_ keyHistory: KeyHistory) -> RegisterJudge.Judgement {
     let calls = keyHistory.calls
     let order = calls.indices.sorted { (calls[$0].start, $0) < (calls[$1].start, $1) }
