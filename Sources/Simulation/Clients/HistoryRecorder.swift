@@ -8,11 +8,21 @@ package final class HistoryRecorder: @unchecked Sendable {
   /// Calls that ended well, and the others.
   package private(set) var succeeded = 0
 
+  private var lastStamp: UInt64 = 0
+
   package init() {}
+
+  /// Virtual time stands still between events, but what happened one after the other must not look as if
+  /// it overlapped: no two stamps are equal.
+  private func stamp(_ time: UInt64) -> UInt64 {
+    lastStamp = max(time, lastStamp + 1)
+    return lastStamp
+  }
 
   /// Notes the start of a call; the answer is its id.
   package func begin(client: Int, at start: UInt64, _ call: Call) -> Int {
     let id = operations.count
+    let start = stamp(start)
     operations.append(
       Operation(id: id, client: client, start: start, end: nil, call: call, outcome: .unknown))
     return id
@@ -21,7 +31,7 @@ package final class HistoryRecorder: @unchecked Sendable {
   package func end(_ id: Int, at end: UInt64, _ outcome: Outcome) {
     operations[id].outcome = outcome
     // A call whose end is open may take effect at any time.
-    operations[id].end = outcome == .unknown ? nil : end
+    operations[id].end = outcome == .unknown ? nil : stamp(end)
     switch outcome {
     case .done, .found: succeeded += 1
     case .failed, .unknown: break
