@@ -32,6 +32,7 @@ extension Peer {
     }
     if node.isLeader { lastHeard[envelope.from.id] = context.now }
     run { node throws(RaftError) in try node.step(message) }
+    if envelope.from.id == node.leaderID { leaderHeardAt = context.now }
     if message.snapshot != nil { settleSnapshot() }
     if node.isLeader, message.type == .appendResponse, !reportedPending.isEmpty {
       reportIfCaughtUp(envelope.from.id)

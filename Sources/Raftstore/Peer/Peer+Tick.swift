@@ -44,10 +44,8 @@ extension Peer {
   private func checkStale() {
     let config = context.config
     nextStaleCheck = context.now + config.staleCheckInterval
-    guard !node.isLeader, node.leaderID == NodeID.none, let since = leaderlessSince else {
-      leaderlessSince = nil
-      return
-    }
+    if node.leaderID != NodeID.none { leaderlessSince = nil }
+    guard !node.isLeader, let since = unledSince else { return }
     let missing = context.now - since
     guard missing >= config.abnormalLeaderMissing else { return }
     context.logger.warning(
@@ -58,15 +56,25 @@ extension Peer {
         RaftEnvelope(
           regionID: regionID, from: info, to: peer, epoch: region.epoch, extra: question))
     }
-    if missing >= config.maxLeaderMissing {
-      leaderlessSince = context.now
+    if missing >= config.maxLeaderMissing,
+      context.now - validationAskedAt >= config.maxLeaderMissing
+    {
+      validationAskedAt = context.now
       context.router.sendToStore(.validate(region: region, peerID: info.id))
     }
   }
 
+  /// Since when nothing speaks for a leader. A learner, or a peer that never learnt its region, does not
+  /// campaign and so believes in its last leader for ever: only that one's silence tells.
+  private var unledSince: Instant? {
+    node.leaderID == NodeID.none ? leaderlessSince : leaderHeardAt
+  }
+
   /// The placement driver's word on whether this peer is still a member.
   func validated(isMember: Bool) {
-    guard life == .active, !isMember, node.leaderID == NodeID.none else { return }
+    guard life == .active, !isMember, !node.isLeader, let since = unledSince,
+      context.now - since >= context.config.abnormalLeaderMissing
+    else { return }
     destroy("the placement driver does not know it any more")
   }
 

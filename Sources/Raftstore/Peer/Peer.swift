@@ -76,6 +76,10 @@ final class Peer {
   var nextCompaction: Instant
   var nextStaleCheck: Instant
   var leaderlessSince: Instant?
+  /// When the leader was heard of last, whoever it was.
+  var leaderHeardAt: Instant
+  /// When the placement driver was asked last whether this peer is still a member.
+  var validationAskedAt: Instant
   var skippedCompactions = 0
   /// Members that lacked what our log still holds, when the placement driver was last told.
   var reportedPending: [UInt64] = []
@@ -107,6 +111,8 @@ final class Peer {
     nextCompaction = now + config.logCompactionInterval
     nextStaleCheck = now + config.staleCheckInterval
     leaderlessSince = now
+    leaderHeardAt = now
+    validationAskedAt = now
     if let key = seed.unfinishedSnapshot {
       incoming = IncomingSnapshot(key: key, region: seed.region, stage: .installing)
     }

@@ -98,22 +98,22 @@ package struct RegionWorker: Handler {
   }
 
   private mutating func install(_ key: SnapshotKey, _ region: Region, _ peerID: UInt64) {
+    // Nothing is reported once the disk has failed: the peer would give itself up, though all that is
+    // wrong ends with this process.
+    if failure != nil { return }
     let begun = clock.now
     var failed: SnapshotError?
     do throws(InstallError) {
-      if let failure { throw .refused(.io(failure)) }
       try SnapshotInstaller(engine: engine, snapshots: snapshots, key: key, region: region)
         .install()
       installTime.observe(clock.now - begun)
       logger.info("region \(region.id): snapshot \(key) is in place")
     } catch {
+      logger.error("region \(region.id): cannot install snapshot \(key): \(error)")
       switch error {
       case .refused(let reason): failed = reason
-      case .disk(let reason):
-        fail(reason)
-        failed = .io(reason)
+      case .disk(let reason): return fail(reason)
       }
-      logger.error("region \(region.id): cannot install snapshot \(key): \(error)")
     }
     router.post(
       .snapshotInstalled(regionID: region.id, peerID: peerID, key: key, error: failed),

@@ -50,7 +50,7 @@ struct SnapshotInstaller {
       return try snapshots.beginApplying(key)
     } catch {
       if case .corrupted = error { try letGo() }
-      throw .refused(error)
+      throw Self.failure(error)
     }
   }
 
@@ -59,15 +59,24 @@ struct SnapshotInstaller {
       try snapshots.delete(key, .received)
     } catch {
       if case .busy = error { return }
-      throw .refused(error)
+      throw Self.failure(error)
     }
+  }
+
+  /// A disk that fails says nothing about the snapshot: the region stays *applying*, for the next life
+  /// of the process to go on with. Giving it up would lose what this replica has acknowledged.
+  private static func failure(_ error: SnapshotError) -> InstallError {
+    if case .io(let reason) = error { return .disk(reason) }
+    return .refused(error)
   }
 
   private func ingest(_ files: [SSTFile]) throws(InstallError) {
     do throws(EngineError) {
       try engine.ingest(files, move: false)
     } catch {
-      guard error.kind == .corruption else { throw .refused(.io("\(error)")) }
+      guard error.kind == .corruption else {
+        throw .disk("cannot take in the files of snapshot \(key): \(error)")
+      }
       let paths = files.map(\.path).joined(separator: ", ")
       throw .refused(.corrupted(path: paths, reason: "\(error)"))
     }
@@ -117,7 +126,7 @@ struct SnapshotInstaller {
     do throws(EngineError) {
       bytes = try engine.get(.raft, key)
     } catch {
-      throw .refused(.io("\(error)"))
+      throw .disk("cannot read the state of region \(region.id): \(error)")
     }
     guard let bytes else { return nil }
     do throws(CodecError) {
@@ -132,6 +141,7 @@ struct SnapshotInstaller {
 enum InstallError: Error {
   /// The region stays as it was recorded; the node goes on.
   case refused(SnapshotError)
-  /// The engine failed in a write: it must not be trusted any longer.
+  /// The disk failed: nothing here is to be trusted any longer, and the process ends. The region stays
+  /// as it was recorded.
   case disk(String)
 }

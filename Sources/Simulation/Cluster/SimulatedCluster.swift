@@ -106,16 +106,28 @@ package final class SimulatedCluster: @unchecked Sendable {
   }
 
   /// Whether every region has all its replicas, on stores that run, and no learner.
-  package var isWhole: Bool {
+  package var isWhole: Bool { shortcoming == nil }
+
+  /// What the first region that is not whole lacks, in words.
+  package var shortcoming: String? {
     let regions = newestRegions()
-    guard regions.count == shape.boundaries.count + 1 else { return false }
-    return regions.allSatisfy { region in
-      region.peers.count == shape.replicas
-        && region.peers.allSatisfy { peer in
-          peer.role == .voter
-            && store(id: peer.storeID)?.store?.meta.held(region.id)?.region == region
-        }
+    guard regions.count == shape.boundaries.count + 1 else {
+      return "\(regions.count) regions are known instead of \(shape.boundaries.count + 1)"
     }
+    for region in regions {
+      if region.peers.count != shape.replicas { return "\(region) has not \(shape.replicas) peers" }
+      for peer in region.peers {
+        guard peer.role == .voter else { return "\(peer) of \(region) is no voter" }
+        guard let store = store(id: peer.storeID)?.store else {
+          return "store \(peer.storeID) of \(region) does not run"
+        }
+        guard let held = store.meta.held(region.id) else {
+          return "\(peer) of \(region) is not there"
+        }
+        guard held.region == region else { return "\(peer) has only \(held.region) of \(region)" }
+      }
+    }
+    return nil
   }
 
   /// Each region as the stores that run know it at its latest epoch, by id.

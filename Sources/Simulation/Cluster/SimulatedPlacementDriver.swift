@@ -59,7 +59,8 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
     machine.endProcess()
     worker?.stop()
     worker = nil
-    streams = [:]
+    // Streams break. A store opens its stream anew with its next heartbeat, as a client would.
+    machineOfStore = [:]
     engine = losingUnsynced ? engine.crash() : engine.reopen()
   }
 

@@ -16,6 +16,12 @@ package struct DiskDamage: Sendable {
     package var family: ColumnFamily
     package var key: [UInt8]
     package var value: [UInt8]
+
+    package init(family: ColumnFamily, key: [UInt8], value: [UInt8]) {
+      self.family = family
+      self.key = key
+      self.value = value
+    }
   }
 
   package var entry: LoggedEntry?

@@ -13,6 +13,8 @@ enum RunShape {
     store.storeHeartbeatInterval = .seconds(1)
     store.snapshotCollectionInterval = .milliseconds(
       Int64.random(in: 1_000...8_000, using: &random))
+    // Received ones that nobody took up are there until then.
+    store.snapshotTimeout = .seconds(10)
     store.logPurgeInterval = .seconds(3)
     store.logCompactionInterval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
     store.logCompactionCount = UInt64.random(in: 10...200, using: &random)

@@ -161,7 +161,7 @@ package final class Simulation {
       scheduler.run(until: scheduler.now + .milliseconds(200)) { self.failure != nil }
       nemesis.keepUp()
       guard clients.allSatisfy(\.isResting) else { continue }
-      reason = cluster.isWhole ? nil : "not every region has its replicas"
+      reason = cluster.shortcoming
       cluster.inspect { [weak self] view in
         guard let self else { return }
         for checker in checkers where reason == nil {

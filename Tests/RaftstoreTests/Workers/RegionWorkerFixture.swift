@@ -60,6 +60,16 @@ final class RegionWorkerFixture {
     return batch
   }
 
+  /// Begins an installation; whether it is answered is up to the disk.
+  func startInstall() { run(.install(peerID: 72, region: Self.region, key: Self.key)) }
+
+  /// Installs on a disk that fails: the worker ends the process and tells the peer nothing.
+  func installFatally() {
+    startInstall()
+    #expect(fatal.all.count == 1)
+    #expect(messages().isEmpty)
+  }
+
   /// Installs and tells the answer.
   func install(_ region: Region = region) throws -> SnapshotError? {
     run(.install(peerID: 72, region: region, key: Self.key))
