@@ -71,9 +71,11 @@ package final class Scheduler: @unchecked Sendable {
     process.isPaused = false
     let parked = process.parked
     process.parked = []
+    var time = now.nanoseconds
     for var event in parked {
       nextNumber += 1
-      event.time = now.nanoseconds &+ UInt64.random(in: 0...1_000_000, using: &random)
+      time += UInt64.random(in: 0...20_000, using: &random)
+      event.time = time
       event.number = nextNumber
       queue.insert(event)
     }
