@@ -64,9 +64,13 @@ final class RestChecker: ClusterChecker {
     return nil
   }
 
+  /// No log is left of a replica that is gone. What may be is a vote or term without any entry: a peer
+  /// that was made by a message and never learnt its region has no record but this. Should the process
+  /// start anew nobody knows whose it is, and it must be kept, for the peer may be asked for its vote again.
   private func leftLogs(_ disk: DiskView) -> String? {
-    for replica in disk.replicas where replica.log != nil {
-      if !replica.isLive { return "the log of region \(replica.regionID) is left" }
+    for replica in disk.replicas where !replica.isLive {
+      guard let log = replica.log, log.lastIndex > 0 else { continue }
+      return "the log of region \(replica.regionID) is left, up to \(log.lastIndex)"
     }
     return nil
   }

@@ -19,6 +19,7 @@ enum RunShape {
     store.logCompactionInterval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
     store.logCompactionCount = UInt64.random(in: 10...200, using: &random)
     store.logCompactionThreshold = UInt64.random(in: 2...50, using: &random)
+    store.snapshotTimeout = .seconds(10)
     store.staleCheckInterval = .seconds(4)
     store.abnormalLeaderMissing = .seconds(5)
     store.maxLeaderMissing = .seconds(10)
