@@ -33,6 +33,8 @@ extension SnapManager {
     let set = SnapshotFileSet(key: key, origin: .received)
     let isClaimed = registry.withLock { registry in
       registry.leave(set, .applying)
+      // Its message has reached the peer. Should the removal fail, nothing keeps it from being tried again.
+      if delete { registry.endDelivery(key) }
       return delete && registry.claim(set)
     }
     if delete { metrics.applied.increment() }

@@ -96,12 +96,15 @@ package final class SnapManager: Sendable {
   }
 
   /// The snapshots with files here that nobody uses, complete or not, by key; of one key the
-  /// received one first. Names that are none of ours are skipped.
+  /// received one first. Names that are none of ours are skipped. A removal that failed when the files
+  /// were gone has left their bytes in the books: such a snapshot counts as one without a meta file.
   package func idle() throws(SnapshotError) -> [IdleSnapshot] {
-    let sets = Set(try files.names().compactMap(SnapshotName.parse)).sorted()
+    let found = Set(try files.names().compactMap(SnapshotName.parse))
     let now = clock.now
     let idle = registry.withLock { registry in
-      sets.filter { !registry.isInUse($0) && !registry.isBeingDelivered($0, now: now) }
+      found.union(registry.counted).sorted().filter {
+        !registry.isInUse($0) && !registry.isBeingDelivered($0, now: now)
+      }
     }
     var result: [IdleSnapshot] = []
     for set in idle {

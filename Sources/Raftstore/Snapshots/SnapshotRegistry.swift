@@ -80,6 +80,9 @@ struct SnapshotRegistry {
     sizes[set] = size == 0 ? nil : size
   }
 
+  /// The file sets whose bytes are counted.
+  var counted: [SnapshotFileSet] { sizes.keys.sorted() }
+
   // MARK: Deliveries
 
   mutating func deliver(_ key: SnapshotKey, until end: Instant) { deliveries[key] = end }

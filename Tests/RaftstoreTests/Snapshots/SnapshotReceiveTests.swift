@@ -46,6 +46,19 @@ struct SnapshotReceiveTests {
     #expect(try receiver.names == [])
   }
 
+  /// Found by simulation: files that could not be removed after their snapshot was put in place were
+  /// kept for minutes, as if its message were still on the way.
+  @Test func whatCannotBeRemovedOnceAppliedIsIdle() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    try receiver.receive(try sender.chunks(snapshot))
+    #expect(try receiver.manager.idle().isEmpty)
+    _ = try receiver.manager.beginApplying(snapshot.key)
+    receiver.files.stop(after: 0)
+    receiver.manager.finishApplying(snapshot.key, delete: true)
+    receiver.files.stop(after: nil)
+    #expect(try receiver.manager.idle().map(\.key) == [snapshot.key])
+  }
+
   @Test func oneReceiverAtATime() throws {
     let (_, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     let sink = try #require(
