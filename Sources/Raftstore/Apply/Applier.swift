@@ -35,7 +35,8 @@ struct Applier {
         next += 1
       }
       if isRemoved {
-        proposal?.fail(.regionNotFound(regionID: region.id))
+        // Committed, and applied by the others.
+        proposal?.fail(.staleCommand)
         continue
       }
       precondition(

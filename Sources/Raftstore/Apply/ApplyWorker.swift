@@ -68,8 +68,9 @@ package struct ApplyWorker: Handler {
   private mutating func apply(_ task: ApplyTask) {
     guard var applier = appliers.removeValue(forKey: task.regionID), applier.peerID == task.peerID
     else {
-      // The peer was stopped or replaced while the task was on its way.
-      for proposal in task.proposals { proposal.fail(.regionNotFound(regionID: task.regionID)) }
+      // The peer was stopped or replaced while the task was on its way. The entries are committed, and
+      // applied by those who are members still: this must not be taken for a refusal.
+      for proposal in task.proposals { proposal.fail(.staleCommand) }
       return
     }
     appliedEntries.increment(by: UInt64(task.entries.count))

@@ -68,12 +68,13 @@ extension Peer {
     life = .gone
   }
 
-  /// Answers everyone who waits for this peer.
+  /// Answers everyone who waits for this peer: with `error` those whose requests were not proposed. What
+  /// was proposed may be committed by others, now or later, whatever becomes of this peer: nobody can say.
   func answerAll(_ error: RegionError) {
     for request in pendingWrites { request.completion(.failure(error)) }
     pendingWrites = []
-    proposals.failAll(error)
-    for task in heldApplies { for proposal in task.proposals { proposal.fail(error) } }
+    proposals.failAll(.staleCommand)
+    for task in heldApplies { for proposal in task.proposals { proposal.fail(.staleCommand) } }
     heldApplies = []
     reads.failAll(error)
   }

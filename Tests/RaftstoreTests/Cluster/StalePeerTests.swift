@@ -197,4 +197,33 @@ import Testing
     cluster.run(.milliseconds(200))
     #expect(node.status(500)?.peer.id == 503)
   }
+
+  /// Found by the simulation: what a removed peer has proposed may be committed by the others, so nobody
+  /// may be told that it was not done.
+  @Test func aRemovedPeersProposalsAreUndetermined() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    let status = try #require(leader.status(cluster.regionID))
+    let other = try #require(status.region.peers.first { $0.id != status.peer.id })
+    cluster.network.isolate(leader.id)
+    let answer = cluster.send(
+      [.put(cf: .default, key: Array("a".utf8), value: Array("2".utf8))], to: leader,
+      cluster.context(leader))
+    #expect(
+      cluster.waitFor { leader.status(cluster.regionID)?.lastIndex ?? 0 > status.lastIndex })
+    var epoch = status.region.epoch
+    epoch.confVersion += 1
+    leader.store?.router.deliver([
+      RaftEnvelope(
+        regionID: cluster.regionID, from: other, to: status.peer, epoch: epoch, isTombstone: true)
+    ])
+    #expect(cluster.waitFor { answer.withLock { $0 != nil } })
+    guard case .failure(.staleCommand) = answer.withLock({ $0 }) else {
+      Issue.record("it was told \(String(describing: answer.withLock { $0 }))")
+      return
+    }
+    #expect(cluster.waitFor { leader.status(cluster.regionID) == nil })
+  }
 }
