@@ -1,0 +1,28 @@
+import Codec
+import Raftstore
+
+/// The cluster of a run, for a mutant that must look around: known once it is made.
+final class ClusterReference {
+  private(set) weak var cluster: SimulatedCluster?
+
+  /// Asks to be told of the cluster that `setup` leads to.
+  init(_ setup: inout Mutant.Setup) {
+    let before = setup.prepare
+    setup.prepare = { [self] cluster in
+      before(cluster)
+      self.cluster = cluster
+    }
+  }
+
+  var directory: StoreDirectory? { cluster?.directory }
+
+  /// The message with the name of the store that now runs where its receiver once did.
+  func readdressed(_ envelope: RaftEnvelope) -> RaftEnvelope {
+    guard let directory, let machine = directory.machine(ofStore: envelope.to.storeID),
+      let process = machine.process, let inbox = directory.inbox(of: process)
+    else { return envelope }
+    var changed = envelope
+    changed.to.storeID = inbox.storeID
+    return changed
+  }
+}

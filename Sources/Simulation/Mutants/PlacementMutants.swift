@@ -1,0 +1,81 @@
+import Codec
+import Raftstore
+import Wire
+
+/// Placement drivers that forget, invent or ask for too much.
+enum PlacementMutants {
+  static let all: [Mutant] = [
+    Mutant("pd-reuses-ids", "The placement driver forgets at its restart which ids it gave away.") {
+      $0.faults = [.driverRestart, .wipe, .changeMembers]
+      $0.shape.stores = 4
+      $0.prepare = { $0.driver.forget(key: "pd/id_end") }
+    },
+    Mutant(
+      "pd-forgets-the-cluster",
+      "The placement driver forgets at its restart that the cluster was founded."
+    ) {
+      $0.faults = [.driverRestart, .wipe]
+      $0.prepare = { $0.driver.forget(key: "pd/cluster") }
+    },
+    Mutant(
+      "pd-invents-membership",
+      "The placement driver answers that a region has lost a peer which is in it."
+    ) {
+      $0.faults = [.partition, .oneWay]
+      $0.shape.raftstore.staleCheckInterval = .seconds(1)
+      $0.shape.raftstore.abnormalLeaderMissing = .milliseconds(500)
+      $0.shape.raftstore.maxLeaderMissing = .milliseconds(800)
+      $0.prepare = { cluster in
+        cluster.driver.amendRegion = { _, answer in
+          var answer = answer
+          guard answer.region.peers.count > 1 else { return answer }
+          answer.region.regionEpoch.confVer += 2
+          let leader = answer.leader.id
+          answer.region.peers.removeAll { $0.id != leader }
+          return answer
+        }
+      }
+    },
+    Mutant(
+      "pd-takes-replicas", "The placement driver has a replica removed with every heartbeat."
+    ) {
+      $0.faults = []
+      $0.parts.scheduler = { part, _, _ in GreedyScheduler(part) }
+    },
+  ]
+}
+
+extension SimulatedPlacementDriver {
+  /// Has the disk lose what is written under a key.
+  fileprivate func forget(key: String) {
+    let key = Array(key.utf8)
+    wrapEngine = { engine in
+      AlteredEngine(engine) { operation in
+        guard case .put(_, key, _) = operation else { return false }
+        return true
+      }
+    }
+  }
+}
+
+/// Answers every report of a region by an order to remove one of its followers.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+private final class GreedyScheduler: ForwardingSchedulerClient, @unchecked Sendable {
+  private var receive: (@Sendable (RegionOperator) -> Void)?
+
+  override func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
+    self.receive = receive
+    base.onOperator(receive)
+  }
+
+  override func regionHeartbeat(_ heartbeat: RegionHeartbeat) {
+    base.regionHeartbeat(heartbeat)
+    let others = heartbeat.region.peers.filter { $0.id != heartbeat.leader.id }
+    guard others.count > 1, let victim = others.last else { return }
+    receive?(
+      RegionOperator(
+        regionID: heartbeat.region.id, epoch: heartbeat.region.epoch, leader: heartbeat.leader,
+        step: .changePeer(AdminCommand.PeerChange(type: .removeNode, peer: victim))))
+  }
+}

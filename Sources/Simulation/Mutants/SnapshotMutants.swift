@@ -1,0 +1,64 @@
+import Codec
+import Raft
+import Raftstore
+import Runtime
+
+/// Snapshots that lack something, come at the wrong time, or not at all.
+enum SnapshotMutants {
+  static let all: [Mutant] = [
+    Mutant("snapshot-lacks-pairs", "The files of a snapshot lack every tenth pair.") {
+      $0.faults = [.changeMembers, .compactLog, .partition, .wipe]
+      $0.parts.engine = { part, _, _ in LossyFilesEngine(part) }
+    },
+    Mutant(
+      "snapshot-comes-without-files", "The message that tells of a snapshot overtakes its files."
+    ) {
+      $0.faults = [.changeMembers, .compactLog, .partition]
+      $0.parts.transport = { part, _, _ in
+        AlteredTransport(
+          part,
+          snapshot: { envelope, key in
+            part.send([envelope])
+            part.sendSnapshot(envelope, key: key)
+          })
+      }
+    },
+    Mutant(
+      "snapshot-said-to-be-sent", "Every other snapshot is not sent, but said to have arrived."
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.transport = { part, _, process in
+        AlteredTransport(
+          part,
+          snapshot: { envelope, key in
+            cluster.directory?.inbox(of: process)?.router.post(
+              .snapshotSent(
+                regionID: envelope.regionID, toPeerID: envelope.to.id, key: key, succeeded: true),
+              to: envelope.regionID)
+          })
+      }
+    },
+    Mutant("snapshot-files-stay", "Files that are removed stay.") {
+      $0.faults = [.changeMembers, .compactLog, .kill]
+      $0.parts.files = { part, _, _ in KeepingFileSystem(part) }
+    },
+    Mutant(
+      "snapshot-names-are-not-durable",
+      "Directories are never synced: a machine's death takes new names back."
+    ) {
+      $0.faults = [.powerLoss, .changeMembers, .compactLog, .hang, .slowDisk]
+      $0.parts.files = { part, _, _ in NamelessFileSystem(part) }
+    },
+  ]
+}
+
+/// Safety of `@unchecked Sendable`: immutable.
+private final class KeepingFileSystem: ForwardingFileSystem, @unchecked Sendable {
+  override func remove(_ path: String) throws(FileSystemError) {}
+}
+
+/// Safety of `@unchecked Sendable`: immutable.
+private final class NamelessFileSystem: ForwardingFileSystem, @unchecked Sendable {
+  override func syncDirectory(_ path: String) throws(FileSystemError) {}
+}
