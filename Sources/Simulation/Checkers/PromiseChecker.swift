@@ -52,6 +52,9 @@ final class PromiseChecker: ClusterChecker {
     if state.term < promised {
       return "it answered in term \(promised), but has stored \(state.term)"
     }
+    if let vote = witness.vote(of: who, in: state.term), state.vote != vote {
+      return "it voted for peer \(vote) in term \(state.term), but has stored \(state.vote)"
+    }
     guard let receipt = witness.receipt(of: who), receipt.term == state.term,
       log.lastIndex < receipt.index
     else { return nil }

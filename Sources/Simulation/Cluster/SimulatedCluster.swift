@@ -68,6 +68,7 @@ package final class SimulatedCluster: @unchecked Sendable {
     guard let first = stores.first else { return false }
     first.start()
     scheduler.run(until: end) { self.leads(first) }
+    guard leads(first) else { return false }
     if !shape.boundaries.isEmpty { try split(first, until: end) }
     for store in stores.dropFirst() { store.start() }
     while scheduler.now < end {

@@ -31,11 +31,11 @@ enum EngineMutants {
     ) {
       $0.faults = [.kill, .compactLog]
       $0.parts.engine = { part, _, _ in
-        var count = 0
+        var counts: [[UInt8]: Int] = [:]
         return AlteredEngine(part) { operation in
           guard case .put(.raft, let key, _) = operation, isApplyState(key) else { return false }
-          count += 1
-          return count % 8 != 0
+          counts[key, default: 0] += 1
+          return counts[key] != 1 && counts[key, default: 0] % 8 != 0
         }
       }
     },

@@ -98,6 +98,11 @@ package final class RaftWitness {
   /// The term below which a replica's stored term may not be.
   package func term(promisedBy replica: Replica) -> UInt64 { terms[replica] ?? 0 }
 
+  /// Whom the replica has said it votes for in a term.
+  package func vote(of replica: Replica, in term: UInt64) -> UInt64? {
+    votes[Ballot(replica: replica, term: term)]
+  }
+
   /// As long as the replica stays in that term its log may not end below.
   package func receipt(of replica: Replica) -> Receipt? { receipts[replica] }
 }
