@@ -1,4 +1,3 @@
-import Runtime
 import Simulation
 import Testing
 

@@ -1,5 +1,6 @@
 import Codec
 import Raftstore
+import Runtime
 import Wire
 
 /// Placement drivers that forget, invent or ask for too much.
@@ -37,10 +38,12 @@ enum PlacementMutants {
       }
     },
     Mutant(
-      "pd-takes-replicas", "The placement driver has a replica removed with every heartbeat."
+      "pd-takes-replicas", "The placement driver has replicas removed all the time."
     ) {
       $0.faults = []
-      $0.parts.scheduler = { part, _, _ in GreedyScheduler(part) }
+      $0.parts.scheduler = { part, _, process in
+        GreedyScheduler(part, process.machine.scheduler)
+      }
     },
   ]
 }
@@ -58,11 +61,20 @@ extension SimulatedPlacementDriver {
   }
 }
 
-/// Answers every report of a region by an order to remove one of its followers.
+/// Answers reports of regions by orders to remove a follower.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 private final class GreedyScheduler: ForwardingSchedulerClient, @unchecked Sendable {
+  private static let pause = Duration.milliseconds(50)
+
+  private let scheduler: Scheduler
   private var receive: (@Sendable (RegionOperator) -> Void)?
+  private var nextOrder = Instant(nanoseconds: 0)
+
+  init(_ base: any SchedulerClient, _ scheduler: Scheduler) {
+    self.scheduler = scheduler
+    super.init(base)
+  }
 
   override func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     self.receive = receive
@@ -72,7 +84,8 @@ private final class GreedyScheduler: ForwardingSchedulerClient, @unchecked Senda
   override func regionHeartbeat(_ heartbeat: RegionHeartbeat) {
     base.regionHeartbeat(heartbeat)
     let others = heartbeat.region.peers.filter { $0.id != heartbeat.leader.id }
-    guard others.count > 1, let victim = others.last else { return }
+    guard scheduler.now >= nextOrder, others.count > 1, let victim = others.last else { return }
+    nextOrder = scheduler.now + Self.pause
     receive?(
       RegionOperator(
         regionID: heartbeat.region.id, epoch: heartbeat.region.epoch, leader: heartbeat.leader,
