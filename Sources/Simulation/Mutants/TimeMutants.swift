@@ -39,7 +39,7 @@ enum TimeMutants {
           fires: { interval in
             guard interval == tick else { return true }
             count += 1
-            return count < 600
+            return count < 200
           })
       }
     },

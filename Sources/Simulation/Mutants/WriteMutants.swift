@@ -30,16 +30,15 @@ enum WriteMutants {
       }
     },
     Mutant(
-      "write-open-called-refused",
-      "A write of which nobody knows the outcome is called refused, so that clients repeat it."
+      "write-repeated-when-slow", "A write that has no answer after a while is proposed again."
     ) {
-      $0.faults = [.kill, .partition, .transferLeader]
-      $0.parts.storage = { part, _, _ in
+      $0.faults = [.partition, .oneWay, .pause, .slowLink]
+      $0.parts.storage = { part, _, process in
         AnsweringStorage(part) { base, context, mutations, completion in
-          base.write(context, mutations) { result in
-            guard result.isOpen else { return completion(result) }
-            completion(
-              .failure(.region(.notLeader(regionID: context.regionID, leader: nil))))
+          let answer = FirstAnswer(completion)
+          base.write(context, mutations) { answer.give($0) }
+          process.machine.scheduler.after(.milliseconds(100), in: process) {
+            if answer.isOwed { base.write(context, mutations) { answer.give($0) } }
           }
         }
       }
@@ -125,6 +124,8 @@ private final class FirstAnswer: @unchecked Sendable {
   init(_ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void) {
     self.completion = completion
   }
+
+  var isOwed: Bool { completion != nil }
 
   func give(_ result: Result<Void, StorageError>) {
     completion?(result)
