@@ -2,7 +2,7 @@ import Codec
 import Raftstore
 
 /// Regions: on each store they do not overlap, together they cover all keys without a gap, what an epoch
-/// means never changes, and ids are used once.
+/// means never changes, ids are used once, and a peer stays on its store.
 ///
 /// Epochs do not go back within the life of a process; after a loss of power a store may have to apply a
 /// change again.
@@ -33,6 +33,7 @@ final class RegionChecker: ClusterChecker {
   private var homes: [UInt64: Home] = [:]
 
   func check(_ view: ClusterView) -> String? {
+    if let stray = view.cluster.network.witness.stray { return stray }
     for disk in view.disks {
       let name = disk.store.machine.name
       let held = disk.replicas.compactMap { replica in

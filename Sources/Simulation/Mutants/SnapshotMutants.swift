@@ -47,7 +47,11 @@ enum SnapshotMutants {
       "snapshot-names-are-not-durable",
       "Directories are never synced: a machine's death takes new names back."
     ) {
-      $0.faults = [.powerLoss, .changeMembers, .compactLog, .hang, .slowDisk]
+      // Slow disks, so that machines die while a snapshot is put in place.
+      $0.faults = [.powerLoss, .dieAtWrite, .changeMembers, .compactLog]
+      $0.prepare = { cluster in
+        for store in cluster.stores { store.machine.slowness.disk = .milliseconds(20) }
+      }
       $0.parts.files = { part, _, _ in NamelessFileSystem(part) }
     },
   ]

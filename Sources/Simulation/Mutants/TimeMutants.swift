@@ -5,7 +5,7 @@ import Runtime
 enum TimeMutants {
   static let all: [Mutant] = [
     Mutant("clock-too-slow", "Clocks run at a tenth of the speed of timers: leases never end.") {
-      $0.faults = [.partition, .pause]
+      $0.faults = [.partition, .oneWay, .pause]
       $0.parts.host = { part, _, _ in
         AlteredHost(part, clock: SlowClock(base: part.clock, factor: 10))
       }
@@ -39,7 +39,7 @@ enum TimeMutants {
           fires: { interval in
             guard interval == tick else { return true }
             count += 1
-            return count < 200
+            return count < 60
           })
       }
     },

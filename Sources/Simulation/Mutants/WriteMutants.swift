@@ -32,12 +32,12 @@ enum WriteMutants {
     Mutant(
       "write-repeated-when-slow", "A write that has no answer after a while is proposed again."
     ) {
-      $0.faults = [.partition, .oneWay, .pause, .slowLink]
+      $0.faults = [.slowDisk, .hang, .slowLink, .pause]
       $0.parts.storage = { part, _, process in
         AnsweringStorage(part) { base, context, mutations, completion in
           let answer = FirstAnswer(completion)
           base.write(context, mutations) { answer.give($0) }
-          process.machine.scheduler.after(.milliseconds(100), in: process) {
+          process.machine.scheduler.after(.milliseconds(50), in: process) {
             if answer.isOwed { base.write(context, mutations) { answer.give($0) } }
           }
         }

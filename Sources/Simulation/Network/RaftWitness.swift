@@ -33,6 +33,10 @@ package final class RaftWitness {
   private var newest: [UInt64: UInt64] = [:]
   /// Called when a region has a leader of a term higher than any before, as soon as it says so.
   package var onNewLeader: ((Replica, _ term: UInt64) -> Void)?
+  /// Where each peer lives: on one store for good.
+  private var homes: [Replica: UInt64] = [:]
+  /// The first peer that was heard from two stores.
+  package private(set) var stray: String?
   /// The first two votes of one peer in one term for different candidates.
   package private(set) var doubleVote: String?
   /// The first two leaders of one term.
@@ -41,8 +45,9 @@ package final class RaftWitness {
   package init() {}
 
   package func hear(_ envelope: RaftEnvelope) {
-    guard let message = envelope.message else { return }
     let replica = Replica(region: envelope.regionID, peer: envelope.from.id)
+    settle(replica, on: envelope.from.storeID)
+    guard let message = envelope.message else { return }
     switch message.type {
     case .append, .heartbeat, .snapshot, .timeoutNow:
       lead(replica, message.term)
@@ -52,6 +57,17 @@ package final class RaftWitness {
       store(replica, message.term, message.index)
     default: break
     }
+  }
+
+  private func settle(_ replica: Replica, on store: UInt64) {
+    guard let home = homes[replica] else {
+      homes[replica] = store
+      return
+    }
+    guard home != store else { return }
+    stray =
+      stray
+      ?? "peer \(replica.peer) of region \(replica.region) lives on stores \(home) and \(store)"
   }
 
   /// A peer was seen to lead.
