@@ -4,11 +4,11 @@ import Runtime
 /// Clocks, timers and time limits on which leases and elections cannot count.
 enum TimeMutants {
   static let all: [Mutant] = [
-    Mutant("clock-too-slow", "Clocks run at a tenth of the speed of timers: leases never end.") {
-      $0.faults = [.partition, .oneWay, .pause]
-      $0.parts.host = { part, _, _ in
-        AlteredHost(part, clock: SlowClock(base: part.clock, factor: 10))
-      }
+    Mutant(
+      "clock-stops-in-pauses", "Clocks stand still while a process is held up: its lease goes on."
+    ) {
+      $0.faults = [.pause]
+      $0.parts.host = { part, _, _ in AlteredHost(part, clock: StandingClock(part.clock)) }
     },
     Mutant(
       "clock-of-one-too-slow", "A store's clock and timers run at a tenth of the others' speed."

@@ -75,13 +75,3 @@ private struct AlteredHandler<H: Handler>: Handler {
   mutating func flush() { base.flush() }
   mutating func stop() { base.stop() }
 }
-
-/// A clock that runs at another rate than the one it is made from, while timers do not.
-struct SlowClock: Clock {
-  let base: any Clock
-  /// How much slower it is.
-  let factor: UInt64
-
-  var now: Instant { Instant(nanoseconds: base.now.nanoseconds / factor) }
-  var wallMilliseconds: UInt64 { base.wallMilliseconds }
-}
