@@ -34,7 +34,8 @@ import Testing
     Quick(name: "engine-loses-changes", seeds: 5),
     Quick(name: "engine-writes-apply-state-first", seeds: 10),
     Quick(name: "read-follower-at-once", seeds: 10),
-    Quick(name: "transport-commits-too-early", seeds: 10),
+    Quick(name: "log-forgets-votes", seeds: 5),
+    Quick(name: "transport-grants-votes", seeds: 5),
     Quick(name: "worker-skips-entries", seeds: 5),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {

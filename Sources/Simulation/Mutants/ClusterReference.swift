@@ -14,6 +14,15 @@ final class ClusterReference {
     }
   }
 
+  /// Whether every region has had all its replicas: before that a bug would only show that a cluster
+  /// cannot be founded.
+  var isFounded: Bool {
+    if !wasFounded { wasFounded = cluster?.isWhole == true }
+    return wasFounded
+  }
+
+  private var wasFounded = false
+
   var directory: StoreDirectory? { cluster?.directory }
 
   /// The message with the name of the store that now runs where its receiver once did.

@@ -39,10 +39,11 @@ enum PlacementMutants {
     },
     Mutant(
       "pd-takes-replicas", "The placement driver has replicas removed all the time."
-    ) {
-      $0.faults = []
-      $0.parts.scheduler = { part, _, process in
-        GreedyScheduler(part, process.machine.scheduler)
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = []
+      setup.parts.scheduler = { part, _, process in
+        GreedyScheduler(part, process.machine.scheduler, cluster)
       }
     },
   ]
@@ -68,11 +69,15 @@ private final class GreedyScheduler: ForwardingSchedulerClient, @unchecked Senda
   private static let pause = Duration.milliseconds(50)
 
   private let scheduler: Scheduler
+  private let cluster: ClusterReference
   private var receive: (@Sendable (RegionOperator) -> Void)?
   private var nextOrder = Instant(nanoseconds: 0)
 
-  init(_ base: any SchedulerClient, _ scheduler: Scheduler) {
+  init(
+    _ base: any SchedulerClient, _ scheduler: Scheduler, _ cluster: ClusterReference
+  ) {
     self.scheduler = scheduler
+    self.cluster = cluster
     super.init(base)
   }
 
@@ -84,7 +89,8 @@ private final class GreedyScheduler: ForwardingSchedulerClient, @unchecked Senda
   override func regionHeartbeat(_ heartbeat: RegionHeartbeat) {
     base.regionHeartbeat(heartbeat)
     let others = heartbeat.region.peers.filter { $0.id != heartbeat.leader.id }
-    guard scheduler.now >= nextOrder, others.count > 1, let victim = others.last else { return }
+    guard cluster.isFounded, scheduler.now >= nextOrder, others.count > 1, let victim = others.last
+    else { return }
     nextOrder = scheduler.now + Self.pause
     receive?(
       RegionOperator(

@@ -6,9 +6,16 @@ import Raftstore
 enum TransportMutants {
   static let all: [Mutant] = [
     Mutant("transport-hides-rejections", "A follower's refusal of entries arrives as consent.") {
-      $0.faults = [.partition, .kill]
-      $0.parts.transport = { part, _, _ in
-        AlteredTransport(part, alter: { [$0.altering(.appendResponse) { $0.reject = false }] })
+      setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.partition, .kill]
+      setup.parts.transport = { part, _, _ in
+        AlteredTransport(
+          part,
+          alter: { envelope in
+            guard cluster.isFounded else { return [envelope] }
+            return [envelope.altering(.appendResponse) { $0.reject = false }]
+          })
       }
     },
     Mutant("transport-grants-votes", "A vote that is refused arrives as granted.") {

@@ -49,14 +49,15 @@ enum WorkerMutants {
     },
     Mutant(
       "worker-loses-installations", "Peers do not hear of every second snapshot put in place."
-    ) {
-      $0.faults = [.changeMembers, .compactLog, .partition]
-      $0.parts.host = { part, _, _ in
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.host = { part, _, _ in
         var count = 0
         return AlteredHost(
           part,
           mail: { worker, batch in
-            guard worker.hasPrefix("raft") else { return batch }
+            guard worker.hasPrefix("raft"), cluster.isFounded else { return batch }
             return batch.filter { message in
               guard case .snapshotInstalled? = message as? RaftWorkerMessage else { return true }
               count += 1
