@@ -63,7 +63,7 @@ enum TransportMutants {
     },
     Mutant(
       "transport-reaches-successors",
-      "What is meant for a store that was wiped is given to the one in its place, as if it were meant."
+      "What is meant for a wiped store is given to the one in its place, as if it were it."
     ) { setup in
       let cluster = ClusterReference(&setup)
       setup.faults = [.wipe, .kill]
