@@ -42,7 +42,7 @@ enum SnapshotMutants {
     },
     Mutant("snapshot-files-stay", "Files that are removed stay.") {
       $0.faults = [.changeMembers, .compactLog, .kill]
-      $0.parts.files = { part, _, _ in KeepingFileSystem(part) }
+      $0.parts.files = { part, _, _ in IdleFileSystem(part, neglects: .removals) }
     },
     Mutant(
       "snapshot-names-are-not-durable",
@@ -53,17 +53,31 @@ enum SnapshotMutants {
       $0.prepare = { cluster in
         for store in cluster.stores { store.machine.slowness.disk = .milliseconds(20) }
       }
-      $0.parts.files = { part, _, _ in NamelessFileSystem(part) }
+      $0.parts.files = { part, _, _ in IdleFileSystem(part, neglects: .directories) }
     },
   ]
 }
 
+/// A file system that says of some things that it has done them.
+///
 /// Safety of `@unchecked Sendable`: immutable.
-private final class KeepingFileSystem: ForwardingFileSystem, @unchecked Sendable {
-  override func remove(_ path: String) throws(FileSystemError) {}
-}
+private final class IdleFileSystem: ForwardingFileSystem, @unchecked Sendable {
+  enum Neglect {
+    case removals, directories
+  }
 
-/// Safety of `@unchecked Sendable`: immutable.
-private final class NamelessFileSystem: ForwardingFileSystem, @unchecked Sendable {
-  override func syncDirectory(_ path: String) throws(FileSystemError) {}
+  private let neglect: Neglect
+
+  init(_ base: any FileSystem, neglects neglect: Neglect) {
+    self.neglect = neglect
+    super.init(base)
+  }
+
+  override func remove(_ path: String) throws(FileSystemError) {
+    if neglect != .removals { try base.remove(path) }
+  }
+
+  override func syncDirectory(_ path: String) throws(FileSystemError) {
+    if neglect != .directories { try base.syncDirectory(path) }
+  }
 }

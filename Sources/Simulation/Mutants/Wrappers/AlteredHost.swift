@@ -7,8 +7,7 @@ struct AlteredHost: WorkerHost {
 
   private let base: any WorkerHost
   let clock: any Clock
-  private let mail: MailBox?
-  private let fires: Timers?
+  private let lies: Lies
 
   /// - Parameters:
   ///   - fires: whether a recurring timer of that interval still does what it is for.
@@ -18,47 +17,40 @@ struct AlteredHost: WorkerHost {
   ) {
     self.base = base
     self.clock = clock ?? base.clock
-    self.mail = mail.map(MailBox.init)
-    self.fires = fires.map(Timers.init)
+    lies = Lies(mail: mail, fires: fires)
   }
 
   func spawn<H: Handler>(
     name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
-    guard let mail else { return base.spawn(name: name, capacity: capacity, make: make) }
-    return base.spawn(name: name, capacity: capacity) { mailbox in
-      AlteredHandler(base: make(mailbox), name: name, mail: mail)
+    if lies.mail == nil { return base.spawn(name: name, capacity: capacity, make: make) }
+    return base.spawn(name: name, capacity: capacity) { [lies] mailbox in
+      AlteredHandler(base: make(mailbox), name: name, lies: lies)
     }
   }
 
   func every(
     _ interval: Duration, _ fire: @escaping @Sendable () -> Void
   ) -> any Cancellable {
-    guard let fires else { return base.every(interval, fire) }
-    return base.every(interval) { if fires.body(interval) { fire() } }
+    base.every(interval) { [lies] in if lies.fires?(interval) ?? true { fire() } }
   }
 
   func after(_ delay: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable {
     base.after(delay, fire)
   }
-
-  /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-  private final class Timers: @unchecked Sendable {
-    let body: (Duration) -> Bool
-
-    init(_ body: @escaping (Duration) -> Bool) {
-      self.body = body
-    }
-  }
 }
 
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class MailBox: @unchecked Sendable {
-  let alter: AlteredHost.Mail
+private final class Lies: @unchecked Sendable {
+  let mail: AlteredHost.Mail?
+  let fires: ((Duration) -> Bool)?
 
-  init(_ alter: @escaping AlteredHost.Mail) {
-    self.alter = alter
+  init(mail: AlteredHost.Mail?, fires: ((Duration) -> Bool)?) {
+    self.mail = mail
+    self.fires = fires
   }
+
+  func altered(_ batch: [Any], for worker: String) -> [Any] { mail?(worker, batch) ?? batch }
 }
 
 private struct AlteredHandler<H: Handler>: Handler {
@@ -66,10 +58,10 @@ private struct AlteredHandler<H: Handler>: Handler {
 
   var base: H
   let name: String
-  let mail: MailBox
+  let lies: Lies
 
   mutating func handle(_ batch: [H.Message]) {
-    base.handle(mail.alter(name, batch).compactMap { $0 as? H.Message })
+    base.handle(lies.altered(batch, for: name).compactMap { $0 as? H.Message })
   }
 
   mutating func flush() { base.flush() }
