@@ -61,7 +61,7 @@ final class LeaseChecker: ClusterChecker {
   private func holders(of region: UInt64, _ cluster: SimulatedCluster) -> [Holder] {
     cluster.stores.compactMap { store in
       guard store.isUp, let delegate = store.store?.meta.delegate(region),
-        let term = delegate.leaseTerm(at: store.machine.clock.now)
+        let term = delegate.leaseTerm(at: store.clock.now)
       else { return nil }
       return Holder(store: store, term: term)
     }

@@ -120,9 +120,11 @@ package final class SimulatedClient: @unchecked Sendable {
     let region = route.region
     var context = RequestContext(regionID: region.id, epoch: region.epoch, peer: target)
     if replicaReads > 0, !attempt.progress.isWrite, random.next() % replicaReads == 0 {
-      target = region.peers[Int(random.next() % UInt64(region.peers.count))]
+      let draw = random.next()
+      target = region.peers[Int(draw % UInt64(region.peers.count))]
       context.peer = target
-      context.replicaRead = true
+      // One in four takes that peer for the leader, as a client does that has not heard of a new one.
+      context.replicaRead = draw >> 32 & 3 != 0
     }
     guard let machine = cluster.directory.machine(ofStore: target.storeID) else {
       routes.lead(region.id, peerID: nil)

@@ -2,7 +2,7 @@ import Codec
 package import Engine
 package import Logging
 package import Raftstore
-import Runtime
+package import Runtime
 package import Storage
 
 /// A store's machine: its disks, and the store's process while there is one.
@@ -38,6 +38,8 @@ package final class SimulatedStore: @unchecked Sendable {
   package private(set) var store: Store?
   package private(set) var commands: RawCommands?
   package private(set) var snapshots: SnapManager?
+  /// The time as the running store reads it.
+  package private(set) var clock: any Clock
   /// Why processes ended themselves although nothing was wrong with their disks.
   package private(set) var complaints: [String] = []
   /// The process ended by itself, or was ended by its disk, and is to be cleared away.
@@ -49,6 +51,7 @@ package final class SimulatedStore: @unchecked Sendable {
   ) throws(EngineError) {
     machine = SimulatedMachine(
       number: number, name: "store\(number)", scheduler: around.scheduler)
+    clock = machine.clock
     disk = try SimulatedDisk(machine)
     self.around = around
     disk.faults.onDeath = { [unowned self] in reapSoon(.powerLost) }
@@ -88,6 +91,7 @@ package final class SimulatedStore: @unchecked Sendable {
     let parts = around.parts
     let mount = try disk.mount(for: process)
     let host = parts.host(SimulatedHost(process), self, process)
+    clock = host.clock
     let engine = parts.engine(mount.engine, self, process)
     let metrics = Metrics()
     let snapshots = SnapManager(

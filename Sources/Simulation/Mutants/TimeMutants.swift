@@ -11,6 +11,14 @@ enum TimeMutants {
       $0.parts.host = { part, _, _ in AlteredHost(part, clock: StandingClock(part.clock)) }
     },
     Mutant(
+      "clock-slower-than-timers", "Clocks run at a tenth of the speed of timers: leases last long."
+    ) {
+      $0.faults = [.partition, .oneWay]
+      $0.parts.host = { part, _, _ in
+        AlteredHost(part, clock: SlowClock(base: part.clock, factor: 10))
+      }
+    },
+    Mutant(
       "clock-of-one-too-slow", "A store's clock and timers run at a tenth of the others' speed."
     ) {
       $0.faults = [.partition, .oneWay]
