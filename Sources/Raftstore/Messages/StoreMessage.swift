@@ -9,9 +9,11 @@ package enum StoreMessage: Sendable {
   case regionHeartbeat(RegionHeartbeat)
   /// Ask the placement driver whether a peer without a leader is still a member; answered by
   /// `RaftWorkerMessage.validated`.
+  /// The region is as the peer knows it; of one that never learnt it, at least the newest epoch it heard of.
   case validate(region: Region, peerID: UInt64)
   /// What the placement driver said to that.
-  case found(regionID: UInt64, peerID: UInt64, Result<Region?, SchedulerError>)
+  case found(
+    regionID: UInt64, peerID: UInt64, knownConfVersion: UInt64, Result<Region?, SchedulerError>)
 }
 
 /// Recurring duties of a store.

@@ -5,7 +5,7 @@ import Runtime
 // Changes to the region itself.
 extension Peer {
   func administer(_ request: AdminRequest) {
-    guard life == .active else {
+    guard life == .active, !isLeaving else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -47,7 +47,7 @@ extension Peer {
 
   /// What the placement driver wants done. It asks again if it is not done.
   func schedule(_ order: RegionOperator) {
-    guard life == .active, node.isLeader, order.leader.id == info.id else { return }
+    guard life == .active, !isLeaving, node.isLeader, order.leader.id == info.id else { return }
     let command: AdminCommand =
       switch order.step {
       case .changePeer(let change): .changePeer(change)
@@ -92,7 +92,9 @@ extension Peer {
 
   /// Hands over to whoever is closest behind, if anyone may take over.
   func resign() {
-    guard life == .active, node.isLeader, node.leadTransferee == NodeID.none else { return }
+    guard life == .active, !isLeaving, node.isLeader, node.leadTransferee == NodeID.none else {
+      return
+    }
     let candidates = region.peers.filter { $0.id != info.id && mayTakeOver($0) }
     let best = candidates.max { left, right in
       node.progress(of: left.id)?.match ?? 0 < node.progress(of: right.id)?.match ?? 0

@@ -46,7 +46,11 @@ extension Peer {
     for peer in region.peers where lastHeard[peer.id] == nil { lastHeard[peer.id] = context.now }
     for id in lastHeard.keys.sorted() where region.peer(id: id) == nil { lastHeard[id] = nil }
     if removesSelf {
-      destroy("it was removed from the region")
+      if node.isLeader && region.confState.voters.count > 0 {
+        beginFarewell()
+      } else {
+        destroy("it was removed from the region")
+      }
       return
     }
     let applied = storage.applyState.appliedIndex

@@ -5,7 +5,7 @@ import Runtime
 // Writes: what queued together becomes one entry.
 extension Peer {
   func write(_ request: WriteRequest) {
-    guard life == .active else {
+    guard life == .active, !isLeaving else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }

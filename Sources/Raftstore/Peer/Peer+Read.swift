@@ -6,7 +6,7 @@ import Runtime
 // Linearizable reads without log entries: by lease, else by a read index that a quorum confirms.
 extension Peer {
   func read(_ request: ReadRequest) {
-    guard life == .active else {
+    guard life == .active, !isLeaving else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -87,6 +87,7 @@ extension Peer {
 
   func readConfirmed(_ state: ReadState) {
     guard let id = roundID(of: state.context), let round = reads.takeRound(id) else { return }
+    if endsFarewell(round) { return }
     if let term = round.leaderTerm, term == node.term, node.isLeader {
       renewLease(from: round.sentAt)
     }

@@ -188,7 +188,7 @@ extension Peer {
       for peer in region.peers { lastHeard[peer.id] = context.now }
       nextHeartbeat = context.now
       nextCompaction = context.now + context.config.logCompactionInterval
-      sendHeartbeat()
+      if isLeaving { sayFarewell() } else { sendHeartbeat() }
     } else if wasLeader {
       wasLeader = false
       context.metrics.leaderChanges.increment()

@@ -25,6 +25,9 @@ extension Peer {
       return
     }
     senders[envelope.from.id] = envelope.from
+    if !isInitialized, heardEpoch.confVersion < envelope.epoch.confVersion {
+      heardEpoch = envelope.epoch
+    }
     if let extra = envelope.extra { handleExtra(extra, from: envelope) }
     guard let message = envelope.message, mayStep(message) else { return }
     if let snapshot = message.snapshot {
@@ -41,9 +44,10 @@ extension Peer {
 
   /// A store that knows better says that this peer was removed.
   private func collectedBy(_ envelope: RaftEnvelope) {
-    guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
-      return
-    }
+    // One that takes its leave knows the membership without it already.
+    guard envelope.to.id == info.id,
+      isLeaving || region.epoch.isStale(comparedTo: envelope.epoch)
+    else { return }
     destroy("store \(envelope.from.storeID) says it was removed")
   }
 

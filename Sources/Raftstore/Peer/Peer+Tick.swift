@@ -15,7 +15,10 @@ extension Peer {
     guard life == .active else { return }
     tickReads()
     tickOrphans()
-    if node.isLeader {
+    if isLeaving {
+      farewellElapsed += 1
+      if farewellElapsed % Self.farewellTicks == 0 { sayFarewell() }
+    } else if node.isLeader {
       renewUsedLease()
       if context.now >= nextCompaction { compactLog() }
       if context.now >= nextHeartbeat { sendHeartbeat() }
@@ -60,7 +63,9 @@ extension Peer {
       context.now - validationAskedAt >= config.maxLeaderMissing
     {
       validationAskedAt = context.now
-      context.router.sendToStore(.validate(region: region, peerID: info.id))
+      var known = region
+      if !isInitialized { known.epoch = heardEpoch }
+      context.router.sendToStore(.validate(region: known, peerID: info.id))
     }
   }
 

@@ -60,12 +60,17 @@ final class Peer {
   /// Tells this life's read rounds from those of earlier ones.
   let readSalt: UInt64
   var lease: Lease?
+  /// The first round by which a removed leader tells the others that it is removed.
+  var farewellFrom: UInt64?
+  var farewellElapsed = 0
   /// A term in which leadership was offered away: its leases are over.
   var leaselessTerm: UInt64 = 0
 
   // Membership (Peer+Step, Peer+Membership)
   /// Peers that wrote to us, also such as are not members by our knowledge.
   var senders: [UInt64: PeerInfo] = [:]
+  /// The newest epoch of those that wrote to a peer that has not learnt its region: it is a member by it.
+  var heardEpoch = RegionEpoch()
   /// When each peer was last heard of, as leader.
   var lastHeard: [UInt64: Instant] = [:]
   /// No votes before this: an earlier life may have promised them to a leader with a lease.

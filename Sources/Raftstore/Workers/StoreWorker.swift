@@ -54,7 +54,8 @@ struct StoreWorker: Handler {
       case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
       case .regionHeartbeat(let heartbeat): report(heartbeat)
       case .validate(let region, let peerID): validate(region, peerID)
-      case .found(let regionID, let peerID, let result): found(regionID, peerID, result)
+      case .found(let regionID, let peerID, let known, let result):
+        found(regionID, peerID, known, result)
       }
     }
   }
@@ -127,21 +128,25 @@ struct StoreWorker: Handler {
   private func validate(_ region: Region, _ peerID: UInt64) {
     let router = router
     scheduler.region(id: region.id) { result in
-      router.sendToStore(.found(regionID: region.id, peerID: peerID, result))
+      router.sendToStore(
+        .found(
+          regionID: region.id, peerID: peerID, knownConfVersion: region.epoch.confVersion, result))
     }
   }
 
   private func found(
-    _ regionID: UInt64, _ peerID: UInt64, _ result: Result<Region?, SchedulerError>
+    _ regionID: UInt64, _ peerID: UInt64, _ known: UInt64,
+    _ result: Result<Region?, SchedulerError>
   ) {
     switch result {
     case .failure(let error):
       logger.warning("region \(regionID): cannot ask whether peer \(peerID) is valid: \(error)")
     case .success(let current):
       guard let mine = meta.held(regionID)?.region, let current else { return }
-      // Only a later membership can have removed the peer.
+      // Only a later membership can have removed the peer: the placement driver may be behind.
       let isMember =
-        current.peer(id: peerID) != nil || current.epoch.confVersion <= mine.epoch.confVersion
+        current.peer(id: peerID) != nil
+        || current.epoch.confVersion <= max(known, mine.epoch.confVersion)
       router.post(
         .validated(regionID: regionID, peerID: peerID, isMember: isMember), to: regionID)
     }

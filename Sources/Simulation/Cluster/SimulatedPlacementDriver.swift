@@ -129,6 +129,10 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
   private func deliver(_ replies: [HeartbeatReply], from driver: SimulatedProcess) {
     guard driver.isAlive else { return }
     for reply in replies {
+      machine.scheduler.note(
+        .answer, reply.response.regionID, reply.storeID,
+        "pd tells store \(reply.storeID), region \(reply.response.regionID): "
+          + reply.response.order)
       guard let number = machineOfStore[reply.storeID], let stream = streams[number] else {
         continue
       }
@@ -137,6 +141,19 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
         stream.take(reply.response)
       }
     }
+  }
+}
+
+extension Pdpb_RegionHeartbeatResponse {
+  /// What it asks for, for people.
+  fileprivate var order: String {
+    if header.hasError { return "refused: \(header.error.message)" }
+    if hasChangePeer {
+      return "\(changePeer.changeType) \(changePeer.peer.id) on \(changePeer.peer.storeID)"
+    }
+    if hasChangePeerV2 { return "\(changePeerV2.changes.count) changes" }
+    if hasTransferLeader { return "lead by \(transferLeader.peer.id)" }
+    return "nothing"
   }
 }
 
