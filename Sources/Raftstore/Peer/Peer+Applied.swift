@@ -41,16 +41,16 @@ extension Peer {
   private func membershipApplied(
     _ change: ConfChangeV2, _ region: Region, removesSelf: Bool
   ) {
+    if removesSelf && node.isLeader {
+      beginFarewell(region)
+      return
+    }
     storage.region = region
     if let member = region.peer(id: info.id) { info = member }
     for peer in region.peers where lastHeard[peer.id] == nil { lastHeard[peer.id] = context.now }
     for id in lastHeard.keys.sorted() where region.peer(id: id) == nil { lastHeard[id] = nil }
     if removesSelf {
-      if node.isLeader && region.confState.voters.count > 0 {
-        beginFarewell()
-      } else {
-        destroy("it was removed from the region")
-      }
+      destroy("it was removed from the region")
       return
     }
     let applied = storage.applyState.appliedIndex

@@ -8,6 +8,7 @@ extension Peer {
   /// Begins the end; everyone who waits is answered at once.
   func destroy(_ reason: String) {
     guard life == .active else { return }
+    if let farewell { storage.region = farewell.region }
     context.logger.info("region \(regionID): peer \(info.id) is destroyed: \(reason)")
     dropLease()
     if wasLeader {

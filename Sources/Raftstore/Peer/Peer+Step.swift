@@ -44,10 +44,9 @@ extension Peer {
 
   /// A store that knows better says that this peer was removed.
   private func collectedBy(_ envelope: RaftEnvelope) {
-    // One that takes its leave knows the membership without it already.
-    guard envelope.to.id == info.id,
-      isLeaving || region.epoch.isStale(comparedTo: envelope.epoch)
-    else { return }
+    guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
+      return
+    }
     destroy("store \(envelope.from.storeID) says it was removed")
   }
 

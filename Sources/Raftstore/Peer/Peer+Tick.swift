@@ -15,9 +15,9 @@ extension Peer {
     guard life == .active else { return }
     tickReads()
     tickOrphans()
-    if isLeaving {
-      farewellElapsed += 1
-      if farewellElapsed % Self.farewellTicks == 0 { sayFarewell() }
+    if let ticks = farewell?.ticks {
+      farewell?.ticks = ticks + 1
+      if ticks % Self.farewellTicks == Self.farewellTicks - 1 { sayFarewell() }
     } else if node.isLeader {
       renewUsedLease()
       if context.now >= nextCompaction { compactLog() }

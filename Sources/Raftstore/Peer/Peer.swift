@@ -60,9 +60,8 @@ final class Peer {
   /// Tells this life's read rounds from those of earlier ones.
   let readSalt: UInt64
   var lease: Lease?
-  /// The first round by which a removed leader tells the others that it is removed.
-  var farewellFrom: UInt64?
-  var farewellElapsed = 0
+  /// This peer leads, is removed, and tells the others (Peer+Farewell).
+  var farewell: Farewell?
   /// A term in which leadership was offered away: its leases are over.
   var leaselessTerm: UInt64 = 0
 

@@ -31,6 +31,9 @@ package final class SimulatedStore: @unchecked Sendable {
     case stopped
   }
 
+  /// As with everything, what takes minutes in production takes seconds here.
+  private static let deliveryGrace = Duration.seconds(10)
+
   package let machine: SimulatedMachine
   package let disk: SimulatedDisk
   private let around: Surroundings
@@ -94,9 +97,11 @@ package final class SimulatedStore: @unchecked Sendable {
     clock = host.clock
     let engine = parts.engine(mount.engine, self, process)
     let metrics = Metrics()
+    var limits = SnapshotLimits()
+    limits.deliveryGrace = Self.deliveryGrace
     let snapshots = SnapManager(
       directory: "snap", fileSystem: parts.files(mount.files, self, process), engine: engine,
-      clock: host.clock, metrics: metrics)
+      clock: host.clock, metrics: metrics, limits: limits)
     let router = Router()
     let transport = SimulatedTransport(
       process: process, network: around.network, directory: around.directory, router: router,
