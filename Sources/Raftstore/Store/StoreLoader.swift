@@ -136,6 +136,10 @@ struct StoreLoader {
       throw .engine(error)
     }
     guard logs.regions().contains(id) else { return }
+    // A log that has no entries and never had any is not what a crash has left of the dead peer: it is the
+    // vote of a newer one that had not learnt its region yet. Should a message make that one again, it must
+    // not vote twice.
+    if logs.lastIndex(id) == 0 && logs.truncated(id).index == 0 { return }
     var batch = LogBatch()
     batch.destroy(id)
     try write(batch)
