@@ -50,7 +50,10 @@ struct PendingReads {
     for request in queued { request.completion(.failure(error)) }
     for round in rounds { for request in round.requests { request.completion(.failure(error)) } }
     for group in confirmed { for request in group.requests { request.completion(.failure(error)) } }
+    // Answers to earlier rounds may still come: their names are not given again.
+    let next = nextID
     self = PendingReads()
+    nextID = next
   }
 }
 
