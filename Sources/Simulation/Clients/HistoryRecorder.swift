@@ -5,7 +5,7 @@ package import History
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class HistoryRecorder: @unchecked Sendable {
   package private(set) var operations: [Operation] = []
-  /// Calls that ended well, and the others.
+  /// How many calls ended well.
   package private(set) var succeeded = 0
 
   private var lastStamp: UInt64 = 0

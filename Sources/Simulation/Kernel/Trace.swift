@@ -8,8 +8,9 @@ package struct Trace {
   /// What kind of thing happened; the raw value goes into the hash.
   package enum Kind: UInt64, Sendable {
     case step = 1
-    case timer, deliver, lose, duplicate, call, answer, invoke, complete, fault, heal, process
-    case write, note, log
+    case deliver = 3
+    case lose, duplicate, call, answer, invoke, complete, fault, heal, process
+    case note = 14
   }
 
   /// FNV-1a (Fowler, Noll, Vo) over 64-bit words, mixed once more at the end.

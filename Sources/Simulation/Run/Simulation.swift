@@ -189,8 +189,6 @@ package final class Simulation {
     }
   }
 
-  package var history: [Operation] { recorder.operations }
-
   private func report() -> RunReport {
     var report = RunReport(seed: options.seed)
     report.failure = failure
