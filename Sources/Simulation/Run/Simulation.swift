@@ -1,5 +1,5 @@
 import Codec
-package import History
+import History
 import Logging
 import Raftstore
 import Runtime
