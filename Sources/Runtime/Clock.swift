@@ -11,8 +11,10 @@ package struct Instant: Hashable, Comparable, Sendable {
   }
 
   package static func + (instant: Instant, duration: Duration) -> Instant {
-    Instant(
-      nanoseconds: UInt64(clamping: Int64(clamping: instant.nanoseconds) + duration.asNanoseconds))
+    let (sum, isOverflowing) = Int64(clamping: instant.nanoseconds)
+      .addingReportingOverflow(duration.asNanoseconds)
+    // An instant is not negative, so only a long duration overflows: that is never.
+    return Instant(nanoseconds: isOverflowing ? UInt64(Int64.max) : UInt64(clamping: sum))
   }
 
   /// The time from `right` to `left`; negative when `right` is later.

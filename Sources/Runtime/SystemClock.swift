@@ -13,6 +13,7 @@ package struct SystemClock: Clock {
   package var wallMilliseconds: UInt64 {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+    // Before 1970 is 1970.
+    return UInt64(clamping: time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
   }
 }

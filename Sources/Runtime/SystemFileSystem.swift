@@ -36,7 +36,9 @@ package struct SystemFileSystem: FileSystem {
 
   package func modificationTime(of path: String) throws(FileSystemError) -> UInt64? {
     try status(of: path).map {
-      UInt64($0.st_mtim.tv_sec) * 1000 + UInt64($0.st_mtim.tv_nsec) / 1_000_000
+      // A file may claim any time; before 1970 is 1970.
+      let seconds = UInt64(clamping: min($0.st_mtim.tv_sec, 1 << 50))
+      return seconds * 1000 + UInt64(clamping: $0.st_mtim.tv_nsec) / 1_000_000
     }
   }
 

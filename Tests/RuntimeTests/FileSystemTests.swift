@@ -66,6 +66,20 @@ struct FileSystemTests {
     }
   }
 
+  @Test func aFileMayClaimAnyTime() throws {
+    let place = try Place(.system)
+    defer { try? place.remove() }
+    let path = place.root + "/old"
+    try place.files.create(path, exclusive: true).append([1])
+    for (seconds, milliseconds) in [(-1, 0), (-(1 << 40), 0), (5, 5000)] as [(Int, UInt64)] {
+      var times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
+      // Some file systems know no such time and keep the nearest.
+      #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
+      let found = try #require(try place.files.modificationTime(of: path))
+      #expect(seconds > 0 ? found == milliseconds : found < 1 << 50)
+    }
+  }
+
   @Test func aCrashKeepsOnlyWhatWasSynced() throws {
     let files = MemoryFileSystem()
     try files.createDirectory("/d")
