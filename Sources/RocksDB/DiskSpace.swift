@@ -16,8 +16,10 @@ enum DiskSpace {
       else { return }
       place = String(place[..<slash])
     }
-    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
-    guard free < least else { return }
+    let (free, isOverflowing) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    // Some file systems claim to have no end.
+    guard !isOverflowing, free < least else { return }
     throw RocksDBError(
       operation: "open database \(path)",
       message: "IO error: No space left on device: \(free) bytes are free, \(least) are needed")

@@ -22,6 +22,9 @@ struct StatusPortTests {
     "", "HTTP/1.1 200 OK", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc",
   ])
   func brokenAnswersAreTold(_ text: String) {
     #expect(throws: StatusResponse.Malformed.self) { try response(text) }

@@ -47,7 +47,7 @@ struct StatusResponse {
       }
       rest = rest[end.upperBound...]
       if count == 0 { return body }
-      guard rest.count >= count + 2 else { throw Malformed(reason: "cut short") }
+      guard rest.count - 2 >= count else { throw Malformed(reason: "cut short") }
       body += rest.prefix(count)
       rest = rest.dropFirst(count + 2)
     }

@@ -32,7 +32,9 @@ package final class RPCSchedulerClient: SchedulerClient {
     _ completion: @escaping @Sendable (Result<UInt64, SchedulerError>) -> Void
   ) {
     ask("AllocID", { header in Pdpb_AllocIDRequest.with { $0.header = header } }, completion) {
-      (answer: Pdpb_AllocIDResponse) in answer.id
+      (answer: Pdpb_AllocIDResponse) throws(CodecError) in
+      guard answer.id != 0 else { throw CodecError(.missing, "id") }
+      return answer.id
     }
   }
 

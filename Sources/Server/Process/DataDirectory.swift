@@ -46,7 +46,12 @@ package final class DataDirectory: Sendable {
   package var space: (capacity: UInt64, available: UInt64) {
     var info = statvfs()
     guard statvfs(path, &info) == 0 else { return (0, 0) }
-    let unit = UInt64(info.f_frsize)
-    return (UInt64(info.f_blocks) * unit, UInt64(info.f_bavail) * unit)
+    // Some file systems claim to have no end.
+    func bytes(_ blocks: fsblkcnt_t) -> UInt64 {
+      let (product, isOverflowing) = UInt64(blocks)
+        .multipliedReportingOverflow(by: UInt64(info.f_frsize))
+      return isOverflowing ? .max : product
+    }
+    return (bytes(info.f_blocks), bytes(info.f_bavail))
   }
 }

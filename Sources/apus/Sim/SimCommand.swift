@@ -139,7 +139,11 @@ struct SeedRange: ExpressibleByArgument, Sendable {
     self.init(first: first, last: last)
   }
 
-  var count: Int { Int(clamping: last - first) + 1 }
+  /// Clamped to what an `Int` holds.
+  var count: Int {
+    let others = Int(clamping: last - first)
+    return others == .max ? .max : others + 1
+  }
 }
 
 /// How many threads can run at a time.
