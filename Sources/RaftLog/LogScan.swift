@@ -74,6 +74,8 @@ struct LogScan {
     guard state.last >= dummy.index, region.first == nil || region.last <= state.last else {
       throw broken("last index \(state.last) does not fit entries up to \(region.last)")
     }
+    // So that the index behind the last is a number too.
+    guard state.last < .max else { throw broken("a last index of \(state.last)") }
     guard state.0.commit <= state.last else {
       throw broken("commit \(state.0.commit) is beyond the last index \(state.last)")
     }

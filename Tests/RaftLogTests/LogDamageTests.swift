@@ -2,6 +2,7 @@ import Foundation
 import Raft
 import RaftLog
 import RocksDB
+import Runtime
 import Testing
 
 /// Golden bytes of the layout, and what opening makes of a database that does not fit together.
@@ -98,6 +99,86 @@ struct LogDamageTests {
     let fixture = try fixture()
     try tamper(fixture) { $0.put($1, state, [10, 4, 8, 1, 24, 10, 16, 9]) }
     expectCorrupted(fixture, "commit 10 is beyond")
+  }
+
+  /// An index behind the last must be a number too.
+  @Test func aLogThatEndsAtTheLastOfAllNumbers() throws {
+    let last: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]
+    let empty = try LogFixture(.rocks)
+    try tamper(empty) { batch, family in
+      batch.put(family, state, [10, 0, 16] + last)
+      batch.put(family, [1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0x10], [8] + last + [16, 1])
+    }
+    expectCorrupted(empty, "a last index of 18446744073709551615")
+    let one = try LogFixture(.rocks)
+    try tamper(one) { batch, family in
+      batch.put(family, state, [10, 0, 16] + last)
+      let key: [UInt8] = [1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1] + [UInt8](repeating: 0xff, count: 8)
+      batch.put(family, key, [16, 1, 24] + last)
+    }
+    expectCorrupted(one, "a last index of 18446744073709551615")
+  }
+
+  /// Any record at any key: opening reads it or says what is wrong, and reading on does the same.
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func randomDamageIsFoundOrHarmless(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    func varint(_ value: UInt64) -> [UInt8] {
+      value < 0x80
+        ? [UInt8(value)] : [UInt8(truncatingIfNeeded: value) | 0x80] + varint(value >> 7)
+    }
+    func number() -> [UInt8] {
+      let values: [UInt64] = [0, 5, 9, 1 << 63, .max - 1, .max, .max, .max, .max]
+      return varint(values[Int.random(in: 0..<values.count, using: &random)])
+    }
+    /// A key of region 1 and a record that may belong there.
+    func record() -> (key: [UInt8], value: [UInt8]) {
+      let region: [UInt8] = [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0:
+        let indexes: [UInt64] = [0, 5, 9, 10, .max - 1, .max]
+        let index = indexes[Int.random(in: 0..<indexes.count, using: &random)]
+        let place = (0..<8).map { UInt8(truncatingIfNeeded: index >> (56 - 8 * UInt64($0))) }
+        return (region + [1] + place, [16] + number() + [24] + varint(index) + [34, 1, 7])
+      case 1:
+        let inner: [UInt8] = [8] + number() + [16] + number() + [24] + number()
+        return (region + [2], [10, UInt8(inner.count)] + inner + [16] + number())
+      case 2:
+        return (region + [0x10], [8] + number() + [16] + number())
+      default:
+        let suffixes: [UInt8] = [1, 2, 0x10, 0x11, 0x12]
+        let suffix = suffixes[Int.random(in: 0..<suffixes.count, using: &random)]
+        let count = Int.random(in: 0..<12, using: &random)
+        return (
+          region + [suffix], (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        )
+      }
+    }
+    var refused = 0
+    for round in 0..<40 {
+      // A log that is there, or none but the damage.
+      let fixture = try round.isMultiple(of: 2) ? fixture() : LogFixture(.rocks)
+      try tamper(fixture) { batch, family in
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
+          let (key, value) = record()
+          batch.put(family, key, value)
+        }
+      }
+      do {
+        let store = try RocksDBLogStore(path: fixture.path)
+        try store.verify(deep: true)
+        _ = try store.entries(
+          1, from: store.firstIndex(1), to: store.lastIndex(1) + 1, maxBytes: .max)
+        var batch = LogBatch()
+        batch.compact(1, to: store.lastIndex(1), term: try store.term(1, at: store.lastIndex(1)))
+        _ = try store.write(batch, .buffered)
+        _ = try store.purge()
+        try store.close()
+      } catch {
+        if case .corrupted = error { refused += 1 }
+      }
+    }
+    #expect(refused > 0 && refused < 40)
   }
 
   @Test func s39_entriesBeyondTheEnd() throws {
