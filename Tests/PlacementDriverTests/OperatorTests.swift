@@ -40,6 +40,22 @@ struct OperatorTests {
     #expect(response.changePeer.peer.id != 0)
   }
 
+  /// Versions come from outside; found by a search for arithmetic on them.
+  @Test(arguments: [0, 1] as [UInt64])
+  func aRegionAtTheEndOfAllVersionsHasAnOperator(left: UInt64) throws {
+    let (bench, first) = try bench()
+    var region = first
+    region.epoch = RegionEpoch(confVersion: .max - left, version: .max)
+    let (type, learner) = try #require(try change(bench.beat(region, leader: 1)))
+    #expect(type == .addLearnerNode)
+    region.peers.append(learner)
+    region.epoch.confVersion = .max
+    try bench.beat(region, leader: 1)
+    try bench.beat(region, leader: 1)
+    #expect(try bench.driver.tick(bench.moment).count <= 1)
+    #expect(try bench.region("a").region.id == 2)
+  }
+
   @Test func theSameCommandIsRepeatedNotRenewed() throws {
     let (bench, region) = try bench()
     let first = try #require(try change(bench.beat(region, leader: 1)))

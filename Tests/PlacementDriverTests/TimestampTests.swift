@@ -1,4 +1,5 @@
 import Codec
+import Engine
 import PlacementDriver
 import Testing
 import Wire
@@ -32,6 +33,28 @@ struct TimestampTests {
     let bench = try Bench()
     #expect(throws: PlacementError.self) { try bench.timestamp(count) }
     #expect(try bench.timestamp().logical == 1)
+  }
+
+  @Test(arguments: [.max, .max - 1, 1 << 46, 1 << 63] as [UInt64])
+  func aStoredTimeBeyondATimestampsRangeIsDamage(end: UInt64) throws {
+    let bench = try Bench()
+    var batch = WriteBatch()
+    batch.put(
+      .raft, Array("pd/tso_end".utf8), (0..<8).map { UInt8(end >> (56 - 8 * $0) & 0xFF) })
+    try bench.engine.write(batch, .synced)
+    let error = #expect(throws: PlacementError.self) { try bench.restart() }
+    #expect(error?.code == .dataLoss)
+  }
+
+  @Test(arguments: [.max, 1 << 46] as [Int64])
+  func aClockBeyondATimestampsRangeIsAnError(wall: Int64) throws {
+    let bench = try Bench()
+    let first = try bench.timestamp()
+    bench.wallShift = wall - Int64(bench.moment.wallMilliseconds)
+    #expect(throws: PlacementError.self) { try bench.timestamp() }
+    #expect(try bench.driver.tick(bench.moment).isEmpty)
+    bench.wallShift = 0
+    #expect(try bench.timestamp() > first)
   }
 
   @Test func timeFollowsTheWallClock() throws {

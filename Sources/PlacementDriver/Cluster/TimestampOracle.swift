@@ -17,6 +17,9 @@ struct TimestampOracle {
 
   init(_ storage: PlacementStorage) throws(PlacementError) {
     windowEnd = try storage.integer(PlacementKeys.timestampEnd) ?? 0
+    guard windowEnd >> (64 - Timestamp.logicalBits) == 0 else {
+      throw storage.damaged(PlacementKeys.timestampEnd)
+    }
     physical = windowEnd
   }
 
@@ -43,7 +46,9 @@ struct TimestampOracle {
   ) throws(PlacementError) {
     guard isAsked else { return }
     let half = Self.windowMilliseconds / 2
-    let ahead = max(physical, wallMilliseconds) + half
+    let (ahead, isOverflowing) = max(physical, wallMilliseconds).addingReportingOverflow(half)
+    // A clock that is out of range is told to whoever asks for a timestamp.
+    guard !isOverflowing, Self.windowEnd(beyond: ahead) != nil else { return }
     if ahead >= windowEnd { isAsked = false }
     try reserve(beyond: ahead, &storage)
   }
@@ -52,11 +57,16 @@ struct TimestampOracle {
     beyond physical: UInt64, _ storage: inout PlacementStorage
   ) throws(PlacementError) {
     guard physical >= windowEnd else { return }
-    let newEnd = physical + Self.windowMilliseconds
-    guard newEnd >> (64 - Timestamp.logicalBits) == 0 else {
+    guard let newEnd = Self.windowEnd(beyond: physical) else {
       throw PlacementError(.internal, "the clock is out of a timestamp's range: \(physical) ms")
     }
     try storage.put(PlacementKeys.timestampEnd, newEnd)
     windowEnd = newEnd
+  }
+
+  /// Where a window ends that begins there; nil beyond a timestamp's range.
+  private static func windowEnd(beyond physical: UInt64) -> UInt64? {
+    let (end, isOverflowing) = physical.addingReportingOverflow(windowMilliseconds)
+    return isOverflowing || end >> (64 - Timestamp.logicalBits) != 0 ? nil : end
   }
 }

@@ -9,6 +9,7 @@ struct ServiceSafePoint: Sendable, Hashable {
   var safePoint: UInt64
 
   func timeToLive(at seconds: Int64) -> Int64 {
-    expiresAt == .max ? .max : max(0, expiresAt - seconds)
+    if expiresAt == .max { return .max }
+    return expiresAt > seconds ? expiresAt - seconds : 0
   }
 }

@@ -95,9 +95,11 @@ struct Operator: Sendable {
   /// Whether the members changed more often than this operator's steps account for.
   private func hasForeignChange(_ record: RegionRecord) -> Bool {
     if steps.contains(.leaveJoint) { return false }
-    var explained = steps[..<current].reduce(epoch.confVersion) { $0 + $1.confVersionDelta }
+    var explained = steps[..<current].reduce(0) { $0 + $1.confVersionDelta }
     if let step, step.isVisible(in: record) { explained += step.confVersionDelta }
-    return record.region.epoch.confVersion > explained
+    // Versions come from outside: their difference is computed only where there is one.
+    let version = record.region.epoch.confVersion
+    return version > epoch.confVersion && version - epoch.confVersion > explained
   }
 
   // MARK: What it will do to stores
