@@ -33,6 +33,16 @@ struct SplitTests {
     ).header
   }
 
+  /// The asker says how many peers there are, and each is given an id.
+  @Test func idsOfOneRequestAreBounded() throws {
+    let (bench, wide) = try bench()
+    var crowded = wide
+    crowded.peers = (1...1000).map { Peer(id: 10_000 + $0, storeID: 20_000 + $0) }
+    #expect(try ask(bench, crowded, 4096).header.error.type == .invalidValue)
+    #expect(try ask(bench, crowded, 65).ids.count == 65)
+    #expect(try ask(bench, wide, 4096).ids.count == 4096)
+  }
+
   @Test func idsAreFresh() throws {
     let (bench, wide) = try bench()
     var seen: Set<UInt64> = []

@@ -132,6 +132,9 @@ extension PlacementDriver {
 
   // MARK: Operators
 
+  /// Regions one request may name.
+  static let maxScattered = 65_536
+
   /// Regions are spread by the balancers in any case; there is nothing to wait for.
   package func scatterRegion(
     _ request: Pdpb_ScatterRegionRequest, _ moment: Moment
@@ -142,6 +145,11 @@ extension PlacementDriver {
         guard regions.record(id: id) != nil else {
           throw PlacementError(header: .regionNotFound, "region \(id) not found")
         }
+      }
+      guard request.regionsID.count <= Self.maxScattered else {
+        throw PlacementError(
+          header: .invalidValue,
+          "\(request.regionsID.count) regions at once, more than \(Self.maxScattered)")
       }
       let missing = request.regionsID.filter { regions.record(id: $0) == nil }
       let all = max(1, request.regionsID.count)

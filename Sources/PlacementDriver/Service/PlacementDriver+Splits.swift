@@ -5,6 +5,8 @@ package import Wire
 extension PlacementDriver {
   /// Regions one request may be split into.
   static let maxSplitCount: UInt32 = 4096
+  /// Ids one request may be given: enough for as many regions of 15 peers.
+  static let maxSplitIDs: UInt64 = 65_536
 
   // MARK: Asking
 
@@ -28,6 +30,14 @@ extension PlacementDriver {
         throw PlacementError(
           header: .invalidValue,
           "split_count must be 1 to \(Self.maxSplitCount), not \(request.splitCount)")
+      }
+      // Bounded by what is handed out in all: the asker says how many peers there are.
+      let count = UInt64(request.splitCount) * UInt64(region.peers.count + 1)
+      guard count <= Self.maxSplitIDs else {
+        throw PlacementError(
+          header: .invalidValue,
+          "\(request.splitCount) regions of \(region.peers.count) peers need \(count) ids, more "
+            + "than \(Self.maxSplitIDs)")
       }
       for _ in 0..<request.splitCount { response.ids.append(try splitID(region)) }
     }
