@@ -40,8 +40,7 @@ enum MembershipChange {
     if !region.peers.contains(where: { $0.role == .voter }) {
       throw Refusal(reason: "\(region) would have no voter")
     }
-    region.epoch.confVersion += 1
-    return region
+    return try counting(1, region)
   }
 
   private static func enterJoint(
@@ -68,8 +67,7 @@ enum MembershipChange {
         throw Refusal(reason: "\(change.type) of \(change.peer) does not fit \(region)")
       }
     }
-    region.epoch.confVersion += UInt64(changes.count)
-    return region
+    return try counting(UInt64(changes.count), region)
   }
 
   private static func leaveJoint(_ region: Region) throws(Refusal) -> Region {
@@ -84,7 +82,15 @@ enum MembershipChange {
       changed += 1
     }
     if changed == 0 { throw Refusal(reason: "\(region) is not in a joint configuration") }
-    region.epoch.confVersion += changed
+    return try counting(changed, region)
+  }
+
+  /// The region with so many more changes in its version.
+  private static func counting(_ changes: UInt64, _ region: Region) throws(Refusal) -> Region {
+    let (version, isOverflowing) = region.epoch.confVersion.addingReportingOverflow(changes)
+    if isOverflowing { throw Refusal(reason: "the versions of \(region) are used up") }
+    var region = region
+    region.epoch.confVersion = version
     return region
   }
 

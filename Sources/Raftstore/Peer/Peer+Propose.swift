@@ -27,7 +27,7 @@ extension Peer {
     guard isInitialized, incoming == nil else {
       return .regionNotInitialized(regionID: regionID)
     }
-    if context.term != 0 && node.term > context.term + 1 { return .staleCommand }
+    if RequestCheck.isStale(context.term, at: node.term) { return .staleCommand }
     return RequestCheck.epoch(context.epoch, parts, of: region)
   }
 

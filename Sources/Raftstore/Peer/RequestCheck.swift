@@ -19,6 +19,11 @@ struct RequestCheck {
     }
   }
 
+  /// Whether a request was made for a term of long ago. 0 names no term, and one term back is let pass.
+  static func isStale(_ term: UInt64, at current: UInt64) -> Bool {
+    term != 0 && current > term && current - term > 1
+  }
+
   static func epoch(
     _ epoch: RegionEpoch, _ parts: EpochParts, of region: Region
   ) -> RegionError? {

@@ -84,7 +84,7 @@ package final class ReadDelegate: Sendable {
         return .failure(
           .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: state.peerID))
       }
-      if context.term != 0 && state.term > context.term + 1 { return .failure(.staleCommand) }
+      if RequestCheck.isStale(context.term, at: state.term) { return .failure(.staleCommand) }
       // A different version may only mean that we lag behind: the raft worker decides.
       if context.epoch.version != state.region.epoch.version { return nil }
       return .success(state.region.range)

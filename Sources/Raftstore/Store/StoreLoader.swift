@@ -63,12 +63,29 @@ struct StoreLoader {
       try bury(region)
       return nil
     }
+    return PeerSeed(
+      region: region, info: info, applyState: try applyState(id), unfinishedSnapshot: nil)
+  }
+
+  /// The apply state of a region that has one, and whose log goes on from it.
+  private func applyState(_ id: UInt64) throws(StoreError) -> ApplyState {
     guard let state = try engine.applyState(id) else {
       throw .corrupted(record: "apply state of region \(id)", reason: "it is missing")
     }
-    return PeerSeed(
-      region: region, info: info, applyState: state, unfinishedSnapshot: nil)
+    guard state.truncatedIndex <= state.appliedIndex, state.isInRange else {
+      throw .corrupted(
+        record: "apply state of region \(id)", reason: "impossible numbers: \(state)")
+    }
+    let hardState = logs.hardState(id)
+    guard hardState.term < Self.numberLimit else {
+      throw .corrupted(
+        record: "raft log of region \(id)", reason: "impossible numbers: \(hardState)")
+    }
+    return state
   }
+
+  /// Terms and indexes of raft's are counted up from here: what is stored must be far from overflow.
+  fileprivate static let numberLimit: UInt64 = 1 << 62
 
   /// A snapshot whose data is not in place: its log is made to begin behind it, if that had not
   /// happened yet, and the data is put in place by the region worker.
@@ -77,9 +94,7 @@ struct StoreLoader {
       try bury(region)
       return nil
     }
-    guard let state = try engine.applyState(id) else {
-      throw .corrupted(record: "apply state of region \(id)", reason: "it is missing")
-    }
+    let state = try applyState(id)
     guard
       let raft = try engine.record(
         RaftLocalState.self, KeyLayout.snapshotRaftState(regionID: id),
@@ -172,5 +187,11 @@ struct StoreLoader {
     } catch {
       throw .engine(error)
     }
+  }
+}
+
+extension ApplyState {
+  fileprivate var isInRange: Bool {
+    max(appliedIndex, commitIndex, truncatedTerm, commitTerm) < StoreLoader.numberLimit
   }
 }

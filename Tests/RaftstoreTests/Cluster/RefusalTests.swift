@@ -16,10 +16,33 @@ import Testing
     return error
   }
 
+  /// Found on a process: the last of all terms ended it.
+  @Test(arguments: [.max, .max - 1, 1 << 63, 1 << 32] as [UInt64])
+  func aLeasedReadOfAnyTermIsJudged(term: UInt64) {
+    let peer = PeerInfo(id: 3, storeID: 1)
+    let region = Region(id: 2, epoch: .initial, peers: [peer])
+    let delegate = ReadDelegate(region: region, peer: peer)
+    delegate.renew(term: 7, until: Instant(nanoseconds: 100))
+    func judge(_ term: UInt64) -> Result<KeyRange, RegionError>? {
+      let context = RequestContext(regionID: 2, epoch: .initial, peer: peer, term: term)
+      return delegate.judge(context, now: Instant(nanoseconds: 50))
+    }
+    #expect(judge(term) == .success(.all))
+    #expect(judge(5) == .failure(.staleCommand))
+    #expect(judge(6) == .success(.all))
+    // The store's own term may be the last one too.
+    delegate.renew(term: .max, until: Instant(nanoseconds: 100))
+    #expect(judge(.max) == .success(.all))
+    #expect(judge(.max - 2) == .failure(.staleCommand))
+  }
+
   @Test func contextsAreCheckedInOrder() throws {
     let cluster = try TestCluster(3)
     defer { cluster.shutDown() }
     let leader = try #require(cluster.leader)
+    func status(_ node: TestNode) throws -> RegionStatus {
+      try #require(node.status(cluster.regionID))
+    }
     let peer = try #require(cluster.peer(on: leader))
     #expect(
       refusal(cluster, leader) {
@@ -30,6 +53,10 @@ import Testing
       refusal(cluster, leader) { $0.peer.id = 98 }
         == .mismatchPeerID(requestPeerID: 98, storePeerID: peer.id))
     #expect(refusal(cluster, leader) { $0.term = 1 } == .staleCommand)
+    // One term back is let pass, and so is every term to come.
+    for term in [try status(leader).term - 1, try status(leader).term, .max - 1, .max] {
+      #expect(refusal(cluster, leader) { $0.term = term } == nil)
+    }
     let region = try #require(cluster.region)
     #expect(
       refusal(cluster, leader) { $0.epoch.version += 1 }
