@@ -167,6 +167,22 @@ struct SnapshotReceiveTests {
     #expect(receiver.manager.statistics == SnapshotStatistics())
   }
 
+  /// What an announcement promises is added up with what is there: no size may spoil the sum.
+  @Test func sizesThatNoDiskHoldsAreRefused() throws {
+    let (_, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    let sizes: [UInt64] = [.max, 1 << 63, 1 << 62, (1 << 50) + 1]
+    for size in sizes {
+      var data = try RaftSnapshotData(decoding: snapshot.data)
+      data.meta.files[0].size = size
+      data.fileSize = data.meta.totalSize
+      #expect(throws: SnapshotError.self) {
+        try receiver.manager.beginReceiving(snapshot.key, data: data.encoded())
+      }
+    }
+    #expect(receiver.manager.statistics == SnapshotStatistics())
+    #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) != nil)
+  }
+
   @Test func spaceAndStreamsAreLimited() throws {
     var limits = SnapshotLimits()
     limits.maxTotalSize = 100
