@@ -12,7 +12,9 @@ import Raft
 extension Peer {
   func step(_ envelope: RaftEnvelope) {
     guard life == .active else { return }
-    guard envelope.to.storeID == context.storeID else {
+    // Nor does a store send to itself: an answer would come back here, and might take the peer for
+    // another one's.
+    guard envelope.to.storeID == context.storeID, envelope.from.storeID != context.storeID else {
       context.metrics.droppedWrongStore.increment()
       return
     }

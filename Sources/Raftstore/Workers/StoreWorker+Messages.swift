@@ -8,7 +8,7 @@ extension StoreWorker {
   private static let parkedLimit = 100
 
   mutating func receive(_ envelope: RaftEnvelope) {
-    guard envelope.to.storeID == storeID else {
+    guard envelope.to.storeID == storeID, envelope.from.storeID != storeID else {
       metrics.droppedWrongStore.increment()
       return
     }
