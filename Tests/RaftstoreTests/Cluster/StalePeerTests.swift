@@ -25,6 +25,32 @@ import Testing
     #expect(cluster.put("c", "3"))
   }
 
+  /// Found by sending hostile fields: the answer went to this store itself, to a peer of a higher id, and
+  /// the peer here made way for that one.
+  @Test func aMessageInThisStoresOwnNameDestroysNothing() throws {
+    let cluster = try TestCluster(1)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let node = try #require(cluster.leader)
+    let status = try #require(node.status(cluster.regionID))
+    for type in [MessageType.heartbeat, .append, .vote, .preVote] {
+      for regionID in [cluster.regionID, 77] {
+        var message = Message(type, to: status.peer.id, from: 9001, term: status.term + 1000)
+        message.index = status.lastIndex
+        message.logTerm = status.term
+        node.store?.router.deliver([
+          RaftEnvelope(
+            regionID: regionID, from: PeerInfo(id: 9001, storeID: node.id), to: status.peer,
+            message: message, epoch: status.region.epoch)
+        ])
+      }
+    }
+    cluster.run(.seconds(2))
+    #expect(node.status(cluster.regionID)?.peer == status.peer)
+    #expect(node.status(77) == nil)
+    #expect(cluster.put("b", "2"))
+  }
+
   /// Case d: those it asks were removed as well; their tombstones answer.
   @Test func aTombstoneAnswersForTheDead() throws {
     let cluster = try TestCluster(5, replicas: 3)
