@@ -43,6 +43,9 @@ package struct ProtoReader {
     return true
   }
 
+  /// Whether the field is bytes, a string or a message.
+  var isBlock: Bool { wireType == 2 }
+
   /// A reader of the nested message, or nil if the field is none.
   mutating func message() throws(CodecError) -> ProtoReader? {
     guard let range = try range() else { return nil }
