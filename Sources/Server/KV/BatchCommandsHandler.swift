@@ -24,7 +24,8 @@ final class BatchCommandsHandler: StreamHandler {
   func onMessage(_ message: ByteBuffer) {
     let batch: Tikvpb_BatchCommandsRequest
     do throws(RPCStatus) {
-      batch = try MessageCoding.decode(message, malformed: .internal)
+      // The batch, its requests, and the command in each.
+      batch = try RequestCoding.decode(message, depth: 3)
       guard batch.requests.count == batch.requestIds.count else {
         throw RPCStatus(
           .invalidArgument,

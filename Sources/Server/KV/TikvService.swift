@@ -100,7 +100,7 @@ package struct TikvService: Sendable {
     _ payload: Payload, _ call: UnaryCall
   ) -> Request? {
     do throws(RPCStatus) {
-      let request: Request = try MessageCoding.decode(payload, malformed: .internal)
+      let request: Request = try RequestCoding.decode(payload, depth: 1)
       if let problem = problem(with: request.context) {
         throw RPCStatus(.invalidArgument, problem)
       }

@@ -30,7 +30,7 @@ final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
   func onMessage(_ message: Payload) {
     let request: Request
     do throws(RPCStatus) {
-      request = try MessageCoding.decode(message, malformed: .internal)
+      request = try RequestCoding.decode(message, depth: 4)
     } catch {
       return call.finish(error)
     }

@@ -67,12 +67,14 @@ final class HeartbeatStream: StreamHandler {
   func onMessage(_ message: Payload) {
     let request: Pdpb_RegionHeartbeatRequest
     do throws(RPCStatus) {
-      request = try MessageCoding.decode(message, malformed: .internal)
+      request = try RequestCoding.decode(message, depth: 4)
     } catch {
       return call.finish(error)
     }
     let sender = request.leader.storeID
     if sender != storeID, sender != 0 {
+      // One stream is one store's: it keeps no place under the names it had before.
+      if storeID != 0 { _ = streams.remove(token, ofStore: storeID) }
       storeID = sender
       streams.set(call, token, forStore: sender)
     }

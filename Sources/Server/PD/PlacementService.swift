@@ -125,7 +125,7 @@ package final class PlacementService: Sendable {
     router.unary("/\(path)") { payload, call in
       let request: Request
       do throws(RPCStatus) {
-        request = try MessageCoding.decode(payload, malformed: .internal)
+        request = try RequestCoding.decode(payload, depth: 4)
       } catch {
         return call.fail(error)
       }

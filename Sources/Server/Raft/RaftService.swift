@@ -37,11 +37,14 @@ package final class RaftService: Sendable {
     let service = self
     router.stream("/tikvpb.Tikv/BatchRaft") { call in
       RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+        // The batch, its envelopes, and the raft message in each.
+        try FieldCount.check(payload.readableBytesSpan, depth: 3)
         service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages)
       }
     }
     router.stream("/tikvpb.Tikv/Raft") { call in
       RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+        try FieldCount.check(payload.readableBytesSpan, depth: 2)
         service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)])
       }
     }

@@ -37,6 +37,8 @@ struct SnapshotReceiver: Handler {
 final class SnapshotReception: Sendable {
   private struct State {
     var reader: SnapshotStreamReader
+    /// Whether the chunk with the message has come; the others hold data only.
+    var hasBegun = false
     /// The sender has been answered; what else comes is not looked at.
     var isOver = false
   }
@@ -53,6 +55,8 @@ final class SnapshotReception: Sendable {
     let outcome = state.withLock { state -> Result<RaftEnvelope?, RPCStatus> in
       if state.isOver { return .success(nil) }
       do {
+        if !state.hasBegun { try FieldCount.check(bytes.readableBytesSpan, depth: 3) }
+        state.hasBegun = true
         try state.reader.receive(try SnapshotChunk(decoding: bytes.readableBytesSpan))
         guard state.reader.isSatisfied else { return .success(nil) }
         state.isOver = true
