@@ -47,6 +47,43 @@ struct HistoryFileTests {
     #expect(try HistoryFile.decode(HistoryFile.encode([])) == [])
   }
 
+  /// A damaged file is refused, or it is a history: then it can be judged and written again.
+  @Test(arguments: [1, 2, 3] as [UInt64])
+  func damagedFilesAreRefusedOrJudged(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    let whole = HistoryFile.encode(Self.history)
+    let extremes = ["18446744073709551615", "-9223372036854775808", "9223372036854775807", "-0"]
+    var taken = 0
+    for _ in 0..<400 {
+      var bytes = whole
+      let place = Int.random(in: HistoryFile.header.count..<bytes.count, using: &random)
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+      case 1: bytes.removeSubrange(place...)
+      case 2:
+        let end = Int.random(in: place..<min(place + 40, bytes.count), using: &random)
+        bytes.removeSubrange(place..<end)
+      default:
+        guard let start = bytes[place...].firstIndex(where: { (0x30...0x39).contains($0) })
+        else { continue }
+        let end = bytes[start...].firstIndex { !(0x30...0x39).contains($0) } ?? bytes.count
+        bytes.replaceSubrange(
+          start..<end, with: Self.bytes(extremes.randomElement(using: &random) ?? "0"))
+      }
+      do throws(HistoryFileError) {
+        let history = try HistoryFile.decode(bytes)
+        taken += 1
+        #expect(try HistoryFile.decode(HistoryFile.encode(history)) == history)
+        if case .violation(let violation) = LinearizabilityJudge(steps: 50_000).judge(history) {
+          #expect(!ViolationReport(violation).text.isEmpty)
+        }
+      } catch {
+        #expect(error.line != nil)
+      }
+    }
+    #expect(taken > 20 && taken < 380)
+  }
+
   @Test func theLinesAreAsSpecified() {
     let put = Operation(
       id: 7, client: 2, start: 1200, end: 3400,
