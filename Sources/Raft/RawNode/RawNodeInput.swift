@@ -11,7 +11,8 @@ extension RawNode {
     core.electionElapsed += 1
   }
 
-  /// Takes a message from another node or a storage thread.
+  /// Takes a message from another node or a storage thread. An error that is not fatal means that the
+  /// message was refused and nothing has changed.
   package mutating func step(_ message: Message) throws(RaftError) {
     let type = message.type
     if !NodeID.isThread(message.from) {
@@ -19,19 +20,9 @@ extension RawNode {
       if type.isResponse && !core.tracker.progress.contains(message.from) {
         throw .stepPeerNotFound
       }
-      try checkRange(message)
+      try check(message)
     }
     try core.step(message)
-  }
-
-  /// Keeps arithmetic on numbers from outside far from overflow.
-  private func checkRange(_ message: borrowing Message) throws(RaftError) {
-    let limit: UInt64 = 1 << 62
-    var highest = max(message.term, message.index, message.commit)
-    if let snapshot = message.snapshot {
-      highest = max(highest, snapshot.metadata.index, snapshot.metadata.term)
-    }
-    guard highest < limit else { throw .malformed("number out of range in \(message.type)") }
   }
 
   package mutating func campaign() throws(RaftError) {

@@ -10,8 +10,10 @@ package enum RaftError: Error, Sendable, Equatable {
   case invalidConfig(String)
   /// A membership change that does not fit the current membership.
   case confChange(String)
-  /// Bytes that are no membership change.
+  /// Bytes that are no membership change, or a message that contradicts itself.
   case malformed(String)
+  /// A message that no correct member can have sent to this node in its present state.
+  case impossible(String)
   /// Storage failed where no answer but success allows to go on.
   case storage(StorageError)
   /// An invariant does not hold: input or stored state contradicts itself. The node must stop.
@@ -25,7 +27,7 @@ extension RaftError: CustomStringConvertible {
     case .stepLocalMessage: "raft: cannot step raft local message"
     case .stepPeerNotFound: "raft: cannot step as peer not found"
     case .invalidConfig(let text), .confChange(let text), .malformed(let text),
-      .aborted(let text):
+      .impossible(let text), .aborted(let text):
       text
     case .storage(let error): error.description
     }
