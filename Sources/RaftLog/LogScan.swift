@@ -16,6 +16,7 @@ struct LogScan {
     var first: UInt64?
     var last: UInt64 = 0
     var terms: [(index: UInt64, term: UInt64)] = []
+    var bytes: UInt64 = 0
     var state: (HardState, last: UInt64)?
     var truncated: (index: UInt64, term: UInt64)?
     var hasKeys = false
@@ -95,6 +96,7 @@ struct LogScan {
     }
     index.lowest = region.first ?? dummy.index + 1
     index.hardState = state.0
+    index.openedBytes = region.bytes
     table.regions[region.id] = index
   }
 }
@@ -134,6 +136,7 @@ extension LogScan.Region {
       throw .init(reason: "entry \(index) follows entry \(last)")
     }
     if first == nil { first = index }
+    self.bytes += UInt64(bytes.count)
     last = index
     if terms.last?.term != stored.term { terms.append((index, stored.term)) }
   }

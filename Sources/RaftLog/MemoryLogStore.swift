@@ -221,6 +221,10 @@ package final class MemoryLogStore: RaftLogStore {
     return (log.dummyIndex, log.dummyTerm)
   }
 
+  package func openedBytes(_ region: UInt64) -> UInt64 {
+    log(of: region).entries.reduce(0) { $0 + UInt64($1.data.count) + 32 }
+  }
+
   package func entries(
     _ region: UInt64, from: UInt64, to: UInt64, maxBytes: UInt64
   ) throws(LogStoreError) -> [Entry] {

@@ -34,6 +34,10 @@ package protocol RaftLogStore: AnyObject, Sendable {
   /// Where the log starts: the last index that is not in it any more, and its term. No I/O.
   func truncated(_ region: UInt64) -> (index: UInt64, term: UInt64)
 
+  /// About the bytes of the entries that the log held when the store was opened; 0 for a log begun since.
+  /// What is written afterwards its owner counts. No I/O.
+  func openedBytes(_ region: UInt64) -> UInt64
+
   /// The entries of `[from, to)`, at least one unless the range is empty, cut where the sum of
   /// their encoded sizes would pass `maxBytes`.
   func entries(

@@ -18,6 +18,9 @@ struct RegionIndex: Sendable, Equatable {
   /// Entries below this are gone from the disk; those up to the dummy may await removal.
   var lowest: UInt64 = 1
 
+  /// Bytes of the entries found when the store was opened, removed ones below the start included.
+  var openedBytes: UInt64 = 0
+
   static func == (a: RegionIndex, b: RegionIndex) -> Bool {
     a.dummy == b.dummy && a.last == b.last && a.runs == b.runs && a.hardState == b.hardState
   }

@@ -204,6 +204,8 @@ package final class RocksDBLogStore: RaftLogStore {
     index(of: region)?.dummy ?? (0, 0)
   }
 
+  package func openedBytes(_ region: UInt64) -> UInt64 { index(of: region)?.openedBytes ?? 0 }
+
   package func regions() -> [UInt64] { table.withLock { $0.regions.keys.sorted() } }
 
   // MARK: Reading

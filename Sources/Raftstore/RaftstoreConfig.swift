@@ -45,6 +45,11 @@ package struct RaftstoreConfig: Sendable {
   /// Bounds of the mailboxes.
   package var raftMailboxCapacity = 40_960
   package var storeMailboxCapacity = 4_096
+  /// Bytes of requests and raft messages that wait for one raft worker; beyond it requests are refused as
+  /// busy and raft messages dropped.
+  package var raftMailboxBytes = 256 << 20
+  /// Bytes of raft messages for unknown regions that wait for the store worker.
+  package var storeMailboxBytes = 16 << 20
 
   package init() {}
 

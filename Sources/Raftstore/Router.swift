@@ -84,6 +84,9 @@ package final class Router: Sendable {
     mailboxes.withLock { $0.store }?.send(message) ?? false
   }
 
+  /// Whether a raft worker has more waiting than it should: the placement driver gives a busy store no more.
+  package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isCrowded } }
+
   private func send(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
     mailbox(of: regionID)?.send(message) ?? false
   }

@@ -12,10 +12,11 @@ package final class ThreadHost: WorkerHost {
   }
 
   package func spawn<H: Handler>(
-    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+    name: String, bound: MailboxBound<H.Message>,
+    make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
     let doorbell = Doorbell()
-    let mailbox = Mailbox<H.Message>(capacity: capacity) { doorbell.ring() }
+    let mailbox = Mailbox<H.Message>(bound: bound) { doorbell.ring() }
     let thread = JoinableThread(name: name) {
       var handler = make(mailbox)
       var batch: [H.Message] = []

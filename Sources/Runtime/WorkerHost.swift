@@ -7,9 +7,10 @@ package protocol WorkerHost: Sendable {
   ///
   /// - Parameters:
   ///   - name: shown in thread lists and traces; at most 15 bytes reach the kernel.
-  ///   - capacity: messages its mailbox accepts before `send` refuses.
+  ///   - bound: what its mailbox accepts before `send` refuses.
   func spawn<H: Handler>(
-    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+    name: String, bound: MailboxBound<H.Message>,
+    make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message>
 
   /// Calls `fire` every `interval` until the timer is cancelled. `fire` must only send messages.
@@ -17,6 +18,15 @@ package protocol WorkerHost: Sendable {
 
   /// Calls `fire` once after `delay` unless cancelled. `fire` must only send messages.
   func after(_ delay: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable
+}
+
+extension WorkerHost {
+  /// Starts a worker whose messages are small: only their number is bounded.
+  package func spawn<H: Handler>(
+    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+  ) -> Worker<H.Message> {
+    spawn(name: name, bound: MailboxBound(count: capacity), make: make)
+  }
 }
 
 /// Something that can be called off. Idempotent; callable from any thread.

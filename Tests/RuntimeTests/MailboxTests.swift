@@ -23,6 +23,26 @@ struct MailboxTests {
     #expect(mailbox.count == 3)
   }
 
+  @Test func bytesAreBoundedToo() {
+    let bound = MailboxBound<[UInt8]>(count: 100, bytes: 1000, cost: { $0.count })
+    let mailbox = Mailbox(bound: bound) {}
+    let large = [UInt8](repeating: 1, count: 400)
+    #expect(mailbox.send(large))
+    #expect(!mailbox.isCrowded)
+    #expect(mailbox.send(large))
+    #expect(mailbox.isCrowded)
+    #expect(!mailbox.send(large))
+    #expect(!mailbox.send(contentsOf: [large, large]))
+    #expect(mailbox.send([1]))
+    #expect(mailbox.post(large), "what is owed is never refused")
+    var batch: [[UInt8]] = []
+    #expect(mailbox.drain(into: &batch, limit: 1) == .drained)
+    #expect(!mailbox.send(large), "801 bytes wait")
+    batch = []
+    #expect(mailbox.drain(into: &batch, limit: 10) == .drained)
+    #expect(mailbox.send([UInt8](repeating: 1, count: 2000)), "alone, it passes whatever its size")
+  }
+
   @Test func wakesOnlyAnIdleConsumer() {
     let wakes = Atomic(0)
     let mailbox = Mailbox<Int>(capacity: 10) { wakes.add(1, ordering: .relaxed) }

@@ -35,3 +35,15 @@ package struct RaftEnvelope: Sendable, Equatable {
     self.extra = extra
   }
 }
+
+extension RaftEnvelope {
+  /// Bytes on the wire, more or less: entries are what counts.
+  package var approximateSize: Int {
+    var size = 64 + startKey.count + endKey.count
+    if let message {
+      size += message.context.count + (message.snapshot?.data.count ?? 0)
+      for entry in message.entries { size += entry.data.count + 24 }
+    }
+    return size
+  }
+}

@@ -33,6 +33,14 @@ extension RaftError: CustomStringConvertible {
     }
   }
 
+  /// Whether a message was refused because no correct member can have sent it.
+  package var blamesMessage: Bool {
+    switch self {
+    case .malformed, .impossible, .stepLocalMessage: true
+    default: false
+    }
+  }
+
   /// Whether the node must not be used any more.
   package var isFatal: Bool {
     switch self {

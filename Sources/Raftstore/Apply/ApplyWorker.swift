@@ -66,7 +66,8 @@ package struct ApplyWorker: Handler {
   }
 
   private mutating func apply(_ task: ApplyTask) {
-    guard var applier = appliers.removeValue(forKey: task.regionID), applier.peerID == task.peerID
+    guard appliers[task.regionID]?.peerID == task.peerID,
+      var applier = appliers.removeValue(forKey: task.regionID)
     else {
       // The peer was stopped or replaced while the task was on its way. The entries are committed, and
       // applied by those who are members still: this must not be taken for a refusal.

@@ -53,6 +53,19 @@ package enum RaftWorkerMessage: Sendable {
   case inspect(regionID: UInt64?, Completion<[RegionStatus]>)
 }
 
+extension RaftWorkerMessage {
+  /// About the memory it keeps while it waits, in bytes. Answers of other workers cost nothing here: what
+  /// they carry was counted when it was asked for.
+  var mailboxCost: Int {
+    switch self {
+    case .raft(let envelope): envelope.approximateSize
+    case .write(let request): request.requests.bytes.count + 256
+    case .read, .admin: 256
+    default: 0
+    }
+  }
+}
+
 /// A client's write: all mutations of one region, atomically.
 package struct WriteRequest: Sendable {
   package var context: RequestContext

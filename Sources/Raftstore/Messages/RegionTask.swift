@@ -9,7 +9,7 @@ package enum RegionTask: Sendable {
   /// Replace the region's data by a received snapshot and mark the region normal; answered by
   /// `RaftWorkerMessage.snapshotInstalled`.
   case install(peerID: UInt64, region: Region, key: SnapshotKey)
-  /// Delete data this store no longer has a peer for.
+  /// Delete data this store no longer has a peer for. Posted once the record that says so is durable.
   case destroyRange(regionID: UInt64, range: KeyRange)
   /// Make the applied state durable, then drop the log up to `index`.
   case collectLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)

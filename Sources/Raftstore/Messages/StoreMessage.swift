@@ -16,6 +16,13 @@ package enum StoreMessage: Sendable {
     regionID: UInt64, peerID: UInt64, knownConfVersion: UInt64, Result<Region?, SchedulerError>)
 }
 
+extension StoreMessage {
+  /// About the memory it keeps while it waits, in bytes.
+  var mailboxCost: Int {
+    if case .raft(let envelope) = self { envelope.approximateSize } else { 256 }
+  }
+}
+
 /// Recurring duties of a store.
 package enum StoreTick: Sendable {
   case heartbeat

@@ -9,7 +9,8 @@ struct EntryCache {
   private(set) var bytes = 0
   private let limit: Int
 
-  /// - Parameter limit: bytes kept; the oldest entries go first.
+  /// - Parameter limit: bytes kept of applied entries; the oldest go first. What is not applied yet stays
+  ///   whatever it takes: the apply worker needs it, and flow control bounds it.
   init(limit: Int) {
     self.limit = limit
   }
@@ -19,7 +20,9 @@ struct EntryCache {
   var lastIndex: UInt64? { entries.last?.index }
 
   /// Adds entries that follow, or replace, what is there from their first index on.
-  mutating func append(_ new: [Entry]) {
+  ///
+  /// - Parameter applied: the last applied index.
+  mutating func append(_ new: [Entry], applied: UInt64) {
     guard let first = new.first else { return }
     if let head = firstIndex, let tail = lastIndex {
       if first.index <= head || first.index > tail + 1 {
@@ -33,7 +36,13 @@ struct EntryCache {
     }
     for entry in new { bytes += Self.cost(entry) }
     entries.append(contentsOf: new)
-    while bytes > limit, entries.count > 1, let oldest = entries.popFirst() {
+    trim(applied: applied)
+  }
+
+  /// Drops the oldest applied entries that the limit does not allow to keep.
+  mutating func trim(applied: UInt64) {
+    while bytes > limit, entries.count > 1, let oldest = entries.first, oldest.index <= applied {
+      entries.removeFirst()
       bytes -= Self.cost(oldest)
     }
   }

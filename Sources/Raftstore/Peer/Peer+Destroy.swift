@@ -23,7 +23,7 @@ extension Peer {
       return
     }
     if let incoming {
-      context.regionTasks.append(.deleteSnapshot(incoming.key, .received))
+      giveUp(incoming.key)
       self.incoming = nil
     }
     stopApplying()

@@ -7,8 +7,8 @@ import Runtime
 extension Peer {
   /// Takes the ready of this batch, if there is one.
   func handleReady() {
-    // Twice at most: what the first one says to the core itself may make another.
-    for _ in 0..<3 where life == .active && node.hasReady {
+    // What a ready says to the core itself may make another. The rest waits for the next batch.
+    for _ in 0..<Self.maxReadiesPerBatch where life == .active && node.hasReady {
       guard mayTakeReady() else { return }
       var taken: Ready?
       run { node throws(RaftError) in taken = try node.ready() }
@@ -22,6 +22,8 @@ extension Peer {
       stepAll(steps)
     }
   }
+
+  private static let maxReadiesPerBatch = 3
 
   /// A snapshot replaces log and data: it must find nothing of the peer under way.
   private func mayTakeReady() -> Bool {

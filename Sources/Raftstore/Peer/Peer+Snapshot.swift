@@ -29,7 +29,14 @@ extension Peer {
       discardReceived(key)
       return false
     }
-    guard data.region.id == regionID, data.region.peer(id: receiver.id) != nil,
+    if let problem = EnvelopeCheck.problem(of: data.region) {
+      context.logger.warning("region \(regionID): snapshot \(key) refused: \(problem)")
+      discardReceived(key)
+      return false
+    }
+    guard data.region.id == regionID,
+      snapshot.metadata.confState.isEquivalent(to: data.region.confState),
+      data.region.peer(id: receiver.id) != nil,
       snapshot.metadata.index > node.committed
     else {
       discardReceived(key)
@@ -43,6 +50,8 @@ extension Peer {
       discardReceived(key)
       return false
     }
+    // Before anything that removes files, queued earlier for the same snapshot, can run.
+    context.snapshots.pin(key)
     incoming = IncomingSnapshot(key: key, region: data.region, stage: .stepped)
     return true
   }
@@ -52,7 +61,13 @@ extension Peer {
     guard let incoming, incoming.stage == .stepped, !node.hasPendingSnapshot else { return }
     self.incoming = nil
     context.meta.release(regionID)
-    discardReceived(incoming.key)
+    giveUp(incoming.key)
+  }
+
+  /// The peer will not apply a snapshot it had taken.
+  func giveUp(_ key: SnapshotKey) {
+    context.snapshots.unpin(key)
+    discardReceived(key)
   }
 
   private func discardReceived(_ key: SnapshotKey) {
@@ -110,10 +125,16 @@ extension Peer {
   /// The region worker has put the data in place, or could not.
   func snapshotInstalled(key: SnapshotKey, error: SnapshotError?) {
     guard let incoming, incoming.key == key, incoming.stage == .installing else { return }
+    if case .inProgress = error {
+      // Someone looks at the files for a moment: a second reception that finds them complete.
+      context.regionTasks.append(.install(peerID: info.id, region: incoming.region, key: key))
+      return
+    }
     if let error {
       context.metrics.snapshotFailures.increment()
       context.logger.error(
         "region \(regionID): snapshot \(key) cannot be installed, the peer starts over: \(error)")
+      giveUp(key)
       self.incoming = nil
       life = .active
       destroy("its snapshot could not be installed")

@@ -26,7 +26,7 @@ extension Peer {
       context.metrics.droppedStale.increment()
       return
     }
-    senders[envelope.from.id] = envelope.from
+    note(sender: envelope.from)
     if !isInitialized, heardEpoch.confVersion < envelope.epoch.confVersion {
       heardEpoch = envelope.epoch
     }
@@ -35,14 +35,26 @@ extension Peer {
     if let snapshot = message.snapshot {
       guard admitSnapshot(snapshot, to: envelope.to) else { return }
     }
-    if node.isLeader { lastHeard[envelope.from.id] = context.now }
-    run { node throws(RaftError) in try node.step(message) }
-    if envelope.from.id == node.leaderID { leaderHeardAt = context.now }
+    let error = run { node throws(RaftError) in try node.step(message) }
     if message.snapshot != nil { settleSnapshot() }
+    if let error, error.blamesMessage { return context.refused(envelope, "\(error)") }
+    if node.isLeader { lastHeard[envelope.from.id] = context.now }
+    if envelope.from.id == node.leaderID { leaderHeardAt = context.now }
     if node.isLeader, message.type == .appendResponse, !reportedPending.isEmpty {
       reportIfCaughtUp(envelope.from.id)
     }
   }
+
+  /// Remembers where a peer is that may have to be answered. Peers that are not members by our knowledge
+  /// are few: newcomers, and those that were removed.
+  private func note(sender: PeerInfo) {
+    if senders[sender.id] == nil, senders.count >= Self.maxSenders {
+      senders = senders.filter { region.peer(id: $0.key) != nil }
+    }
+    senders[sender.id] = sender
+  }
+
+  private static let maxSenders = 64
 
   /// A store that knows better says that this peer was removed.
   private func collectedBy(_ envelope: RaftEnvelope) {
@@ -101,8 +113,8 @@ extension Peer {
       // A lone voter answers at once, which is right only after it has applied what it acknowledged
       // in an earlier life.
       return !node.isLeader || !node.isSingleton || hasAppliedOwnTerm
-    case .transferLeader, .propose:
-      // Both begin where the leader is.
+    case .transferLeader, .propose, .forgetLeader:
+      // These begin where the leader is, or where they have their effect.
       return false
     default:
       return true

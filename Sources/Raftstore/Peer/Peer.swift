@@ -118,6 +118,7 @@ final class Peer {
     leaderHeardAt = now
     validationAskedAt = now
     if let key = seed.unfinishedSnapshot {
+      context.snapshots.pin(key)
       incoming = IncomingSnapshot(key: key, region: seed.region, stage: .installing)
     }
   }

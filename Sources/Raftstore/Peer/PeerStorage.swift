@@ -30,7 +30,7 @@ final class PeerStorage: LogStorage {
   private(set) var snapshotState = SnapshotState.relaxed
   private(set) var snapshotFailures = 0
   /// About the bytes of entries between the log's start and its end.
-  private(set) var logBytes: UInt64 = 0
+  private(set) var logBytes: UInt64
 
   /// - Throws: when log and apply state contradict each other.
   init(
@@ -41,6 +41,7 @@ final class PeerStorage: LogStorage {
     self.applyState = applyState
     self.logs = logs
     cache = EntryCache(limit: cacheBytes)
+    logBytes = logs.openedBytes(region.id)
     let last = max(logs.lastIndex(region.id), applyState.truncatedIndex)
     lastLogIndex = last
     guard last >= applyState.appliedIndex else {
@@ -149,7 +150,7 @@ final class PeerStorage: LogStorage {
       // A tail is replaced: nothing better is known than that it shrinks in proportion.
       shrinkLogBytes(keeping: first.index - firstIndex(), of: lastLogIndex + 1 - firstIndex())
     }
-    cache.append(entries)
+    cache.append(entries, applied: applyState.appliedIndex)
     lastLogIndex = last.index
     lastTerm = last.term
     for entry in entries { logBytes += UInt64(entry.data.count) + 32 }
@@ -178,6 +179,7 @@ final class PeerStorage: LogStorage {
     }
     applyState = state
     appliedTerm = term
+    cache.trim(applied: state.appliedIndex)
   }
 
   /// Entries up to `index` are applied here and known by all who are heard of.

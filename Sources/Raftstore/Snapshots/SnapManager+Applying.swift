@@ -3,6 +3,13 @@ package import Engine
 import Runtime
 
 extension SnapManager {
+  /// A peer has taken the snapshot's message and is going to apply its files: until `unpin`, or
+  /// `finishApplying` with `delete`, nobody removes them or receives them anew. Idempotent, no I/O.
+  package func pin(_ key: SnapshotKey) { registry.withLock { $0.pin(key) } }
+
+  /// The peer has given the snapshot up. Idempotent, no I/O.
+  package func unpin(_ key: SnapshotKey) { registry.withLock { $0.unpin(key) } }
+
   /// Takes up a received snapshot: its files, every byte verified against the meta. Empty families
   /// have none. End it by `finishApplying`; after an error there is nothing to end.
   package func beginApplying(_ key: SnapshotKey) throws(SnapshotError) -> [SSTFile] {
@@ -34,7 +41,10 @@ extension SnapManager {
     let isClaimed = registry.withLock { registry in
       registry.leave(set, .applying)
       // Its message has reached the peer. Should the removal fail, nothing keeps it from being tried again.
-      if delete { registry.endDelivery(key) }
+      if delete {
+        registry.endDelivery(key)
+        registry.unpin(key)
+      }
       return delete && registry.claim(set)
     }
     if delete { metrics.applied.increment() }

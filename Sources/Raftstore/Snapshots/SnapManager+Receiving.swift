@@ -15,7 +15,7 @@ extension SnapManager {
     var isBeingApplied = false
     let refusal: SnapshotError? = registry.withLock { registry in
       // What is being applied was verified: a complete copy.
-      isBeingApplied = registry.isInUse(set, by: .applying)
+      isBeingApplied = registry.isInUse(set, by: .applying) || registry.isPinned(set)
       if isBeingApplied { return nil }
       if registry.isInUse(set) { return .inProgress(key) }
       if registry.count(.receiving) >= limit {

@@ -3,8 +3,9 @@ package struct SnapshotLimits: Sendable {
   /// Bytes of all snapshot files together; beyond it idle generated ones go, then new ones are
   /// refused.
   package var maxTotalSize: UInt64 = .max
-  /// Streams at once, each way.
-  package var maxSending = 32
+  /// Snapshots sent at once; the transport has as many senders.
+  package var maxSending = 2
+  /// Snapshots received at once; further ones are refused as busy, and their leaders try again.
   package var maxReceiving = 32
   /// How long a received snapshot counts as in use before its peer takes it up: the message that
   /// names it is on its way through the mailboxes.

@@ -19,6 +19,9 @@ struct SnapshotRegistry {
   /// Received snapshots whose message may not have reached its peer yet, and until when they are
   /// kept for it.
   private var deliveries: [SnapshotKey: Instant] = [:]
+  /// Received snapshots that a peer has taken and is going to apply: complete, and not to be removed or
+  /// received anew, although nobody works on their files at the moment.
+  private var pins: Set<SnapshotKey> = []
   private(set) var totalSize: UInt64 = 0
 
   func count(_ activity: SnapshotActivity) -> Int { totals[activity.rawValue] }
@@ -45,7 +48,7 @@ struct SnapshotRegistry {
 
   /// Takes the files for oneself, to change or remove them; false when anyone uses them.
   mutating func claim(_ set: SnapshotFileSet) -> Bool {
-    if uses[set] != nil { return false }
+    if isInUse(set) { return false }
     uses[set] = Use(isClaimed: true)
     return true
   }
@@ -63,12 +66,21 @@ struct SnapshotRegistry {
     if let activity { totals[activity.rawValue] -= 1 }
   }
 
-  /// Whether anyone uses or has claimed the files.
-  func isInUse(_ set: SnapshotFileSet) -> Bool { uses[set] != nil }
+  /// Whether anyone uses or has claimed the files, or a peer is going to apply them.
+  func isInUse(_ set: SnapshotFileSet) -> Bool { uses[set] != nil || isPinned(set) }
 
   /// Whether anyone is registered with this activity; whoever has claimed the files is not.
   func isInUse(_ set: SnapshotFileSet, by activity: SnapshotActivity) -> Bool {
     (uses[set]?.counts[activity.rawValue] ?? 0) > 0
+  }
+
+  // MARK: Pins
+
+  mutating func pin(_ key: SnapshotKey) { pins.insert(key) }
+  mutating func unpin(_ key: SnapshotKey) { pins.remove(key) }
+
+  func isPinned(_ set: SnapshotFileSet) -> Bool {
+    set.origin == .received && pins.contains(set.key)
   }
 
   // MARK: Sizes

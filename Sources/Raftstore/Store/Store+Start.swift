@@ -44,7 +44,7 @@ private struct StoreStart {
   let meta: StoreMeta
   let metrics: RaftMetrics
 
-  /// Answers and tasks are posted, never refused; the bound of their mailboxes is for show.
+  /// Posted messages are never refused. What workers post to each other is bounded by what they were sent.
   private static let ample = 1 << 20
 
   func spawn(_ seeds: [PeerSeed]) -> StoreWorkers {
@@ -112,8 +112,9 @@ private struct StoreStart {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     let (config, storeID) = (config, ident.storeID)
     let seed = environment.seed &+ ident.storeID &* 0x9E37_79B9 &+ UInt64(shard)
-    return environment.host.spawn(name: "raft-\(shard)", capacity: config.raftMailboxCapacity) {
-      _ in
+    let bound = MailboxBound<RaftWorkerMessage>(
+      count: config.raftMailboxCapacity, bytes: config.raftMailboxBytes, cost: { $0.mailboxCost })
+    return environment.host.spawn(name: "raft-\(shard)", bound: bound) { _ in
       let context = ShardContext(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
         metrics: metrics, logWriter: logWriter.mailbox, applyWorker: apply.mailbox,
@@ -125,7 +126,9 @@ private struct StoreStart {
   private func spawnStoreWorker(_ region: Mailbox<RegionTask>) -> Worker<StoreMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     let (config, storeID) = (config, ident.storeID)
-    return environment.host.spawn(name: "store", capacity: config.storeMailboxCapacity) { _ in
+    let bound = MailboxBound<StoreMessage>(
+      count: config.storeMailboxCapacity, bytes: config.storeMailboxBytes, cost: { $0.mailboxCost })
+    return environment.host.spawn(name: "store", bound: bound) { _ in
       StoreWorker(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
         metrics: metrics, regionWorker: region)

@@ -21,6 +21,12 @@ package struct LogWriter: Handler {
   private let syncTime: Histogram
   private let writtenBytes: Counter
 
+  /// Bytes gathered before a batch is written although more tasks are queued: bounds memory, the time of
+  /// a write, and what one record of the log may hold.
+  private static let batchBytes = 16 << 20
+
+  /// The engine's part of the gathered tasks, written and synced as one before `batch`.
+  private var data = WriteBatch()
   private var batch = LogBatch()
   private var mustSync = false
   private var envelopes: [RaftEnvelope] = []
@@ -59,19 +65,13 @@ package struct LogWriter: Handler {
   package mutating func handle(_ tasks: [LogWriteTask]) {
     guard !isPoisoned else { return }
     for task in tasks {
-      if let data = task.data {
-        // The engine's part of a task comes before its log, and both after the tasks before it.
-        do throws(EngineError) {
-          try engine.write(data, .synced)
-        } catch {
-          poison("region \(task.regionID): engine write before the raft log failed: \(error)")
-          return
-        }
-      }
+      if let part = task.data { data.append(part) }
       batch.merge(task.log)
       if task.durability == .synced { mustSync = true }
       envelopes.append(contentsOf: task.messages)
       if task.needsReceipt || !task.responses.isEmpty { note(task) }
+      if batch.byteSize + data.byteSize >= Self.batchBytes { flush() }
+      if isPoisoned { return }
     }
   }
 
@@ -92,6 +92,15 @@ package struct LogWriter: Handler {
 
   package mutating func flush() {
     guard !isPoisoned else { return }
+    if !data.isEmpty {
+      do throws(EngineError) {
+        try engine.write(data, .synced)
+      } catch {
+        poison("engine write before the raft log failed: \(error)")
+        return
+      }
+      data.removeAll()
+    }
     if !batch.isEmpty {
       let started = clock.now
       do throws(LogStoreError) {
@@ -122,6 +131,7 @@ package struct LogWriter: Handler {
 
   private mutating func poison(_ reason: String) {
     isPoisoned = true
+    data.removeAll()
     batch.removeAll()
     envelopes = []
     receipts = []

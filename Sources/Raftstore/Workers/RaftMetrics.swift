@@ -15,6 +15,7 @@ struct RaftMetrics: Sendable {
   let droppedOverlap: Counter
   let droppedNoVote: Counter
   let droppedNoPeer: Counter
+  let droppedInvalid: Counter
   let invalidProposals: Counter
   let leaderChanges: Counter
   let readySeconds: Histogram
@@ -52,6 +53,7 @@ struct RaftMetrics: Sendable {
     droppedOverlap = dropped("region_overlap")
     droppedNoVote = dropped("vote_after_start")
     droppedNoPeer = dropped("region_nonexistent")
+    droppedInvalid = dropped("invalid")
     invalidProposals = metrics.counter(
       "tikv_raftstore_raft_invalid_proposal_total", "Requests refused before they were proposed")
     leaderChanges = metrics.counter(

@@ -175,6 +175,9 @@ struct RaftWorker: Handler {
   }
 
   private mutating func deliver(_ envelope: RaftEnvelope) {
+    if let problem = EnvelopeCheck.problem(of: envelope) {
+      return context.refused(envelope, problem)
+    }
     guard let peer = touch(envelope.regionID) else {
       guard context.router.sendToStore(.raft(envelope)) else {
         context.metrics.droppedNoPeer.increment()

@@ -177,8 +177,8 @@ package struct RegionWorker: Handler {
         logger.warning(
           "region \(regionID): of \(range) only \(pieces) is deleted, the rest has owners")
       }
-      // What says that the data is not needed must outlive the data: files are dropped at once.
-      try engine.sync()
+      // Files are dropped at once. What says that the data is not needed is durable already: the tombstone,
+      // or the record of the snapshot that made the region smaller (see `RegionTask.destroyRange`).
       let eraser = RangeEraser(engine: engine)
       for piece in pieces { try eraser.erase(piece) }
       destroyTime.observe(clock.now - begun)

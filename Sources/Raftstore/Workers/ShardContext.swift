@@ -15,6 +15,7 @@ final class ShardContext {
   let meta: StoreMeta
   let router: Router
   let transport: any Transport
+  let snapshots: SnapManager
   let clock: any Clock
   let logger: Logger
   let metrics: RaftMetrics
@@ -27,6 +28,10 @@ final class ShardContext {
   private(set) var now: Instant
   /// When this process began to have a memory.
   let startedAt: Instant
+  /// When a refused message was last logged: whoever sends one may send many.
+  private var refusalLoggedAt: Instant?
+  private static let refusalLogInterval = Duration.seconds(10)
+
   var envelopes: [RaftEnvelope] = []
   var logTasks: [LogWriteTask] = []
   var applyMessages: [ApplyMessage] = []
@@ -46,6 +51,7 @@ final class ShardContext {
     self.meta = meta
     self.router = router
     transport = environment.transport
+    snapshots = environment.snapshots
     clock = environment.host.clock
     logger = environment.logger
     self.metrics = metrics
@@ -59,6 +65,19 @@ final class ShardContext {
 
   func beginBatch() {
     now = clock.now
+  }
+
+  /// Counts a message that no correct peer can have sent, and logs one in a while.
+  func refused(_ envelope: RaftEnvelope, _ reason: String) {
+    metrics.droppedInvalid.increment()
+    if let last = refusalLoggedAt, now - last < Self.refusalLogInterval { return }
+    refusalLoggedAt = now
+    logger.warning(
+      "region \(envelope.regionID): raft message refused: \(reason)",
+      metadata: [
+        "from_peer": "\(envelope.from.id)", "from_store": "\(envelope.from.storeID)",
+        "to_peer": "\(envelope.to.id)",
+      ])
   }
 
   /// The engine as it is now; shared by the reads of one batch, taken when the first asks.

@@ -55,6 +55,7 @@ struct SnapshotInstaller {
   }
 
   private func letGo() throws(InstallError) {
+    snapshots.unpin(key)
     do throws(SnapshotError) {
       try snapshots.delete(key, .received)
     } catch {

@@ -6,6 +6,8 @@ import Raft
 extension StoreWorker {
   /// First votes kept at a time.
   private static let parkedLimit = 100
+  /// Bytes of one; a first vote has no entries.
+  private static let parkedSize = 64 << 10
 
   mutating func receive(_ envelope: RaftEnvelope) {
     guard envelope.to.storeID == storeID, envelope.from.storeID != storeID else {
@@ -78,6 +80,7 @@ extension StoreWorker {
   }
 
   private mutating func park(_ envelope: RaftEnvelope) {
+    guard envelope.approximateSize <= Self.parkedSize else { return }
     if parkedVotes.count >= Self.parkedLimit { parkedVotes.removeFirst() }
     parkedVotes.append(envelope)
   }

@@ -84,7 +84,8 @@ struct StoreWorker: Handler {
         storeID: id, capacity: space.capacity, available: space.available, usedSize: used,
         regionCount: UInt64(meta.count), sendingSnapshots: UInt64(statistics.sending),
         receivingSnapshots: UInt64(statistics.receiving),
-        applyingSnapshots: UInt64(statistics.applying), startTime: startTime, isBusy: false)
+        applyingSnapshots: UInt64(statistics.applying), startTime: startTime,
+        isBusy: router.isBusy)
     ) { result in
       if case .failure(let error) = result { logger.warning("store heartbeat: \(error)") }
     }

@@ -37,7 +37,7 @@ package final class RPCTransport: Transport {
       group: group, host: host, configuration: configuration, logger: logger,
       metrics: TransportMetrics(metrics))
     self.context = context
-    senders = (0..<2).map { number in
+    senders = (0..<max(1, snapshots.limits.maxSending)).map { number in
       host.spawn(name: "snap-send-\(number)", capacity: 64) { _ in
         SnapshotSender(context: context, snapshots: snapshots)
       }

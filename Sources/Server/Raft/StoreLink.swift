@@ -230,15 +230,3 @@ private final class StoreLinkHandler: ClientStreamHandler {
   func onMessage(_ message: ByteBuffer) {}
   func onClose(_ status: RPCStatus) { link.lost("the stream ended: \(status)") }
 }
-
-extension RaftEnvelope {
-  /// Bytes on the wire, more or less: entries are what counts.
-  var approximateSize: Int {
-    var size = 64 + startKey.count + endKey.count
-    if let message {
-      size += message.context.count
-      for entry in message.entries { size += entry.data.count + 24 }
-    }
-    return size
-  }
-}

@@ -40,6 +40,8 @@ package class ForwardingLogStore: RaftLogStore, @unchecked Sendable {
     base.truncated(region)
   }
 
+  package func openedBytes(_ region: UInt64) -> UInt64 { base.openedBytes(region) }
+
   package func entries(
     _ region: UInt64, from: UInt64, to: UInt64, maxBytes: UInt64
   ) throws(LogStoreError) -> [Entry] {

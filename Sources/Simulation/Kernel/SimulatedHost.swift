@@ -13,10 +13,11 @@ package struct SimulatedHost: WorkerHost {
   package var clock: any Clock { process.machine.clock }
 
   package func spawn<H: Handler>(
-    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+    name: String, bound: MailboxBound<H.Message>,
+    make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
     let pump = WorkerPump<H>(name: name, process: process)
-    let mailbox = Mailbox<H.Message>(capacity: capacity) { pump.wake() }
+    let mailbox = Mailbox<H.Message>(bound: bound) { pump.wake() }
     pump.start(mailbox, make(mailbox))
     process.keep(pump)
     return Worker(mailbox: mailbox) { pump.finish() }

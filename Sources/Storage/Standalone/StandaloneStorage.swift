@@ -10,6 +10,7 @@ package struct StandaloneStorage: Storage {
   /// Larger writes are refused, as a replicated store would have to.
   private static let maxWriteSize = 8 << 20
   private static let queueCapacity = 65_536
+  private static let queueBytes = 256 << 20
 
   private let engine: any KVEngine
   private let region: Region
@@ -26,7 +27,9 @@ package struct StandaloneStorage: Storage {
     self.engine = engine
     self.region = region
     self.peer = peer
-    writer = host.spawn(name: "storage-write", capacity: Self.queueCapacity) { _ in
+    let bound = MailboxBound<StandaloneWrite>(
+      count: Self.queueCapacity, bytes: Self.queueBytes, cost: { $0.mailboxCost })
+    writer = host.spawn(name: "storage-write", bound: bound) { _ in
       StandaloneWriter(engine: engine, onFatal: onFatal)
     }
   }

@@ -7,12 +7,26 @@ import Runtime
 struct StandaloneWrite: Sendable {
   var mutations: [Mutation]
   var completion: Completion<Result<Void, StorageError>>
+
+  /// About the memory it keeps while it waits, in bytes.
+  var mailboxCost: Int {
+    mutations.reduce(256) { sum, mutation in
+      switch mutation {
+      case .put(_, let key, let value): sum + key.count + value.count + 64
+      case .delete(_, let key): sum + key.count + 64
+      case .deleteRange(_, let start, let end, _): sum + start.count + end.count + 64
+      }
+    }
+  }
 }
 
 /// Commits what has queued up meanwhile as one batch with one wait for the disk.
 struct StandaloneWriter: Handler {
   private let engine: any KVEngine
   private let onFatal: @Sendable (String) -> Void
+  /// Bytes gathered before a batch is written although more is queued.
+  private static let batchBytes = 16 << 20
+
   private var batch = WriteBatch()
   private var waiting: [Completion<Result<Void, StorageError>>] = []
   /// A write whose end nobody knows: nothing may be acknowledged after it.
@@ -27,6 +41,7 @@ struct StandaloneWriter: Handler {
     for write in batch {
       for mutation in write.mutations { add(mutation) }
       waiting.append(write.completion)
+      if self.batch.byteSize >= Self.batchBytes { flush() }
     }
   }
 

@@ -8,9 +8,10 @@ struct StepHost: WorkerHost {
   var clock: any Clock { StepClock(stepper: stepper) }
 
   func spawn<H: Handler>(
-    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+    name: String, bound: MailboxBound<H.Message>,
+    make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
-    let mailbox = Mailbox<H.Message>(capacity: capacity) {}
+    let mailbox = Mailbox<H.Message>(bound: bound) {}
     let worker = HandlerWorker(mailbox, make(mailbox))
     stepper.add(worker, name: name, owner: owner)
     let stepper = stepper

@@ -35,6 +35,13 @@ import Testing
     return storage
   }
 
+  /// Else a log that has grown large before a restart is never cut for its size.
+  @Test func theSizeOfTheLogIsKnownAfterARestart() throws {
+    let large = (4...9).map { Entry(term: 4, index: $0, data: [UInt8](repeating: 1, count: 1000)) }
+    #expect(try storage(large).logBytes >= 6000)
+    #expect(try storage([]).logBytes == 0)
+  }
+
   @Test(arguments: [false, true])
   func terms(cached: Bool) throws {
     let storage = try storage([entry(4, 4), entry(5, 5)], cached: cached)

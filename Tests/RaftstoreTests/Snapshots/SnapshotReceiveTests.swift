@@ -198,6 +198,31 @@ struct SnapshotReceiveTests {
     }
   }
 
+  /// A peer has taken the snapshot's message; the removal of an earlier, refused copy is still queued, and
+  /// the leader sends it again.
+  @Test func aSnapshotThatAPeerHasTakenStays() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    try receiver.receive(try sender.chunks(snapshot))
+    receiver.manager.pin(snapshot.key)
+    #expect(throws: SnapshotError.self) { try receiver.manager.delete(snapshot.key, .received) }
+    #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) == nil)
+    receiver.clock.advance(.seconds(3600))
+    #expect(try receiver.manager.idle() == [])
+    #expect(try !receiver.manager.beginApplying(snapshot.key).isEmpty)
+    receiver.manager.finishApplying(snapshot.key, delete: true)
+    #expect(try receiver.names == [])
+    #expect(receiver.manager.statistics == SnapshotStatistics())
+  }
+
+  @Test func aSnapshotThatAPeerHasGivenUpGoes() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    try receiver.receive(try sender.chunks(snapshot))
+    receiver.manager.pin(snapshot.key)
+    receiver.manager.unpin(snapshot.key)
+    try receiver.manager.delete(snapshot.key, .received)
+    #expect(try receiver.names == [])
+  }
+
   @Test func theStreamHasAnOrder() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     let chunks = try sender.chunks(snapshot)

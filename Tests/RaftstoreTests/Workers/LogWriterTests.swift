@@ -86,6 +86,42 @@ import Testing
     #expect(fixture.logs.unsyncedWrites == 0)
   }
 
+  /// A batch beyond what one record of the log can hold ended the process.
+  @Test func largeBatchesAreSplit() throws {
+    let fixture = try Fixture()
+    let before = fixture.logs.barriers
+    let tasks = (1...40 as ClosedRange<UInt64>).map { number in
+      var log = LogBatch()
+      log.append(
+        1, [Entry(term: 1, index: number, data: [UInt8](repeating: 1, count: 1 << 20))])
+      return LogWriteTask(
+        regionID: 1, peerID: 1, number: number, needsReceipt: true, log: log, durability: .synced)
+    }
+    fixture.writer.handle(tasks)
+    fixture.writer.flush()
+    #expect(fixture.logs.lastIndex(1) == 40)
+    #expect(fixture.logs.barriers == before + 3)
+    #expect(fixture.receipts.map(\.1) == [16, 32, 40])
+  }
+
+  @Test func manyEnginePartsShareOneBarrier() throws {
+    let fixture = try Fixture()
+    let before = fixture.engine.traffic.barriers
+    let tasks = (1...5 as ClosedRange<UInt64>).map { region in
+      var task = fixture.task(region, 1, 1)
+      var data = WriteBatch()
+      data.put(.raft, [UInt8(region)], [2])
+      task.data = data
+      return task
+    }
+    fixture.writer.handle(tasks)
+    fixture.writer.flush()
+    #expect(fixture.engine.traffic.barriers == before + 1)
+    for region in 1...5 as ClosedRange<UInt8> {
+      #expect(try fixture.engine.get(.raft, [region]) == [2])
+    }
+  }
+
   @Test func nothingNeedsABarrierThatIsNotAsked() throws {
     let fixture = try Fixture()
     let before = fixture.logs.barriers

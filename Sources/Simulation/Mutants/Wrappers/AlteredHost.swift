@@ -21,10 +21,11 @@ struct AlteredHost: WorkerHost {
   }
 
   func spawn<H: Handler>(
-    name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
+    name: String, bound: MailboxBound<H.Message>,
+    make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
-    if lies.mail == nil { return base.spawn(name: name, capacity: capacity, make: make) }
-    return base.spawn(name: name, capacity: capacity) { [lies] mailbox in
+    if lies.mail == nil { return base.spawn(name: name, bound: bound, make: make) }
+    return base.spawn(name: name, bound: bound) { [lies] mailbox in
       AlteredHandler(base: make(mailbox), name: name, lies: lies)
     }
   }

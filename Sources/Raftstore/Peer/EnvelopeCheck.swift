@@ -1,0 +1,52 @@
+import Codec
+import Raft
+
+/// What a message from another store must fulfil to be looked at, whatever this store knows of its region.
+///
+/// Pure, and applied once in front of everything that handles messages: behind it ids are ids of something,
+/// the raft message is from and to the peers the envelope names, and epochs can be counted up.
+enum EnvelopeCheck {
+  /// Epochs count changes of one region; nothing comes near this.
+  static let maxEpoch: UInt64 = 1 << 62
+
+  /// Why the envelope is refused; nil when it is well formed.
+  static func problem(of envelope: RaftEnvelope) -> String? {
+    guard envelope.regionID != 0 else { return "it names no region" }
+    for peer in [envelope.from, envelope.to] {
+      guard peer.id != NodeID.none, !NodeID.isThread(peer.id), peer.storeID != 0 else {
+        return "peer \(peer.id) on store \(peer.storeID) cannot exist"
+      }
+    }
+    guard isPossible(envelope.epoch) else { return "epoch \(envelope.epoch) is out of range" }
+    guard let message = envelope.message else { return nil }
+    guard message.from == envelope.from.id, message.to == envelope.to.id else {
+      return "a message from \(message.from) to \(message.to) in an envelope from "
+        + "\(envelope.from.id) to \(envelope.to.id)"
+    }
+    guard !message.type.isLocal else { return "\(message.type) never leaves a store" }
+    return nil
+  }
+
+  /// Why a region that another store describes cannot be taken over; nil when it can.
+  static func problem(of region: Region) -> String? {
+    guard region.id != 0 else { return "it has no id" }
+    guard isPossible(region.epoch) else { return "epoch \(region.epoch) is out of range" }
+    guard !region.range.isEmpty else { return "its range \(region.range) is empty" }
+    var peers: Set<UInt64> = []
+    var stores: Set<UInt64> = []
+    for peer in region.peers {
+      guard peer.id != NodeID.none, !NodeID.isThread(peer.id), peer.storeID != 0 else {
+        return "peer \(peer.id) on store \(peer.storeID) cannot exist"
+      }
+      guard peers.insert(peer.id).inserted else { return "peer \(peer.id) is named twice" }
+      guard stores.insert(peer.storeID).inserted else {
+        return "store \(peer.storeID) is named twice"
+      }
+    }
+    return region.peers.isEmpty ? "it has no peers" : nil
+  }
+
+  private static func isPossible(_ epoch: RegionEpoch) -> Bool {
+    epoch.version < maxEpoch && epoch.confVersion < maxEpoch
+  }
+}

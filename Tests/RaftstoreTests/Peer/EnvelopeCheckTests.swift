@@ -1,0 +1,90 @@
+import Codec
+import Raft
+import Runtime
+import Testing
+
+@testable import Raftstore
+
+@Suite struct EnvelopeCheckTests {
+  private func envelope(_ change: (inout RaftEnvelope) -> Void) -> RaftEnvelope {
+    var message = Message(.heartbeat, to: 4, from: 3, term: 6)
+    message.commit = 5
+    var envelope = RaftEnvelope(
+      regionID: 2, from: PeerInfo(id: 3, storeID: 1), to: PeerInfo(id: 4, storeID: 5),
+      message: message, epoch: RegionEpoch(confVersion: 1, version: 1))
+    change(&envelope)
+    return envelope
+  }
+
+  @Test func whatCannotBeIsRefused() {
+    #expect(EnvelopeCheck.problem(of: envelope { _ in }) == nil)
+    let changes: [(inout RaftEnvelope) -> Void] = [
+      { $0.regionID = 0 }, { $0.from.id = 0 }, { $0.to.id = 0 }, { $0.from.storeID = 0 },
+      { $0.to.storeID = 0 }, { $0.epoch.version = .max }, { $0.epoch.confVersion = .max },
+      { $0.message?.from = 9 }, { $0.message?.to = 9 }, { $0.message?.type = .hup },
+      { $0.message?.type = .storageAppendResponse },
+      {
+        // One of the core's own threads, whose messages it trusts.
+        $0.from.id = .max
+        $0.message?.from = .max
+      },
+    ]
+    for (number, change) in changes.enumerated() {
+      #expect(EnvelopeCheck.problem(of: envelope(change)) != nil, "change \(number)")
+    }
+  }
+
+  @Test func regionsThatCannotBeAreRefused() {
+    func problem(_ change: (inout Region) -> Void) -> String? {
+      var region = Region(
+        id: 2, startKey: [1], endKey: [2], epoch: .initial,
+        peers: [PeerInfo(id: 3, storeID: 1), PeerInfo(id: 4, storeID: 5)])
+      change(&region)
+      return EnvelopeCheck.problem(of: region)
+    }
+    #expect(problem { _ in } == nil)
+    #expect(problem { $0.id = 0 } != nil)
+    #expect(problem { $0.peers = [] } != nil)
+    #expect(problem { $0.peers[0].id = 4 } != nil)
+    #expect(problem { $0.peers[0].storeID = 5 } != nil)
+    #expect(problem { $0.endKey = [1] } != nil)
+    #expect(problem { $0.epoch.confVersion = .max } != nil)
+    #expect(problem { $0.peers[1].id = .max } != nil)
+  }
+
+  /// A store of an earlier cluster, whose ids came out equal, made stores of this one exit with
+  /// `tocommit(210) is out of range [lastIndex(70)]`.
+  @Test func anotherClustersMessagesEndNothing() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    let follower = try #require(cluster.nodes.first { $0 !== leader })
+    let region = try #require(cluster.region)
+    let from = try #require(region.peer(onStore: leader.id))
+    let to = try #require(region.peer(onStore: follower.id))
+    let store = try #require(follower.store)
+    let term = try #require(follower.status(cluster.regionID)).term
+    for type in MessageType.allCases {
+      for term in [0, 1, term, term + 1, 1 << 40, .max] {
+        for index in [0, 1, 210, 1 << 40, .max] as [UInt64] {
+          var message = Message(type, to: to.id, from: from.id, term: term)
+          message.index = index
+          message.commit = index
+          message.logTerm = term
+          message.rejectHint = index
+          message.entries = [Entry(term: term, index: index)]
+          store.router.deliver([
+            RaftEnvelope(
+              regionID: region.id, from: from, to: to, message: message, epoch: region.epoch)
+          ])
+        }
+      }
+    }
+    cluster.run(.seconds(5))
+    #expect(cluster.nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(cluster.put("b", "2"))
+    #expect(follower.metrics.text().contains(#"type="invalid"} "#))
+    #expect(!follower.metrics.text().contains(#"type="invalid"} 0"#))
+  }
+}
