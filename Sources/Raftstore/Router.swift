@@ -57,9 +57,12 @@ package final class Router: Sendable {
     }
   }
 
-  /// Messages from other stores; what does not fit is lost, as a network may lose it.
-  package func deliver(_ envelopes: [RaftEnvelope]) {
-    for envelope in envelopes { _ = send(.raft(envelope), to: envelope.regionID) }
+  /// Messages from other stores; what does not fit is lost, as a network may lose it. Returns how many were.
+  @discardableResult
+  package func deliver(_ envelopes: [RaftEnvelope]) -> Int {
+    var dropped = 0
+    for envelope in envelopes where !send(.raft(envelope), to: envelope.regionID) { dropped += 1 }
+    return dropped
   }
 
   /// A message that must arrive. False when the store has stopped.

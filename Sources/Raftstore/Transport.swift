@@ -3,6 +3,8 @@ package import Codec
 /// Carries raft messages to other stores. Never blocks and may lose, repeat or reorder what it is
 /// given; a loss it notices is reported to the router so that the raft core slows down.
 package protocol Transport: AnyObject, Sendable {
+  /// Says who this store is, once, before anything is sent.
+  func identify(_ ident: StoreIdent, incarnation: UInt64)
   /// Sends messages of any regions; those to one store leave together where that is possible.
   /// Callable from any thread.
   func send(_ envelopes: [RaftEnvelope])
@@ -10,4 +12,9 @@ package protocol Transport: AnyObject, Sendable {
   /// Sends a snapshot message after streaming its files; the end is told by
   /// `RaftWorkerMessage.snapshotSent`, exactly once.
   func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey)
+}
+
+extension Transport {
+  /// For transports within one process, which know whom they connect.
+  package func identify(_ ident: StoreIdent, incarnation: UInt64) {}
 }

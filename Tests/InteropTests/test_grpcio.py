@@ -45,8 +45,12 @@ def test_unary(client):
 def test_client_stream(cluster, stub):
     """BatchRaft is a stream of requests with one answer at its end."""
     tikvpb = wire.module("tikvpb")
-    done = stub.BatchRaft(iter([tikvpb.BatchRaftMessage(), tikvpb.BatchRaftMessage()]), timeout=5)
-    assert done is not None
+    messages = [tikvpb.BatchRaftMessage(), tikvpb.BatchRaftMessage()]
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.BatchRaft(iter(messages), timeout=5)
+    assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    identity = cluster.stream_identity(cluster.leader())
+    assert stub.BatchRaft(iter(messages), timeout=5, metadata=identity) is not None
 
 
 def test_server_stream(cluster):

@@ -52,6 +52,29 @@ struct RPCTransportTests {
     sender.stop()
   }
 
+  /// Ids of two clusters come out equal: only the cluster's own id tells them apart.
+  @Test(.timeLimit(.minutes(1)))
+  func streamsOfOtherClustersAndOfThePastAreRefused() async throws {
+    let receiver = try await Receiver(storeID: 2)
+    let current = Sender(stores: [2: receiver.address], incarnation: 5)
+    current.transport.send([Self.envelope(to: 2, index: 1)])
+    #expect(receiver.inbox.wait(for: 1) == [1])
+    for stranger in [
+      Sender(stores: [2: receiver.address], clusterID: 9, incarnation: 6),
+      Sender(stores: [2: receiver.address], incarnation: 4),
+    ] {
+      stranger.transport.send([Self.envelope(to: 2, index: 99)])
+      #expect(stranger.inbox.waitForUnreachable() == 2)
+      stranger.stop()
+    }
+    var forged = Self.envelope(to: 2, index: 98)
+    forged.from.storeID = 7
+    current.transport.send([forged, Self.envelope(to: 2, index: 2)])
+    #expect(receiver.inbox.wait(for: 1) == [2])
+    current.stop()
+    await receiver.stop()
+  }
+
   private static func envelope(to store: UInt64, index: UInt64) -> RaftEnvelope {
     var message = Message(.appendResponse)
     message.index = index
@@ -126,7 +149,8 @@ private final class Receiver: Sendable {
       directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
       clock: host.clock, metrics: metrics)
     service = RaftService(
-      storeID: storeID, router: inbox.router, snapshots: snapshots, host: host,
+      ident: StoreIdent(clusterID: 1, storeID: storeID), router: inbox.router, snapshots: snapshots,
+      host: host,
       streams: LiveStreams(), metrics: metrics, logger: quiet)
     var router = MethodRouter()
     service.register(on: &router)
@@ -151,7 +175,7 @@ private final class Sender: Sendable {
   let transport: RPCTransport
   private let host = ThreadHost()
 
-  init(stores: [UInt64: HostPort]) {
+  init(stores: [UInt64: HostPort], clusterID: UInt64 = 1, incarnation: UInt64 = 1) {
     let metrics = Metrics()
     do {
       let snapshots = SnapManager(
@@ -161,6 +185,8 @@ private final class Sender: Sendable {
         scheduler: AddressBook(stores: stores), snapshots: snapshots, router: inbox.router,
         group: MultiThreadedEventLoopGroup.singleton, host: host, security: nil,
         metrics: metrics, logger: quiet)
+      transport.identify(
+        StoreIdent(clusterID: clusterID, storeID: 1), incarnation: incarnation)
     } catch {
       preconditionFailure("\(error)")
     }

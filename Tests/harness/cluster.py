@@ -160,6 +160,14 @@ class Cluster:
         address = next(s.address for s in self.pd_stores() if s.id == store_id)
         return next(s for s in self.stores if s.address == address)
 
+    def stream_identity(self, store: Store, sender: int = 1 << 40, incarnation: int = 1):
+        """The headers by which a store introduces itself to another; the default sender is no member."""
+        receiver = next(s.id for s in self.pd_stores() if s.address == store.address)
+        return [
+            ("apus-cluster-id", str(self.cluster_id)), ("apus-from-store", str(sender)),
+            ("apus-to-store", str(receiver)), ("apus-incarnation", str(incarnation)),
+        ]
+
     def leader(self, key: bytes = b"") -> Store:
         """The store that leads the region of a key, as the placement driver believes."""
         return eventually(

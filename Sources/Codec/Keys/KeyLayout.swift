@@ -5,6 +5,7 @@
 /// eight bytes, big-endian.
 ///
 ///     01 01                       store identity
+///     01 04                       how often the store was started
 ///     01 02                       region prepared by a bootstrap that may not be finished
 ///     01 02 region 01 index       raft log entry
 ///     01 02 region 02             raft state
@@ -26,6 +27,8 @@ package enum KeyLayout {
   package static let localRange = KeyRange(start: [localPrefix], end: [localPrefix + 1])
   package static let storeIdent: [UInt8] = [localPrefix, 0x01]
   package static let prepareBootstrap: [UInt8] = [localPrefix, 0x02]
+  /// Eight bytes, big-endian: the store's incarnation. Not TiKV's; its local keys end with 03.
+  package static let storeIncarnation: [UInt8] = [localPrefix, 0x04]
 
   // MARK: One region's log and its states
 

@@ -13,12 +13,16 @@ package struct SnapshotStreamReader: Sendable {
   }
 
   private let storeID: UInt64
+  private let fromStoreID: UInt64?
   private let snapshots: SnapManager
   private var phase = Phase.message
 
-  /// - Parameter storeID: ours; what is meant for another store is refused.
-  package init(storeID: UInt64, snapshots: SnapManager) {
+  /// - Parameters:
+  ///   - storeID: ours; what is meant for another store is refused.
+  ///   - fromStoreID: the store that opened the stream, where that is known: it sends its own snapshots only.
+  package init(storeID: UInt64, fromStoreID: UInt64? = nil, snapshots: SnapManager) {
     self.storeID = storeID
+    self.fromStoreID = fromStoreID
     self.snapshots = snapshots
   }
 
@@ -91,6 +95,9 @@ package struct SnapshotStreamReader: Sendable {
     }
     guard envelope.to.storeID == storeID else {
       throw .stale("the snapshot is for store \(envelope.to.storeID), this is \(storeID)")
+    }
+    if let fromStoreID, envelope.from.storeID != fromStoreID {
+      throw .stale("a snapshot of store \(envelope.from.storeID) comes from store \(fromStoreID)")
     }
     guard let key = Self.key(of: envelope), let snapshot = envelope.message?.snapshot else {
       throw .stale("the snapshot stream's message announces no snapshot")

@@ -1,4 +1,5 @@
 package import Codec
+import Engine
 import Logging
 import Raft
 import Runtime
@@ -17,6 +18,8 @@ extension Store {
     environment: RaftstoreEnvironment, router: Router
   ) throws(StoreError) -> Store {
     if let problem = config.problem() { throw .invalidConfig(problem) }
+    let incarnation = try nextIncarnation(environment.engine)
+    environment.transport.identify(ident, incarnation: incarnation)
     let loader = StoreLoader(
       storeID: ident.storeID, engine: environment.engine, logs: environment.logs,
       logger: environment.logger)
@@ -32,6 +35,34 @@ extension Store {
       "store \(ident.storeID) of cluster \(ident.clusterID) started with \(seeds.count) peers")
     return Store(
       ident: ident, info: info, router: router, meta: meta, reader: reader, workers: workers)
+  }
+}
+
+extension Store {
+  /// Counts this start, durably: later than every earlier one on this data directory, whatever the clocks say.
+  private static func nextIncarnation(_ engine: any KVEngine) throws(StoreError) -> UInt64 {
+    let stored: [UInt8]?
+    do throws(EngineError) {
+      stored = try engine.get(.raft, KeyLayout.storeIncarnation)
+    } catch {
+      throw .engine(error)
+    }
+    if let stored, stored.count != 8 {
+      throw .corrupted(
+        record: "store incarnation", reason: "\(stored.count) bytes in the place of 8")
+    }
+    let last = stored?.bigEndian(at: 0) ?? 0
+    guard last < .max else { throw .corrupted(record: "store incarnation", reason: "\(last)") }
+    var value: [UInt8] = []
+    value.appendBigEndian(last + 1)
+    var batch = WriteBatch()
+    batch.put(.raft, KeyLayout.storeIncarnation, value)
+    do throws(EngineError) {
+      try engine.write(batch, .synced)
+    } catch {
+      throw .engine(error)
+    }
+    return last + 1
   }
 }
 

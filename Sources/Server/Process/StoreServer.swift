@@ -44,7 +44,8 @@ package final class StoreServer: RunningNode {
     let parts = try StoreParts.open(configuration, directory, runtime)
     let store = try await parts.startStore(configuration)
     let raft = RaftService(
-      storeID: store.storeID, router: parts.router, snapshots: parts.snapshots,
+      ident: StoreIdent(clusterID: store.clusterID, storeID: store.storeID), router: parts.router,
+      snapshots: parts.snapshots,
       host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
     let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
     var router = MethodRouter()

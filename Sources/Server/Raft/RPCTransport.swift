@@ -44,6 +44,10 @@ package final class RPCTransport: Transport {
     }
   }
 
+  package func identify(_ ident: StoreIdent, incarnation: UInt64) {
+    context.identify(ident, incarnation: incarnation)
+  }
+
   package func send(_ envelopes: [RaftEnvelope]) {
     guard let first = envelopes.first else { return }
     if envelopes.allSatisfy({ $0.to.storeID == first.to.storeID }) {

@@ -1,4 +1,4 @@
-import Codec
+package import Codec
 package import Logging
 import NIOCore
 package import RPC
@@ -7,19 +7,25 @@ package import Runtime
 
 /// `tikvpb.Tikv`, what other stores call: raft messages and snapshots.
 package final class RaftService: Sendable {
-  private let storeID: UInt64
+  private let ident: StoreIdent
+  private let gate: StoreStreamGate
   private let router: Router
   private let snapshots: SnapManager
   private let worker: Worker<SnapshotReceipt>
   private let received: Counter
   private let misdirected: Counter
+  private let refused: Counter
+  private let overflowed: Counter
+  private let logger: Logger
   private let streams: LiveStreams
 
   package init(
-    storeID: UInt64, router: Router, snapshots: SnapManager, host: any WorkerHost,
+    ident: StoreIdent, router: Router, snapshots: SnapManager, host: any WorkerHost,
     streams: LiveStreams, metrics: Metrics, logger: Logger
   ) {
-    self.storeID = storeID
+    self.ident = ident
+    gate = StoreStreamGate(ident)
+    self.logger = logger
     self.router = router
     self.snapshots = snapshots
     self.streams = streams
@@ -31,39 +37,73 @@ package final class RaftService: Sendable {
     misdirected = metrics.counter(
       "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped before sending.",
       labels: [("type", "mismatch_store_id")])
+    refused = metrics.counter(
+      "apus_raft_stream_refused_total", "Streams of other stores that were not accepted.")
+    overflowed = metrics.counter(
+      "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped before sending.",
+      labels: [("type", "full")])
   }
 
   package func register(on router: inout MethodRouter) {
     let service = self
     router.stream("/tikvpb.Tikv/BatchRaft") { call in
-      RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+      guard let sender = service.accept(call) else { return RefusedStream() }
+      return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
         // The batch, its envelopes, and the raft message in each.
         try FieldCount.check(payload.readableBytesSpan, depth: 3)
-        service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages)
+        service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages, from: sender)
       }
     }
     router.stream("/tikvpb.Tikv/Raft") { call in
-      RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+      guard let sender = service.accept(call) else { return RefusedStream() }
+      return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
         try FieldCount.check(payload.readableBytesSpan, depth: 2)
-        service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)])
+        service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)], from: sender)
       }
     }
     router.stream("/tikvpb.Tikv/Snapshot") { call in
-      let reader = SnapshotStreamReader(storeID: service.storeID, snapshots: service.snapshots)
+      guard let sender = service.accept(call) else { return RefusedStream() }
+      let reader = SnapshotStreamReader(
+        storeID: service.ident.storeID, fromStoreID: sender, snapshots: service.snapshots)
       return SnapshotStreamHandler(call, reader, service.worker.mailbox)
     }
+  }
+
+  /// The store that opened a stream, or nil after the stream was refused: nothing of it is looked at.
+  private func accept(_ call: StreamCall) -> UInt64? {
+    let identity = StoreStreamIdentity { call.metadata[$0] }
+    guard let reason = gate.refusal(of: identity) else { return identity?.fromStoreID }
+    refused.increment()
+    logger.warning(
+      "a raft stream was refused", metadata: ["reason": "\(reason)", "path": "\(call.path)"])
+    call.finish(RPCStatus(.failedPrecondition, reason))
+    return nil
   }
 
   /// Finishes writing what has arrived. Blocks.
   package func stop() { worker.stop() }
 
-  private func deliver(_ envelopes: [RaftEnvelope]) {
+  /// Hands on what is for this store and comes from the store that opened the stream.
+  private func deliver(_ envelopes: [RaftEnvelope], from sender: UInt64) {
     received.increment(by: UInt64(envelopes.count))
-    if envelopes.allSatisfy({ $0.to.storeID == storeID }) { return router.deliver(envelopes) }
-    let own = envelopes.filter { $0.to.storeID == storeID }
-    misdirected.increment(by: UInt64(envelopes.count - own.count))
-    router.deliver(own)
+    func isRight(_ envelope: RaftEnvelope) -> Bool {
+      envelope.to.storeID == ident.storeID && envelope.from.storeID == sender
+    }
+    var own = envelopes
+    if !envelopes.allSatisfy(isRight) {
+      own = envelopes.filter(isRight)
+      misdirected.increment(by: UInt64(envelopes.count - own.count))
+    }
+    let dropped = router.deliver(own)
+    if dropped > 0 { overflowed.increment(by: UInt64(dropped)) }
   }
+}
+
+/// A stream that was ended before its first message.
+private final class RefusedStream: StreamHandler {
+  func onMessage(_ message: ByteBuffer) {}
+  func onHalfClose() {}
+  func onCancel(_ status: RPCStatus) {}
 }
 
 /// Raft messages from another store, for as long as it likes.

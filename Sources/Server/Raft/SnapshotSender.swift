@@ -75,7 +75,10 @@ struct SnapshotSender: Handler {
     let deadline = context.host.clock.now + .seconds(Int64(seconds))
     let progress = SnapshotProgress()
     let stream = channel.openStream(
-      "/tikvpb.Tikv/Snapshot", options: CallOptions(timeout: .seconds(Int64(seconds)))
+      "/tikvpb.Tikv/Snapshot",
+      options: CallOptions(
+        timeout: .seconds(Int64(seconds)),
+        metadata: context.metadata(toStore: sending.envelope.to.storeID))
     ) { _ in SnapshotSendHandler(progress) }
     stream.onWritable { progress.bell.ring() }
     defer { stream.cancel() }

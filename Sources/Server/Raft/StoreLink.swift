@@ -37,6 +37,7 @@ final class StoreLink: Sendable {
   private static let firstBackoff = Duration.milliseconds(100)
   private static let longestBackoff = Duration.seconds(2)
   private static let tombstoneRest = Duration.seconds(60)
+  private static let refusedRest = Duration.seconds(5)
 
   private let storeID: UInt64
   private let context: TransportContext
@@ -157,7 +158,8 @@ final class StoreLink: Sendable {
       return (fresh, state.channel)
     }
     stale?.close()
-    channel?.openStream("/tikvpb.Tikv/BatchRaft") { [self] stream in
+    let options = CallOptions(metadata: context.metadata(toStore: storeID))
+    channel?.openStream("/tikvpb.Tikv/BatchRaft", options: options) { [self] stream in
       opened(stream)
       return StoreLinkHandler(link: self)
     }
@@ -179,6 +181,16 @@ final class StoreLink: Sendable {
   /// The other store has accepted the stream.
   fileprivate func accepted() {
     state.withLock { $0.backoff = Self.firstBackoff }
+  }
+
+  /// The other side does not take this store for one of its cluster, or is not the store it was taken for.
+  fileprivate func refused(_ reason: String) {
+    context.logger.warning(
+      "a store refuses raft messages", metadata: ["store": "\(storeID)", "reason": "\(reason)"])
+    context.addresses.distrust(storeID)
+    context.metrics.failures.increment()
+    rest(for: Self.refusedRest, reason)
+    context.router.broadcast(.storeUnreachable(storeID: storeID))
   }
 
   fileprivate func lost(_ reason: String) {
@@ -228,5 +240,12 @@ private final class StoreLinkHandler: ClientStreamHandler {
 
   func onMetadata(_ metadata: RPCMetadata) { link.accepted() }
   func onMessage(_ message: ByteBuffer) {}
-  func onClose(_ status: RPCStatus) { link.lost("the stream ended: \(status)") }
+
+  func onClose(_ status: RPCStatus) {
+    if status.code == .failedPrecondition {
+      link.refused(status.message)
+    } else {
+      link.lost("the stream ended: \(status)")
+    }
+  }
 }

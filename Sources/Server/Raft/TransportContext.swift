@@ -1,3 +1,4 @@
+import Codec
 import Logging
 import NIOCore
 import RPC
@@ -15,6 +16,7 @@ final class TransportContext: Sendable {
   let logger: Logger
   let metrics: TransportMetrics
   let isStopping = Atomic(false)
+  private let identity = Mutex<(ident: StoreIdent, incarnation: UInt64)?>(nil)
 
   init(
     addresses: StoreAddresses, router: Router, group: any EventLoopGroup, host: any WorkerHost,
@@ -27,6 +29,21 @@ final class TransportContext: Sendable {
     self.configuration = configuration
     self.logger = logger
     self.metrics = metrics
+  }
+
+  func identify(_ ident: StoreIdent, incarnation: UInt64) {
+    identity.withLock { $0 = (ident, incarnation) }
+  }
+
+  /// What a stream to that store says of its sender.
+  func metadata(toStore id: UInt64) -> RPCMetadata {
+    guard let own = identity.withLock({ $0 }) else {
+      preconditionFailure("a stream to store \(id) before this store knows who it is")
+    }
+    let identity = StoreStreamIdentity(
+      clusterID: own.ident.clusterID, fromStoreID: own.ident.storeID, toStoreID: id,
+      incarnation: own.incarnation)
+    return RPCMetadata(identity.headers)
   }
 
   func makeChannel(to target: RPCTarget) -> RPCChannel {
