@@ -8,6 +8,10 @@ package protocol KVEngine: KVReader, AnyObject {
   /// The directory that is the database; a name for engines that have none.
   var path: String { get }
 
+  /// The value under `key` if it can be told without reading a file: for threads that must not wait for a
+  /// disk. Nil where `get` has to be asked; nil inside when there is no value.
+  func getFromMemory(_ family: ColumnFamily, _ key: [UInt8]) throws(EngineError) -> [UInt8]??
+
   /// Applies the batch as a whole or not at all, in its order. `.synced` also makes durable
   /// everything written before. A failed `.synced` write leaves it unknown what is durable: the
   /// caller must stop.
@@ -62,6 +66,13 @@ package protocol KVEngine: KVReader, AnyObject {
 }
 
 extension KVEngine {
+  /// For engines that have no files.
+  package func getFromMemory(
+    _ family: ColumnFamily, _ key: [UInt8]
+  ) throws(EngineError) -> [UInt8]?? {
+    .some(try get(family, key))
+  }
+
   /// Ingests by moving.
   package func ingest(_ files: [SSTFile]) throws(EngineError) {
     try ingest(files, move: true)

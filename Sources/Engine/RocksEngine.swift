@@ -51,6 +51,12 @@ package final class RocksEngine: KVEngine {
     try handle("get").get(family, key)
   }
 
+  package func getFromMemory(
+    _ family: ColumnFamily, _ key: [UInt8]
+  ) throws(EngineError) -> [UInt8]?? {
+    try handle("get").getFromMemory(family, key)
+  }
+
   package func multiGet(
     _ family: ColumnFamily, _ keys: [[UInt8]]
   ) throws(EngineError) -> [[UInt8]?] {

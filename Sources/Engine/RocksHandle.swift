@@ -23,6 +23,14 @@ final class RocksHandle: Sendable {
     }
   }
 
+  func getFromMemory(_ family: ColumnFamily, _ key: [UInt8]) throws(EngineError) -> [UInt8]?? {
+    do throws(RocksDBError) {
+      return try db.getFromMemory(self[family], key)
+    } catch {
+      throw EngineError(error)
+    }
+  }
+
   func multiGet(
     _ family: ColumnFamily, _ keys: [[UInt8]], at snapshot: RocksDB.Snapshot? = nil
   ) throws(EngineError) -> [[UInt8]?] {
@@ -60,7 +68,7 @@ extension EngineError {
       case .locked: .locked
       case .invalid: .invalid
       case .notFound: .notFound
-      case .other: .other
+      case .incomplete, .other: .other
       }
     self.init(kind, operation: error.operation, message: error.message)
   }

@@ -404,7 +404,7 @@ extension LogStoreError {
     case .noSpace: self = .noSpace(error.description)
     case .denied: self = .denied(path: path, reason: error.message)
     case .locked: self = .locked(path: path, reason: error.message)
-    case .io, .invalid, .notFound, .other:
+    case .io, .invalid, .notFound, .incomplete, .other:
       self = .io(operation: error.operation, reason: error.message)
     }
   }

@@ -10,8 +10,13 @@ final class Connection: @unchecked Sendable {
   let families: [OpaquePointer]
   /// Shared by all plain reads and writes; nobody changes them.
   let readOptions: OpaquePointer
+  /// Reads what is in memory and fails with `Incomplete` where a file would have to be read.
+  let memoryReadOptions: OpaquePointer
   let bufferedWrite: OpaquePointer
   let syncedWrite: OpaquePointer
+
+  /// `kBlockCacheTier` of RocksDB's `ReadTier`.
+  private static let blockCacheTier: Int32 = 1
 
   /// What has made an earlier write or barrier fail.
   private let failure = Mutex<RocksDBError?>(nil)
@@ -24,6 +29,8 @@ final class Connection: @unchecked Sendable {
     self.handle = handle
     self.families = families
     readOptions = rocksdb_readoptions_create()
+    memoryReadOptions = rocksdb_readoptions_create()
+    rocksdb_readoptions_set_read_tier(memoryReadOptions, Self.blockCacheTier)
     bufferedWrite = rocksdb_writeoptions_create()
     syncedWrite = rocksdb_writeoptions_create()
     rocksdb_writeoptions_set_sync(syncedWrite, 1)
@@ -33,6 +40,7 @@ final class Connection: @unchecked Sendable {
     families.forEach { rocksdb_column_family_handle_destroy($0) }
     rocksdb_close(handle)
     rocksdb_readoptions_destroy(readOptions)
+    rocksdb_readoptions_destroy(memoryReadOptions)
     rocksdb_writeoptions_destroy(bufferedWrite)
     rocksdb_writeoptions_destroy(syncedWrite)
     // What could not be removed is replaced when the same path is used again.
@@ -49,7 +57,7 @@ final class Connection: @unchecked Sendable {
     } catch {
       switch error.kind {
       case .io, .noSpace, .denied, .corruption: failure.withLock { $0 = $0 ?? error }
-      case .locked, .invalid, .notFound, .other: break
+      case .locked, .invalid, .notFound, .incomplete, .other: break
       }
       throw error
     }

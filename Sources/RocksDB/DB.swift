@@ -87,6 +87,19 @@ extension DB {
     try get(family, key, snapshot.readOptions)
   }
 
+  /// The value under `key` if memtables and block cache tell it; reads no file. Nil where a file would have
+  /// to be read; nil inside when there is no value.
+  package func getFromMemory(
+    _ family: ColumnFamily, _ key: [UInt8]
+  ) throws(RocksDBError) -> [UInt8]?? {
+    do throws(RocksDBError) {
+      return .some(try get(family, key, connection.memoryReadOptions))
+    } catch {
+      if error.kind == .incomplete { return .none }
+      throw error
+    }
+  }
+
   private func get(
     _ family: ColumnFamily, _ key: [UInt8], _ options: OpaquePointer
   ) throws(RocksDBError) -> [UInt8]? {

@@ -15,6 +15,8 @@ package struct RocksDBError: Error, Sendable, Hashable {
     /// The call makes no sense.
     case invalid
     case notFound
+    /// A read that may not touch files would have had to.
+    case incomplete
     case other
   }
 
@@ -44,6 +46,8 @@ extension RocksDBError.Kind {
       self = message.contains("does not exist (create_if_missing is false)") ? .notFound : .invalid
     } else if message.hasPrefix("NotFound") {
       self = .notFound
+    } else if message.hasPrefix("Result incomplete") {
+      self = .incomplete
     } else if message.hasPrefix("Resource busy") {
       self = .locked
     } else if message.hasPrefix("IO error") {

@@ -6,16 +6,17 @@ package import Engine
 /// Two implementations exist: replicated by raft, and the engine alone. A handler cannot tell which.
 package protocol Storage: Sendable {
   /// Reads on the calling thread if that is allowed right now: a lease holds, or nothing is
-  /// replicated.
+  /// replicated. May wait for the disk: not for event loops.
   ///
-  /// - Parameter body: gets the data and the range of the region; keys outside it are not its
-  ///   business. It may be run in vain.
+  /// - Parameter body: gets one moment of the data and the range of the region; keys outside it are not
+  ///   its business. It may be run in vain.
   /// - Returns: nil when `read` must be asked.
   func readAtOnce<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>?
 
-  /// One key's value, as `readAtOnce` would give it; nil inside means there is none.
+  /// One key's value, as `readAtOnce` would return it, if it is in memory: for event loops. Nil inside means
+  /// that there is none.
   func getAtOnce(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>?

@@ -49,6 +49,22 @@ struct RocksEngineTests {
     #expect(!FileManager.default.fileExists(atPath: path + "/CURRENT"))
   }
 
+  /// What event loops read: nothing that would need a file.
+  @Test func memoryIsReadWithoutFiles() throws {
+    let fixture = try EngineFixture(.rocks)
+    try fixture.put([("a", "1")])
+    let key = Array("a".utf8)
+    #expect(try fixture.engine.getFromMemory(.default, key) == .some(Array("1".utf8)))
+    #expect(try fixture.engine.getFromMemory(.default, [9]) == .some(nil))
+    try fixture.engine.flush()
+    try fixture.engine.close()
+    // A new process: the block is in no cache.
+    let again = try RocksEngine(path: fixture.path)
+    #expect(try again.getFromMemory(.default, key) == .none)
+    #expect(try again.get(.default, key) == Array("1".utf8))
+    #expect(try again.getFromMemory(.default, key) == .some(Array("1".utf8)))
+  }
+
   @Test func aReaderBesideTheWriter() throws {
     let fixture = try EngineFixture(.rocks)
     try fixture.put([("a", "1")])

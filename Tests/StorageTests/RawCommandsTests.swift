@@ -45,6 +45,65 @@ struct RawCommandsTests {
     #expect(found.map(\.value) == [[30], [10], [30]])
   }
 
+  /// A reply is refused before it is gathered, never cut: clients take few pairs for the end of the region.
+  @Test func repliesAreBoundedInBytes() throws {
+    var limits = RawLimits()
+    limits.maxReplyBytes = 5000
+    let store = try StandaloneFixture(limits: limits)
+    for key in UInt8(1)...9 { try store.put([key], [UInt8](repeating: key, count: 1000)) }
+    #expect(try store.keys(RawScan(limit: 4)).count == 4)
+    #expect(try store.keys(RawScan(limit: 4_000_000_000, keyOnly: true)).count == 9)
+    func isRefused<T: Sendable>(
+      _ call: (@escaping @Sendable (Result<T, StorageError>) -> Void) -> Void
+    ) -> Bool {
+      do {
+        _ = try store.answer(call)
+        return false
+      } catch StorageError.refused(let reason) {
+        return reason.contains("5000 bytes")
+      } catch {
+        return false
+      }
+    }
+    #expect(
+      isRefused {
+        store.raw.scan(
+          StandaloneFixture.context, cf: "", RawScan(limit: 5), on: { $0() }, $0)
+      })
+    #expect(
+      isRefused {
+        store.raw.scan(
+          StandaloneFixture.context, cf: "", RawScan(limit: 4_000_000_000, isReverse: true),
+          on: { $0() }, $0)
+      })
+    let keys = (UInt8(1)...5).map { [$0] }
+    #expect(
+      isRefused {
+        store.raw.batchGet(
+          StandaloneFixture.context, cf: "", keys: keys, on: { $0() }, $0)
+      })
+    let range = KeyRange(start: [1], end: [3])
+    #expect(
+      isRefused {
+        store.raw.batchScan(
+          StandaloneFixture.context, cf: "", ranges: [range, range, range], eachLimit: .max,
+          keyOnly: false, reverse: false, on: { $0() }, $0)
+      })
+  }
+
+  /// TiKV has no bound of their number.
+  @Test func manyRangesAreScanned() throws {
+    let store = try StandaloneFixture()
+    try store.put([1], [1])
+    let ranges = [KeyRange](repeating: KeyRange(start: [1], end: [2]), count: 20_000)
+    let found: [KeyValue] = try store.answer {
+      store.raw.batchScan(
+        StandaloneFixture.context, cf: "", ranges: ranges, eachLimit: 1, keyOnly: true,
+        reverse: false, on: { $0() }, $0)
+    }
+    #expect(found.count == 20_000)
+  }
+
   @Test func scansBothWaysWithinBounds() throws {
     let store = try StandaloneFixture()
     for key in UInt8(1)...5 { try store.put([key], [key]) }

@@ -16,13 +16,13 @@ final class StandaloneFixture: Sendable {
   let reasons = FatalReasons()
   private let host = ThreadHost()
 
-  init(region: Region = StandaloneFixture.region) throws {
+  init(region: Region = StandaloneFixture.region, limits: RawLimits = RawLimits()) throws {
     engine = try MemoryEngine()
     let reasons = reasons
     storage = StandaloneStorage(
       engine: engine, region: region, peer: Self.peer, host: host
     ) { reasons.note($0) }
-    raw = RawCommands(storage: storage)
+    raw = RawCommands(storage: storage, limits: limits)
   }
 
   deinit { storage.stop() }

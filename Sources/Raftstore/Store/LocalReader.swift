@@ -14,17 +14,19 @@ package struct LocalReader: Sendable {
     self.clock = clock
   }
 
-  /// Runs `body` on the engine and hands its result out if a lease covered the read.
+  /// Runs `body` on one moment of the engine and returns its result if a lease covered the read. May read
+  /// files: not for event loops.
   ///
-  /// - Returns: nil when no lease covers it: ask the raft worker (the result was thrown away).
+  /// - Returns: nil when no lease covers it: ask the raft worker.
   /// - Throws: what `body` throws, only if the lease held.
   package func read<T>(
     _ context: RequestContext, _ body: (any KVReader) throws(EngineError) -> T
   ) throws(EngineError) -> Result<(value: T, range: KeyRange), RegionError>? {
-    guard let delegate = meta.delegate(context.regionID) else { return nil }
+    guard let delegate = readyDelegate(context) else { return nil }
+    let view = engine.snapshot()
     let outcome: Result<T, EngineError>
     do throws(EngineError) {
-      outcome = .success(try body(engine))
+      outcome = .success(try body(view))
     } catch {
       outcome = .failure(error)
     }
@@ -35,10 +37,25 @@ package struct LocalReader: Sendable {
     }
   }
 
-  /// One key's value, as `read` would give it: the most frequent request, kept free of generics.
-  package func get(
+  /// One key's value, if a lease covers the read and no file has to be read: the most frequent request, kept
+  /// free of generics.
+  package func getFromMemory(
     _ context: RequestContext, _ family: ColumnFamily, _ key: [UInt8]
   ) throws(EngineError) -> Result<(value: [UInt8]?, range: KeyRange), RegionError>? {
-    try read(context) { reader throws(EngineError) in try reader.get(family, key) }
+    guard let delegate = readyDelegate(context),
+      let value = try engine.getFromMemory(family, key)
+    else { return nil }
+    switch delegate.judge(context, now: clock.now) {
+    case nil: return nil
+    case .failure(let error): return .failure(error)
+    case .success(let range): return .success((value, range))
+    }
+  }
+
+  /// Where the read is judged, if there is a lease at all: without one the data would be read in vain.
+  private func readyDelegate(_ context: RequestContext) -> ReadDelegate? {
+    guard let delegate = meta.delegate(context.regionID), delegate.leaseTerm(at: clock.now) != nil
+    else { return nil }
+    return delegate
   }
 }

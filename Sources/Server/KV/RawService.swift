@@ -3,7 +3,8 @@ import Engine
 import Storage
 import Wire
 
-/// Raw requests as messages: each method answers exactly once, whatever the request holds.
+/// Raw requests as messages: each method responds exactly once, whatever the request holds. Called on event
+/// loops: what is not in memory is read in the pool.
 struct RawService: Sendable {
   typealias Done<Response> = @Sendable (Response) -> Void
 
@@ -15,7 +16,7 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawGetResponse>
   ) {
     guard let context = context(request, done) else { return }
-    commands.get(context, cf: request.cf, key: [UInt8](request.key), on: executor) { result in
+    get(context, request.cf, [UInt8](request.key)) { result in
       switch result {
       case .success(let value):
         var response = Kvrpcpb_RawGetResponse()
@@ -26,12 +27,24 @@ struct RawService: Sendable {
     }
   }
 
+  /// One key's value: from memory on the calling thread, else in the pool.
+  func get(
+    _ context: RequestContext, _ cf: String, _ key: [UInt8],
+    _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
+  ) {
+    if let result = commands.tryGet(context, cf: cf, key: key) { return completion(result) }
+    let isTaken = pool.run(.short) {
+      commands.get(context, cf: cf, key: key, on: pool.executor(.short), completion)
+    }
+    if !isTaken { completion(.failure(Self.poolIsFull)) }
+  }
+
   func batchGet(
     _ request: Kvrpcpb_RawBatchGetRequest, _ executor: @escaping StorageExecutor,
     _ done: @escaping Done<Kvrpcpb_RawBatchGetResponse>
   ) {
     guard let context = context(request, done) else { return }
-    read(keys: request.keys.count, executor, done) { executor in
+    read(done) { executor in
       commands.batchGet(
         context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor
       ) { result in
@@ -48,7 +61,7 @@ struct RawService: Sendable {
     let scan = RawScan(
       start: [UInt8](request.startKey), end: [UInt8](request.endKey), limit: Int(request.limit),
       keyOnly: request.keyOnly, isReverse: request.reverse)
-    read(keys: scan.limit, executor, done) { executor in
+    read(done) { executor in
       commands.scan(context, cf: request.cf, scan, on: executor) { result in
         answer(result, done) { $0.kvs = $1.map(\.wire) }
       }
@@ -60,7 +73,7 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawBatchScanResponse>
   ) {
     guard let context = context(request, done) else { return }
-    read(keys: request.ranges.count * Int(request.eachLimit), executor, done) { executor in
+    read(done) { executor in
       commands.batchScan(
         context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
         eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
@@ -134,18 +147,16 @@ struct RawService: Sendable {
 
   // MARK: Common steps
 
-  /// Runs a read here if it is short, else where it is in nobody's way.
+  /// Runs a read where it may wait for the disk.
   private func read<Response: RefusableResponse>(
-    keys: Int, _ executor: @escaping StorageExecutor, _ done: @escaping Done<Response>,
+    _ done: @escaping Done<Response>,
     _ body: @escaping @Sendable (@escaping StorageExecutor) -> Void
   ) {
-    if keys <= ReadPool.shortRead { return body(executor) }
-    let isTaken = pool.run { body(pool.executor) }
-    if !isTaken {
-      let busy = RegionError.serverIsBusy(reason: "too many reads are waiting", backoffMs: 0)
-      done(Response(.region(busy)))
-    }
+    if !pool.run(.long, { body(pool.executor(.long)) }) { done(Response(Self.poolIsFull)) }
   }
+
+  private static let poolIsFull = StorageError.region(
+    .serverIsBusy(reason: "too many reads are waiting", backoffMs: 0))
 
   private func context<Response: RefusableResponse>(
     _ request: some ContextualRequest, _ done: Done<Response>

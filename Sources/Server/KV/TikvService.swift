@@ -82,11 +82,10 @@ package struct TikvService: Sendable {
       do throws(CodecError) {
         context = try RequestContext(request.context)
       } catch {
-        return call.fail(RPCStatus(.invalidArgument, "malformed context: \(error)"))
+        return call.reply(
+          message: Kvrpcpb_RawGetResponse(.refused("malformed context: \(error)")))
       }
-      raw.commands.get(
-        context, cf: request.cf, key: [UInt8](request.key), on: call.execute
-      ) { result in
+      raw.get(context, request.cf, [UInt8](request.key)) { result in
         switch result {
         case .success(let value?): call.reply(RawGetAnswer.found(value))
         case .success(nil): call.reply(RawGetAnswer.notFound)

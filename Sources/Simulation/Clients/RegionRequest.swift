@@ -75,10 +75,12 @@ extension RegionRequest {
     }
     switch self {
     case .get(let key):
-      commands.get(context, cf: "", key: key, on: executor) { result in
+      let found: @Sendable (Result<[UInt8]?, StorageError>) -> Void = { result in
         answer.give(
           result.map { value in .found(value.map { [Pair(key: key, value: $0)] } ?? []) })
       }
+      if let result = commands.tryGet(context, cf: "", key: key) { return found(result) }
+      commands.get(context, cf: "", key: key, on: executor, found)
     case .put(let pair):
       commands.put(context, cf: "", key: pair.key, value: pair.value, ttl: 0, written)
     case .batchGet(let keys):

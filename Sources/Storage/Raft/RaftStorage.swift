@@ -38,7 +38,7 @@ package struct RaftStorage: Storage {
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
     do throws(EngineError) {
-      switch try reader.get(context, cf.family, key) {
+      switch try reader.getFromMemory(context, cf.family, key) {
       case nil: return nil
       case .failure(let error): return .failure(.region(error))
       case .success(let read) where read.range.contains(key): return .success(read.value)

@@ -4,9 +4,9 @@ import Runtime
 
 /// Raw requests: plain keys and values with no versions, in one region each.
 ///
-/// Answers as TiKV's API V1 without TTL does. Completions are called exactly once: at once, on the
-/// calling thread, when a read can be served there; otherwise on the given executor (reads) or on any
-/// thread (writes).
+/// Behaves as TiKV's API V1 without TTL does. Reads but `tryGet` may wait for the disk on the calling thread:
+/// event loops hand them to a pool. Completions are called exactly once: on the calling thread when a read
+/// can be served there; otherwise on the given executor (reads) or on any thread (writes).
 package struct RawCommands: Sendable {
   let storage: any Storage
   let limits: RawLimits
@@ -18,25 +18,28 @@ package struct RawCommands: Sendable {
 
   // MARK: Reads
 
+  /// The value of a key if it can be told without waiting for a disk or for other stores: for event loops.
+  /// Nil when `get` has to be asked.
+  package func tryGet(
+    _ context: RequestContext, cf name: String, key: [UInt8]
+  ) -> Result<[UInt8]?, StorageError>? {
+    do throws(StorageError) {
+      return storage.getAtOnce(context, try family(name, context), key)
+    } catch {
+      return .failure(error)
+    }
+  }
+
   /// The value of a key; nil when there is none.
   package func get(
     _ context: RequestContext, cf name: String, key: [UInt8],
     on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
   ) {
-    let cf: DataCF
-    do throws(StorageError) {
-      cf = try family(name, context)
-    } catch {
-      return completion(.failure(error))
+    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
+      try Self.check(key, in: range, context)
+      return try Self.engine { () throws(EngineError) in try reader.get(cf.family, key) }
     }
-    if let once = storage.getAtOnce(context, cf, key) { return completion(once) }
-    storage.read(
-      context, on: executor,
-      { reader, range throws(StorageError) in
-        try Self.check(key, in: range, context)
-        return try Self.engine { () throws(EngineError) in try reader.get(cf.family, key) }
-      }, completion)
   }
 
   /// The pairs that exist, in the order of `keys`; a key asked for twice is answered twice.
@@ -45,19 +48,28 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
+    let limit = limits.maxReplyBytes
     read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
       for key in keys { try Self.check(key, in: range, context) }
-      let values = try Self.engine { () throws(EngineError) in
-        try reader.multiGet(cf.family, keys)
+      var reply = ReplyPairs(limit: limit)
+      // In pieces, so that what is too much is noticed before all of it is in memory.
+      var rest = keys[...]
+      while !rest.isEmpty {
+        let some = Array(rest.prefix(Self.keysPerRead))
+        rest = rest.dropFirst(some.count)
+        let values = try Self.engine { () throws(EngineError) in
+          try reader.multiGet(cf.family, some)
+        }
+        for (key, value) in zip(some, values) {
+          if let value { try reply.append(KeyValue(key: key, value: value)) }
+        }
       }
-      var pairs: [KeyValue] = []
-      pairs.reserveCapacity(keys.count)
-      for (key, value) in zip(keys, values) {
-        if let value { pairs.append(KeyValue(key: key, value: value)) }
-      }
-      return pairs
+      return reply.pairs
     }
   }
+
+  /// Keys of a batch that are read at a time.
+  private static let keysPerRead = 64
 
   /// Pairs of a range, cut to the region.
   package func scan(
@@ -65,8 +77,11 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
+    let limit = limits.maxReplyBytes
     read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      try Self.engine { () throws(EngineError) in try scan.run(reader, cf.family, within: range) }
+      var reply = ReplyPairs(limit: limit)
+      try scan.run(reader, cf.family, within: range, into: &reply)
+      return reply.pairs
     }
   }
 
@@ -77,15 +92,14 @@ package struct RawCommands: Sendable {
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
     let template = RawScan(limit: eachLimit, keyOnly: keyOnly, isReverse: reverse)
-    guard let scans = template.over(ranges), scans.count <= limits.maxRanges else {
+    guard let scans = template.over(ranges) else {
       return completion(.failure(.refused("Invalid KeyRanges")))
     }
+    let limit = limits.maxReplyBytes
     read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      try Self.engine { () throws(EngineError) in
-        var pairs: [KeyValue] = []
-        for scan in scans { pairs += try scan.run(reader, cf.family, within: range) }
-        return pairs
-      }
+      var reply = ReplyPairs(limit: limit)
+      for scan in scans { try scan.run(reader, cf.family, within: range, into: &reply) }
+      return reply.pairs
     }
   }
 
@@ -208,7 +222,7 @@ package struct RawCommands: Sendable {
     }
   }
 
-  private static func engine<T>(
+  static func engine<T>(
     _ body: () throws(EngineError) -> T
   ) throws(StorageError) -> T {
     do throws(EngineError) { return try body() } catch { throw .engine(error) }

@@ -27,26 +27,27 @@ package struct RawScan: Sendable {
     isReverse ? KeyRange(start: end, end: start) : KeyRange(start: start, end: end)
   }
 
-  /// Collects the pairs. Bounds beyond the region are cut to it: clients send them.
+  /// Adds the pairs to `reply`. Bounds beyond the region are cut to it: clients send them.
   func run(
-    _ reader: any KVReader, _ family: ColumnFamily, within region: KeyRange
-  ) throws(EngineError) -> [KeyValue] {
+    _ reader: any KVReader, _ family: ColumnFamily, within region: KeyRange,
+    into reply: inout ReplyPairs
+  ) throws(StorageError) {
     let range = range.intersect(region)
-    guard limit > 0, !range.isEmpty else { return [] }
-    let cursor = try reader.cursor(
-      family, from: range.start.isEmpty ? nil : range.start,
-      to: range.end.isEmpty ? nil : range.end,
-      fillCache: true)
-    var pairs: [KeyValue] = []
+    guard limit > 0, !range.isEmpty else { return }
+    let cursor = try RawCommands.engine { () throws(EngineError) in
+      try reader.cursor(
+        family, from: range.start.isEmpty ? nil : range.start,
+        to: range.end.isEmpty ? nil : range.end, fillCache: true)
+    }
+    var left = limit
     if isReverse { cursor.seekToLast() } else { cursor.seekToFirst() }
     while cursor.isValid {
-      pairs.append(
-        KeyValue(key: cursor.key, value: keyOnly ? [] : cursor.value))
-      if pairs.count == limit { break }
+      try reply.append(KeyValue(key: cursor.key, value: keyOnly ? [] : cursor.value))
+      left -= 1
+      if left == 0 { return }
       if isReverse { cursor.prev() } else { cursor.next() }
     }
-    if pairs.count < limit { try cursor.finish() }
-    return pairs
+    try RawCommands.engine { () throws(EngineError) in try cursor.finish() }
   }
 
   /// The same walk over each range. An open end means the start of the next range. Nil when a

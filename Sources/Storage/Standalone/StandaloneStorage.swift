@@ -41,7 +41,7 @@ package struct StandaloneStorage: Storage {
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
     if let error = judge(context) { return .failure(.region(error)) }
-    return Result { () throws(StorageError) in try body(engine, region.range) }
+    return Result { () throws(StorageError) in try body(engine.snapshot(), region.range) }
   }
 
   package func getAtOnce(
@@ -51,7 +51,7 @@ package struct StandaloneStorage: Storage {
       return .failure(.region(error))
     }
     do throws(EngineError) {
-      return .success(try engine.get(cf.family, key))
+      return try engine.getFromMemory(cf.family, key).map { .success($0) }
     } catch {
       return .failure(.engine(error))
     }
@@ -64,7 +64,8 @@ package struct StandaloneStorage: Storage {
   ) {
     executor {
       if let error = judge(context) { return completion(.failure(.region(error))) }
-      completion(Result { () throws(StorageError) in try body(engine, region.range) })
+      completion(
+        Result { () throws(StorageError) in try body(engine.snapshot(), region.range) })
     }
   }
 
