@@ -60,6 +60,7 @@ package struct RaftstoreConfig: Sendable {
     if electionTicks <= heartbeatTicks {
       return "raft-election-timeout-ticks must be greater than raft-heartbeat-ticks"
     }
+    if electionTicks > 1 << 20 { return "raft-election-timeout-ticks is out of range" }
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
       return "raft-store-max-leader-lease must be at most the election timeout less one tick"
     }

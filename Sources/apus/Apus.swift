@@ -12,6 +12,11 @@ struct Apus: AsyncParsableCommand {
       SimCommand.self,
     ])
 
+  static func main() async {
+    ProcessArguments.requireUTF8()
+    await main(nil)
+  }
+
   /// The release, and the newest TiKV release whose behaviour it follows.
   static let version = "0.1.0"
 }

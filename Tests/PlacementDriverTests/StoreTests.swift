@@ -158,6 +158,15 @@ struct StoreTests {
     let response = try bench.put(4, address: "127.0.0.1:20161")
     #expect(response.header.error.message.contains("duplicated store address"))
     #expect(try bench.info(4).address == "127.0.0.1:20164")
+    // Nor come up at a second one while it is alive: its directory may have been copied.
+    let second = try bench.put(4, address: "127.0.0.1:30000").header.error.message
+    #expect(second.contains("127.0.0.1:20164") && second.contains("127.0.0.1:30000"))
+    bench.pass(14)
+    try bench.beat(4)
+    bench.pass(14)
+    #expect(try bench.put(4, address: "127.0.0.1:30000").header.hasError)
+    #expect(try bench.info(4).address == "127.0.0.1:20164")
+    bench.pass(2)
     #expect(try !bench.put(4, address: "127.0.0.1:30000").header.hasError)
     #expect(try bench.info(4).address == "127.0.0.1:30000")
   }
@@ -168,6 +177,8 @@ struct StoreTests {
     try bench.put(4)
     try bench.restart()
     // All were stopped and start again one port further: 1 comes where 4 was.
+    #expect(try bench.put(1, address: "127.0.0.1:20164").header.hasError)
+    bench.pass(16)
     #expect(try !bench.put(1, address: "127.0.0.1:20164").header.hasError)
     #expect(try !bench.put(4, address: "127.0.0.1:20167").header.hasError)
     try bench.restart(lossy: true)
@@ -238,14 +249,39 @@ struct StoreTests {
     #expect(bench.driver.storeSummaries(bench.moment).last?.claimedStoreID == nil)
   }
 
-  @Test func aBrokenConnectionSpeaksForTheNewcomer() throws {
+  /// A store whose stream broke may be alive: it was destroyed for good at once.
+  @Test func aBrokenConnectionDestroysNobody() throws {
     let bench = try Bench()
     try bench.bootstrap()
     try bench.put(4)
     bench.pass(1)
     bench.driver.storeDisconnected(4, bench.moment)
     try bench.put(9, address: "127.0.0.1:20164")
-    #expect(try bench.info(4).state == .offline)
+    _ = try bench.driver.tick(bench.moment)
+    #expect(try bench.info(4).state == .up)
+    #expect(try !bench.info(4).physicallyDestroyed)
+    bench.pass(5)
+    try bench.beat(4)
+    #expect(try bench.info(9).state == .tombstone)
+  }
+
+  @Test func aPeerAddressBelongsToOneStore() throws {
+    let bench = try Bench()
+    try bench.bootstrap()
+    try bench.put(4)
+    let store = Metapb_Store.with {
+      $0.id = 9
+      $0.address = "127.0.0.1:30009"
+      $0.peerAddress = "127.0.0.1:20164"
+    }
+    let request = Pdpb_PutStoreRequest.with {
+      $0.header = bench.header
+      $0.store = store
+    }
+    let refused = try bench.driver.putStore(request, bench.moment)
+    #expect(refused.header.error.message.contains("duplicated store address"))
+    bench.pass(16)
+    #expect(try !bench.driver.putStore(request, bench.moment).header.hasError)
   }
 
   @Test func aDuplicateByMistakeLoses() throws {

@@ -138,8 +138,8 @@ final class PlacementClient: Sendable {
 
   private static func failure(_ status: RPCStatus, _ endpoint: String) -> PlacementFailure {
     switch status.code {
-    case .unavailable, .deadlineExceeded, .cancelled, .unknown, .internal, .aborted,
-      .resourceExhausted:
+    // `unknown` is what a placement driver refuses with: no other endpoint would say anything else.
+    case .unavailable, .deadlineExceeded, .cancelled, .internal, .aborted, .resourceExhausted:
       .endpoint("\(endpoint): \(status)")
     default: .refused("\(endpoint): \(status)")
     }

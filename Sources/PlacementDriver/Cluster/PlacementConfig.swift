@@ -6,7 +6,8 @@ package struct PlacementConfig: Sendable, Hashable {
   package var maxStoreDownTime: Duration = .seconds(30 * 60)
   /// Silence after which a store gets neither replicas nor leaders.
   package var disconnectTime: Duration = .seconds(20)
-  /// Silence after which a newcomer at a store's address takes its place. Stores report every 10 s.
+  /// Silence after which a newcomer at a store's address takes its place, or a store may register under
+  /// another address. Stores report every 10 s; what is silent for less may be alive.
   package var takeoverDelay: Duration = .seconds(15)
   /// How long an operator that changes members may take.
   package var regionOperatorTimeout: Duration = .seconds(600)

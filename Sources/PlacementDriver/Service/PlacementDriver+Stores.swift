@@ -55,6 +55,8 @@ extension PlacementDriver {
   private func put(_ new: StoreInfo, _ moment: Moment) throws(PlacementError) {
     let known = stores[new.id]
     try refuseTombstone(known)
+    try refuseSecondProcess(of: known, at: new, moment)
+    try refusePeerAddressOfOthers(new, moment)
     let holder = stores.holder(ofAddress: new.address, besides: new.id)
     // A store that moved does not drive a living one out; the address of one that is silent, or
     // was not heard of since the driver started, is most likely out of date.
@@ -79,6 +81,37 @@ extension PlacementDriver {
     }
     try save(record)
     if record.claim != nil { try settleClaims(at: moment) }
+  }
+
+  /// A store id that comes up at a second address while its process at the first is alive: most likely a copy
+  /// of its data directory. One that moved waits until nobody can be there any more.
+  private func refuseSecondProcess(
+    of known: StoreRecord?, at new: StoreInfo, _ moment: Moment
+  ) throws(PlacementError) {
+    guard let known, known.info.address != new.address, !known.isSilent(at: moment.now, config)
+    else { return }
+    throw PlacementError(
+      header: .unknown,
+      "store \(new.id) is alive at \(known.info.address) and cannot also be at \(new.address): if its "
+        + "data directory was copied, stop the copy; if it has moved, it is let in once nothing was heard "
+        + "from \(known.info.address) for \(config.takeoverDelay)")
+  }
+
+  /// Raft messages for a living store must not be sent elsewhere.
+  private func refusePeerAddressOfOthers(
+    _ new: StoreInfo, _ moment: Moment
+  ) throws(PlacementError) {
+    guard !new.peerAddress.isEmpty, new.peerAddress != new.address else { return }
+    let other = stores.records.first {
+      $0.id != new.id && $0.info.state != .tombstone && !$0.info.physicallyDestroyed
+        && ($0.info.address == new.peerAddress || $0.info.peerAddress == new.peerAddress)
+        && !$0.isSilent(at: moment.now, config)
+    }
+    guard let other else { return }
+    throw PlacementError(
+      header: .unknown,
+      "duplicated store address: peer address \(new.peerAddress) of store \(new.id) is already "
+        + "registered by store \(other.id)")
   }
 
   /// Writes a store through and keeps it.

@@ -42,9 +42,9 @@ struct StoreRecord: Sendable {
     info.state != .up || silence(at: now) > config.maxStoreDownTime
   }
 
-  /// Whether nothing speaks for its process being there.
+  /// Whether another process may take its place. A broken stream alone says nothing: networks break too.
   func isSilent(at now: Instant, _ config: PlacementConfig) -> Bool {
-    isCutOff || silence(at: now) >= config.takeoverDelay
+    silence(at: now) >= config.takeoverDelay
   }
 
   mutating func hear(at moment: Moment) {

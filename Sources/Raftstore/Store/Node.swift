@@ -28,6 +28,10 @@ package enum Node {
       event = await withCheckedContinuation { continuation in
         perform(action, environment) { continuation.resume(returning: $0) }
       }
+      if case .storePut(.failure(let error)) = event {
+        environment.logger.warning(
+          "the placement driver does not register this store", metadata: ["reason": "\(error)"])
+      }
     }
   }
 

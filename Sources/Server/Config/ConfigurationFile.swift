@@ -34,6 +34,7 @@ package struct ConfigurationFile {
 
   /// Changes `configuration` by what the file says.
   package mutating func apply(to configuration: inout NodeConfiguration) throws(Invalid) {
+    try refuseSecurity()
     for section in table.keys.sorted() {
       guard let inner = table[section]?.table else {
         ignored.append(section)
@@ -55,6 +56,30 @@ package struct ConfigurationFile {
     }
   }
 
+  /// Encryption is not served yet. A node that was told to encrypt must not start in plain text.
+  private func refuseSecurity() throws(Invalid) {
+    guard let section = table["security"] else { return }
+    guard let inner = section.table else {
+      throw Invalid(description: "\(path): security must be a table")
+    }
+    for name in inner.keys.sorted() where !Self.isDefault(inner[name]) {
+      throw Invalid(
+        description:
+          "\(path): security.\(name) is set, but this version serves plain text only: remove "
+          + "it to start without TLS and encryption")
+    }
+  }
+
+  /// Whether the value turns nothing on: empty, false, `plaintext`, or a table of such values.
+  private static func isDefault(_ value: (any TOMLValueConvertible)?) -> Bool {
+    guard let value else { return true }
+    if let text = value.string { return text.isEmpty || text == "plaintext" }
+    if let flag = value.bool { return !flag }
+    if let array = value.array { return array.isEmpty }
+    if let table = value.table { return table.keys.allSatisfy { isDefault(table[$0]) } }
+    return false
+  }
+
   /// Keys whose values are no plain values. True if `key` is one of them.
   private func applyStructured(
     _ key: String, _ value: (any TOMLValueConvertible)?, _ configuration: inout NodeConfiguration
@@ -62,6 +87,10 @@ package struct ConfigurationFile {
     switch key {
     case "pd.endpoints":
       let texts = value?.array?.map { $0.string ?? "" } ?? []
+      guard !texts.isEmpty else {
+        throw Invalid(
+          description: "\(path): \(key) names no placement driver: remove it to run alone")
+      }
       configuration.placementDriverEndpoints = []
       for text in texts {
         guard let endpoint = HostPort(text) else {
@@ -73,8 +102,12 @@ package struct ConfigurationFile {
       guard let table = value?.table else {
         throw Invalid(description: "\(path): \(key) must be a table")
       }
-      configuration.labels = table.keys.sorted().map { name in
-        NodeConfiguration.Label(key: name, value: table[name]?.string ?? "")
+      configuration.labels = []
+      for name in table.keys.sorted() {
+        guard let text = table[name]?.string else {
+          throw Invalid(description: "\(path): \(key).\(name) must be a text")
+        }
+        configuration.labels.append(NodeConfiguration.Label(key: name, value: text))
       }
     case "storage.block-cache":
       guard let text = Self.text(value?.table?["capacity"]) else { return true }

@@ -8,7 +8,7 @@ extension NodeConfiguration {
   func storeInfo(startedAt seconds: UInt64) -> StoreInfo {
     StoreInfo(
       address: publicAddress.description, peerAddress: publicAddress.description,
-      statusAddress: (advertisedStatusAddress ?? statusAddress)?.description ?? "",
+      statusAddress: publicStatusAddress?.description ?? "",
       version: Self.storeVersion, startTimestamp: Int64(seconds), deployPath: dataDirectory,
       labels: labels.map { StoreInfo.Label(key: $0.key, value: $0.value) })
   }

@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 package import Raftstore
 
@@ -17,7 +18,7 @@ package struct NodeConfiguration: Sendable {
   package var labels: [Label] = []
   package var logLevel = Logger.Level.info
   package var raftstore = RaftstoreConfig()
-  /// Bytes of the block cache; 0 lets the node choose by the machine's memory.
+  /// Bytes of the block cache; 0 takes 45 % of the memory of the machine or of the process's control group.
   package var blockCacheCapacity: UInt64 = 0
   /// Bytes of disk to report; 0 means the whole disk.
   package var capacity: UInt64 = 0
@@ -26,7 +27,7 @@ package struct NodeConfiguration: Sendable {
   package var gracefulShutdownTimeout: Duration = .seconds(20)
   package var security: SecurityConfiguration?
 
-  /// A label of a store, for placement.
+  /// A label of a store, for placement. Names and values follow TiKV's rules.
   package struct Label: Sendable, Hashable {
     package var key: String
     package var value: String
@@ -34,6 +35,39 @@ package struct NodeConfiguration: Sendable {
     package init(key: String, value: String) {
       self.key = key
       self.value = value
+    }
+
+    /// `[$]?[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?` names a label, any of the inner characters, or none,
+    /// make its value.
+    var problem: String? {
+      func isLetter(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+      }
+      func isInner(_ byte: UInt8) -> Bool { isLetter(byte) || "-_./".utf8.contains(byte) }
+      let name = Array(key.hasPrefix("$") ? key.utf8.dropFirst() : key.utf8[...])
+      guard let first = name.first, let last = name.last, isLetter(first), isLetter(last),
+        name.allSatisfy(isInner)
+      else {
+        return
+          "invalid label key '\(key)': expected letters and digits, with any of -_./ between them"
+      }
+      guard value.utf8.allSatisfy(isInner) else {
+        return "invalid value '\(value)' of label '\(key)': expected letters, digits and -_./ only"
+      }
+      return nil
+    }
+
+    /// One of each key, in the order of the keys' first appearance: of duplicates the last one counts.
+    package static func unique(_ labels: [Label]) -> [Label] {
+      var result: [Label] = []
+      for label in labels {
+        if let place = result.firstIndex(where: { $0.key == label.key }) {
+          result[place] = label
+        } else {
+          result.append(label)
+        }
+      }
+      return result
     }
   }
 
@@ -45,11 +79,28 @@ package struct NodeConfiguration: Sendable {
   /// The first setting that cannot work, in words; nil when all are fine.
   package func problem() -> String? {
     if dataDirectory.isEmpty { return "data-dir must not be empty" }
-    if publicAddress.host == "0.0.0.0" || publicAddress.host == "::" {
-      return "advertise-addr must be an address others can reach, not \(publicAddress.host)"
+    if let problem = HostPort.problem(advertised: publicAddress, flag: "advertise-addr") {
+      return problem
     }
-    if eventLoops < 1 { return "server.grpc-concurrency must be at least 1" }
+    if let status = advertisedStatusAddress,
+      let problem = HostPort.problem(advertised: status, flag: "advertise-status-addr")
+    {
+      return problem
+    }
+    for rule in SettingRange.node {
+      if let problem = rule.problem(self) { return problem }
+    }
+    for label in labels {
+      if let problem = label.problem { return problem }
+    }
     return raftstore.problem()
+  }
+
+  /// Where others are told to find the status port: an address that means all interfaces here means the
+  /// advertised one there.
+  package var publicStatusAddress: HostPort? {
+    guard let status = advertisedStatusAddress ?? statusAddress else { return nil }
+    return status.isUnspecified ? HostPort(host: publicAddress.host, port: status.port) : status
   }
 }
 
@@ -94,6 +145,26 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
     }
     if host.isEmpty || host.contains(" ") || host.contains("/") { return nil }
     self.init(host: String(host), port: port)
+  }
+
+  /// Whether it stands for all interfaces of a machine: nobody can be told to connect to it.
+  package var isUnspecified: Bool {
+    if host.contains(":") {
+      var address = in6_addr()
+      guard inet_pton(AF_INET6, host, &address) == 1 else { return false }
+      return withUnsafeBytes(of: address) { bytes in bytes.allSatisfy { $0 == 0 } }
+    }
+    // As the system reads addresses: `0` and `0.0` are all zeros, too.
+    var address = in_addr()
+    return inet_aton(host, &address) != 0 && address.s_addr == 0
+  }
+
+  /// Why others cannot be told this address; nil when they can.
+  static func problem(advertised address: HostPort, flag: String) -> String? {
+    guard address.isUnspecified else { return nil }
+    return
+      "\(flag) must be an address that others can reach, not \(address.host): give the name or "
+      + "address of this machine"
   }
 
   package var description: String {

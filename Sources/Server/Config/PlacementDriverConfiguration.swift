@@ -11,5 +11,24 @@ package struct PlacementDriverConfiguration: Sendable {
   /// Silence after which a store counts as gone for good.
   package var maxStoreDownTime: Duration = .seconds(30 * 60)
 
+  /// Silence after which a newcomer may take a store's place.
+  package var storeTakeoverDelay: Duration = .seconds(15)
+
   package init() {}
+
+  /// The first setting that cannot work, in words; nil when all are fine.
+  package func problem() -> String? {
+    if dataDirectory.isEmpty { return "--data-dir must not be empty" }
+    if let problem = SettingRange.problem(
+      "--max-replicas", maxReplicas, 1...15)
+      ?? SettingRange.problem(
+        "--max-store-down-time", maxStoreDownTime, .seconds(1)...SettingRange.year)
+      ?? SettingRange.problem(
+        "--store-takeover-delay", storeTakeoverDelay, .seconds(1)...SettingRange.year)
+    {
+      return problem
+    }
+    return HostPort.problem(
+      advertised: advertisedAddress ?? address, flag: "--advertise-client-addr")
+  }
 }

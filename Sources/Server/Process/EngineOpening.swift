@@ -2,6 +2,7 @@ import Codec
 import Engine
 import Logging
 import RaftLog
+import Runtime
 
 /// Opens a process's databases, with errors that help.
 enum EngineOpening {
@@ -10,9 +11,11 @@ enum EngineOpening {
     _ directory: DataDirectory, _ configuration: NodeConfiguration
   ) throws(StartError) -> RocksEngine {
     var options = RocksEngineOptions()
-    if configuration.blockCacheCapacity > 0 {
-      options.blockCacheBytes = Int(clamping: configuration.blockCacheCapacity)
-    }
+    let capacity =
+      configuration.blockCacheCapacity > 0
+      ? configuration.blockCacheCapacity
+      : MachineMemory.blockCacheBytes(ofMemory: MachineMemory.available(SystemFileSystem()))
+    options.blockCacheBytes = Int(clamping: capacity)
     return try open(directory.path + "/db", options)
   }
 

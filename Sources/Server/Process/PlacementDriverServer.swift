@@ -34,6 +34,7 @@ package final class PlacementDriverServer: Sendable {
     var placement = PlacementConfig(advertiseClientURLs: ["http://\(advertised)"])
     placement.maxReplicas = configuration.maxReplicas
     placement.maxStoreDownTime = configuration.maxStoreDownTime
+    placement.takeoverDelay = configuration.storeTakeoverDelay
     let streams = LiveStreams()
     let driver = try await LocalPlacementDriver.start(
       engine: engine, config: placement, streams: streams, runtime: runtime)

@@ -49,6 +49,8 @@ package final class StandaloneServer: RunningNode {
     var placement = PlacementConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
     placement.maxReplicas = 1
+    // The only store lives in the same process: whatever address it had, nobody is there now.
+    placement.takeoverDelay = .zero
     let streams = LiveStreams()
     let driver = try await LocalPlacementDriver.start(
       engine: driverEngine, config: placement, streams: streams, runtime: runtime)

@@ -4,7 +4,7 @@ import Client
 /// Where the cluster is, and how to answer.
 struct CtlConnection: ParsableArguments {
   @Option(
-    name: .long,
+    name: [.customLong("pd"), .customLong("pd-endpoints"), .customShort("u")],
     help: ArgumentHelp("Placement driver endpoints, separated by commas.", valueName: "host:port"))
   var pd = "127.0.0.1:2379"
 

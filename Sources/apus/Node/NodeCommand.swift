@@ -116,9 +116,8 @@ struct NodeCommand: AsyncParsableCommand {
         advertiseStatusAddr, "--advertise-status-addr")
     }
     if let pdEndpoints {
-      configuration.placementDriverEndpoints = try pdEndpoints.split(separator: ",").map {
-        try FlagValue.address(String($0), "--pd-endpoints")
-      }
+      configuration.placementDriverEndpoints = try FlagValue.endpoints(
+        pdEndpoints, "--pd-endpoints")
     }
     if let dataDir { configuration.dataDirectory = dataDir }
     if let logLevel { configuration.logLevel = try FlagValue.level(logLevel) }

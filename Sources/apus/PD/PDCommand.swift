@@ -21,6 +21,10 @@ struct PDCommand: AsyncParsableCommand {
   var maxReplicas = 3
   @Option(help: "Silence after which a store's replicas are made anew elsewhere, for example 30m.")
   var maxStoreDownTime = "30m"
+  @Option(
+    help:
+      "Silence after which another process may take a store's place or address, for example 15s.")
+  var storeTakeoverDelay = "15s"
   @Flag(help: .hidden)
   var exitOnStdinClose = false
 
@@ -36,8 +40,10 @@ struct PDCommand: AsyncParsableCommand {
     configuration.maxReplicas = maxReplicas
     configuration.maxStoreDownTime = try FlagValue.duration(
       maxStoreDownTime, "--max-store-down-time")
+    configuration.storeTakeoverDelay = try FlagValue.duration(
+      storeTakeoverDelay, "--store-takeover-delay")
     let level = try FlagValue.level(logLevel)
-    if maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1") }
+    if let problem = configuration.problem() { throw ValidationError(problem) }
 
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: level) }
     let logger = Logger(label: "apus.pd")

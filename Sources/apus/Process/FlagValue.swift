@@ -34,12 +34,24 @@ enum FlagValue {
   }
 
   static func labels(_ text: String) throws -> [NodeConfiguration.Label] {
-    try text.split(separator: ",").map { pair in
+    let labels = try text.split(separator: ",").map { pair in
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-        throw ValidationError("--labels: '\(pair)' is no label; write key=value")
+      guard parts.count == 2, !parts[0].isEmpty else {
+        throw ValidationError("--labels: invalid label '\(pair)': expected key=value")
       }
       return NodeConfiguration.Label(key: String(parts[0]), value: String(parts[1]))
     }
+    return NodeConfiguration.Label.unique(labels)
+  }
+
+  /// Addresses separated by commas, at least one.
+  static func endpoints(_ text: String, _ flag: String) throws -> [HostPort] {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+      .map { $0.filter { $0 != " " } }
+    guard parts.contains(where: { !$0.isEmpty }) else {
+      throw ValidationError(
+        "\(flag) names no placement driver: leave the flag out to run a store alone")
+    }
+    return try parts.map { try address(String($0), flag) }
   }
 }
