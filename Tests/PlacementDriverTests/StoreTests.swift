@@ -155,9 +155,12 @@ struct StoreTests {
     let bench = try Bench()
     try bench.bootstrap()
     try bench.put(4)
+    bench.pass(16)
+    try bench.beat(1)
     let response = try bench.put(4, address: "127.0.0.1:20161")
     #expect(response.header.error.message.contains("duplicated store address"))
     #expect(try bench.info(4).address == "127.0.0.1:20164")
+    try bench.beat(4)
     // Nor come up at a second one while it is alive: its directory may have been copied.
     let second = try bench.put(4, address: "127.0.0.1:30000").header.error.message
     #expect(second.contains("127.0.0.1:20164") && second.contains("127.0.0.1:30000"))
