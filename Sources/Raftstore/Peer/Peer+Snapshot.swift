@@ -42,6 +42,12 @@ extension Peer {
       discardReceived(key)
       return false
     }
+    // Stepping it would cut off the log, and nothing could be put in its place.
+    guard context.snapshots.hasArrived(key) else {
+      context.logger.warning(
+        "region \(regionID): snapshot \(key) refused: it came without its files")
+      return false
+    }
     guard context.meta.reserve(data.region.range, for: regionID) else {
       let others = context.meta.overlapping(data.region.range, except: regionID)
       context.logger.info(

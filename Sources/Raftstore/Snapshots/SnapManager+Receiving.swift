@@ -41,6 +41,11 @@ extension SnapManager {
     }
   }
 
+  /// Whether the snapshot's files came before its message, as they do on a snapshot stream.
+  package func hasArrived(_ key: SnapshotKey) -> Bool {
+    registry.withLock { $0.isDelivered(key) }
+  }
+
   /// Whether exactly the announced files are here; others under their names do not count.
   private func isComplete(
     _ set: SnapshotFileSet, _ announced: SnapshotMeta

@@ -99,6 +99,9 @@ struct SnapshotRegistry {
 
   mutating func deliver(_ key: SnapshotKey, until end: Instant) { deliveries[key] = end }
 
+  /// Whether the snapshot has arrived whole and was not applied or removed since.
+  func isDelivered(_ key: SnapshotKey) -> Bool { deliveries[key] != nil }
+
   mutating func endDelivery(_ key: SnapshotKey) { deliveries[key] = nil }
 
   /// Whether the snapshot's message may still be on its way.

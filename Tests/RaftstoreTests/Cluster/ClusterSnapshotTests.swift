@@ -6,6 +6,33 @@ import Runtime
 import Testing
 
 @Suite struct ClusterSnapshotTests {
+  /// Found by sending hostile fields: stepped, it cut the log off, and for want of files the peer was
+  /// destroyed.
+  @Test func aSnapshotWithoutItsFilesChangesNothing() throws {
+    let cluster = try TestCluster(1)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let node = try #require(cluster.leader)
+    let status = try #require(node.status(cluster.regionID))
+    var meta = SnapshotMeta(start: 1)
+    meta.files = ["default", "lock", "write"].map { SnapshotFile(cf: $0) }
+    let data = RaftSnapshotData(region: status.region, fileSize: 0, meta: meta)
+    var message = Message(.snapshot, to: status.peer.id, from: 9001, term: status.term + 1000)
+    message.snapshot = Snapshot(
+      data: data.encoded(),
+      metadata: SnapshotMetadata(
+        confState: status.region.confState, index: status.lastIndex + 1000, term: status.term))
+    node.store?.router.deliver([
+      RaftEnvelope(
+        regionID: cluster.regionID, from: PeerInfo(id: 9001, storeID: 9002), to: status.peer,
+        message: message, epoch: status.region.epoch)
+    ])
+    cluster.run(.seconds(2))
+    #expect(node.status(cluster.regionID)?.peer == status.peer)
+    #expect(cluster.put("b", "2"))
+    #expect(cluster.get("a") == "1")
+  }
+
   private static func eager(_ config: inout RaftstoreConfig) {
     config.logCompactionInterval = .milliseconds(500)
     config.logCompactionCount = 10
