@@ -73,6 +73,12 @@ extension Peer {
       if envelope.asksToBeTold { context.envelopes.append(gone(envelope)) }
       return false
     }
+    // At our own membership we know every member: who is none of them speaks for no quorum.
+    if isInitialized, envelope.epoch.confVersion == region.epoch.confVersion,
+      region.peer(id: envelope.from.id) == nil
+    {
+      return false
+    }
     if envelope.to.id < info.id { return false }
     if envelope.to.id > info.id {
       // A newer peer has this one's place; it will be made by a later message.

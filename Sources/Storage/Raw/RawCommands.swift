@@ -98,7 +98,8 @@ package struct RawCommands: Sendable {
     let limit = limits.maxReplyBytes
     read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
       var reply = ReplyPairs(limit: limit)
-      for scan in scans { try scan.run(reader, cf.family, within: range, into: &reply) }
+      let cursor = try RawScan.cursor(reader, cf.family, over: range)
+      for scan in scans { try scan.run(cursor, within: range, into: &reply) }
       return reply.pairs
     }
   }

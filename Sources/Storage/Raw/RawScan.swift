@@ -34,15 +34,41 @@ package struct RawScan: Sendable {
   ) throws(StorageError) {
     let range = range.intersect(region)
     guard limit > 0, !range.isEmpty else { return }
-    let cursor = try RawCommands.engine { () throws(EngineError) in
+    let cursor = try Self.cursor(reader, family, over: range)
+    try run(cursor, within: range, into: &reply)
+  }
+
+  /// A cursor that walks over `range`, and may serve several scans within it: making one costs more than
+  /// moving it.
+  static func cursor(
+    _ reader: any KVReader, _ family: ColumnFamily, over range: KeyRange
+  ) throws(StorageError) -> any KVCursor {
+    try RawCommands.engine { () throws(EngineError) in
       try reader.cursor(
         family, from: range.start.isEmpty ? nil : range.start,
         to: range.end.isEmpty ? nil : range.end, fillCache: true)
     }
+  }
+
+  /// As above, on a cursor over `region` or more of it.
+  func run(
+    _ cursor: any KVCursor, within region: KeyRange, into reply: inout ReplyPairs
+  ) throws(StorageError) {
+    let range = range.intersect(region)
+    guard limit > 0, !range.isEmpty else { return }
+    if !isReverse {
+      cursor.seek(range.start)
+    } else if range.end.isEmpty {
+      cursor.seekToLast()
+    } else {
+      cursor.seekForPrev(range.end)
+      if cursor.isValid, cursor.key == range.end { cursor.prev() }
+    }
     var left = limit
-    if isReverse { cursor.seekToLast() } else { cursor.seekToFirst() }
     while cursor.isValid {
-      try reply.append(KeyValue(key: cursor.key, value: keyOnly ? [] : cursor.value))
+      let key = cursor.key
+      guard range.contains(key) else { return }
+      try reply.append(KeyValue(key: key, value: keyOnly ? [] : cursor.value))
       left -= 1
       if left == 0 { return }
       if isReverse { cursor.prev() } else { cursor.next() }
