@@ -1,5 +1,7 @@
 import Codec
+import Dispatch
 import Engine
+import NIOCore
 import NIOPosix
 import RPC
 import Raft
@@ -75,6 +77,25 @@ struct RPCTransportTests {
     await receiver.stop()
   }
 
+  /// Whatever keeps the loop of clients from going on, raft messages arrive.
+  @Test(.timeLimit(.minutes(1)))
+  func messagesDoNotWaitForTheLoopOfClients() async throws {
+    let (clients, raft) = (OneLoop(), OneLoop())
+    let receiver = try await Receiver(storeID: 2, group: clients.group, raftLoop: raft.group.any())
+    let sender = Sender(stores: [2: receiver.address])
+    sender.transport.send([Self.envelope(to: 2, index: 1)])
+    #expect(receiver.inbox.wait(for: 1) == [1])
+    let gate = DispatchSemaphore(value: 0)
+    clients.group.any().execute { gate.wait() }
+    sender.transport.send([Self.envelope(to: 2, index: 2)])
+    #expect(receiver.inbox.wait(for: 1) == [2])
+    gate.signal()
+    sender.stop()
+    await receiver.stop()
+    try await clients.stop()
+    try await raft.stop()
+  }
+
   private static func envelope(to store: UInt64, index: UInt64) -> RaftEnvelope {
     var message = Message(.appendResponse)
     message.index = index
@@ -82,6 +103,13 @@ struct RPCTransportTests {
       regionID: 1, from: Peer(id: 1, storeID: 1), to: Peer(id: store, storeID: store),
       message: message)
   }
+}
+
+/// An event loop that a test may block.
+private struct OneLoop {
+  let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+  func stop() async throws { try await group.shutdownGracefully() }
 }
 
 /// What a router would hand to the raft worker.
@@ -143,7 +171,10 @@ private final class Receiver: Sendable {
   private let service: RaftService
   private let server: RPCServer
 
-  init(storeID: UInt64, port: Int = 0) async throws {
+  init(
+    storeID: UInt64, port: Int = 0, group: MultiThreadedEventLoopGroup = .singleton,
+    raftLoop: (any EventLoop)? = nil
+  ) async throws {
     let metrics = Metrics()
     let snapshots = SnapManager(
       directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
@@ -154,10 +185,10 @@ private final class Receiver: Sendable {
       streams: LiveStreams(), metrics: metrics, logger: quiet)
     var router = MethodRouter()
     service.register(on: &router)
+    var configuration = ServerConfiguration(host: "127.0.0.1", port: port)
+    configuration.priorityLoop = raftLoop
     server = RPCServer(
-      group: MultiThreadedEventLoopGroup.singleton,
-      configuration: ServerConfiguration(host: "127.0.0.1", port: port), router: router,
-      logger: quiet)
+      group: group, configuration: configuration, router: router, logger: quiet)
     let bound = try await server.start()
     address = HostPort(host: "127.0.0.1", port: bound.port ?? 0)
   }
@@ -183,7 +214,8 @@ private final class Sender: Sendable {
         clock: host.clock, metrics: metrics)
       transport = RPCTransport(
         scheduler: AddressBook(stores: stores), snapshots: snapshots, router: inbox.router,
-        group: MultiThreadedEventLoopGroup.singleton, host: host, security: nil,
+        group: MultiThreadedEventLoopGroup.singleton,
+        raftGroup: MultiThreadedEventLoopGroup.singleton, host: host, security: nil,
         metrics: metrics, logger: quiet)
       transport.identify(
         StoreIdent(clusterID: clusterID, storeID: 1), incarnation: incarnation)

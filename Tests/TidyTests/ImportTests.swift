@@ -41,7 +41,7 @@ struct ImportTests {
     "Codec": ["SwiftProtobuf", "FoundationEssentials", "Foundation"],
     "RPC": [
       "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Logging", "FoundationEssentials",
-      "NIOConcurrencyHelpers",
+      "NIOConcurrencyHelpers", "Glibc",
     ],
     "Raftstore": ["Collections", "OrderedCollections", "DequeModule", "Logging"],
     "PlacementDriver": [

@@ -3,6 +3,8 @@ package import NIOCore
 /// How a client connects and what it accepts.
 package struct ClientConfiguration: Sendable {
   package var tls: ClientTLS?
+  /// Asks the server to serve the connection apart from those of other clients, if it can.
+  package var hasPriority = false
   /// Until the server has spoken HTTP/2.
   package var connectTimeout: TimeAmount = .seconds(3)
   package var initialBackoff: TimeAmount = .milliseconds(100)
@@ -20,6 +22,7 @@ package struct ClientConfiguration: Sendable {
 
   var limits: SessionLimits {
     SessionLimits(
+      hasPriority: hasPriority,
       maxConcurrentStreams: 0, connectionWindow: connectionWindowBytes,
       streamWindow: streamWindowBytes, maxHeaderListBytes: maxHeaderListBytes,
       maxUnsentAcknowledgements: 10_000, maxSettingsEntries: 32, resetBurst: 20_000,

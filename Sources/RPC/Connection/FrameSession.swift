@@ -98,6 +98,10 @@ struct FrameSession: ~Copyable {
       entries.append(setting(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1))
     case .client:
       entries.append(setting(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
+      if limits.hasPriority {
+        entries.append(
+          nghttp2_settings_entry(settings_id: Int32(PriorityMark.setting), value: 1))
+      }
     }
     nghttp2_submit_settings(raw, Self.noFlags, entries, entries.count)
     nghttp2_session_set_local_window_size(raw, Self.noFlags, 0, Int32(limits.connectionWindow))

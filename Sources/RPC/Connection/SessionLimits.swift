@@ -1,5 +1,7 @@
 /// What an HTTP/2 session promises and tolerates.
 struct SessionLimits: Sendable {
+  /// Whether a client marks its connection with `PriorityMark`.
+  var hasPriority = false
   var maxConcurrentStreams: Int
   var connectionWindow: Int
   var streamWindow: Int

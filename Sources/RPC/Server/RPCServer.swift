@@ -11,6 +11,7 @@ package final class RPCServer: Sendable {
   private let methods: MethodTable
   private let logger: Logger
   private let loops: [ObjectIdentifier: ServerLoop]
+  private let priority: PriorityConnections?
   /// What closing may take beyond the grace period (TLS says goodbye and waits for the answer).
   private static let closingTime = TimeAmount.seconds(6)
   private let listener = Mutex<(any Channel)?>(nil)
@@ -28,6 +29,14 @@ package final class RPCServer: Sendable {
     for eventLoop in group.makeIterator() {
       loops[ObjectIdentifier(eventLoop)] = ServerLoop(eventLoop: eventLoop)
     }
+    if let eventLoop = configuration.priorityLoop {
+      let loop = ServerLoop(eventLoop: eventLoop)
+      loops[ObjectIdentifier(eventLoop)] = loop
+      priority = PriorityConnections(
+        loop: loop, methods: methods, configuration: configuration, logger: logger)
+    } else {
+      priority = nil
+    }
     self.loops = loops
   }
 
@@ -35,6 +44,8 @@ package final class RPCServer: Sendable {
   package func start() async throws(RPCStatus) -> SocketAddress {
     let tls = try configuration.tls.map { tls throws(RPCStatus) in try tls.context() }
     let (configuration, methods, loops, logger) = (configuration, methods, loops, logger)
+    // Behind TLS a connection's first frame can be read, but its session cannot be moved.
+    let priority = tls == nil ? priority : nil
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Int32(configuration.backlog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -51,8 +62,13 @@ package final class RPCServer: Sendable {
           guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             throw RPCStatus(.internal, "accepted on a foreign event loop")
           }
-          try loop.accept(
-            channel, methods: methods, configuration: configuration, tls: tls, logger: logger)
+          let serve: (any Channel) throws -> Void = { channel in
+            try loop.accept(
+              channel, methods: methods, configuration: configuration, tls: tls, logger: logger)
+          }
+          guard let priority else { return try serve(channel) }
+          try channel.pipeline.syncOperations.addHandler(
+            ConnectionSorter(stay: serve, move: priority.take))
         }
       }
     do {

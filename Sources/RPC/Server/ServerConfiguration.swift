@@ -1,9 +1,16 @@
+package import NIOCore
+
 /// How a server listens and what it admits.
 package struct ServerConfiguration: Sendable {
   package var host: String
   /// 0 lets the system choose; `RPCServer.start` answers which.
   package var port: Int
   package var tls: ServerTLS?
+  /// Serves the connections of clients that ask for it (`ClientConfiguration.hasPriority`), and nothing
+  /// else; it must outlive the server. Nil, and behind TLS: they are served like all others.
+  package var priorityLoop: (any EventLoop)?
+  /// More of them at a time are served like all others: anybody can ask.
+  package var maxPriorityConnections = 256
   /// A larger message ends its call with `resourceExhausted`.
   package var maxReceiveMessageBytes = 16 << 20
   package var maxConcurrentStreams = 4096

@@ -6,6 +6,8 @@ package import Runtime
 /// What every server process of ours runs on: event loops, threads, clocks, files, metrics.
 package final class ProcessRuntime: Sendable {
   package let group: MultiThreadedEventLoopGroup
+  /// One event loop for raft messages: what clients ask for delays no heartbeat. Without raft: `group`.
+  package let raftGroup: MultiThreadedEventLoopGroup
   package let host = ThreadHost()
   package let files: any FileSystem = SystemFileSystem()
   package let metrics = Metrics()
@@ -15,10 +17,11 @@ package final class ProcessRuntime: Sendable {
   package let onFatal: @Sendable (_ reason: String) -> Void
 
   package init(
-    eventLoops: Int, logger: Logger,
+    eventLoops: Int, hasRaft: Bool = false, logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) {
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
+    raftGroup = hasRaft ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : group
     self.logger = logger
     ProcessMetrics.register(metrics, clock: host.clock)
     self.onFatal = { reason in
@@ -33,6 +36,7 @@ package final class ProcessRuntime: Sendable {
     host.shutdown()
     do {
       try await group.shutdownGracefully()
+      if raftGroup !== group { try await raftGroup.shutdownGracefully() }
     } catch {
       logger.warning("event loops did not end well", metadata: ["error": "\(error)"])
     }

@@ -13,6 +13,7 @@ extension RPCServer {
       router.observer = { metrics.observe($0, $1, $2) }
     }
     var configuration = ServerConfiguration(host: address.host, port: address.port)
+    if runtime.raftGroup !== runtime.group { configuration.priorityLoop = runtime.raftGroup.any() }
     if let security {
       configuration.tls = ServerTLS(
         certificatePath: security.certificatePath, keyPath: security.keyPath,

@@ -39,8 +39,8 @@ struct StoreParts: Sendable {
       host: runtime.host, logger: runtime.logger)
     let transport = RPCTransport(
       scheduler: scheduler, snapshots: snapshots, router: router, group: runtime.group,
-      host: runtime.host, security: configuration.security, metrics: runtime.metrics,
-      logger: runtime.logger)
+      raftGroup: runtime.raftGroup, host: runtime.host, security: configuration.security,
+      metrics: runtime.metrics, logger: runtime.logger)
     return StoreParts(
       runtime: runtime, directory: directory, engine: engine, logs: logs, snapshots: snapshots,
       router: router, scheduler: scheduler, transport: transport)

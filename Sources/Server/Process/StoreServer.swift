@@ -34,7 +34,7 @@ package final class StoreServer: RunningNode {
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) async throws(StartError) -> StoreServer {
     let runtime = ProcessRuntime(
-      eventLoops: configuration.eventLoops, logger: logger, onFatal: onFatal)
+      eventLoops: configuration.eventLoops, hasRaft: true, logger: logger, onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     var configuration = configuration
     configuration.address = try await PortProbe.check(

@@ -20,11 +20,13 @@ package final class RPCTransport: Transport {
 
   /// - Parameters:
   ///   - router: where losses are told.
+  ///   - group: carries snapshots.
+  ///   - raftGroup: carries raft messages.
   ///   - security: nil for plain text.
   package init(
     scheduler: any SchedulerClient, snapshots: SnapManager, router: Router,
-    group: any EventLoopGroup, host: any WorkerHost, security: SecurityConfiguration?,
-    metrics: Metrics, logger: Logger
+    group: any EventLoopGroup, raftGroup: any EventLoopGroup, host: any WorkerHost,
+    security: SecurityConfiguration?, metrics: Metrics, logger: Logger
   ) {
     var configuration = ClientConfiguration()
     configuration.maxBackoff = .seconds(2)
@@ -34,7 +36,7 @@ package final class RPCTransport: Transport {
     }
     let context = TransportContext(
       addresses: StoreAddresses(scheduler: scheduler, clock: host.clock), router: router,
-      group: group, host: host, configuration: configuration, logger: logger,
+      group: group, raftGroup: raftGroup, host: host, configuration: configuration, logger: logger,
       metrics: TransportMetrics(metrics))
     self.context = context
     senders = (0..<max(1, snapshots.limits.maxSending)).map { number in

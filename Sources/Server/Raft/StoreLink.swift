@@ -153,7 +153,7 @@ final class StoreLink: Sendable {
     let (channel, stale) = state.withLock { state -> (RPCChannel?, RPCChannel?) in
       if case .closed = state.phase { return (nil, nil) }
       if let known = state.channel, known.target == target { return (known, nil) }
-      let fresh = context.makeChannel(to: target)
+      let fresh = context.makeRaftChannel(to: target)
       defer { state.channel = fresh }
       return (fresh, state.channel)
     }

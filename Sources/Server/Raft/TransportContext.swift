@@ -11,6 +11,8 @@ final class TransportContext: Sendable {
   let addresses: StoreAddresses
   let router: Router
   let group: any EventLoopGroup
+  /// The loops of connections that carry raft messages.
+  let raftGroup: any EventLoopGroup
   let host: any WorkerHost
   let configuration: ClientConfiguration
   let logger: Logger
@@ -19,12 +21,14 @@ final class TransportContext: Sendable {
   private let identity = Mutex<(ident: StoreIdent, incarnation: UInt64)?>(nil)
 
   init(
-    addresses: StoreAddresses, router: Router, group: any EventLoopGroup, host: any WorkerHost,
+    addresses: StoreAddresses, router: Router, group: any EventLoopGroup,
+    raftGroup: any EventLoopGroup, host: any WorkerHost,
     configuration: ClientConfiguration, logger: Logger, metrics: TransportMetrics
   ) {
     self.addresses = addresses
     self.router = router
     self.group = group
+    self.raftGroup = raftGroup
     self.host = host
     self.configuration = configuration
     self.logger = logger
@@ -46,6 +50,15 @@ final class TransportContext: Sendable {
     return RPCMetadata(identity.headers)
   }
 
+  /// A connection for raft messages: on loops of their own here and there.
+  func makeRaftChannel(to target: RPCTarget) -> RPCChannel {
+    var configuration = configuration
+    configuration.hasPriority = true
+    return RPCChannel(
+      target: target, group: raftGroup, configuration: configuration, logger: logger)
+  }
+
+  /// A connection for snapshots, which are large and may take their time.
   func makeChannel(to target: RPCTarget) -> RPCChannel {
     RPCChannel(target: target, group: group, configuration: configuration, logger: logger)
   }
