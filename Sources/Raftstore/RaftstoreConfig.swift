@@ -17,7 +17,7 @@ package struct RaftstoreConfig: Sendable {
   package var maxCommittedBytesPerReady: UInt64 = 16 << 20
   /// Largest entry accepted; larger writes are refused with `RaftEntryTooLarge`.
   package var maxEntrySize: UInt64 = 8 << 20
-  /// Commands merged into one entry stop at this many bytes.
+  /// Commands merged into one entry stop at this many bytes, or at `maxEntrySize` if that is less.
   package var maxBatchedEntrySize = 1 << 20
 
   package var logCompactionInterval: Duration = .seconds(3)
@@ -64,7 +64,24 @@ package struct RaftstoreConfig: Sendable {
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
       return "raft-store-max-leader-lease must be at most the election timeout less one tick"
     }
+    return sizeProblem()
+  }
+
+  /// What an entry must fit into on its way.
+  private func sizeProblem() -> String? {
     if maxEntrySize == 0 { return "raft-entry-max-size must be positive" }
+    if maxEntrySize > maxUncommittedBytes {
+      return "raft-entry-max-size must be at most the \(maxUncommittedBytes) bytes that may wait "
+        + "to be committed"
+    }
+    if maxEntrySize > UInt64(clamping: raftMailboxBytes) {
+      return
+        "raft-entry-max-size must be at most the \(raftMailboxBytes) bytes that may wait for a "
+        + "raft worker"
+    }
+    if maxSizePerMessage > maxInflightBytes {
+      return "raft-max-size-per-msg must be at most the \(maxInflightBytes) bytes in flight"
+    }
     return nil
   }
 }

@@ -16,11 +16,14 @@ final class StandaloneFixture: Sendable {
   let reasons = FatalReasons()
   private let host = ThreadHost()
 
-  init(region: Region = StandaloneFixture.region, limits: RawLimits = RawLimits()) throws {
+  init(
+    region: Region = StandaloneFixture.region, limits: RawLimits = RawLimits(),
+    maxWriteSize: UInt64 = 8 << 20
+  ) throws {
     engine = try MemoryEngine()
     let reasons = reasons
     storage = StandaloneStorage(
-      engine: engine, region: region, peer: Self.peer, host: host
+      engine: engine, region: region, peer: Self.peer, host: host, maxWriteSize: maxWriteSize
     ) { reasons.note($0) }
     raw = RawCommands(storage: storage, limits: limits)
   }

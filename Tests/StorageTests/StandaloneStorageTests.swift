@@ -49,6 +49,14 @@ struct StandaloneStorageTests {
     try store.put([1], [UInt8](repeating: 0, count: 7 << 20))
   }
 
+  @Test func theLargestWriteIsAsConfigured() throws {
+    let store = try StandaloneFixture(maxWriteSize: 1000)
+    try store.put([1], [UInt8](repeating: 0, count: 999))
+    #expect(
+      throws: StorageError.region(.raftEntryTooLarge(regionID: 2, entrySize: 1001))
+    ) { try store.put([1], [UInt8](repeating: 0, count: 1000)) }
+  }
+
   @Test func acknowledgedWritesSurviveACrashAndQueuedOnesShareABarrier() throws {
     let store = try StandaloneFixture()
     let boxes = (0..<1000).map { _ in AnswerBox<Void>() }

@@ -40,6 +40,7 @@ extension Peer {
     var lists: [RequestList] = []
     var waiters: [Completion<Result<Void, RegionError>>] = []
     var size = 0
+    let limit = min(context.config.maxBatchedEntrySize, Int(clamping: context.config.maxEntrySize))
     for request in requests {
       if let error = refusal(of: request) {
         context.metrics.invalidProposals.increment()
@@ -47,7 +48,7 @@ extension Peer {
         continue
       }
       let bytes = request.requests.bytes.count
-      if !lists.isEmpty && size + bytes > context.config.maxBatchedEntrySize {
+      if !lists.isEmpty && size + bytes > limit {
         propose(lists, waiters)
         lists.removeAll(keepingCapacity: true)
         waiters.removeAll(keepingCapacity: true)

@@ -87,6 +87,7 @@ package struct NodeConfiguration: Sendable {
     {
       return problem
     }
+    if let problem = MessageSizes.problem(raftstore) { return problem }
     for rule in SettingRange.node {
       if let problem = rule.problem(self) { return problem }
     }

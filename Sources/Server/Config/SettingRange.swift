@@ -36,7 +36,9 @@ enum SettingRange {
     Rule("raftstore.raft-heartbeat-ticks", \.raftstore.heartbeatTicks, 1...1000),
     Rule("raftstore.raft-election-timeout-ticks", \.raftstore.electionTicks, 2...10_000),
     Rule("raftstore.raft-store-max-leader-lease", \.raftstore.maxLeaderLease, .zero...hour),
-    Rule("raftstore.raft-entry-max-size", \.raftstore.maxEntrySize, 1024...(64 << 20)),
+    Rule(
+      "raftstore.raft-entry-max-size", \.raftstore.maxEntrySize,
+      1024...UInt64(MessageSizes.largestEntry)),
     Rule("raftstore.raft-log-gc-tick-interval", \.raftstore.logCompactionInterval, tick...day),
     Rule("raftstore.raft-log-gc-threshold", \.raftstore.logCompactionThreshold, 1...(1 << 40)),
     Rule("raftstore.raft-log-gc-count-limit", \.raftstore.logCompactionCount, 1...(1 << 40)),

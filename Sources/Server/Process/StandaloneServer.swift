@@ -59,7 +59,8 @@ package final class StandaloneServer: RunningNode {
       throw StartError("\(driverEngine.path) knows no peer of the region")
     }
     let storage = StandaloneStorage(
-      engine: engine, region: region, peer: peer, host: runtime.host, onFatal: runtime.onFatal)
+      engine: engine, region: region, peer: peer, host: runtime.host,
+      maxWriteSize: configuration.raftstore.maxEntrySize, onFatal: runtime.onFatal)
     let health = HealthService(streams: streams)
     let reads = ReadPool(host: runtime.host)
     let service = TikvService(

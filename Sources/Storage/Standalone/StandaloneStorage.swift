@@ -1,5 +1,6 @@
 package import Codec
 package import Engine
+import Raftstore
 package import Runtime
 
 /// Storage on the engine alone: one region over all keys, one replica, durable when acknowledged.
@@ -7,26 +8,28 @@ package import Runtime
 /// Requests are judged as a store of a cluster would judge them, so that a client which mixes up two
 /// stores is told so.
 package struct StandaloneStorage: Storage {
-  /// Larger writes are refused, as a replicated store would have to.
-  private static let maxWriteSize = 8 << 20
   private static let queueCapacity = 65_536
   private static let queueBytes = 256 << 20
 
   private let engine: any KVEngine
   private let region: Region
   private let peer: Peer
+  private let maxWriteSize: UInt64
   private let writer: Worker<StandaloneWrite>
 
   /// - Parameters:
   ///   - region: the one region; its only peer is this store's.
+  ///   - maxWriteSize: larger writes, in bytes, are refused as a replicated store would have to.
   ///   - onFatal: called once when a write has failed and the process must end.
   package init(
     engine: any KVEngine, region: Region, peer: Peer, host: any WorkerHost,
+    maxWriteSize: UInt64 = RaftstoreConfig().maxEntrySize,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) {
     self.engine = engine
     self.region = region
     self.peer = peer
+    self.maxWriteSize = maxWriteSize
     let bound = MailboxBound<StandaloneWrite>(
       count: Self.queueCapacity, bytes: Self.queueBytes, cost: { $0.mailboxCost })
     writer = host.spawn(name: "storage-write", bound: bound) { _ in
@@ -112,7 +115,7 @@ package struct StandaloneStorage: Storage {
         if !region.contains(KeyRange(start: start, end: end)) { return outside(start) }
       }
     }
-    guard size <= Self.maxWriteSize else {
+    guard size <= maxWriteSize else {
       return .raftEntryTooLarge(regionID: region.id, entrySize: UInt64(size))
     }
     return nil

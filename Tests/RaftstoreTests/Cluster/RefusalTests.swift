@@ -85,6 +85,21 @@ import Testing
     #expect(size > 1000)
   }
 
+  /// Merged commands are an entry like any other.
+  @Test func commandsAreMergedUpToTheLargestEntryOnly() throws {
+    let cluster = try TestCluster(1) { $0.maxEntrySize = 1000 }
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    func applied() -> UInt64 { leader.status(cluster.regionID)?.applied ?? 0 }
+    let before = applied()
+    let context = cluster.context(leader)
+    let mutation = Mutation.put(cf: .default, key: [1], value: [UInt8](repeating: 1, count: 600))
+    let answers = (0..<4).map { _ in cluster.send([mutation], to: leader, context) }
+    #expect(cluster.waitFor { answers.allSatisfy { $0.withLock { $0 != nil } } })
+    for answer in answers { #expect(answer.withLock { $0 }?.failure == nil) }
+    #expect(applied() >= before + 4)
+  }
+
   /// A leader without a quorum: its proposals end, one way or another, and are never lost.
   @Test func proposalsAreAnsweredWhenLeadershipIsLost() throws {
     let cluster = try TestCluster(3)
