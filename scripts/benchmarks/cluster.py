@@ -7,6 +7,7 @@ are counted by the revision the store has reached.
 """
 
 import argparse
+import multiprocessing
 import os
 import pathlib
 import re
@@ -238,6 +239,97 @@ def load(target, kind: str, in_flight: int, count: int, directory: pathlib.Path)
     }
 
 
+# A long scan beside gets: what other clients see of a client that reads much.
+
+SCANNED = 256
+SCANNED_VALUE = 1 << 20
+SCAN_LIMIT = 16
+UNBOUNDED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def scanned_key(number: int) -> bytes:
+    return b"bench-scan-%06d" % number
+
+
+def call(channel, method: str):
+    return channel.unary_unary(method, request_serializer=bytes, response_deserializer=bytes)
+
+
+def scan_for_ever(address: str, requests: list, started, bad):
+    """Another process: Python's lock must not be what the gets wait for."""
+    with grpc.insecure_channel(address, options=UNBOUNDED) as channel:
+        scan = call(channel, "/tikvpb.Tikv/RawScan")
+        while True:
+            for request in requests:
+                raw = scan(request, timeout=60)
+                if len(raw) < SCAN_LIMIT * SCANNED_VALUE:
+                    bad.set()
+                started.set()
+
+
+def scan_requests(target: Apus) -> list:
+    kv = wire.module("kvrpcpb")
+    return [
+        kv.RawScanRequest(
+            context=target.context(), start_key=scanned_key(first), limit=SCAN_LIMIT
+        ).SerializeToString()
+        for first in range(0, SCANNED, SCAN_LIMIT)]
+
+
+def fill_scanned(target: Apus):
+    kv = wire.module("kvrpcpb")
+    put = call(target.cluster.channel(target.leader), "/tikvpb.Tikv/RawPut")
+    for number in range(SCANNED):
+        request = kv.RawPutRequest(
+            context=target.context(), key=scanned_key(number), value=os.urandom(SCANNED_VALUE))
+        answer = kv.RawPutResponse.FromString(put(request.SerializeToString(), timeout=20))
+        assert not answer.HasField("region_error") and not answer.error, answer
+
+
+def time_gets(target: Apus, count: int) -> list:
+    """Seconds of each of so many gets, one after the other, sorted."""
+    path, message = target.case("get")
+    expected = target.reply("get")
+    times = []
+    with grpc.insecure_channel(target.leader) as channel:
+        get = call(channel, path)
+        get(message, timeout=10)
+        for _ in range(count):
+            before = time.perf_counter()
+            assert get(message, timeout=60) == expected
+            times.append(time.perf_counter() - before)
+    return sorted(times)
+
+
+def scan_beside_gets(target: Apus, count: int) -> int:
+    """Prints how long gets take without and with a client that scans; returns how many cases failed."""
+    fill_scanned(target)
+
+    def show(case: str, times: list):
+        at = lambda share: times[min(len(times) - 1, int(len(times) * share))] * 1e3  # noqa: E731
+        print(f"{case:<29}p50 {at(.5):.2f} ms, p99 {at(.99):.2f} ms, max {times[-1] * 1e3:.2f} ms",
+              flush=True)
+
+    show("get, one after another", time_gets(target, count))
+    context = multiprocessing.get_context("spawn")
+    started, bad = context.Event(), context.Event()
+    scanner = context.Process(
+        target=scan_for_ever, args=(target.leader, scan_requests(target), started, bad), daemon=True)
+    scanner.start()
+    try:
+        if not started.wait(60):
+            print("the scan does not begin")
+            return 1
+        show("get, beside scans of 16 MiB", time_gets(target, count))
+        if bad.is_set() or not scanner.is_alive():
+            print("scans failed")
+            return 1
+    finally:
+        scanner.kill()
+        scanner.join()
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of calls")
@@ -270,6 +362,9 @@ def main():
                             f"{row['succeeded']:>9}/{row['sent']:<8}  {total:.1f} = {cpu}", flush=True)
                         if row["succeeded"] < row["sent"]:
                             bad += 1
+        for target in targets:
+            if isinstance(target, Apus):
+                bad += scan_beside_gets(target, max(100, int(3000 * arguments.scale)))
         for target in targets:
             memory = ", ".join(f"{n} {resident_mb(p):.0f} MB" for n, p in target.pids.items())
             print(f"resident after the run: {memory}")
