@@ -53,7 +53,8 @@ let package = Package(
     .systemLibrary(
       name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     room("Raft"),
-    room("Runtime", [log]),
+    .target(name: "CPlatform"),
+    room("Runtime", ["CPlatform", log]),
     room("RocksDB", ["CRocksDB"]),
     room("Wire", [protobuf]),
     room("History"),
@@ -88,7 +89,10 @@ let package = Package(
       ]),
     .executableTarget(
       name: "apus",
-      dependencies: ["Server", "Simulation", "Client", "History", "Codec", arguments, log],
+      dependencies: [
+        "Server", "Simulation", "Client", "History", "Codec", "Runtime", "CPlatform", arguments,
+        log,
+      ],
       swiftSettings: settings),
 
     // Measures, not products: `scripts/bench raft`.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Runtime
 
 /// A distributed, transactional key-value store that speaks TiKV's protocol.
 @main
@@ -13,6 +14,7 @@ struct Apus: AsyncParsableCommand {
     ])
 
   static func main() async {
+    CrashReport.install()
     ProcessArguments.requireUTF8()
     await main(nil)
   }

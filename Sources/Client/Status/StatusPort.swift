@@ -46,6 +46,7 @@ package enum StatusPort {
       .connectTimeout(timeout)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try channel.closeOnExec()
           try channel.pipeline.syncOperations.addHandler(Gatherer(done))
         }
       }

@@ -118,7 +118,10 @@ final class ChannelCore: @unchecked Sendable {
         value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 256 << 10)
       )
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try self.setUp(channel) }
+        channel.eventLoop.makeCompletedFuture {
+          try channel.closeOnExec()
+          try self.setUp(channel)
+        }
       }
     timer = outbox.eventLoop.scheduleTask(in: configuration.connectTimeout) {
       self.candidate?.close(RPCStatus(.unavailable, "\(self.target) does not speak HTTP/2"))

@@ -49,6 +49,9 @@ package final class RPCServer: Sendable {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Int32(configuration.backlog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.closeOnExec() }
+      }
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelOption(
         .writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20)
@@ -59,6 +62,7 @@ package final class RPCServer: Sendable {
       )
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try channel.closeOnExec()
           guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             throw RPCStatus(.internal, "accepted on a foreign event loop")
           }

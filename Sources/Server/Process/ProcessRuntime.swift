@@ -22,6 +22,8 @@ package final class ProcessRuntime: Sendable {
   ) {
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
     raftGroup = hasRaft ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : group
+    // The loops' own descriptors: NIO leaves them open for programs that this process starts.
+    Descriptors.setCloseOnExecForAll()
     self.logger = logger
     ProcessMetrics.register(metrics, clock: host.clock)
     self.onFatal = { reason in

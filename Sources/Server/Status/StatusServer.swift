@@ -2,6 +2,7 @@ package import Logging
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
+import RPC
 
 /// The HTTP port for people and monitoring: `/status`, `/metrics`, `/ready` and what else is registered.
 ///
@@ -22,8 +23,12 @@ package final class StatusServer: Sendable {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 64)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.closeOnExec() }
+      }
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try channel.closeOnExec()
           try channel.pipeline.syncOperations.configureHTTPServerPipeline()
           try channel.pipeline.syncOperations.addHandler(StatusHandler(routes: routes))
         }

@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import Runtime
 import Synchronization
@@ -27,15 +28,15 @@ final class ChildProcess: Sendable {
     guard Glibc.pipe(&ends) == 0 else {
       throw StartError(description: "no pipe for \(name): \(String(cString: strerror(errno)))")
     }
-    // Children are started one after the other, so none can inherit another's pipe in between.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    Self.keepDescriptorsToMyself()
+    for end in ends { Descriptors.setCloseOnExec(end) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // Whatever this process has open, also what a thread opens at this moment, stays its own.
+    apus_spawn_close_from(&actions, 3)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -86,20 +87,6 @@ final class ChildProcess: Sendable {
   /// Lets a paused child go on; does nothing to one that runs.
   func resume() {
     if isRunning { kill(id, SIGCONT) }
-  }
-
-  /// A child that is started while this process has connections must not hold these open.
-  private static func keepDescriptorsToMyself() {
-    guard let directory = opendir("/proc/self/fd") else { return }
-    defer { closedir(directory) }
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if let descriptor = Int32(name), descriptor > 2 {
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-      }
-    }
   }
 
   private static func describe(_ status: Int32) -> String {

@@ -16,7 +16,7 @@ enum ShutdownSignals {
   private static let pipe: Ends? = {
     var ends: [Int32] = [0, 0]
     guard Glibc.pipe(&ends) == 0 else { return nil }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    for end in ends { Descriptors.setCloseOnExec(end) }
     return Ends(read: ends[0], write: ends[1])
   }()
 
