@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 /// A binary semaphore: any number of rings wake one wait.
@@ -28,20 +29,19 @@ package final class Doorbell: @unchecked Sendable {
     absorb()
   }
 
-  /// Blocks until rung or until `limit` has passed.
+  /// Blocks until rung or until `limit` has passed, by a clock that nobody sets: a deadline on the wall
+  /// clock would be an hour late when that is set back by an hour. A limit above a day counts as a day.
   package func wait(atMost limit: Duration) {
     var deadline = timespec()
-    clock_gettime(CLOCK_REALTIME, &deadline)
-    let (seconds, attoseconds) = limit.components
-    deadline.tv_sec += Int(seconds)
-    deadline.tv_nsec += Int(attoseconds / 1_000_000_000)
-    if deadline.tv_nsec >= 1_000_000_000 {
-      deadline.tv_nsec -= 1_000_000_000
-      deadline.tv_sec += 1
-    }
-    while sem_timedwait(semaphore, &deadline) != 0 && errno == EINTR {}
+    clock_gettime(CLOCK_MONOTONIC, &deadline)
+    let nanoseconds = min(max(0, limit.asNanoseconds), Self.longest) + Int64(deadline.tv_nsec)
+    deadline.tv_sec += Int(nanoseconds / 1_000_000_000)
+    deadline.tv_nsec = Int(nanoseconds % 1_000_000_000)
+    while apus_sem_wait_until(semaphore, &deadline) != 0 && errno == EINTR {}
     absorb()
   }
+
+  private static let longest: Int64 = 86_400 * 1_000_000_000
 
   private func absorb() {
     while sem_trywait(semaphore) == 0 {}

@@ -38,6 +38,8 @@ final class TimerThread: Sendable {
   func schedule(
     after delay: Duration, repeating interval: Duration?, _ fire: @escaping @Sendable () -> Void
   ) -> any Cancellable {
+    // An interval of zero would be due again before the thread has looked at anything else.
+    let interval = interval.map { max($0, .milliseconds(1)) }
     let deadline = clock.now + delay
     let (id, mustStart) = state.withLock { state in
       state.nextID += 1

@@ -13,7 +13,8 @@ package protocol WorkerHost: Sendable {
     make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message>
 
-  /// Calls `fire` every `interval` until the timer is cancelled. `fire` must only send messages.
+  /// Calls `fire` every `interval`, at least a millisecond, until the timer is cancelled. `fire` must
+  /// only send messages.
   func every(_ interval: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable
 
   /// Calls `fire` once after `delay` unless cancelled. `fire` must only send messages.

@@ -74,6 +74,43 @@ struct TimestampTests {
     #expect(second.physical == first.physical)
   }
 
+  /// Neither a request nor a tick fails when the clock is set to a time that no timestamp can hold, and
+  /// nothing is left of it when the clock is right again.
+  @Test func aClockFarBeyondTimestampsIsNotFollowed() throws {
+    let bench = try Bench()
+    var last = try bench.timestamp()
+    for shift in [1 << 46, 1 << 62, 0] as [Int64] {
+      bench.wallShift = shift
+      for _ in 0..<3 {
+        bench.pass(2)
+        _ = try bench.driver.tick(bench.moment)
+        let next = try bench.timestamp(100_000)
+        #expect(next.value - 99_999 > last.value)
+        #expect(next.physical < 2_000_000_000)
+        last = next
+      }
+    }
+    #expect(last.physical == bench.moment.wallMilliseconds)
+  }
+
+  @Test func aClockSetForwardAndBackStopsTimeOnly() throws {
+    let bench = try Bench()
+    let first = try bench.timestamp()
+    bench.wallShift = 3_600_000
+    let ahead = try bench.timestamp()
+    #expect(ahead.physical == first.physical + 3_600_000)
+    bench.wallShift = 0
+    var last = ahead
+    for _ in 0..<20 {
+      bench.pass(0.5)
+      _ = try bench.driver.tick(bench.moment)
+      let next = try bench.timestamp(200_000)
+      #expect(next.value - 199_999 > last.value)
+      last = next
+    }
+    #expect(last.physical < ahead.physical + 100)
+  }
+
   @Test(arguments: [0, -60_000, -86_400_000, 1000] as [Int64])
   func aCrashNeverGoesBack(shift: Int64) throws {
     let bench = try Bench()

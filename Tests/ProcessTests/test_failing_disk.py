@@ -1,25 +1,18 @@
 """A node whose disk fails to sync stops serving and exits non-zero; nothing acknowledged is lost."""
 
 import pathlib
-import shutil
-import subprocess
 
 import pytest
 
 from harness.client import RawClient
+from harness.native import shared_library
 from harness.process import eventually
-
-COMPILER = shutil.which("clang") or shutil.which("cc") or shutil.which("gcc")
 
 
 @pytest.fixture
 def failing_sync(tmp_path):
     """A library that makes syncs fail on demand, and the file whose existence demands it."""
-    if not COMPILER:
-        pytest.skip("no C compiler")
-    library = tmp_path / "failing_sync.so"
-    source = pathlib.Path(__file__).with_name("failing_sync.c")
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    library = shared_library(pathlib.Path(__file__).with_name("failing_sync.c"), tmp_path)
     return library, tmp_path / "fail-now"
 
 

@@ -64,6 +64,29 @@ struct ThreadHostTests {
     host.shutdown()
   }
 
+  /// A timer that is always due would keep the thread from all others.
+  @Test(.timeLimit(.minutes(1))) func anIntervalOfZeroLeavesRoomForOtherTimers() {
+    let host = ThreadHost()
+    let bell = Doorbell()
+    let fired = Atomic(0)
+    let eager = host.every(.zero) { fired.add(1, ordering: .relaxed) }
+    _ = host.after(.milliseconds(30)) { bell.ring() }
+    bell.wait()
+    eager.cancel()
+    #expect(fired.load(ordering: .relaxed) >= 1)
+    host.shutdown()
+  }
+
+  @Test func aDelayBeyondAllTimeIsLaterThanOthers() {
+    let host = ThreadHost()
+    let bell = Doorbell()
+    let never = host.after(.seconds(Int64.max)) { Issue.record("fired") }
+    _ = host.after(.milliseconds(1)) { bell.ring() }
+    bell.wait()
+    never.cancel()
+    host.shutdown()
+  }
+
   @Test func completionIsCalledOnce() {
     let answers = Mutex<[Int]>([])
     let completion = Completion<Int>(abandoned: -1) { value in answers.withLock { $0.append(value) }

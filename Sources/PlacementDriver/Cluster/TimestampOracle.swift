@@ -7,6 +7,8 @@ struct TimestampOracle {
   static let windowMilliseconds: UInt64 = 3000
   /// What one request may ask for: a millisecond's worth.
   static let maxCount = Timestamp.maxLogical
+  /// No physical part reaches this.
+  private static let physicalEnd: UInt64 = 1 << (64 - Timestamp.logicalBits)
 
   private var physical: UInt64
   private var logical: UInt64 = 0
@@ -17,10 +19,14 @@ struct TimestampOracle {
 
   init(_ storage: PlacementStorage) throws(PlacementError) {
     windowEnd = try storage.integer(PlacementKeys.timestampEnd) ?? 0
-    guard windowEnd >> (64 - Timestamp.logicalBits) == 0 else {
-      throw storage.damaged(PlacementKeys.timestampEnd)
-    }
+    guard windowEnd < Self.physicalEnd else { throw storage.damaged(PlacementKeys.timestampEnd) }
     physical = windowEnd
+  }
+
+  /// A wall clock set to a time that no timestamp can hold is not followed: time goes on from the last
+  /// timestamp.
+  private static func usable(_ wallMilliseconds: UInt64) -> UInt64 {
+    wallMilliseconds < physicalEnd - 2 * windowMilliseconds ? wallMilliseconds : 0
   }
 
   /// Takes `count` timestamps in a row and answers the largest.
@@ -31,7 +37,8 @@ struct TimestampOracle {
       throw PlacementError(.unknown, "tso count should be in 1...\(Self.maxCount), not \(count)")
     }
     var next = (physical: physical, logical: logical)
-    if wallMilliseconds > next.physical { next = (wallMilliseconds, 0) }
+    let wall = Self.usable(wallMilliseconds)
+    if wall > next.physical { next = (wall, 0) }
     if next.logical + count > Timestamp.maxLogical { next = (next.physical + 1, 0) }
     try reserve(beyond: next.physical, &storage)
     (physical, logical) = next
@@ -46,9 +53,9 @@ struct TimestampOracle {
   ) throws(PlacementError) {
     guard isAsked else { return }
     let half = Self.windowMilliseconds / 2
-    let (ahead, isOverflowing) = max(physical, wallMilliseconds).addingReportingOverflow(half)
-    // A clock that is out of range is told to whoever asks for a timestamp.
-    guard !isOverflowing, Self.windowEnd(beyond: ahead) != nil else { return }
+    let ahead = max(physical, Self.usable(wallMilliseconds)) + half
+    // A request will say so; the driver has other work and goes on.
+    guard ahead + Self.windowMilliseconds < Self.physicalEnd else { return }
     if ahead >= windowEnd { isAsked = false }
     try reserve(beyond: ahead, &storage)
   }
@@ -57,16 +64,11 @@ struct TimestampOracle {
     beyond physical: UInt64, _ storage: inout PlacementStorage
   ) throws(PlacementError) {
     guard physical >= windowEnd else { return }
-    guard let newEnd = Self.windowEnd(beyond: physical) else {
-      throw PlacementError(.internal, "the clock is out of a timestamp's range: \(physical) ms")
+    let newEnd = physical + Self.windowMilliseconds
+    guard newEnd < Self.physicalEnd else {
+      throw PlacementError(.internal, "timestamps have reached their end: \(physical) ms")
     }
     try storage.put(PlacementKeys.timestampEnd, newEnd)
     windowEnd = newEnd
-  }
-
-  /// Where a window ends that begins there; nil beyond a timestamp's range.
-  private static func windowEnd(beyond physical: UInt64) -> UInt64? {
-    let (end, isOverflowing) = physical.addingReportingOverflow(windowMilliseconds)
-    return isOverflowing || end >> (64 - Timestamp.logicalBits) != 0 ? nil : end
   }
 }
