@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 
 /// Tells a port that is taken before anybody is told to connect to it.
@@ -9,7 +9,7 @@ package enum PortProbe {
   private static let attempts = 100
 
   /// Binds and lets go. Answers the address with a free port in place of 0.
-  static func check(
+  package static func check(
     _ address: HostPort, flag: String, group: any EventLoopGroup
   ) async throws(StartError) -> HostPort {
     guard address.port == 0 else {

@@ -2,6 +2,7 @@ import Client
 import Glibc
 import NIOPosix
 import Runtime
+import Server
 import Synchronization
 
 /// The processes of a playground and their common end.
@@ -12,6 +13,24 @@ final class Playground: Sendable {
     var stores: [Int]
     /// One a store.
     var statuses: [Int]
+
+    /// What is wrong with those ports that somebody uses already, and how to choose others; empty if
+    /// all are free.
+    func problems() async -> [String] {
+      let group = MultiThreadedEventLoopGroup.singleton
+      var problems: [String] = []
+      for (flag, ports) in [("--pd-port", [placementDriver]), ("--base-port", stores + statuses)] {
+        for port in ports {
+          do throws(StartError) {
+            _ = try await PortProbe.check(
+              HostPort(host: "127.0.0.1", port: port), flag: flag, group: group)
+          } catch {
+            problems.append("\(error)")
+          }
+        }
+      }
+      return problems
+    }
   }
 
   /// Why the playground ends.
@@ -196,7 +215,7 @@ final class Playground: Sendable {
   /// A child's end that nobody meant is shown; the playground goes on for as long as it can serve
   /// anybody.
   private func exited(_ child: ChildProcess, _ how: String) {
-    let complaint = "\(child.name) \(how); its log is \(directory)/\(child.name).log"
+    let complaint = "\(child.name) \(how)"
     let (isExpected, canServe) = state.withLock { state in
       let place = state.places.first { $0.name == child.name }
       // An earlier life of a place was ended before the present one began.

@@ -26,21 +26,49 @@ struct PlaygroundCommand: AsyncParsableCommand {
 
   func validate() throws {
     if !(1...20).contains(stores) { throw ValidationError("--stores must be from 1 to 20") }
-    for port in [pdPort, basePort, basePort + 20 + stores - 1] where !(1...65_535).contains(port) {
-      throw ValidationError("port \(port) is out of range")
+    guard (1...65_535).contains(pdPort) else {
+      throw ValidationError("--pd-port must be from 1 to 65535")
     }
-    if (basePort..<basePort + stores).contains(pdPort) {
-      throw ValidationError("--pd-port lies among the stores' ports")
+    let highest = 65_535 - Self.statusDistance - stores + 1
+    guard (1...highest).contains(basePort) else {
+      throw ValidationError(
+        "--base-port must be from 1 to \(highest): \(stores) stores use the ports from there and "
+          + "status ports \(Self.statusDistance) higher")
+    }
+    if storePorts.contains(pdPort) {
+      throw ValidationError(
+        "--pd-port \(pdPort) lies among the stores' ports \(Self.text(storePorts)); "
+          + "choose another, or another --base-port")
+    }
+    if statusPorts.contains(pdPort) {
+      throw ValidationError(
+        "--pd-port \(pdPort) lies among the stores' status ports \(Self.text(statusPorts)); "
+          + "choose another, or another --base-port")
     }
   }
 
+  /// How far a store's status port is above its port.
+  private static let statusDistance = 20
+
+  private var storePorts: Range<Int> { basePort..<basePort + stores }
+
+  private var statusPorts: Range<Int> {
+    basePort + Self.statusDistance..<basePort + Self.statusDistance + stores
+  }
+
+  private static func text(_ ports: Range<Int>) -> String {
+    ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound) to \(ports.upperBound - 1)"
+  }
+
   func run() async throws {
+    let ports = Playground.Ports(
+      placementDriver: pdPort, stores: Array(storePorts), statuses: Array(statusPorts))
+    let problems = await ports.problems()
+    for problem in problems { ProcessEnd.complain(problem) }
+    if !problems.isEmpty { throw ExitCode.failure }
     let files = SystemFileSystem()
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
     try files.createDirectory(directory)
-    let ports = Playground.Ports(
-      placementDriver: pdPort, stores: Array(basePort..<basePort + stores),
-      statuses: Array(basePort + 20..<basePort + 20 + stores))
     let playground = Playground(directory: directory, ports: ports, logLevel: logLevel)
     ProcessEnd.say("data and logs are in \(directory)")
     playground.watchSignals()
@@ -55,7 +83,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
     for number in 0..<stores {
       ProcessEnd.say(
         "store \(number + 1)           127.0.0.1:\(basePort + number)   "
-          + "status http://127.0.0.1:\(basePort + 20 + number)")
+          + "status http://127.0.0.1:\(ports.statuses[number])")
     }
     let readiness = Task {
       if try await playground.waitUntilReady(progress: ProcessEnd.say) { ProcessEnd.say("ready") }

@@ -8,6 +8,9 @@ import Synchronization
 final class ChildProcess: Sendable {
   let name: String
   let id: pid_t
+  private let log: String
+  /// How long the log was when this child began to write to it.
+  private let logStart: UInt64
   private let pipe: Int32
   private let exit = Mutex<Int32?>(nil)
 
@@ -24,6 +27,8 @@ final class ChildProcess: Sendable {
     onExit: @escaping @Sendable (ChildProcess, String) -> Void
   ) throws {
     self.name = name
+    self.log = log
+    logStart = try SystemFileSystem().size(of: log) ?? 0
     var ends: [Int32] = [0, 0]
     guard Glibc.pipe(&ends) == 0 else {
       throw StartError(description: "no pipe for \(name): \(String(cString: strerror(errno)))")
@@ -59,7 +64,7 @@ final class ChildProcess: Sendable {
       var status: Int32 = 0
       while waitpid(id, &status, 0) < 0 && errno == EINTR {}
       exit.withLock { $0 = status }
-      onExit(self, Self.describe(status))
+      onExit(self, describe(status))
     }
   }
 
@@ -89,8 +94,17 @@ final class ChildProcess: Sendable {
     if isRunning { kill(id, SIGCONT) }
   }
 
-  private static func describe(_ status: Int32) -> String {
+  /// How the child ended and, unless it was told to, why: from its log.
+  private func describe(_ status: Int32) -> String {
     let signal = status & 0x7f
-    return signal == 0 ? "exited with \((status >> 8) & 0xff)" : "was ended by signal \(signal)"
+    let code = (status >> 8) & 0xff
+    let how = signal == 0 ? "exited with \(code)" : "was ended by signal \(signal)"
+    if signal == 0, code == 0 { return "\(how); its log is \(log)" }
+    do throws(FileSystemError) {
+      let reason = try ChildLog.reason(in: log, from: logStart)
+      return "\(how)\(reason.map { ": \($0)" } ?? ""); its log is \(log)"
+    } catch {
+      return "\(how); its log cannot be read: \(error)"
+    }
   }
 }

@@ -62,6 +62,9 @@ struct VerifyCommand: AsyncParsableCommand {
       throw ValidationError(
         "--nemesis harms only processes that it started itself: it does not go with --pd-endpoints")
     }
+    if let pdEndpoints, pdEndpoints.allSatisfy({ $0 == "," || $0 == " " }) {
+      throw ValidationError("--pd-endpoints names no address; write host:port")
+    }
     if stores != nil, !nemesis {
       throw ValidationError("--stores is for the playground of --nemesis")
     }

@@ -92,7 +92,10 @@ struct VerifyRun {
     defer { limit.cancel() }
     let isReady = try await playground.waitUntilReady(progress: ProcessEnd.report)
     if interruption.isOpen { throw Failure(description: "interrupted before anything was done") }
-    if !isReady { throw Failure(description: "the playground did not get ready to serve") }
+    if !isReady {
+      let reasons = playground.unexpectedExits.map { ": \($0)" }.joined()
+      throw Failure(description: "the playground did not get ready to serve\(reasons)")
+    }
   }
 
   /// Data and logs are kept where somebody may want to look into them.
