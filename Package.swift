@@ -52,6 +52,7 @@ let package = Package(
       name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
     .systemLibrary(
       name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     room("Raft"),
     .target(name: "CPlatform"),
     room("Runtime", ["CPlatform", log]),
@@ -63,7 +64,8 @@ let package = Package(
     room("Engine", ["RocksDB", "Runtime"]),
     room("RaftLog", ["Raft", "RocksDB", "Runtime"]),
     room("Codec", ["Raft", "Wire"]),
-    room("RPC", ["CNghttp2", "Runtime", nioCore, nioPosix, nioTLS, nioSSL, protobuf, log]),
+    room(
+      "RPC", ["CNghttp2", "CZlib", "Runtime", nioCore, nioPosix, nioTLS, nioSSL, protobuf, log]),
 
     // Level 3
     room(
@@ -109,7 +111,7 @@ let package = Package(
     tests("EngineTests", ["Engine", "Runtime"]),
     tests("RaftLogTests", ["RaftLog", "Raft", "Runtime"]),
     tests("CodecTests", ["Codec", "Wire", "Raft", protobuf]),
-    tests("RPCTests", ["RPC", "Runtime", nioCore, nioPosix, protobuf, log]),
+    tests("RPCTests", ["RPC", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
     tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),

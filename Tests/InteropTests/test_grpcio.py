@@ -150,7 +150,7 @@ def test_one_mebibyte(client):
 def test_oversized_message(client, stub, kv):
     """Above the message limit: RESOURCE_EXHAUSTED, and the connection or its successor works."""
     with pytest.raises(grpc.RpcError) as error:
-        stub.RawPut(put(client, kv, b"huge", b"x" * (17 << 20)), timeout=20)
+        stub.RawPut(put(client, kv, b"huge", b"x" * (65 << 20)), timeout=60)
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     client.put(b"after huge", b"1")
 
@@ -160,6 +160,27 @@ def test_oversized_entry(client, stub, kv):
     reply = stub.RawPut(put(client, kv, b"big", b"x" * (9 << 20)), timeout=20)
     assert reply.region_error.HasField("raft_entry_too_large") or reply.error
     assert client.get(b"big") is None
+
+
+def test_a_batch_of_more_than_16_mebibytes(client, stub, kv):
+    """TiKV sets no limit to what it receives: one message may hold many large commands."""
+    tikvpb = wire.module("tikvpb")
+    value = bytes(range(256)) * 4096
+    commands = [
+        tikvpb.BatchCommandsRequest.Request(RawPut=put(client, kv, b"large batch %02d" % i, value))
+        for i in range(20)
+    ]
+    requests = queue.Queue()
+    requests.put(tikvpb.BatchCommandsRequest(requests=commands, request_ids=list(range(20))))
+    replies = stub.BatchCommands(iter(requests.get, None), timeout=60)
+    seen = {}
+    while len(seen) < 20:
+        reply = next(replies)
+        seen.update(zip(reply.request_ids, reply.responses))
+    requests.put(None)
+    for response in seen.values():
+        assert not response.RawPut.HasField("region_error") and not response.RawPut.error
+    assert client.get(b"large batch 19") == value
 
 
 def test_unknown_method(cluster):
@@ -176,6 +197,68 @@ def test_malformed_protobuf(cluster):
     with pytest.raises(grpc.RpcError) as error:
         call(b"\xff\xff\xff\xff", timeout=5)
     assert error.value.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT)
+
+
+# Compression
+
+
+@pytest.fixture(scope="module")
+def gzip_channel(cluster):
+    channel = grpc.insecure_channel(
+        cluster.leader().address, compression=grpc.Compression.Gzip,
+        options=[("grpc.max_receive_message_length", -1)])
+    yield channel
+    channel.close()
+
+
+def test_gzip_unary(client, kv, gzip_channel):
+    stub = wire.stubs("tikvpb").TikvStub(gzip_channel)
+    value = b"compressible " * 50_000
+    reply = stub.RawPut(put(client, kv, b"gzip", value), timeout=20)
+    assert not reply.HasField("region_error") and not reply.error
+    assert client.get(b"gzip") == value
+    # Small and empty messages may be sent as they are, under the same header.
+    assert stub.RawGet(kv.RawGetRequest(context=client._context(b"gzip"), key=b"gzip")).value == value
+
+
+def test_gzip_batch_commands(client, kv, gzip_channel):
+    tikvpb = wire.module("tikvpb")
+    stub = wire.stubs("tikvpb").TikvStub(gzip_channel)
+    requests = queue.Queue()
+    replies = stub.BatchCommands(iter(requests.get, None), timeout=30)
+    count = 100
+    for i in range(count):
+        command = tikvpb.BatchCommandsRequest.Request(
+            RawPut=put(client, kv, b"gzip%03d" % i, b"%d" % i * 2000))
+        requests.put(tikvpb.BatchCommandsRequest(requests=[command], request_ids=[i]))
+    seen = {}
+    while len(seen) < count:
+        reply = next(replies)
+        seen.update(zip(reply.request_ids, reply.responses))
+    requests.put(None)
+    for response in seen.values():
+        assert not response.RawPut.HasField("region_error"), response
+    assert client.get(b"gzip099") == b"99" * 2000
+
+
+def test_gzip_tso(cluster):
+    pdpb = wire.module("pdpb")
+    with grpc.insecure_channel(
+            cluster.pd_address, compression=grpc.Compression.Gzip) as channel:
+        header = cluster.header()
+        stub = wire.stubs("pdpb").PDStub(channel)
+        replies = list(
+            stub.Tso(iter([pdpb.TsoRequest(header=header, count=n) for n in range(1, 50)]), timeout=10))
+    assert [r.count for r in replies] == list(range(1, 50))
+
+
+def test_unknown_compression(client, kv, stub):
+    """Neither served nor taken for something else."""
+    with pytest.raises(grpc.RpcError) as error:
+        stub.RawPut(
+            put(client, kv, b"deflate", b"x" * 10_000), timeout=5,
+            compression=grpc.Compression.Deflate)
+    assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 # Requests that do not fit

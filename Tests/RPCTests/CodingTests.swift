@@ -51,8 +51,9 @@ import Testing
   }
 
   @Test func prefixesThatAreRefused() {
-    func code(_ bytes: [UInt8]) -> RPCCode? {
+    func code(_ bytes: [UInt8], _ encoding: MessageEncoding = .identity) -> RPCCode? {
       var assembler = MessageAssembler(limit: 10)
+      assembler.encoding = encoding
       var chunk = ByteBuffer(bytes: bytes)
       do throws(RPCStatus) {
         _ = try assembler.next(&chunk)
@@ -63,7 +64,10 @@ import Testing
     }
     #expect(code([0, 0, 0, 0, 11]) == .resourceExhausted)
     #expect(code([0, 0xff, 0xff, 0xff, 0xff]) == .resourceExhausted)
-    #expect(code([1, 0, 0, 0, 1, 0]) == .unimplemented)
+    #expect(code([1, 0, 0, 0, 1, 0]) == .internal)
+    #expect(code([1, 0, 0, 0, 1, 0], .gzip) == nil)
+    #expect(code([2, 0, 0, 0, 1, 0], .gzip) == .internal)
+    #expect(code([1, 0, 0, 0, 11], .gzip) == .resourceExhausted)
     #expect(code([9, 0, 0, 0, 1, 0]) == .internal)
     #expect(code([0, 0, 0, 0, 10]) == nil)
   }
@@ -120,5 +124,50 @@ import Testing
     let later = begin + .milliseconds(100)
     let taken = [begin, begin, begin, begin, later, later].map { limit.take(at: $0) }
     #expect(taken == [true, true, true, false, true, false])
+  }
+
+  // MARK: Fields without decoding
+
+  @Test func fieldsOfAMessage() throws {
+    // 1: 300, 2: "ab", 3: four bytes, 4: eight bytes.
+    let message = ByteBuffer(bytes: [
+      0x08, 0xac, 0x02, 0x12, 2, 0x61, 0x62, 0x1d, 1, 2, 3, 4, 0x21, 1, 2, 3, 4, 5, 6, 7, 8,
+    ])
+    var scanner = FieldScanner(message)
+    var found: [String] = []
+    while let field = try scanner.next() {
+      switch field.value {
+      case .varint(let value): found.append("\(field.number)=\(value)")
+      case .bytes(let range):
+        found.append("\(field.number)=\(String(buffer: scanner.slice(range)))")
+      case .fixed: found.append("\(field.number)")
+      }
+    }
+    #expect(found == ["1=300", "2=ab", "3", "4"])
+  }
+
+  @Test(
+    arguments: [
+      [0x08], [0x12, 5, 1], [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+      [0x1d, 1, 2], [0x0b], [UInt8](repeating: 0xff, count: 11),
+    ] as [[UInt8]])
+  func fieldsThatAreNone(bytes: [UInt8]) {
+    #expect(throws: FieldScanner.Malformed.self) {
+      var scanner = FieldScanner(ByteBuffer(bytes: bytes))
+      while try scanner.next() != nil {}
+    }
+  }
+
+  @Test func packedNumbersAreReadUpToALimit() throws {
+    let scanner = FieldScanner(ByteBuffer(repeating: 1, count: 1000))
+    var numbers: [UInt64] = []
+    try scanner.numbers(in: 0..<1000, to: &numbers, limit: 10)
+    #expect(numbers == [UInt64](repeating: 1, count: 11))
+  }
+
+  @Test func fieldsAreCounted() {
+    let message = ByteBuffer(bytes: Array(repeatElement([0x0a, 0] as [UInt8], count: 50).joined()))
+    #expect(FieldScanner.finds(moreThan: 49, in: message))
+    #expect(!FieldScanner.finds(moreThan: 50, in: message))
   }
 }

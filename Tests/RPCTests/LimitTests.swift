@@ -32,7 +32,7 @@ import Testing
     try await TestPair.run(TestServices.router) { pair in
       let error = await #expect(throws: RPCStatus.self) {
         _ = try await pair.channel.unary(
-          TestServices.echo, ByteBuffer(repeating: 0, count: (16 << 20) + 1))
+          TestServices.echo, ByteBuffer(repeating: 0, count: (64 << 20) + 1))
       }
       #expect(error?.code == .resourceExhausted)
     }

@@ -77,7 +77,7 @@ import Testing
         var bytes = RawPeer.preface + RawPeer.emptySettings
         for _ in 0..<20 {
           let payload = (0..<Int(next() % 40)).map { _ in next() }
-          bytes += RawPeer.frame(next() % 10, flags: next(), stream: next() % 8, payload)
+          bytes += RawPeer.frame(next() % 10, flags: next(), stream: Int(next() % 8), payload)
         }
         try? await peer.send(bytes)
         try? await peer.close()

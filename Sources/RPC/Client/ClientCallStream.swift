@@ -35,7 +35,7 @@ final class ClientCallStream: CallStream, @unchecked Sendable {
     self.receiver = receiver
     super.init(
       outbox: outbox, receiveLimit: configuration.maxReceiveMessageBytes,
-      sendBuffer: configuration.sendBufferBytes)
+      sendBuffer: configuration.sendBufferBytes, window: configuration.streamWindowBytes)
     if let timeout = options.timeout { deadline = .now() + timeout }
   }
 
@@ -144,7 +144,7 @@ final class ClientCallStream: CallStream, @unchecked Sendable {
     case .grpcStatus: grpcStatus = number(value) ?? RPCCode.unknown.rawValue
     case .grpcMessage:
       grpcMessage = PercentCoding.decode(value.withUnsafeBufferPointer { Array($0) })
-    case .path, .method, .timeout, .transport: break
+    case .path, .method, .timeout, .acceptEncoding, .transport: break
     case .other:
       if metadata.entries.count < 128 { metadata.append(text(name), text(value)) }
     }

@@ -11,7 +11,7 @@ package struct ClientConfiguration: Sendable {
   package var maxBackoff: TimeAmount = .seconds(5)
   /// Nil: no pings.
   package var keepalive: Keepalive? = Keepalive()
-  package var maxReceiveMessageBytes = 16 << 20
+  package var maxReceiveMessageBytes = ServerConfiguration.defaultMaxReceiveMessageBytes
   package var connectionWindowBytes = 32 << 20
   package var streamWindowBytes = 8 << 20
   package var maxHeaderListBytes = 16 << 10
@@ -24,8 +24,8 @@ package struct ClientConfiguration: Sendable {
     SessionLimits(
       hasPriority: hasPriority,
       maxConcurrentStreams: 0, connectionWindow: connectionWindowBytes,
-      streamWindow: streamWindowBytes, maxHeaderListBytes: maxHeaderListBytes,
-      maxUnsentAcknowledgements: 10_000, maxSettingsEntries: 32, resetBurst: 20_000,
-      resetsPerSecond: 2_000)
+      initialWindow: streamWindowBytes, streamWindow: streamWindowBytes,
+      maxMessageBytes: maxReceiveMessageBytes, maxHeaderListBytes: maxHeaderListBytes,
+      resetBurst: 20_000, resetsPerSecond: 2_000)
   }
 }

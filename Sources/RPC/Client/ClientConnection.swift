@@ -15,7 +15,7 @@ final class ClientConnection: Connection {
     self.authority = authority
     isTLS = configuration.tls != nil
     try super.init(
-      role: .client, limits: configuration.limits, keepalive: configuration.keepalive,
+      role: .client, limits: configuration.limits, ledger: nil, keepalive: configuration.keepalive,
       needsALPN: configuration.tls != nil, outbox: core.outbox, logger: logger)
   }
 

@@ -6,7 +6,11 @@ extension CallStream {
   }
 
   func setManual() {
-    if eventLoop.inEventLoop { isManual = true } else { execute { self.isManual = true } }
+    if eventLoop.inEventLoop {
+      intake.isManual = true
+    } else {
+      execute { self.intake.isManual = true }
+    }
   }
 
   func consumed(_ bytes: Int) {

@@ -9,6 +9,8 @@ import Synchronization
 class CallStream: @unchecked Sendable {
   let outbox: LoopOutbox
   let sendBuffer: Int
+  /// Where answers are counted; nil on a client.
+  let ledger: OutputLedger?
 
   /// Bytes handed to `send` and not yet written to the socket's buffer.
   let pending = Atomic<Int>(0)
@@ -21,7 +23,7 @@ class CallStream: @unchecked Sendable {
   var slot = 0
   var deadline = NIODeadline.distantFuture
 
-  var assembler: MessageAssembler
+  var intake: Intake
   var outgoing = OutboundQueue()
   var outgoingBytes = 0
   /// nghttp2 asked for data when there was none; it must be told when there is.
@@ -36,15 +38,15 @@ class CallStream: @unchecked Sendable {
   var onWritable: (@Sendable () -> Void)?
   var waiters: [CheckedContinuation<Bool, Never>] = []
 
-  /// Manual accounting: delivered messages hold the peer's window until the receiver is done.
-  var isManual = false
-  private var heldBytes = 0
-  private var uncredited = 0
-
-  init(outbox: LoopOutbox, receiveLimit: Int, sendBuffer: Int) {
+  /// - Parameter window: what the peer may send on a new stream.
+  init(
+    outbox: LoopOutbox, receiveLimit: Int, sendBuffer: Int, window: Int,
+    ledger: OutputLedger? = nil
+  ) {
     self.outbox = outbox
     self.sendBuffer = sendBuffer
-    assembler = MessageAssembler(limit: receiveLimit)
+    self.ledger = ledger
+    intake = Intake(limit: receiveLimit, window: window)
   }
 
   var eventLoop: any EventLoop { outbox.eventLoop }
@@ -52,15 +54,21 @@ class CallStream: @unchecked Sendable {
   // MARK: From any thread
 
   func send(_ payload: ByteBuffer) {
-    pending.add(payload.readableBytes + OutboundMessage.prefixBytes, ordering: .relaxed)
+    count(payload.readableBytes + OutboundMessage.prefixBytes, insteadOf: 0)
     if isDirect { enqueue(payload) } else { post(.send(self, payload)) }
   }
 
-  func sendAndFinish(_ payload: ByteBuffer) {
-    pending.add(payload.readableBytes + OutboundMessage.prefixBytes, ordering: .relaxed)
+  /// - Parameter charge: what the ledger holds for this call, until now.
+  func sendAndFinish(_ payload: ByteBuffer, insteadOf charge: Int) {
+    count(payload.readableBytes + OutboundMessage.prefixBytes, insteadOf: charge)
     guard isDirect else { return post(.sendAndFinish(self, payload)) }
     enqueue(payload)
     applyFinish(.ok)
+  }
+
+  private func count(_ bytes: Int, insteadOf charge: Int) {
+    pending.add(bytes, ordering: .relaxed)
+    ledger?.add(bytes - charge)
   }
 
   func finish(_ status: RPCStatus) {
@@ -92,6 +100,8 @@ class CallStream: @unchecked Sendable {
     let bytes = payload.readableBytes + OutboundMessage.prefixBytes
     guard !isClosed, !isFinished else {
       pending.subtract(bytes, ordering: .relaxed)
+      ledger?.add(-bytes)
+      connection?.madeRoom()
       return
     }
     outgoing.append(payload)
@@ -128,19 +138,22 @@ class CallStream: @unchecked Sendable {
   /// The end of this side's data.
   func lastChunk(_ count: Int) -> OutgoingChunk { .last(count, withTrailers: false) }
 
-  /// Moves data to the connection's output; called back by nghttp2.
+  /// Moves data to the connection's output, which counts it off the ledger; called back by nghttp2.
   func moveOutgoing(_ count: Int, to out: inout ByteBuffer) {
     outgoing.move(count, to: &out)
     outgoingBytes -= count
     pending.subtract(count, ordering: .relaxed)
     if wasUnwritable, outgoingBytes <= sendBuffer / 2 {
       wasUnwritable = false
-      if onWritable != nil || !waiters.isEmpty { connection?.becameWritable(self) }
+      if onWritable != nil || !waiters.isEmpty || intake.isBlocked {
+        connection?.becameWritable(self)
+      }
     }
   }
 
   func dropOutgoing() {
     pending.subtract(outgoingBytes, ordering: .relaxed)
+    ledger?.add(-outgoingBytes)
     outgoing.removeAll()
     outgoingBytes = 0
   }
@@ -150,6 +163,8 @@ class CallStream: @unchecked Sendable {
   func receivedHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {}
   func receivedHeaders(endOfStream: Bool) {}
   func receivedMessage(_ message: ByteBuffer) {}
+  /// A DATA frame is complete that does not end the stream.
+  func receivedPart() {}
   func receivedEnd() {}
   /// What arrived breaks gRPC's rules or limits.
   func failReceiving(_ status: RPCStatus) {}
@@ -157,44 +172,6 @@ class CallStream: @unchecked Sendable {
   func expire() {}
   /// The stream is gone. Nil reset code: the whole connection is.
   func closed(resetCode: UInt32?, reason: RPCStatus) {}
-
-  func received(_ bytes: ByteBuffer) {
-    var chunk = bytes
-    credit(bytes.readableBytes)
-    while !isClosed, !isOver.load(ordering: .relaxed) {
-      do throws(RPCStatus) {
-        guard let message = try assembler.next(&chunk) else { return }
-        if isManual { heldBytes += message.readableBytes + OutboundMessage.prefixBytes }
-        receivedMessage(message)
-      } catch {
-        return failReceiving(error)
-      }
-    }
-  }
-
-  func ended() {
-    isRemoteClosed = true
-    guard !isClosed, !isOver.load(ordering: .relaxed) else { return }
-    guard !assembler.isPartial else {
-      return failReceiving(RPCStatus(.internal, "stream ended within a message"))
-    }
-    receivedEnd()
-  }
-
-  /// Widens the peer's window by what was received, unless the receiver is behind. A partial message
-  /// is always let in when nothing is held: it may be larger than the window.
-  private func credit(_ bytes: Int) {
-    uncredited += bytes
-    guard let connection, uncredited >= connection.creditStep else { return }
-    guard !isRemoteClosed, heldBytes < connection.creditStep else { return }
-    connection.session.consumeStream(id, uncredited)
-    uncredited = 0
-    connection.touch()
-  }
-
-  /// The receiver is done with `bytes` of delivered messages (prefixes not counted by the caller).
-  func release(message bytes: Int) {
-    heldBytes = max(0, heldBytes - bytes - OutboundMessage.prefixBytes)
-    if !isClosed { credit(0) }
-  }
+  /// What waited for room may go on: called when there may be some.
+  func retry() { advance() }
 }

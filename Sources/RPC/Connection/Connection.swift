@@ -12,59 +12,53 @@ class Connection: ChannelInboundHandler {
 
   /// Bytes gathered for one write.
   private static let writeSize = 256 << 10
+  /// Room for output that a quiet connection keeps.
+  private static let keptCapacity = 64 << 10
 
   let session: FrameSession
   let outbox: LoopOutbox
   let logger: Logger
-  /// Received bytes after which a stream's window is widened.
-  let creditStep: Int
+  let limits: SessionLimits
+  /// Where answers are counted; nil on a client.
+  let ledger: OutputLedger?
 
-  private let role: FrameSession.Role
-  private let limits: SessionLimits
+  let role: FrameSession.Role
   private let keepalive: Keepalive?
   private let needsALPN: Bool
 
-  // What nghttp2's callbacks read and write while a call into it is under way.
-  var incoming: ByteBuffer?
-  // Unsafe: the address of `incoming`'s bytes, set only while nghttp2 reads them.
-  var incomingBase: UnsafeRawPointer?
+  var arrival = Arrival()
   var output = ByteBuffer()
-  var unconsumed = 0
+  var room = RoomState()
+  var timers = ConnectionTimers()
+  var flood = FloodGuard(now: .now())
+  var table = StreamTable()
 
   var isTouched = false
   private(set) var context: ChannelHandlerContext?
   private(set) var isClosed = false
-  private(set) var streamCount = 0
+  private(set) var isStarted = false
   private(set) var isDraining = false
+  /// GOAWAY with an error is on its way: nothing that comes matters any more.
+  private(set) var isTerminated = false
 
-  private var streams: [CallStream?] = []
-  private var freeSlots: [Int] = []
-  private var cutShort = 0
-  private var headerStream: CallStream?
   private var writable: [CallStream] = []
   private var isReading = false
   private var isFlushing = false
-  private var isStarted = false
-  private var controlBudget: RateLimit
   private var clock: NIODeadline?
-  private var alarm: Scheduled<Void>?
-  private var alarmTime = NIODeadline.distantFuture
-  private var pinger: Pinger?
-  private var closeReason: RPCStatus?
+  var closeReason: RPCStatus?
 
   init(
-    role: FrameSession.Role, limits: SessionLimits, keepalive: Keepalive?, needsALPN: Bool,
-    outbox: LoopOutbox, logger: Logger
+    role: FrameSession.Role, limits: SessionLimits, ledger: OutputLedger?, keepalive: Keepalive?,
+    needsALPN: Bool, outbox: LoopOutbox, logger: Logger
   ) throws(SessionError) {
     session = try FrameSession(role: role, limits: limits)
     self.role = role
     self.limits = limits
+    self.ledger = ledger
     self.keepalive = keepalive
     self.needsALPN = needsALPN
     self.outbox = outbox
     self.logger = logger
-    creditStep = limits.streamWindow / 4
-    controlBudget = RateLimit(burst: 100_000, perSecond: 20_000, now: .now())
     session.setOwner(self)
   }
 
@@ -92,7 +86,12 @@ class Connection: ChannelInboundHandler {
     guard !isStarted else { return }
     isStarted = true
     session.start(role, limits)
-    if let keepalive { pinger = Pinger(keepalive, self) }
+    if let keepalive { timers.pinger = Pinger(keepalive, self) }
+    if let timeout = limits.handshakeTimeout {
+      timers.handshake = outbox.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+        self.close(RPCStatus(.unavailable, "no HTTP/2 connection came about in time"))
+      }
+    }
     outbox.touch(self)
   }
 
@@ -106,26 +105,43 @@ class Connection: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard !isClosed else { return }
+    guard !isClosed, !isTerminated else { return }
     isReading = true
-    pinger?.heard()
+    timers.pinger?.heard()
+    let bytes = unwrapInboundIn(data)
+    room.progress &+= bytes.readableBytes
     do throws(SessionError) {
-      try session.receive(unwrapInboundIn(data), for: self)
+      try session.receive(bytes, for: self)
     } catch {
       logger.debug("malformed HTTP/2", metadata: ["error": "\(error.reason)"])
-      closeReason = RPCStatus(.unavailable, "malformed HTTP/2: \(error.reason)")
-      session.terminate(1)  // PROTOCOL_ERROR
+      terminate(1, "malformed HTTP/2: \(error.reason)")  // PROTOCOL_ERROR
     }
-    if unconsumed > 0 {
-      session.consumeConnection(unconsumed)
-      unconsumed = 0
+    if arrival.unconsumed > 0 {
+      session.consumeConnection(arrival.unconsumed)
+      arrival.unconsumed = 0
     }
+  }
+
+  /// Says why and closes. In nghttp2's callbacks too: they then stop reading what is there.
+  func terminate(_ code: UInt32, _ reason: String) {
+    guard !isTerminated else { return }
+    isTerminated = true
+    closeReason = RPCStatus(.unavailable, reason)
+    session.terminate(code)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
+    room.deliveries = RoomState.deliveriesPerTurn
     flush()
     clock = nil
+    guard !context.channel.isWritable else { return }
+    if isTerminated {
+      // It does not even take the GOAWAY.
+      close(RPCStatus(.unavailable, "the peer does not read"))
+    } else if session.unsentFrames > limits.maxUnsentFrames {
+      close(RPCStatus(.unavailable, "too much waits for a peer that does not read"))
+    }
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -151,23 +167,24 @@ class Connection: ChannelInboundHandler {
   private func end() {
     guard !isClosed else { return }
     isClosed = true
-    alarm?.cancel()
-    alarm = nil
-    pinger?.stop()
-    pinger = nil
+    timers.cancelAll()
     let reason = closeReason ?? RPCStatus(.unavailable, "connection lost")
-    let open = streams
-    streams = []
     writable = []
-    headerStream = nil
-    streamCount = 0
-    for case .some(let stream) in open { finish(stream, resetCode: nil, reason) }
+    arrival = Arrival()
+    room.blocked.removeAll()
+    room.starved.removeAll()
+    room.favoured = nil
+    for stream in table.takeAll() { finish(stream, resetCode: nil, reason) }
+    ledger?.add(-room.moved - room.inSocket)
+    room.moved = 0
+    room.inSocket = 0
     connectionEnded(reason)
     context = nil
   }
 
-  private func finish(_ stream: CallStream, resetCode: UInt32?, _ reason: RPCStatus) {
+  func finish(_ stream: CallStream, resetCode: UInt32?, _ reason: RPCStatus) {
     stream.isClosed = true
+    releaseRoom(of: stream)
     stream.dropOutgoing()
     stream.closed(resetCode: resetCode, reason: reason)
     stream.wakeWaiters()
@@ -189,10 +206,17 @@ class Connection: ChannelInboundHandler {
       writeOut(context)
     } while tellWritable()
     isFlushing = false
+    settleOutput(context)
+    considerRetry()
     if !isReading { clock = nil }
     if !isClosed, session.isDone {
       close(closeReason ?? RPCStatus(.unavailable, "connection closed by HTTP/2"))
     }
+  }
+
+  /// Nothing has come for a while.
+  func becameQuiet() {
+    if output.capacity > Self.keptCapacity { output = ByteBuffer() }
   }
 
   private func writeOut(_ context: ChannelHandlerContext) {
@@ -216,6 +240,7 @@ class Connection: ChannelInboundHandler {
     let streams = writable
     writable = []
     for stream in streams where !stream.isClosed {
+      if stream.intake.isBlocked { room.wantsRetry = true }
       stream.wakeWaiters()
       stream.onWritable?()
     }
@@ -224,24 +249,14 @@ class Connection: ChannelInboundHandler {
 
   // MARK: Streams
 
+  var streamCount: Int { table.count }
+
   /// Gives `stream` a place in the table.
   func adopt(_ stream: CallStream) -> Int {
-    streamCount += 1
-    let slot: Int
-    if let free = freeSlots.popLast() {
-      slot = free
-      streams[slot] = stream
-    } else {
-      slot = streams.count
-      streams.append(stream)
-    }
+    let slot = table.add(stream)
     stream.slot = slot
     stream.connection = self
     return slot
-  }
-
-  private func stream(_ slot: Int) -> CallStream? {
-    slot >= 0 && slot < streams.count ? streams[slot] : nil
   }
 
   /// Once the answer's end has been sent, resets `stream` if the request is still coming. (Asked for
@@ -249,20 +264,11 @@ class Connection: ChannelInboundHandler {
   func resetAfterEnd(_ stream: CallStream) {
     guard !stream.isCutShort else { return }
     stream.isCutShort = true
-    cutShort += 1
+    table.cutShort += 1
   }
-
-  var awaitsEnd: Bool { cutShort > 0 }
 
   /// Frees a slot whose stream nghttp2 does not know (any more).
-  func drop(slot: Int) -> CallStream? {
-    guard let stream = stream(slot) else { return nil }
-    if stream.isCutShort { cutShort -= 1 }
-    streams[slot] = nil
-    freeSlots.append(slot)
-    streamCount -= 1
-    return stream
-  }
+  func drop(slot: Int) -> CallStream? { table.remove(slot) }
 
   // MARK: Deadlines
 
@@ -276,20 +282,20 @@ class Connection: ChannelInboundHandler {
 
   /// One timer serves all calls: it is moved only for a deadline earlier than all before it.
   func watchDeadline(_ deadline: NIODeadline) {
-    guard deadline + .milliseconds(1) < alarmTime, !isClosed else { return }
-    alarm?.cancel()
-    alarmTime = deadline
-    alarm = outbox.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+    guard deadline + .milliseconds(1) < timers.deadlineTime, !isClosed else { return }
+    timers.deadline?.cancel()
+    timers.deadlineTime = deadline
+    timers.deadline = outbox.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
       self.sweep()
     }
   }
 
   private func sweep() {
-    alarm = nil
-    alarmTime = .distantFuture
+    timers.deadline = nil
+    timers.deadlineTime = .distantFuture
     let now = NIODeadline.now()
     var next = NIODeadline.distantFuture
-    for case .some(let stream) in streams where stream.deadline != .distantFuture {
+    for case .some(let stream) in table.streams where stream.deadline != .distantFuture {
       if stream.deadline <= now {
         stream.deadline = .distantFuture
         stream.expire()
@@ -314,80 +320,5 @@ class Connection: ChannelInboundHandler {
       session.ping(Pinger.drainMark)
     }
     touch()
-  }
-}
-
-// MARK: - Called back by nghttp2
-
-extension Connection {
-  func openedByPeer(id: Int32) -> Int {
-    guard let stream = makeStream() else { return -1 }
-    stream.id = id
-    headerStream = stream
-    return adopt(stream)
-  }
-
-  func beganHeaders(slot: Int) { headerStream = stream(slot) }
-
-  func receivedHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-    headerStream?.receivedHeader(name, value)
-  }
-
-  func receivedHeaders(slot: Int, endOfStream: Bool) {
-    headerStream = nil
-    guard let stream = stream(slot) else { return }
-    stream.receivedHeaders(endOfStream: endOfStream)
-    if endOfStream { stream.ended() }
-  }
-
-  func receivedData(slot: Int, _ bytes: ByteBuffer) { stream(slot)?.received(bytes) }
-
-  func receivedEnd(slot: Int) { stream(slot)?.ended() }
-
-  func closedStream(slot: Int, code: UInt32) {
-    guard let stream = drop(slot: slot) else { return }
-    let reason = RPCStatus(RPCCode(resetCode: code), "stream reset by the peer (code \(code))")
-    finish(stream, resetCode: code, reason)
-  }
-
-  func nextChunk(slot: Int, limit: Int) -> OutgoingChunk {
-    guard let stream = stream(slot) else { return .last(0, withTrailers: false) }
-    return stream.nextChunk(limit)
-  }
-
-  func moveOutgoing(slot: Int, count: Int) {
-    stream(slot)?.moveOutgoing(count, to: &output)
-  }
-
-  func sentEnd(slot: Int) {
-    guard let stream = stream(slot), stream.isCutShort else { return }
-    stream.isCutShort = false
-    cutShort -= 1
-    if !stream.isRemoteClosed { session.reset(stream.id, code: 0) }
-  }
-
-  func receivedPong(_ payload: UInt64) {
-    if payload == Pinger.drainMark, isDraining { session.goAway() }
-    pinger?.heard()
-  }
-
-  func receivedGoAway(code: UInt32) {
-    if code != 0 {
-      closeReason = RPCStatus(.unavailable, "the peer closed the connection (code \(code))")
-    }
-    peerIsLeaving()
-  }
-
-  func receivedSettings(isAcknowledgement: Bool) {
-    guard !isAcknowledgement else { return }
-    receivedControl()
-    peerIsReady()
-  }
-
-  /// Frames that cost their sender nothing and us an answer: a flood of them ends the connection.
-  func receivedControl() {
-    guard !controlBudget.take(at: eventTime) else { return }
-    closeReason = RPCStatus(.unavailable, "too many control frames")
-    session.terminate(0xb)  // ENHANCE_YOUR_CALM
   }
 }

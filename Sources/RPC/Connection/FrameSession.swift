@@ -56,12 +56,12 @@ struct FrameSession: ~Copyable {
   /// Feeds what was read from the socket; `connection` is called back for what it means.
   func receive(_ bytes: ByteBuffer, for connection: Connection) throws(SessionError) {
     let result = bytes.withUnsafeReadableBytes { raw in
-      connection.incoming = bytes
-      connection.incomingBase = raw.baseAddress
+      connection.arrival.bytes = bytes
+      connection.arrival.base = raw.baseAddress
       let used = nghttp2_session_mem_recv(
         self.raw, raw.baseAddress?.assumingMemoryBound(to: UInt8.self), raw.count)
-      connection.incomingBase = nil
-      connection.incoming = nil
+      connection.arrival.base = nil
+      connection.arrival.bytes = nil
       return used
     }
     if result < 0 { throw Self.error(Int32(result)) }
@@ -89,7 +89,7 @@ struct FrameSession: ~Copyable {
   /// The opening SETTINGS, and the window for the whole connection.
   func start(_ role: Role, _ limits: SessionLimits) {
     var entries = [
-      setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindow),
+      setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.initialWindow),
       setting(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes),
     ]
     switch role {
@@ -135,7 +135,15 @@ struct FrameSession: ~Copyable {
 
   func consumeStream(_ id: Int32, _ bytes: Int) { nghttp2_session_consume_stream(raw, id, bytes) }
 
+  /// Frames that wait for the socket (DATA is made when it is sent and not among them).
+  var unsentFrames: Int { nghttp2_session_get_outbound_queue_size(raw) }
+
   // MARK: Streams
+
+  /// Widens a stream's window to `bytes` in all.
+  func setWindow(_ id: Int32, _ bytes: Int) {
+    nghttp2_session_set_local_window_size(raw, Self.noFlags, id, Int32(clamping: bytes))
+  }
 
   func reset(_ id: Int32, code: UInt32) {
     nghttp2_submit_rst_stream(raw, Self.noFlags, id, code)
@@ -144,16 +152,16 @@ struct FrameSession: ~Copyable {
   func resume(_ id: Int32) { nghttp2_session_resume_data(raw, id) }
 
   /// Response headers, with the stream's queue as the body.
-  func respond(_ id: Int32, slot: Int) {
-    withResponseHeaders { headers in
+  func respond(_ id: Int32, slot: Int, namesEncodings: Bool) {
+    withResponseHeaders(namesEncodings) { headers in
       var provider = dataProvider(slot: slot)
       nghttp2_submit_response(raw, id, headers.baseAddress, headers.count, &provider)
     }
   }
 
   /// A response with a status and no messages.
-  func respond(_ id: Int32, trailersOnly status: RPCStatus) {
-    withResponseHeaders { headers in
+  func respond(_ id: Int32, trailersOnly status: RPCStatus, namesEncodings: Bool) {
+    withResponseHeaders(namesEncodings) { headers in
       withStatusHeaders(status) { trailers in
         let all = Array(headers) + Array(trailers)
         nghttp2_submit_response(raw, id, all, all.count, nil)
@@ -234,9 +242,17 @@ struct FrameSession: ~Copyable {
       read_callback: readOutgoing)
   }
 
-  private func withResponseHeaders(_ body: (UnsafeBufferPointer<nghttp2_nv>) -> Void) {
-    let headers = (literal(":status", "200"), literal("content-type", "application/grpc"))
-    withUnsafeBytes(of: headers) { body($0.assumingMemoryBound(to: nghttp2_nv.self)) }
+  private func withResponseHeaders(
+    _ namesEncodings: Bool, _ body: (UnsafeBufferPointer<nghttp2_nv>) -> Void
+  ) {
+    let headers = (
+      literal(":status", "200"), literal("content-type", "application/grpc"),
+      literal("grpc-accept-encoding", "identity,gzip")
+    )
+    withUnsafeBytes(of: headers) { bytes in
+      let all = bytes.assumingMemoryBound(to: nghttp2_nv.self)
+      body(namesEncodings ? all : UnsafeBufferPointer(rebasing: all.dropLast()))
+    }
   }
 
   private func withStatusHeaders(

@@ -1,6 +1,7 @@
 /// The headers gRPC gives a meaning, told apart by length first.
 enum HeaderName {
-  case path, method, status, contentType, timeout, encoding, grpcStatus, grpcMessage
+  case path, method, status, contentType, timeout, encoding, acceptEncoding, grpcStatus
+  case grpcMessage
   /// Of interest to HTTP only.
   case transport
   /// The application's.
@@ -32,7 +33,7 @@ enum HeaderName {
     case 13: self = Self.equal(name, "grpc-encoding") ? .encoding : .other
     case 14: self = Self.equal(name, "content-length") ? .transport : .other
     case 15: self = Self.equal(name, "accept-encoding") ? .transport : .other
-    case 20: self = Self.equal(name, "grpc-accept-encoding") ? .transport : .other
+    case 20: self = Self.equal(name, "grpc-accept-encoding") ? .acceptEncoding : .other
     default: self = .other
     }
   }
@@ -40,6 +41,8 @@ enum HeaderName {
   static func isPost(_ value: Span<UInt8>) -> Bool { equal(value, "POST") }
 
   static func isIdentity(_ value: Span<UInt8>) -> Bool { equal(value, "identity") }
+
+  static func isGzip(_ value: Span<UInt8>) -> Bool { equal(value, "gzip") }
 
   /// `application/grpc`, alone or followed by `+codec` or `;parameters`.
   static func isGRPC(_ value: Span<UInt8>) -> Bool {

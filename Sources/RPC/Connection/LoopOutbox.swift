@@ -12,6 +12,8 @@ final class LoopOutbox: @unchecked Sendable {
   private var spare: [OutboxItem] = []
   private var touched: [Connection] = []
   private(set) var isDraining = false
+  /// Made for the first compressed message.
+  private(set) lazy var inflations = InflateQueue(eventLoop: eventLoop)
   private var isFlushScheduled = false
 
   init(eventLoop: any EventLoop) {

@@ -44,6 +44,7 @@ final class Pinger {
       isQuiet = true
       return arm(keepalive.interval, connection)
     }
+    connection.becameQuiet()
     isWaiting = true
     connection.session.ping(Self.keepaliveMark)
     connection.touch()

@@ -14,6 +14,8 @@ private func slot(_ session: OpaquePointer?, _ stream: Int32) -> Int? {
 }
 
 private let success: Int32 = 0
+/// Ends the call into nghttp2: what else was read does not matter.
+private let failure = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
 /// Sets all callbacks a session needs.
 func installSessionCallbacks(_ callbacks: OpaquePointer?) {
@@ -44,60 +46,67 @@ private let beganHeaders: nghttp2_on_begin_headers_callback = { session, frame, 
 private let receivedHeader: nghttp2_on_header_callback = {
   _, _, name, nameLength, value, valueLength, _, user in
   guard let name, let value, let owner = owner(user) else { return success }
-  owner._withUnsafeGuaranteedRef { connection in
+  return owner._withUnsafeGuaranteedRef { connection in
     // nghttp2 keeps both alive for the length of this call.
     let nameBytes = UnsafeBufferPointer(start: name, count: nameLength)
     let valueBytes = UnsafeBufferPointer(start: value, count: valueLength)
-    connection.receivedHeader(nameBytes.span, valueBytes.span)
+    guard connection.receivedHeader(nameBytes.span, valueBytes.span) else {
+      return connection.isTerminated ? failure : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+    return success
   }
-  return success
 }
 
 private let receivedFrame: nghttp2_on_frame_recv_callback = { session, frame, user in
   guard let frame, let owner = owner(user) else { return success }
+  return owner._withUnsafeGuaranteedRef { connection in
+    received(frame, session, connection)
+    return connection.isTerminated ? failure : success
+  }
+}
+
+private func received(
+  _ frame: UnsafePointer<nghttp2_frame>, _ session: OpaquePointer?, _ connection: Connection
+) {
   let head = frame.pointee.hd
   let isLast = head.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-  owner._withUnsafeGuaranteedRef { connection in
-    switch nghttp2_frame_type(UInt32(head.type)) {
-    case NGHTTP2_DATA:
-      if isLast, let slot = slot(session, head.stream_id) {
-        connection.receivedEnd(slot: slot)
-      } else if head.length == 0 {
-        connection.receivedControl()
-      }
-    case NGHTTP2_HEADERS:
-      if let slot = slot(session, head.stream_id) {
-        connection.receivedHeaders(slot: slot, endOfStream: isLast)
-      }
-    case NGHTTP2_PING:
-      if head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 {
-        let payload = withUnsafeBytes(of: frame.pointee.ping.opaque_data) {
-          $0.loadUnaligned(as: UInt64.self)
-        }
-        connection.receivedPong(payload)
-      } else {
-        connection.receivedControl()
-      }
-    case NGHTTP2_GOAWAY:
-      connection.receivedGoAway(code: frame.pointee.goaway.error_code)
-    case NGHTTP2_SETTINGS:
-      connection.receivedSettings(
-        isAcknowledgement: head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0)
-    case NGHTTP2_PRIORITY: connection.receivedControl()
-    default: break
+  switch nghttp2_frame_type(UInt32(head.type)) {
+  case NGHTTP2_DATA:
+    if head.length == 0, !isLast { connection.receivedControl() }
+    guard let slot = slot(session, head.stream_id) else { break }
+    if isLast { connection.receivedEnd(slot: slot) } else { connection.receivedPart(slot: slot) }
+  case NGHTTP2_HEADERS:
+    if let slot = slot(session, head.stream_id) {
+      connection.receivedHeaders(slot: slot, endOfStream: isLast)
     }
+  case NGHTTP2_PING:
+    if head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 {
+      let payload = withUnsafeBytes(of: frame.pointee.ping.opaque_data) {
+        $0.loadUnaligned(as: UInt64.self)
+      }
+      connection.receivedPong(payload)
+    } else {
+      connection.receivedControl()
+    }
+  case NGHTTP2_GOAWAY:
+    connection.receivedGoAway(code: frame.pointee.goaway.error_code)
+  case NGHTTP2_SETTINGS:
+    connection.receivedSettings(
+      isAcknowledgement: head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0)
+  case NGHTTP2_WINDOW_UPDATE: connection.receivedWindowUpdate()
+  case NGHTTP2_PRIORITY: connection.receivedControl()
+  default: break
   }
-  return success
 }
 
 private let receivedData: nghttp2_on_data_chunk_recv_callback = {
   session, _, id, data, count, user in
   guard let data, let owner = owner(user) else { return success }
   owner._withUnsafeGuaranteedRef { connection in
-    connection.unconsumed += count
+    connection.arrival.unconsumed += count
     guard let slot = slot(session, id) else { return }
     // The chunk normally lies within the bytes being fed: then it is a slice of them, not a copy.
-    if let base = connection.incomingBase, let whole = connection.incoming {
+    if let base = connection.arrival.base, let whole = connection.arrival.bytes {
       let offset = UnsafeRawPointer(data) - base
       if offset >= 0, let part = whole.getSlice(at: whole.readerIndex + offset, length: count) {
         return connection.receivedData(slot: slot, part)
@@ -112,6 +121,12 @@ private let receivedData: nghttp2_on_data_chunk_recv_callback = {
 private let sentFrame: nghttp2_on_frame_send_callback = { session, frame, user in
   guard let frame, let owner = owner(user) else { return success }
   let head = frame.pointee.hd
+  if head.type == UInt8(NGHTTP2_RST_STREAM.rawValue),
+    frame.pointee.rst_stream.error_code != NGHTTP2_NO_ERROR.rawValue
+  {
+    owner._withUnsafeGuaranteedRef { $0.sentReset() }
+    return success
+  }
   guard head.type == UInt8(NGHTTP2_HEADERS.rawValue),
     head.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
   else { return success }

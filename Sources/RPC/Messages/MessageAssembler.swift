@@ -1,19 +1,40 @@
 import NIOCore
 
+/// How a call's messages may be compressed.
+enum MessageEncoding {
+  case identity, gzip
+}
+
 /// Cuts the bytes of one stream into gRPC messages: a flag byte, four bytes of length, the message.
 ///
 /// A message that lies whole within one chunk is a slice of it (no copy); others are gathered.
 struct MessageAssembler {
-  private let limit: Int
+  let limit: Int
   private var prefix: (UInt8, UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0, 0)
   private var prefixCount = 0
   private var length = 0
   private var gathered: ByteBuffer?
+  private var flag: UInt8 = 0
+
+  /// What the peer's `grpc-encoding` says of messages with flag 1.
+  var encoding = MessageEncoding.identity
 
   init(limit: Int) { self.limit = limit }
 
   /// True in the middle of a message or its prefix.
   var isPartial: Bool { prefixCount > 0 }
+
+  /// Whether the message returned last is compressed, by `encoding`.
+  var isCompressed: Bool { flag == 1 }
+
+  /// Bytes of the message under way that are held here.
+  var heldBytes: Int { gathered?.readableBytes ?? 0 }
+
+  /// The size of the message under way with its prefix, once that is known; else 0.
+  var expectedBytes: Int { prefixCount == 5 ? length + 5 : 0 }
+
+  /// Frees what is held of an unfinished message. Nothing may be taken from the stream afterwards.
+  mutating func discard() { gathered = nil }
 
   /// The next whole message of `chunk`, or nil once the chunk is used up.
   mutating func next(_ chunk: inout ByteBuffer) throws(RPCStatus) -> ByteBuffer? {
@@ -25,7 +46,11 @@ struct MessageAssembler {
       guard var part = chunk.readSlice(length: min(missing, chunk.readableBytes)) else {
         return nil
       }
-      if buffer.writableBytes < part.readableBytes { buffer.reserveCapacity(length) }
+      if buffer.writableBytes < part.readableBytes {
+        // At least doubled, so that a message of many parts is copied a few times at most.
+        let wanted = max(buffer.readableBytes + part.readableBytes, 2 * buffer.readableBytes)
+        buffer.reserveCapacity(min(length, wanted))
+      }
       buffer.writeBuffer(&part)
       guard buffer.readableBytes == length else {
         gathered = buffer
@@ -38,9 +63,9 @@ struct MessageAssembler {
       prefixCount = 0
       return whole
     }
-    // The peer may never send what it announced: big room is made only once much has come.
+    // The peer may never send what it announced: room is made for twice what has come.
     var buffer = ByteBuffer()
-    buffer.reserveCapacity(min(length, 1 << 20))
+    buffer.reserveCapacity(min(length, max(2 * chunk.readableBytes, 4096)))
     buffer.writeBuffer(&chunk)
     gathered = buffer
     return nil
@@ -72,9 +97,9 @@ struct MessageAssembler {
   }
 
   private mutating func accept(flag: UInt8, size: UInt32) throws(RPCStatus) {
-    guard flag == 0 else {
+    guard flag == 0 || (flag == 1 && encoding != .identity) else {
       throw flag == 1
-        ? RPCStatus(.unimplemented, "compressed messages are not supported")
+        ? RPCStatus(.internal, "a compressed message without a grpc-encoding")
         : RPCStatus(.internal, "bad message flag \(flag)")
     }
     guard Int(size) <= limit else {
@@ -82,5 +107,6 @@ struct MessageAssembler {
     }
     prefixCount = 5
     length = Int(size)
+    self.flag = flag
   }
 }

@@ -13,10 +13,17 @@ package enum MessageCoding {
     }
   }
 
+  /// Fields of a message, repetitions counted: an empty one takes two bytes on the wire and a hundred
+  /// once decoded.
+  package static let maxFields = 1 << 20
+
   /// A malformed message is the caller's to name: by default `invalidArgument`.
   package static func decode<M: Message>(
     _ buffer: ByteBuffer, as type: M.Type = M.self, malformed: RPCCode = .invalidArgument
   ) throws(RPCStatus) -> M {
+    guard !FieldScanner.finds(moreThan: maxFields, in: buffer) else {
+      throw RPCStatus(.resourceExhausted, "\(type) has more than \(maxFields) fields")
+    }
     do {
       return try M(serializedBytes: buffer.readableBytesSpan, partial: true)
     } catch {

@@ -10,10 +10,15 @@ final class Method: Sendable {
   let path: String
   let pathBytes: [UInt8]
   let shape: Shape
+  /// How large its answers are.
+  let replies = ReplyEstimate()
+  /// The answer of a server that has no room for the call; nil for a status.
+  let busyReply: ByteBuffer?
 
-  init(path: String, shape: Shape) {
+  init(path: String, shape: Shape, busyReply: ByteBuffer? = nil) {
     self.path = path
     pathBytes = Array(path.utf8)
     self.shape = shape
+    self.busyReply = busyReply
   }
 }

@@ -19,8 +19,13 @@ package struct MethodRouter {
   package var paths: [String] { methods.map(\.path) }
 
   /// One message in, one answer. `handler` runs on the event loop and must not block.
-  package mutating func unary(_ path: String, _ handler: @escaping UnaryHandler) {
-    methods.append(Method(path: path, shape: .unary(handler)))
+  ///
+  /// - Parameter busyReply: an encoded message that says that the server is busy, sent in place of an
+  ///   answer when it holds too much; nil for the status `resourceExhausted`.
+  package mutating func unary(
+    _ path: String, busyReply: ByteBuffer? = nil, _ handler: @escaping UnaryHandler
+  ) {
+    methods.append(Method(path: path, shape: .unary(handler), busyReply: busyReply))
   }
 
   /// Any shape with a stream in it, by callbacks. `make` runs on the event loop.

@@ -58,8 +58,10 @@ package final class RPCServer: Sendable {
       )
       .childChannelOption(
         .recvAllocator,
-        value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 256 << 10)
+        // What is read at once is handled at once, while all other connections of the loop wait.
+        value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 64 << 10)
       )
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.closeOnExec()

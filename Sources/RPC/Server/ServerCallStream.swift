@@ -20,19 +20,23 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private var refusal: Refusal?
   private var isPost = false
   private var hasContentType = false
-  private var headerBytes = 0
+  /// The request's headers are complete; what comes later are trailers, which mean nothing.
+  private var hasHead = false
+  /// The client speaks of compression: it is told what is understood here.
+  private var namesEncodings = false
+  /// What the ledger holds for a unary call until its answer. Written before the handler sees the call.
+  private var charge = 0
   private var startTime = NIODeadline.uptimeNanoseconds(0)
   private var status: RPCStatus?
   private var isResponseOpen = false
   private let server: ServerConnection
-  private let headerLimit: Int
 
   init(server: ServerConnection) {
     self.server = server
-    headerLimit = server.configuration.maxHeaderListBytes
     super.init(
       outbox: server.outbox, receiveLimit: server.configuration.maxReceiveMessageBytes,
-      sendBuffer: server.configuration.sendBufferBytes)
+      sendBuffer: server.configuration.sendBufferBytes, window: server.configuration.firstWindow,
+      ledger: server.ledger)
     connection = server
   }
 
@@ -48,22 +52,24 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   // MARK: Receiving
 
   override func receivedHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-    headerBytes += name.count + value.count + 32
-    guard headerBytes <= headerLimit else {
-      refusal = .status(RPCStatus(.resourceExhausted, "request headers are too large"))
-      return
-    }
+    guard !hasHead else { return }
     switch HeaderName(name) {
     case .path: method = server.methods.method(at: value)
     case .method: isPost = HeaderName.isPost(value)
     case .contentType: hasContentType = HeaderName.isGRPC(value)
     case .timeout: receivedTimeout(value)
     case .encoding:
-      if !HeaderName.isIdentity(value) {
-        refusal = .status(RPCStatus(.unimplemented, "only identity encoding is supported"))
+      namesEncodings = true
+      if HeaderName.isGzip(value) {
+        intake.assembler.encoding = .gzip
+      } else if !HeaderName.isIdentity(value) {
+        refusal = .status(RPCStatus(.unimplemented, "only gzip and identity are understood"))
       }
+    case .acceptEncoding: namesEncodings = true
     case .status, .grpcStatus, .grpcMessage, .transport: break
-    case .other: metadata.append(text(name), text(value))
+    case .other:
+      intake.request += name.count + value.count
+      metadata.append(text(name), text(value))
     }
   }
 
@@ -77,14 +83,19 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   }
 
   override func receivedHeaders(endOfStream: Bool) {
-    guard !isFinished, handler == nil else { return }
+    guard !hasHead else { return }
+    hasHead = true
+    settleInput()
     if server.methods.observer != nil { startTime = server.eventTime }
     if let refusal = refusalOfRequest() { return refuse(refusal) }
     guard let method else {
       return refuse(.status(RPCStatus(.unimplemented, "no such method")))
     }
     if deadline != .distantFuture { server.watchDeadline(deadline) }
-    if case .stream(let make) = method.shape { handler = make(StreamCall(stream: self)) }
+    if case .stream(let make) = method.shape {
+      intake.isGated = true
+      handler = make(StreamCall(stream: self))
+    }
   }
 
   private func refusalOfRequest() -> Refusal? {
@@ -99,6 +110,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     case .http(let code):
       guard let connection, !isClosed else { return }
       isFinished = true
+      intake.isIgnored = true
       isOver.store(true, ordering: .releasing)
       connection.session.respond(id, httpStatus: code)
       closeRequest(connection)
@@ -112,15 +124,63 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
       return failReceiving(RPCStatus(.unimplemented, "a unary call takes one message"))
     }
     request = message
+    intake.request += message.readableBytes
   }
+
+  /// A request that waits for its end must not keep a whole read buffer alive.
+  override func receivedPart() { request = request?.compacted() }
 
   override func receivedEnd() {
     if let handler { return handler.onHalfClose() }
-    guard let method, case .unary(let body) = method.shape else { return }
-    guard let request = request.take() else {
+    guard request != nil else {
       return failReceiving(RPCStatus(.unimplemented, "a unary call takes one message"))
     }
+    dispatch()
+  }
+
+  /// Runs a unary call, if there is room for its answer.
+  private func dispatch() {
+    guard !isFinished, !isClosed, let method, case .unary(let body) = method.shape else { return }
+    if ledger?.budget.isFull ?? false { return refuseForWant(of: method) }
+    guard server.hasRoom, let request else {
+      request = request?.compacted()
+      return server.block(self)
+    }
+    self.request = nil
+    intake.request -= request.readableBytes
+    settleInput()
+    charge = method.replies.value + request.readableBytes
+    ledger?.add(charge)
     body(request, UnaryCall(stream: self))
+  }
+
+  /// The server holds too much.
+  private func refuseForWant(of method: Method) {
+    guard let reply = method.busyReply else { return applyFinish(Self.isBusy) }
+    sendAndFinish(reply, insteadOf: 0)
+  }
+
+  private static let isBusy = RPCStatus(.resourceExhausted, "the server is busy: it holds too much")
+
+  override func retry() {
+    if intake.awaitsRoom {
+      guard hasRoom else { return server.block(self) }
+      intake.awaitsRoom = false
+      handler?.onRoom()
+    }
+    if request != nil, isRemoteClosed, intake.backlog.isEmpty { return dispatch() }
+    advance()
+  }
+
+  func awaitRoom() {
+    intake.awaitsRoom = true
+    server.block(self)
+  }
+
+  func resumeReceiving() {
+    guard intake.isPaused else { return }
+    intake.isPaused = false
+    advance()
   }
 
   override func failReceiving(_ status: RPCStatus) {
@@ -150,19 +210,44 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
 
   // MARK: Answering
 
+  /// Any thread: the answer of a unary call. A large one that nobody would take for a long time becomes
+  /// a refusal, as reads may be asked again.
+  func answer(_ payload: ByteBuffer) {
+    guard let method else { return }
+    method.replies.note(payload.readableBytes)
+    if payload.readableBytes > Self.smallAnswer, ledger?.isOverdrawn(besides: charge) ?? false {
+      guard let reply = method.busyReply else { return answer(Self.isBusy) }
+      return sendAndFinish(reply, insteadOf: charge)
+    }
+    sendAndFinish(payload, insteadOf: charge)
+  }
+
+  /// Any thread: a unary call ends without an answer.
+  func answer(_ status: RPCStatus) {
+    ledger?.add(-charge)
+    finish(status)
+  }
+
+  static let smallAnswer = 4096
+
   override func openOutput(_ connection: Connection) {
     guard !isResponseOpen else { return }
     isResponseOpen = true
-    connection.session.respond(id, slot: slot)
+    connection.session.respond(id, slot: slot, namesEncodings: namesEncodings)
   }
 
   override func applyFinish(_ status: RPCStatus) {
-    guard !isFinished, !isClosed, let connection else { return }
+    guard !isFinished, !isClosed, let connection else {
+      connection?.madeRoom()
+      return
+    }
     isFinished = true
+    intake.isIgnored = true
+    discardInput()
     self.status = status
     if outgoing.isEmpty, !isResponseOpen {
       isOver.store(true, ordering: .releasing)
-      connection.session.respond(id, trailersOnly: status)
+      connection.session.respond(id, trailersOnly: status, namesEncodings: namesEncodings)
       closeRequest(connection)
       report(status.code)
       connection.touch()
@@ -187,6 +272,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private func closeRequest(_ connection: Connection) {
     handler = nil
     request = nil
+    discardInput()
     if !isRemoteClosed { connection.resetAfterEnd(self) }
   }
 

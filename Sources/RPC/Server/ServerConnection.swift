@@ -15,7 +15,10 @@ final class ServerConnection: Connection {
     self.configuration = configuration
     self.onEnd = onEnd
     try super.init(
-      role: .server, limits: configuration.limits, keepalive: configuration.keepalive,
+      role: .server, limits: configuration.limits,
+      ledger: OutputLedger(
+        budget: configuration.budget, limit: configuration.answerBytesPerConnection),
+      keepalive: configuration.keepalive,
       needsALPN: configuration.tls != nil, outbox: outbox, logger: logger)
   }
 

@@ -41,6 +41,49 @@ package struct StreamCall: Sendable {
     send(payload)
   }
 
+  /// Whether answers to more requests may be produced: there is room in this stream's queue, its
+  /// connection's, and the server's memory. On the event loop only.
+  package var hasRoom: Bool { stream.hasRoom }
+
+  /// Calls the handler's `onRoom` once `hasRoom`; no message is delivered before. On the event loop only.
+  package func awaitRoom() { stream.awaitRoom() }
+
+  /// Far more is queued than expected: an answer of more than `smallAnswer` should be an error instead.
+  package var isOverdrawn: Bool { stream.ledger?.isOverdrawn(besides: 0) ?? false }
+
+  /// Answers of up to so many bytes are given in any case.
+  package static let smallAnswer = ServerCallStream.smallAnswer
+
+  /// Counts `bytes` of an answer that is ready and not yet sent; later off again, with a minus. Any thread.
+  package func count(_ bytes: Int) { stream.ledger?.add(bytes) }
+
+  /// Encodes and queues an answer; a large one ends the call when far more is queued than expected.
+  package func send(answer: some Message) {
+    do throws(RPCStatus) {
+      let payload = try MessageCoding.encode(answer)
+      if payload.readableBytes > Self.smallAnswer, isOverdrawn {
+        return finish(
+          RPCStatus(.resourceExhausted, "too much waits for a client that does not read"))
+      }
+      send(payload)
+    } catch {
+      finish(error)
+    }
+  }
+
+  /// Delivers no message until `resumeReceiving`. On the event loop only.
+  package func pauseReceiving() { stream.intake.isPaused = true }
+
+  /// Ends `pauseReceiving`. On the event loop only.
+  package func resumeReceiving() { stream.resumeReceiving() }
+
+  /// Messages are delivered even while answers wait: for streams that matter more than others and are
+  /// hardly answered at all. Call it before the first message is handled.
+  package func receiveAlways() {
+    stream.intake.isGated = false
+    stream.intake.isServedAlways = true
+  }
+
   /// From now on each delivered message counts against the client's window until `consumed`.
   /// Call it before the first message is handled.
   package func holdReceived() { stream.setManual() }

@@ -8,7 +8,7 @@ package struct UnaryCall: Sendable {
   /// Answers with an encoded message.
   package func reply(_ payload: ByteBuffer) {
     guard stream.claimAnswer() else { return }
-    stream.sendAndFinish(payload)
+    stream.answer(payload)
   }
 
   /// Answers with an encoded message.
@@ -26,7 +26,7 @@ package struct UnaryCall: Sendable {
   /// Answers with a status instead of a message.
   package func fail(_ status: RPCStatus) {
     guard stream.claimAnswer() else { return }
-    stream.finish(status)
+    stream.answer(status)
   }
 
   /// The method's path.

@@ -5,11 +5,25 @@ import Wire
 
 /// One `BatchCommands` stream: many requests on one connection, each answered exactly once under its
 /// own id, in whatever order the answers come. No command can end the stream.
+///
+/// The commands of a message are begun while there is room for their answers; the rest waits, and the
+/// stream's next message with it. On the call's event loop.
 final class BatchCommandsHandler: StreamHandler {
   private let service: TikvService
   private let call: StreamCall
   private let replies: BatchReplies
   private let name: UInt64
+  /// The message whose commands are being begun, and the next of them.
+  private var batch: CommandBatch?
+  private var next = 0
+  private var batchBytes = 0
+  private var readsBegun = 0
+  private var isPaused = false
+
+  /// Commands begun in one turn of the event loop.
+  private static let commandsPerTurn = 256
+  /// Answers that reads under way are expected to give.
+  private static let maxExpectedBytes = 16 << 20
 
   init(service: TikvService, call: StreamCall) {
     self.service = service
@@ -17,25 +31,21 @@ final class BatchCommandsHandler: StreamHandler {
     let replies = BatchReplies(call: call)
     self.replies = replies
     name = service.streams.add { replies.finishWhenAnswered(LiveStreams.stopping) }
+    // A message is held until all its commands are begun.
+    call.holdReceived()
   }
 
   deinit { service.streams.remove(name) }
 
   func onMessage(_ message: ByteBuffer) {
-    let batch: Tikvpb_BatchCommandsRequest
     do throws(RPCStatus) {
-      // The batch, its requests, and the command in each.
-      batch = try RequestCoding.decode(message, depth: 3)
-      guard batch.requests.count == batch.requestIds.count else {
-        throw RPCStatus(
-          .invalidArgument,
-          "\(batch.requests.count) requests came with \(batch.requestIds.count) ids")
-      }
+      batch = try CommandBatch(message)
     } catch {
       return call.finish(error)
     }
-    replies.expect(batch.requests.count)
-    for (request, id) in zip(batch.requests, batch.requestIds) { dispatch(request.cmd, id) }
+    next = 0
+    batchBytes = message.readableBytes
+    proceed()
   }
 
   func onHalfClose() {
@@ -43,26 +53,92 @@ final class BatchCommandsHandler: StreamHandler {
     replies.finishWhenAnswered()
   }
 
-  func onCancel(_ status: RPCStatus) {}
+  func onCancel(_ status: RPCStatus) { batch = nil }
 
-  private func dispatch(_ command: Tikvpb_BatchCommandsRequest.Request.OneOf_Cmd?, _ id: UInt64) {
+  func onRoom() { proceed() }
+
+  /// Begins what there is room for.
+  private func proceed() {
+    guard let batch else { return }
+    let end = min(batch.count, next + Self.commandsPerTurn)
+    while next < end, !call.isCancelled {
+      if replies.isLarge { replies.flush() }
+      guard call.hasRoom else {
+        pause()
+        return call.awaitRoom()
+      }
+      guard !isReadingEnough else {
+        pause()
+        return replies.onAnswer(continuation())
+      }
+      let index = next
+      next += 1
+      do throws(RPCStatus) {
+        dispatch(try batch.command(index), batch.ids[index])
+      } catch {
+        self.batch = nil
+        return call.finish(error)
+      }
+    }
+    if next < batch.count, !call.isCancelled {
+      pause()
+      return call.execute(continuation())
+    }
+    self.batch = nil
+    call.consumed(batchBytes)
+    guard isPaused else { return }
+    isPaused = false
+    call.resumeReceiving()
+  }
+
+  /// The next message waits for the rest of this one.
+  private func pause() {
+    guard !isPaused else { return }
+    isPaused = true
+    call.pauseReceiving()
+  }
+
+  private func continuation() -> @Sendable () -> Void {
+    let bound = NIOLoopBound(self, eventLoop: call.eventLoop)
+    return { bound.value.proceed() }
+  }
+
+  /// Reads are let go one by one at first, and in numbers once it is known how much they bring.
+  private var isReadingEnough: Bool {
+    let underWay = readsBegun - replies.readsAnswered
+    return underWay > 0 && underWay * max(replies.expectedBytes, 256) >= Self.maxExpectedBytes
+  }
+
+  private func dispatch(_ command: CommandBatch.Command?, _ id: UInt64) {
+    replies.expect()
     switch command {
-    case .rawGet(let request): run(request, id, service.raw.get) { .rawGet($0) }
+    case .rawGet(let request): read(request, id, service.raw.get) { .rawGet($0) }
     case .rawPut(let request): run(request, id, service.raw.put) { .rawPut($0) }
     case .rawDelete(let request): run(request, id, service.raw.delete) { .rawDelete($0) }
-    case .rawScan(let request): run(request, id, service.raw.scan) { .rawScan($0) }
-    case .rawBatchGet(let request): run(request, id, service.raw.batchGet) { .rawBatchGet($0) }
+    case .rawScan(let request): read(request, id, service.raw.scan) { .rawScan($0) }
+    case .rawBatchGet(let request): read(request, id, service.raw.batchGet) { .rawBatchGet($0) }
     case .rawBatchPut(let request): run(request, id, service.raw.batchPut) { .rawBatchPut($0) }
     case .rawBatchDelete(let request):
       run(request, id, service.raw.batchDelete) { .rawBatchDelete($0) }
     case .rawDeleteRange(let request):
       run(request, id, service.raw.deleteRange) { .rawDeleteRange($0) }
     case .rawBatchScan(let request):
-      run(request, id, service.raw.batchScan) { .rawBatchScan($0) }
+      read(request, id, service.raw.batchScan) { .rawBatchScan($0) }
     case .getHealthFeedback: replies.add(id, .getHealthFeedback(service.healthFeedback))
     case .empty(let request): delay(request, id)
     case let other: replies.add(id, UnservedCommand.answer(to: other))
     }
+  }
+
+  private func read<Request: ContextualRequest, Response: RefusableResponse>(
+    _ request: Request, _ id: UInt64,
+    _ method: (
+      Request, @escaping StorageExecutor, @escaping RawService.Done<Response>
+    ) -> Void,
+    _ wrap: @escaping @Sendable (Response) -> Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
+  ) {
+    readsBegun += 1
+    run(request, id, method, wrap)
   }
 
   private func run<Request: ContextualRequest, Response: RefusableResponse>(
@@ -83,8 +159,13 @@ final class BatchCommandsHandler: StreamHandler {
   /// A test's command: answered with its own id, after as many milliseconds as it asks for.
   private func delay(_ request: Tikvpb_BatchCommandsEmptyRequest, _ id: UInt64) {
     let response = Tikvpb_BatchCommandsEmptyResponse.with { $0.testID = request.testID }
-    guard request.delayTime > 0 else { return replies.add(id, .empty(response)) }
+    guard request.delayTime > 0, replies.beginDelay() else {
+      return replies.add(id, .empty(response))
+    }
     let wait = TimeAmount.milliseconds(Int64(min(request.delayTime, 60_000)))
-    call.eventLoop.scheduleTask(in: wait) { [replies] in replies.add(id, .empty(response)) }
+    call.eventLoop.scheduleTask(in: wait) { [replies] in
+      replies.endDelay()
+      replies.add(id, .empty(response))
+    }
   }
 }

@@ -68,15 +68,26 @@ package struct TikvService: Sendable {
         Request, @escaping StorageExecutor, @escaping RawService.Done<Response>
       ) -> Void
   ) {
-    router.unary("/tikvpb.Tikv/\(name)") { payload, call in
+    router.unary("/tikvpb.Tikv/\(name)", busyReply: Self.busyReply(Response.self)) {
+      payload, call in
       guard let request: Request = decode(payload, call) else { return }
       method(request, call.execute) { call.reply(message: $0) }
     }
   }
 
+  private static func busyReply<Response: RefusableResponse>(_: Response.Type) -> Payload? {
+    do throws(RPCStatus) {
+      return try MessageCoding.encode(Response.serverIsBusy)
+    } catch {
+      // Some dozen bytes can be encoded; were it not so, the call would end with a status.
+      return nil
+    }
+  }
+
   /// The most frequent request of all: its answer is written without a message in between.
   private func registerGet(on router: inout MethodRouter) {
-    router.unary("/tikvpb.Tikv/RawGet") { payload, call in
+    router.unary("/tikvpb.Tikv/RawGet", busyReply: Self.busyReply(Kvrpcpb_RawGetResponse.self)) {
+      payload, call in
       guard let request: Kvrpcpb_RawGetRequest = decode(payload, call) else { return }
       let context: RequestContext
       do throws(CodecError) {

@@ -23,6 +23,8 @@ final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
     self.method = method
     self.answers = answers
     name = service.streams.add(call)
+    // Questions that are not answered yet hold their sender back.
+    call.holdReceived()
   }
 
   deinit { service.streams.remove(name) }
@@ -35,12 +37,14 @@ final class AnsweredStream<Request: Message, Response: Message>: StreamHandler {
       return call.finish(error)
     }
     progress.asked()
+    let bytes = message.readableBytes
     service.call(method, request) { [call, answers, progress] result in
+      defer { call.consumed(bytes) }
       switch result {
       case .failure(let error):
         call.finish(RPCStatus(error))
       case .success(let response):
-        if answers == .each { call.send(message: response) }
+        if answers == .each { call.send(answer: response) }
         progress.answered(response).finish(call, answers)
       }
     }

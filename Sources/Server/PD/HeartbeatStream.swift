@@ -34,7 +34,9 @@ final class HeartbeatStreams: Sendable {
 
   func send(_ response: Pdpb_RegionHeartbeatResponse, toStore id: UInt64) {
     let stream = state.withLock { $0.streams[id]?.call }
-    stream?.send(message: response)
+    // A store that does not read will be told again after its next report.
+    guard let stream, stream.isWritable else { return }
+    stream.send(message: response)
   }
 }
 
@@ -58,6 +60,8 @@ final class HeartbeatStream: StreamHandler {
     self.onDisconnect = onDisconnect
     token = streams.makeToken()
     name = service.streams.add(call)
+    // Reports that are not taken in yet hold their sender back.
+    call.holdReceived()
     // Some clients wait for the headers before their first message.
     call.sendHeaders()
   }
@@ -78,7 +82,9 @@ final class HeartbeatStream: StreamHandler {
       storeID = sender
       streams.set(call, token, forStore: sender)
     }
+    let bytes = message.readableBytes
     service.call(PlacementDriver.regionHeartbeat, request) { [call, streams] result in
+      defer { call.consumed(bytes) }
       switch result {
       case .failure(let error):
         call.finish(RPCStatus(error))

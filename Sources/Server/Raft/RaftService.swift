@@ -121,6 +121,7 @@ private final class RaftStreamHandler: StreamHandler {
     self.take = take
     self.streams = streams
     name = streams.add(call)
+    call.receiveAlways()
     // The other store takes the headers as a sign that its messages arrive.
     call.sendHeaders()
   }

@@ -125,6 +125,7 @@ final class SnapshotStreamHandler: StreamHandler {
   init(_ call: StreamCall, _ reader: SnapshotStreamReader, _ worker: Mailbox<SnapshotReceipt>) {
     self.worker = worker
     reception = SnapshotReception(call, reader)
+    call.receiveAlways()
     call.holdReceived()
   }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// A bare socket to a server, for bytes no proper client sends.
 struct RawPeer {
@@ -7,11 +8,12 @@ struct RawPeer {
   static let emptySettings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
 
   private let channel: any Channel
-  private let received: Signal<[UInt8]>
+  private let received: Received
 
-  static func connect(_ address: SocketAddress) async throws -> RawPeer {
-    let received = Signal(of: [UInt8].self)
+  static func connect(_ address: SocketAddress, reads: Bool = true) async throws -> RawPeer {
+    let received = Received()
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelOption(.autoRead, value: reads)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(Gatherer(received))
@@ -21,6 +23,13 @@ struct RawPeer {
     return RawPeer(channel: channel, received: received)
   }
 
+  /// A connection that has said what HTTP/2 asks for.
+  static func greet(_ address: SocketAddress) async throws -> RawPeer {
+    let peer = try await connect(address)
+    try await peer.send(preface + emptySettings + settingsAcknowledgement)
+    return peer
+  }
+
   func send(_ bytes: [UInt8]) async throws {
     try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
   }
@@ -28,14 +37,101 @@ struct RawPeer {
   func close() async throws { try await channel.close() }
 
   /// All that came until the server closed the connection.
-  func untilClosed() async throws -> [UInt8] { try await received.wait() }
+  func untilClosed() async throws -> [UInt8] { try await received.closed.wait() }
 
-  static func frame(_ type: UInt8, flags: UInt8 = 0, stream: UInt8 = 0, _ payload: [UInt8])
+  /// Waits until what came so far is `enough`.
+  func wait(_ enough: @escaping @Sendable ([UInt8]) -> Bool) async throws -> [UInt8] {
+    try await received.wait(enough)
+  }
+
+  /// Sends a PING; returns what came until its answer, by when the server has seen all sent before.
+  func pong(_ mark: UInt8 = 1) async throws -> [UInt8] {
+    let payload = [UInt8](repeating: mark, count: 8)
+    try await send(Self.frame(6, payload))
+    let answer = Self.frame(6, flags: 1, payload)
+    return try await wait { bytes in
+      Self.frames(bytes).contains { $0.type == 6 && $0.flags == 1 && $0.payload == answer[9...] }
+    }
+  }
+
+  static let settingsAcknowledgement: [UInt8] = [0, 0, 0, 4, 1, 0, 0, 0, 0]
+
+  static func frame(_ type: UInt8, flags: UInt8 = 0, stream: Int = 0, _ payload: [UInt8])
     -> [UInt8]
   {
-    let count = payload.count
-    let length = [UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255)]
-    return length + [type, flags, 0, 0, 0, stream] + payload
+    number(payload.count, bytes: 3) + [type, flags] + number(stream, bytes: 4) + payload
+  }
+
+  static func number(_ value: Int, bytes: Int) -> [UInt8] {
+    (0..<bytes).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  }
+
+  /// A header field, literal and not indexed; `index` true puts it into the dynamic table.
+  static func field(_ name: String, _ value: String, index: Bool = false) -> [UInt8] {
+    func text(_ text: String) -> [UInt8] {
+      let count = text.utf8.count
+      // An integer with a prefix of seven bits.
+      var length: [UInt8] = count < 127 ? [UInt8(count)] : [127]
+      var rest = count - 127
+      if rest >= 0 {
+        while rest >= 128 {
+          length.append(UInt8(rest % 128 + 128))
+          rest /= 128
+        }
+        length.append(UInt8(rest))
+      }
+      return length + Array(text.utf8)
+    }
+    return [index ? 0x40 : 0] + text(name) + text(value)
+  }
+
+  /// The header fields of a call.
+  static func head(_ path: String, _ more: [(String, String)] = []) -> [UInt8] {
+    let fields =
+      [
+        (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "here"),
+        ("content-type", "application/grpc"), ("te", "trailers"),
+      ] + more
+    return fields.flatMap { field($0.0, $0.1) }
+  }
+
+  /// A call's HEADERS frame, with END_HEADERS.
+  static func open(_ path: String, stream: Int, _ more: [(String, String)] = []) -> [UInt8] {
+    frame(1, flags: 4, stream: stream, head(path, more))
+  }
+
+  /// A message with its prefix in one DATA frame.
+  static func message(_ bytes: [UInt8], stream: Int, flag: UInt8 = 0, isLast: Bool = true)
+    -> [UInt8]
+  {
+    frame(0, flags: isLast ? 1 : 0, stream: stream, [flag] + number(bytes.count, bytes: 4) + bytes)
+  }
+
+  struct Frame {
+    var type: UInt8
+    var flags: UInt8
+    var stream: Int
+    var payload: ArraySlice<UInt8>
+
+    /// The payload as a number: an error code or a window's increment.
+    var number: Int { payload.prefix(8).suffix(4).reduce(0) { $0 << 8 | Int($1) } }
+  }
+
+  /// The whole frames in `bytes`.
+  static func frames(_ bytes: [UInt8]) -> [Frame] {
+    var frames: [Frame] = []
+    var at = 0
+    while bytes.count - at >= 9 {
+      let count = bytes[at..<at + 3].reduce(0) { $0 << 8 | Int($1) }
+      guard bytes.count - at - 9 >= count else { break }
+      let stream = bytes[at + 5..<at + 9].reduce(0) { $0 << 8 | Int($1) }
+      frames.append(
+        Frame(
+          type: bytes[at + 3], flags: bytes[at + 4], stream: stream,
+          payload: bytes[at + 9..<at + 9 + count]))
+      at += 9 + count
+    }
+    return frames
   }
 
   /// The types of the frames in `bytes`, in order.
@@ -50,18 +146,51 @@ struct RawPeer {
     return types
   }
 
-  private final class Gatherer: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private let signal: Signal<[UInt8]>
-    private var bytes: [UInt8] = []
-
-    init(_ signal: Signal<[UInt8]>) { self.signal = signal }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-      bytes.append(contentsOf: unwrapInboundIn(data).readableBytesView)
+  /// What has come, and who waits for more of it.
+  private final class Received: Sendable {
+    private struct State {
+      var bytes: [UInt8] = []
+      var waiter: (enough: @Sendable ([UInt8]) -> Bool, signal: Signal<[UInt8]>)?
     }
 
-    func channelInactive(context: ChannelHandlerContext) { signal.send(bytes) }
+    private let state = Mutex(State())
+    let closed = Signal(of: [UInt8].self)
+
+    func append(_ more: ByteBufferView) {
+      state.withLock { state in
+        state.bytes.append(contentsOf: more)
+        if let waiter = state.waiter, waiter.enough(state.bytes) {
+          waiter.signal.send(state.bytes)
+          state.waiter = nil
+        }
+      }
+    }
+
+    func close() { closed.send(state.withLock { $0.bytes }) }
+
+    func wait(_ enough: @escaping @Sendable ([UInt8]) -> Bool) async throws -> [UInt8] {
+      let signal = Signal(of: [UInt8].self)
+      let present = state.withLock { state -> [UInt8]? in
+        if enough(state.bytes) { return state.bytes }
+        state.waiter = (enough, signal)
+        return nil
+      }
+      if let present { return present }
+      return try await signal.wait()
+    }
+  }
+
+  private final class Gatherer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let received: Received
+
+    init(_ received: Received) { self.received = received }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      received.append(unwrapInboundIn(data).readableBytesView)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { received.close() }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
       context.close(promise: nil)
