@@ -1,12 +1,12 @@
 import ArgumentParser
 import Runtime
 
-/// A distributed, transactional key-value store that speaks TiKV's protocol.
+/// A distributed key-value store that speaks TiKV's protocol.
 @main
 struct Apus: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apus",
-    abstract: "A distributed, transactional key-value store that speaks TiKV's protocol.",
+    abstract: "A distributed key-value store that speaks TiKV's protocol.",
     version: version,
     subcommands: [
       NodeCommand.self, PDCommand.self, PlaygroundCommand.self, CtlCommand.self, VerifyCommand.self,
