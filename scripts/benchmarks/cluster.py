@@ -335,7 +335,15 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of calls")
     parser.add_argument("--only", choices=["apus", "etcd"])
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument(
+        "--smoke", action="store_true",
+        help="few calls, and without etcd where there is none: whether this runs, not how fast")
     arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.scale = 0.005
+        if shutil.which("etcd") is None:
+            print("etcd is not installed: Apus alone")
+            arguments.only = "apus"
     directory = pathlib.Path(tempfile.mkdtemp(prefix="apus-bench-"))
     targets = []
     bad = 0

@@ -2,19 +2,22 @@ import CAllocations
 import Raft
 
 /// One proposal round of a group of three in memory: time and allocations per entry, all members'
-/// work and their storage included.
+/// work and their storage included. With `--smoke` few rounds, to see that it runs.
 @main
 struct RaftBenchmark {
   static func main() throws {
     print("entries a round |  rounds | ns per entry | ns per round | allocations per entry")
-    for size in [1, 64] { try measure(size) }
+    let isSmoke = CommandLine.arguments.contains("--smoke")
+    for size in [1, 64] {
+      let rounds = size == 1 ? 200_000 : 10_000
+      try measure(size, rounds: isSmoke ? rounds / 200 : rounds)
+    }
   }
 
-  private static func measure(_ size: Int) throws {
+  private static func measure(_ size: Int, rounds: Int) throws {
     var group = try Group()
     precondition(group.isLed)
     let batch = Array(repeating: [UInt8](repeating: 7, count: 256), count: size)
-    let rounds = size == 1 ? 200_000 : 10_000
     for _ in 0..<1000 { try group.round(batch) }
     try group.compact()
     let allocations = apus_allocations()
