@@ -65,7 +65,8 @@ let package = Package(
     room("RaftLog", ["Raft", "RocksDB", "Runtime"]),
     room("Codec", ["Raft", "Wire"]),
     room(
-      "RPC", ["CNghttp2", "CZlib", "Runtime", nioCore, nioPosix, nioTLS, nioSSL, protobuf, log]),
+      "RPC",
+      ["CNghttp2", "CZlib", "Runtime", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, protobuf, log]),
 
     // Level 3
     room(

@@ -42,8 +42,8 @@ struct ImportTests {
     "RaftLog": [],
     "Codec": ["SwiftProtobuf", "FoundationEssentials", "Foundation"],
     "RPC": [
-      "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Logging", "FoundationEssentials",
-      "NIOConcurrencyHelpers", "Glibc",
+      "Glibc", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOTLS", "SwiftProtobuf", "Logging",
+      "FoundationEssentials", "NIOConcurrencyHelpers",
     ],
     "Raftstore": ["Collections", "OrderedCollections", "DequeModule", "Logging"],
     "PlacementDriver": [

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -62,13 +63,19 @@ class Process:
         self.child: subprocess.Popen | None = None
         # Added to the environment at the next start.
         self.environment: dict[str, str] = {}
+        # Soft and hard limit of open files at the next start.
+        self.open_files: tuple[int, int] | None = None
 
     def start(self):
         assert not self.running, f"{self.name} runs already"
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
                 [binary(), *self.arguments], stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, env=os.environ | self.environment)
+                stdin=subprocess.DEVNULL, env=os.environ | self.environment,
+                preexec_fn=self._limit if self.open_files else None)
+
+    def _limit(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
 
     @property
     def running(self) -> bool:

@@ -178,6 +178,28 @@ struct FrameSession: ~Copyable {
     }
   }
 
+  /// A plain HTTP answer. The stream's queue is the body; without a slot none is sent.
+  func respond(_ id: Int32, http reply: HTTPReply, slot: Int?) {
+    var code = Array("\(reply.code)".utf8)
+    var type = Array(reply.contentType.utf8)
+    var length = Array("\(reply.body.readableBytes)".utf8)
+    code.withUnsafeMutableBufferPointer { code in
+      type.withUnsafeMutableBufferPointer { type in
+        length.withUnsafeMutableBufferPointer { length in
+          let headers = [
+            header(":status", code), header("content-type", type), header("content-length", length),
+          ]
+          guard let slot else {
+            nghttp2_submit_response(raw, id, headers, headers.count, nil)
+            return
+          }
+          var provider = dataProvider(slot: slot)
+          nghttp2_submit_response(raw, id, headers, headers.count, &provider)
+        }
+      }
+    }
+  }
+
   func trailers(_ id: Int32, _ status: RPCStatus) {
     withStatusHeaders(status) { trailers in
       nghttp2_submit_trailer(raw, id, trailers.baseAddress, trailers.count)

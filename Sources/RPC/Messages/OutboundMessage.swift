@@ -13,6 +13,13 @@ struct OutboundMessage {
     length = UInt32(truncatingIfNeeded: payload.readableBytes)
   }
 
+  /// Bytes that go out as they are, without a prefix: the body of a plain HTTP answer.
+  init(raw body: ByteBuffer) {
+    payload = body
+    prefixSent = Self.prefixBytes
+    length = 0
+  }
+
   var isDone: Bool { prefixSent == Self.prefixBytes && payload.readableBytes == 0 }
 
   /// Moves up to `limit` bytes to `out`; answers how many.

@@ -8,8 +8,11 @@ struct OutboundQueue {
 
   var isEmpty: Bool { head == nil }
 
-  mutating func append(_ payload: ByteBuffer) {
-    let message = OutboundMessage(payload: payload)
+  mutating func append(_ payload: ByteBuffer) { append(OutboundMessage(payload: payload)) }
+
+  mutating func append(raw body: ByteBuffer) { append(OutboundMessage(raw: body)) }
+
+  private mutating func append(_ message: OutboundMessage) {
     if head == nil { head = message } else { rest.append(message) }
   }
 

@@ -49,8 +49,13 @@ package final class RPCServer: Sendable {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Int32(configuration.backlog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.closeOnExec() }
+        channel.eventLoop.makeCompletedFuture {
+          try channel.closeOnExec()
+          let gate = AcceptGate(limit: configuration.connectionLimit, logger: logger)
+          try channel.pipeline.syncOperations.addHandler(gate)
+        }
       }
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelOption(

@@ -19,6 +19,8 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private var request: ByteBuffer?
   private var refusal: Refusal?
   private var isPost = false
+  /// What a request that is none of gRPC's asks for; only kept where plain HTTP is served.
+  private var plain = PlainRequest()
   private var hasContentType = false
   /// The request's headers are complete; what comes later are trailers, which mean nothing.
   private var hasHead = false
@@ -54,8 +56,12 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   override func receivedHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
     guard !hasHead else { return }
     switch HeaderName(name) {
-    case .path: method = server.methods.method(at: value)
-    case .method: isPost = HeaderName.isPost(value)
+    case .path:
+      method = server.methods.method(at: value)
+      if method == nil, server.configuration.http != nil { plain.target = text(value) }
+    case .method:
+      isPost = HeaderName.isPost(value)
+      if !isPost, server.configuration.http != nil { plain.method = text(value) }
     case .contentType: hasContentType = HeaderName.isGRPC(value)
     case .timeout: receivedTimeout(value)
     case .encoding:
@@ -108,6 +114,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     switch refusal {
     case .status(let status): applyFinish(status)
     case .http(let code):
+      if servePlain() { return }
       guard let connection, !isClosed else { return }
       isFinished = true
       intake.isIgnored = true
@@ -206,6 +213,40 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
       report(status?.code ?? .unknown)
     }
     request = nil
+    if plain.held > 0 { server.configuration.http?.replies.give(back: plain.held) }
+    plain.held = 0
+  }
+
+  // MARK: Plain HTTP
+
+  /// Hands a request that is none of gRPC's to the service for plain HTTP; false where there is none.
+  private func servePlain() -> Bool {
+    guard !isClosed, let http = server.configuration.http, let target = plain.target,
+      let request = HTTPRequest(method: plain.method, target: target)
+    else { return false }
+    plain.isServed = true
+    deadline = .distantFuture
+    // A body is dropped as it comes.
+    isOver.store(true, ordering: .releasing)
+    http.answer(request) { reply in self.execute { self.applyPlain(reply, http) } }
+    return true
+  }
+
+  private func applyPlain(_ offered: HTTPReply, _ http: HTTPService) {
+    guard !isFinished, !isClosed, let connection else { return }
+    let (reply, held) = http.replies.admit(offered)
+    plain.held = held
+    isFinished = true
+    isResponseOpen = true
+    let bytes = plain.method == "HEAD" ? 0 : reply.body.readableBytes
+    if bytes > 0 {
+      outgoing.append(raw: reply.body)
+      outgoingBytes += bytes
+      pending.add(bytes, ordering: .relaxed)
+    }
+    connection.session.respond(id, http: reply, slot: bytes > 0 ? slot : nil)
+    if bytes == 0, !isRemoteClosed { connection.resetAfterEnd(self) }
+    connection.touch()
   }
 
   // MARK: Answering
@@ -257,8 +298,9 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     wakeWaiters()
   }
 
-  /// The trailers follow the last data.
+  /// The trailers follow the last data; a plain HTTP answer has none.
   override func lastChunk(_ count: Int) -> OutgoingChunk {
+    if plain.isServed { return .last(count, withTrailers: false) }
     guard let connection else { return .last(count, withTrailers: false) }
     let status = status ?? .ok
     isOver.store(true, ordering: .releasing)
@@ -280,4 +322,13 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     guard let observer = server.methods.observer else { return }
     observer(path, code, server.eventTime - startTime)
   }
+}
+
+/// A request on a gRPC port that is not gRPC.
+private struct PlainRequest {
+  var method = "POST"
+  var target: String?
+  var isServed = false
+  /// What its reply takes of the service's budget.
+  var held = 0
 }

@@ -50,6 +50,10 @@ package struct ServerConfiguration: Sendable {
   package var resetBurst = 20_000
   package var resetsPerSecond = 2_000
   package var backlog = 1024
+  /// How many connections are accepted; further ones wait. Of this server alone.
+  package var connectionLimit = ConnectionLimit(capacity: .max)
+  /// What the port serves beside gRPC, over HTTP/1.1 and HTTP/2. Without TLS only.
+  package var http: HTTPService?
 
   package init(host: String = "127.0.0.1", port: Int = 0, tls: ServerTLS? = nil) {
     self.host = host

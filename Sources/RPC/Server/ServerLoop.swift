@@ -3,10 +3,12 @@ import NIOCore
 import NIOSSL
 
 /// One event loop's share of a server: its outbox and its connections.
-// @unchecked: `connections` and `whenEmpty` are read and written on the outbox's event loop only.
+// @unchecked: `connections`, `plain` and `whenEmpty` are read and written on the outbox's event loop only.
 final class ServerLoop: @unchecked Sendable {
   let outbox: LoopOutbox
   private var connections: [ObjectIdentifier: ServerConnection] = [:]
+  /// Connections that do not speak HTTP/2, or not yet.
+  private var plain: [ObjectIdentifier: any PlainConnection] = [:]
   private var whenEmpty: EventLoopPromise<Void>?
   private var isDraining = false
 
@@ -20,29 +22,69 @@ final class ServerLoop: @unchecked Sendable {
     tls: NIOSSLContext?, logger: Logger
   ) throws {
     guard !isDraining else { throw RPCStatus(.unavailable, "the server is shutting down") }
+    if let tls {
+      try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+    } else if let http = configuration.http {
+      return try sniff(channel, http) {
+        try self.serve(channel, methods: methods, configuration: configuration, logger: logger)
+      }
+    }
+    try serve(channel, methods: methods, configuration: configuration, logger: logger)
+  }
+
+  /// Serves HTTP/2.
+  private func serve(
+    _ channel: any Channel, methods: MethodTable, configuration: ServerConfiguration,
+    logger: Logger
+  ) throws {
     let connection = try ServerConnection(
       methods: methods, configuration: configuration, outbox: outbox, logger: logger
     ) { [weak self] in self?.ended($0) }
-    if let tls {
-      try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
-    }
     try channel.pipeline.syncOperations.addHandler(connection)
     if !connection.isClosed { connections[ObjectIdentifier(connection)] = connection }
   }
 
+  /// Serves what the client turns out to speak.
+  private func sniff(
+    _ channel: any Channel, _ http: HTTPService, serveHTTP2: @escaping () throws -> Void
+  ) throws {
+    let name = ObjectIdentifier(channel)
+    let sniffer = ProtocolSniffer(timeout: http.limits.requestTimeout) { isHTTP2 in
+      if isHTTP2 {
+        try serveHTTP2()
+        self.plain[name] = nil
+      } else {
+        self.plain[name] = try HTTP1Handler.install(on: channel, http)
+      }
+    }
+    try channel.pipeline.syncOperations.addHandler(sniffer)
+    plain[name] = sniffer
+    channel.closeFuture.assumeIsolated().whenComplete { _ in
+      self.plain[name] = nil
+      self.noteEnd()
+    }
+  }
+
   private func ended(_ connection: ServerConnection) {
     connections[ObjectIdentifier(connection)] = nil
-    if connections.isEmpty { whenEmpty.take()?.succeed() }
+    noteEnd()
+  }
+
+  private var isEmpty: Bool { connections.isEmpty && plain.isEmpty }
+
+  private func noteEnd() {
+    if isEmpty { whenEmpty.take()?.succeed() }
   }
 
   /// Asks all clients to leave; done when the last has.
   func drain() -> EventLoopFuture<Void> {
     outbox.eventLoop.flatSubmit {
       self.isDraining = true
-      guard !self.connections.isEmpty else {
+      guard !self.isEmpty else {
         return self.outbox.eventLoop.makeSucceededVoidFuture()
       }
       for connection in self.connections.values { connection.drain() }
+      for connection in self.plain.values { connection.drain() }
       if let promise = self.whenEmpty { return promise.futureResult }
       let promise = self.outbox.eventLoop.makePromise(of: Void.self)
       self.whenEmpty = promise
@@ -56,6 +98,7 @@ final class ServerLoop: @unchecked Sendable {
       for connection in self.connections.values {
         connection.close(RPCStatus(.unavailable, "the server has shut down"))
       }
+      for connection in self.plain.values { connection.close() }
     }
   }
 }

@@ -6,11 +6,19 @@ import Runtime
 
 /// Opens a process's databases, with errors that help.
 enum EngineOpening {
+  /// Table files that a database would like to keep open.
+  static let dataTables = Int(RocksEngineOptions().maxOpenFiles)
+  static let logTables = Int(RocksDBLogStoreOptions().maxOpenFiles)
+  static let placementTables = 256
+
   /// The user's data.
+  ///
+  /// - Parameter tables: table files it may keep open.
   static func data(
-    _ directory: DataDirectory, _ configuration: NodeConfiguration
+    _ directory: DataDirectory, _ configuration: NodeConfiguration, tables: Int
   ) throws(StartError) -> RocksEngine {
     var options = RocksEngineOptions()
+    options.maxOpenFiles = Int32(clamping: tables)
     let capacity =
       configuration.blockCacheCapacity > 0
       ? configuration.blockCacheCapacity
@@ -35,19 +43,23 @@ enum EngineOpening {
   }
 
   /// The little state of a placement driver.
-  static func placement(_ path: String) throws(StartError) -> RocksEngine {
+  static func placement(_ path: String, tables: Int) throws(StartError) -> RocksEngine {
     var options = RocksEngineOptions()
     options.blockCacheBytes = 8 << 20
     options.writeBufferBytes = 4 << 20
-    options.maxOpenFiles = 256
+    options.maxOpenFiles = Int32(clamping: tables)
     options.maxTotalWALBytes = 16 << 20
     return try open(path, options)
   }
 
-  static func logs(_ directory: DataDirectory) throws(StartError) -> RocksDBLogStore {
+  static func logs(
+    _ directory: DataDirectory, tables: Int
+  ) throws(StartError) -> RocksDBLogStore {
     let path = directory.path + "/raft"
+    var options = RocksDBLogStoreOptions()
+    options.maxOpenFiles = Int32(clamping: tables)
     do throws(LogStoreError) {
-      return try RocksDBLogStore(path: path)
+      return try RocksDBLogStore(path: path, options: options)
     } catch {
       throw StartError("cannot open the raft log in \(path): \(error)")
     }

@@ -25,12 +25,14 @@ package final class PlacementDriverServer: Sendable {
     _ configuration: PlacementDriverConfiguration, logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) async throws(StartError) -> PlacementDriverServer {
-    let runtime = ProcessRuntime(eventLoops: 1, logger: logger, onFatal: onFatal)
+    let runtime = try ProcessRuntime(
+      eventLoops: 1, tables: [EngineOpening.placementTables], logger: logger, onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     let address = try await PortProbe.check(
       configuration.address, flag: "--client-addr", group: runtime.group)
     let advertised = configuration.advertisedAddress ?? address
-    let engine = try EngineOpening.placement(directory.path + "/db")
+    let engine = try EngineOpening.placement(
+      directory.path + "/db", tables: runtime.descriptors.tables[0])
     var placement = PlacementConfig(advertiseClientURLs: ["http://\(advertised)"])
     placement.maxReplicas = configuration.maxReplicas
     placement.maxStoreDownTime = configuration.maxStoreDownTime
@@ -41,9 +43,10 @@ package final class PlacementDriverServer: Sendable {
     let health = HealthService(streams: streams)
     var router = MethodRouter()
     driver.service.register(on: &router)
+    UnservedPlacement.register(on: &router, clusterID: driver.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
-      on: address, router: router, security: nil, runtime: runtime)
+      on: address, router: router, security: nil, runtime: runtime, http: driver.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime)
     health.set(serving: true)

@@ -11,15 +11,19 @@ package final class ProcessRuntime: Sendable {
   package let host = ThreadHost()
   package let files: any FileSystem = SystemFileSystem()
   package let metrics = Metrics()
+  package let descriptors: DescriptorPlan
   package let logger: Logger
   /// Called at most once per cause: the disk is not to be trusted and the process must end, with a
   /// status that is not 0.
   package let onFatal: @Sendable (_ reason: String) -> Void
 
+  /// - Parameter tables: table files that each of the process's databases would like to keep open.
   package init(
-    eventLoops: Int, hasRaft: Bool = false, logger: Logger,
+    eventLoops: Int, hasRaft: Bool = false, tables: [Int], logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
-  ) {
+  ) throws(StartError) {
+    descriptors = try DescriptorPlan(
+      limit: DescriptorLimit.raise(), tables: tables, eventLoops: max(1, eventLoops) + (hasRaft ? 1 : 0))
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
     raftGroup = hasRaft ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : group
     // The loops' own descriptors: NIO leaves them open for programs that this process starts.

@@ -3,9 +3,11 @@ import Runtime
 
 extension RPCServer {
   /// Starts a server for one of our processes.
+  ///
+  /// - Parameter http: what the port serves beside gRPC.
   static func listen(
     on address: HostPort, router: MethodRouter, security: SecurityConfiguration?,
-    runtime: ProcessRuntime
+    runtime: ProcessRuntime, http: HTTPService? = nil
   ) async throws(StartError) -> RPCServer {
     var router = router
     if router.observer == nil {
@@ -14,6 +16,9 @@ extension RPCServer {
     }
     var configuration = ServerConfiguration(host: address.host, port: address.port)
     if runtime.raftGroup !== runtime.group { configuration.priorityLoop = runtime.raftGroup.any() }
+    configuration.connectionLimit = ConnectionLimit(capacity: runtime.descriptors.connections)
+    configuration.connectionLimit.register(runtime.metrics, port: "rpc")
+    configuration.http = http
     if let security {
       configuration.tls = ServerTLS(
         certificatePath: security.certificatePath, keyPath: security.keyPath,
@@ -27,5 +32,24 @@ extension RPCServer {
     } catch {
       throw StartError("cannot serve on \(address): \(error.message)")
     }
+  }
+}
+
+extension ConnectionLimit {
+  /// Shows how many connections a port has.
+  func register(_ metrics: Metrics, port: String) {
+    let labels = [("port", port)]
+    metrics.gauge("apus_connections", "Connections accepted and open.", labels: labels) {
+      Int64(self.open)
+    }
+    metrics.gauge("apus_connections_max", "Connections a port may have.", labels: labels) {
+      Int64(self.capacity)
+    }
+    metrics.gauge("apus_accept_paused", "1 while new connections wait.", labels: labels) {
+      self.isPaused ? 1 : 0
+    }
+    metrics.counter(
+      "apus_accept_pauses_total", "How often accepting was paused.", labels: labels
+    ) { Double(self.pauses) }
   }
 }

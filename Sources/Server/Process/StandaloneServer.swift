@@ -36,16 +36,19 @@ package final class StandaloneServer: RunningNode {
     _ configuration: NodeConfiguration, logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) async throws(StartError) -> StandaloneServer {
-    let runtime = ProcessRuntime(
-      eventLoops: configuration.eventLoops, logger: logger, onFatal: onFatal)
+    let runtime = try ProcessRuntime(
+      eventLoops: configuration.eventLoops,
+      tables: [EngineOpening.dataTables, EngineOpening.placementTables], logger: logger,
+      onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     let address = try await PortProbe.check(
       configuration.address, flag: "--addr", group: runtime.group)
     var configuration = configuration
     configuration.address = address
-    let engine = try EngineOpening.data(directory, configuration)
+    let tables = runtime.descriptors.tables
+    let engine = try EngineOpening.data(directory, configuration, tables: tables[0])
     try EngineOpening.requireNoStore(in: engine)
-    let driverEngine = try EngineOpening.placement(directory.path + "/pd")
+    let driverEngine = try EngineOpening.placement(directory.path + "/pd", tables: tables[1])
     var placement = PlacementConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
     placement.maxReplicas = 1
@@ -69,9 +72,11 @@ package final class StandaloneServer: RunningNode {
     var router = MethodRouter()
     service.register(on: &router)
     driver.service.register(on: &router)
+    UnservedPlacement.register(on: &router, clusterID: driver.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
-      on: address, router: router, security: configuration.security, runtime: runtime)
+      on: address, router: router, security: configuration.security, runtime: runtime,
+      http: driver.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
       routes: [StatusServer.configRoute])

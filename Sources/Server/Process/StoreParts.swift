@@ -20,8 +20,9 @@ struct StoreParts: Sendable {
   static func open(
     _ configuration: NodeConfiguration, _ directory: DataDirectory, _ runtime: ProcessRuntime
   ) throws(StartError) -> StoreParts {
-    let engine = try EngineOpening.data(directory, configuration)
-    let logs = try EngineOpening.logs(directory)
+    let tables = runtime.descriptors.tables
+    let engine = try EngineOpening.data(directory, configuration, tables: tables[0])
+    let logs = try EngineOpening.logs(directory, tables: tables[1])
     let snapshots = SnapManager(
       directory: directory.path + "/snap", fileSystem: runtime.files, engine: engine,
       clock: runtime.host.clock, metrics: runtime.metrics)

@@ -33,8 +33,9 @@ package final class StoreServer: RunningNode {
     _ configuration: NodeConfiguration, logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) async throws(StartError) -> StoreServer {
-    let runtime = ProcessRuntime(
-      eventLoops: configuration.eventLoops, hasRaft: true, logger: logger, onFatal: onFatal)
+    let runtime = try ProcessRuntime(
+      eventLoops: configuration.eventLoops, hasRaft: true,
+      tables: [EngineOpening.dataTables, EngineOpening.logTables], logger: logger, onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     var configuration = configuration
     configuration.address = try await PortProbe.check(

@@ -1,3 +1,4 @@
+import RPC
 import Runtime
 
 extension StatusServer {
@@ -23,10 +24,12 @@ extension StatusServer {
           ? StatusReply(body: "ready\n") : StatusReply(code: 500, body: "not ready\n")
       },
     ]
+    let limit = ConnectionLimit(capacity: runtime.descriptors.statusConnections)
+    limit.register(metrics, port: "status")
     do {
       return try await start(
         host: address.host, port: address.port, group: runtime.group, logger: runtime.logger,
-        routes: common + routes)
+        connections: limit, routes: common + routes)
     } catch {
       throw StartError(
         "cannot listen on status address \(address): \(error); choose another --status-addr")

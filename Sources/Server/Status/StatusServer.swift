@@ -1,39 +1,66 @@
 package import Logging
 package import NIOCore
-import NIOHTTP1
 import NIOPosix
-import RPC
+package import RPC
 
 /// The HTTP port for people and monitoring: `/status`, `/metrics`, `/ready` and what else is registered.
 ///
-/// GET and HEAD only, one request at a time per connection, bodies ignored. Routes run on the event loop
-/// and must not block.
+/// GET and HEAD only, one request at a time per connection, bodies ignored; slow and idle clients are
+/// disconnected. Routes run on the event loop and must not block.
 package final class StatusServer: Sendable {
   private let channel: any Channel
 
   /// Starts listening.
   ///
-  /// - Parameter port: 0 lets the system choose; see `port`.
+  /// - Parameters:
+  ///   - port: 0 lets the system choose; see `port`.
+  ///   - connections: how many are accepted; for this server alone.
+  ///   - limits: how long and how large requests may be.
   package static func start(
-    host: String, port: Int, group: any EventLoopGroup, logger: Logger, routes: [StatusRoute]
+    host: String, port: Int, group: any EventLoopGroup, logger: Logger,
+    connections: ConnectionLimit, limits: HTTPService.Limits = .init(), routes: [StatusRoute]
   ) async throws -> StatusServer {
     var table: [String: StatusRoute] = [:]
     for route in routes { table[route.path] = route }
-    let routes = table
+    let known = table
+    let service = HTTPService(limits: limits) { request, done in answer(request, known, done) }
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 64)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.closeOnExec() }
+        channel.eventLoop.makeCompletedFuture {
+          try channel.closeOnExec()
+          let gate = AcceptGate(limit: connections, logger: logger)
+          try channel.pipeline.syncOperations.addHandler(gate)
+        }
       }
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.closeOnExec()
-          try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-          try channel.pipeline.syncOperations.addHandler(StatusHandler(routes: routes))
+          _ = try HTTP1Handler.install(on: channel, service)
         }
       }
     return StatusServer(channel: try await bootstrap.bind(host: host, port: port).get())
+  }
+
+  private static func answer(
+    _ request: HTTPRequest, _ routes: [String: StatusRoute], _ done: @escaping HTTPService.Done
+  ) {
+    guard request.isRead else {
+      return done(HTTPReply(code: 405, text: "only GET is served here\n"))
+    }
+    guard let route = routes[request.path] else {
+      let known = routes.keys.sorted().joined(separator: "\n")
+      return done(
+        HTTPReply(code: 404, text: "nothing at \(request.path); there is:\n\(known)\n"))
+    }
+    route.answer { reply in
+      done(
+        HTTPReply(
+          code: Int(reply.code), contentType: reply.contentType,
+          body: ByteBuffer(string: reply.body)))
+    }
   }
 
   private init(channel: any Channel) {
@@ -79,73 +106,5 @@ package struct StatusReply: Sendable {
     self.code = code
     self.contentType = contentType
     self.body = body
-  }
-}
-
-/// Answers one request at a time.
-private final class StatusHandler: ChannelInboundHandler {
-  typealias InboundIn = HTTPServerRequestPart
-  typealias OutboundOut = HTTPServerResponsePart
-
-  private let routes: [String: StatusRoute]
-  private var head: HTTPRequestHead?
-
-  init(routes: [String: StatusRoute]) {
-    self.routes = routes
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch unwrapInboundIn(data) {
-    case .head(let head): self.head = head
-    case .body: break
-    case .end:
-      guard let head else { return }
-      self.head = nil
-      answer(head, context)
-    }
-  }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // A broken client's connection is of no further use, and nothing else depends on it.
-    context.close(promise: nil)
-  }
-
-  private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-    guard head.method == .GET || head.method == .HEAD else {
-      return send(StatusReply(code: 405, body: "only GET is served here\n"), to: head, context)
-    }
-    let path = String(head.uri.prefix { $0 != "?" })
-    guard let route = routes[path] else {
-      let known = routes.keys.sorted().joined(separator: "\n")
-      let text = "nothing at \(path); there is:\n\(known)\n"
-      return send(StatusReply(code: 404, body: text), to: head, context)
-    }
-    let loop = context.eventLoop
-    let bound = NIOLoopBound((self, context), eventLoop: loop)
-    route.answer { reply in
-      if loop.inEventLoop { return bound.value.0.send(reply, to: head, bound.value.1) }
-      loop.execute { bound.value.0.send(reply, to: head, bound.value.1) }
-    }
-  }
-
-  private func send(
-    _ reply: StatusReply, to head: HTTPRequestHead, _ context: ChannelHandlerContext
-  ) {
-    var headers = HTTPHeaders()
-    headers.add(name: "content-type", value: reply.contentType)
-    headers.add(name: "content-length", value: String(reply.body.utf8.count))
-    if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
-    let response = HTTPResponseHead(
-      version: head.version, status: .init(statusCode: Int(reply.code)), headers: headers)
-    context.write(wrapOutboundOut(.head(response)), promise: nil)
-    if head.method != .HEAD {
-      let body = context.channel.allocator.buffer(string: reply.body)
-      context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-    }
-    let keepsAlive = head.isKeepAlive
-    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-      if !keepsAlive { bound.value.close(promise: nil) }
-    }
   }
 }

@@ -1,0 +1,120 @@
+package import NIOCore
+import Synchronization
+
+/// A request over plain HTTP, whichever version it came in. Bodies are not kept.
+package struct HTTPRequest: Sendable, Hashable {
+  package var method: String
+  /// As sent, percent-encoded; begins with `/`.
+  package var path: String
+  /// What follows `?`, as sent; empty where there is none.
+  package var query: String
+
+  /// - Parameter target: in origin form (`/path?query`) or absolute form (`http://host/path?query`).
+  ///   Nil for any other.
+  package init?(method: String, target: String) {
+    var rest = target[...]
+    for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
+      rest = rest.dropFirst(scheme.count)
+      guard let host = rest.first, !"/?#".contains(host) else { return nil }
+      rest = rest.drop { $0 != "/" && $0 != "?" && $0 != "#" }
+      if rest.first != "/" { rest = "/" + rest }
+      break
+    }
+    guard rest.first == "/" else { return nil }
+    rest = rest.prefix { $0 != "#" }
+    let mark = rest.firstIndex(of: "?") ?? rest.endIndex
+    self.method = method
+    path = String(rest[..<mark])
+    query = String(rest[mark...].dropFirst())
+  }
+
+  /// Whether the method asks to read only.
+  package var isRead: Bool { method == "GET" || method == "HEAD" }
+}
+
+/// The answer to a request over plain HTTP.
+package struct HTTPReply: Sendable {
+  package var code: Int
+  package var contentType: String
+  package var body: ByteBuffer
+
+  package init(code: Int = 200, contentType: String, body: ByteBuffer) {
+    self.code = code
+    self.contentType = contentType
+    self.body = body
+  }
+
+  package init(code: Int, text: String) {
+    self.init(
+      code: code, contentType: "text/plain; charset=utf-8", body: ByteBuffer(string: text))
+  }
+}
+
+/// What a port serves over plain HTTP, beside gRPC or alone.
+package struct HTTPService: Sendable {
+  /// Takes the reply, once, on any thread.
+  package typealias Done = @Sendable (HTTPReply) -> Void
+
+  /// How patient and how large. Sizes in bytes.
+  package struct Limits: Sendable {
+    /// From the start of a connection to the end of its first request.
+    package var requestTimeout = TimeAmount.seconds(10)
+    /// From a reply to the end of the next request.
+    package var idleTimeout = TimeAmount.seconds(75)
+    /// From the end of a request until its reply has been handed to the socket.
+    package var replyTimeout = TimeAmount.seconds(30)
+    /// Of a request's line and headers.
+    package var headerBytes = 16 << 10
+    package var headerCount = 100
+    /// Of a request's body, which is read and dropped.
+    package var bodyBytes = 64 << 10
+    /// Of all replies of the service that clients have not taken yet.
+    package var replyBytes = 64 << 20
+
+    package init() {}
+  }
+
+  package let limits: Limits
+  /// Called on the event loop; must not block.
+  let answer: @Sendable (HTTPRequest, @escaping Done) -> Void
+  let replies: ReplyBudget
+
+  package init(
+    limits: Limits = Limits(),
+    _ answer: @escaping @Sendable (HTTPRequest, @escaping Done) -> Void
+  ) {
+    self.limits = limits
+    self.answer = answer
+    replies = ReplyBudget(limit: limits.replyBytes)
+  }
+}
+
+/// The bytes of replies that clients have not taken yet, over all connections of a service. Any thread.
+final class ReplyBudget: Sendable {
+  private let limit: Int
+  private let held = Mutex(0)
+
+  init(limit: Int) {
+    self.limit = limit
+  }
+
+  /// False when there is no room; a single reply of any size has room.
+  func take(_ bytes: Int) -> Bool {
+    held.withLock { held in
+      guard held == 0 || bytes <= limit - held else { return false }
+      held += bytes
+      return true
+    }
+  }
+
+  func give(back bytes: Int) {
+    held.withLock { $0 -= bytes }
+  }
+
+  /// The reply, if there is room for it, or a refusal that takes none.
+  func admit(_ reply: HTTPReply) -> (reply: HTTPReply, held: Int) {
+    let bytes = reply.body.readableBytes
+    if take(bytes) { return (reply, bytes) }
+    return (HTTPReply(code: 503, text: "too many replies are under way\n"), 0)
+  }
+}

@@ -1,0 +1,198 @@
+"""Crowds of connections: a process with few descriptors goes on serving and never lacks a file."""
+
+import contextlib
+import os
+import resource
+import socket
+import time
+
+import grpc
+import pytest
+
+from harness import wire
+from harness.process import Process, eventually, free_ports, http
+
+LIMIT = 256
+
+
+class Alone:
+    """A node without a placement driver, and a raw client over one connection."""
+
+    def __init__(self, directory, open_files=(LIMIT, LIMIT)):
+        self.port, self.status = free_ports(2)
+        self.process = Process(
+            "alone",
+            ["node", "--addr", f"127.0.0.1:{self.port}", "--status-addr",
+             f"127.0.0.1:{self.status}", "--data-dir", str(directory / "data")],
+            directory / "alone.log")
+        self.process.open_files = open_files
+        self.process.start()
+        eventually(lambda: http(self.status, "/ready")[0] == 200, 60, "ready")
+        self.channel = wire.channel(f"127.0.0.1:{self.port}")
+        self.kv = wire.module("kvrpcpb")
+        self.stub = wire.stubs("tikvpb").TikvStub(self.channel)
+        pdpb = wire.module("pdpb")
+        pd = wire.stubs("pdpb").PDStub(self.channel)
+        header = pdpb.RequestHeader(
+            cluster_id=pd.GetMembers(pdpb.GetMembersRequest(), timeout=10).header.cluster_id)
+        found = pd.GetRegion(pdpb.GetRegionRequest(header=header), timeout=10)
+        self.context = self.kv.Context(
+            region_id=found.region.id, region_epoch=found.region.region_epoch, peer=found.leader)
+
+    def put(self, key: bytes, value: bytes):
+        reply = self.stub.RawPut(
+            self.kv.RawPutRequest(context=self.context, key=key, value=value), timeout=20)
+        assert not reply.error and not reply.HasField("region_error"), reply
+
+    def get(self, key: bytes) -> bytes:
+        return self.stub.RawGet(
+            self.kv.RawGetRequest(context=self.context, key=key), timeout=20).value
+
+    def metric(self, name: str, labels: str = "") -> float:
+        code, text = http(self.status, "/metrics", 5)
+        assert code == 200
+        return next(
+            float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+            if line.startswith(name + labels + " "))
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        with open(f"/proc/{self.process.child.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def files(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.child.pid}/fd"))
+
+
+@pytest.fixture
+def alone(tmp_path):
+    node = Alone(tmp_path)
+    yield node
+    node.channel.close()
+    node.process.kill()
+
+
+@contextlib.contextmanager
+def crowd(port: int, count: int):
+    """Connections that are open and say nothing more than they must."""
+    sockets = []
+    try:
+        for _ in range(count):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", port))
+            sockets.append(s)
+        yield sockets
+    finally:
+        for s in sockets:
+            s.close()
+
+
+
+
+def test_a_crowd_neither_spins_nor_starves(alone):
+    allowed = alone.metric("apus_connections_max", '{port="rpc"}')
+    assert 16 <= allowed < LIMIT
+    with crowd(alone.port, LIMIT + 100):
+        eventually(lambda: alone.metric("apus_accept_paused", '{port="rpc"}') == 1, 20, "paused")
+        assert alone.files() < LIMIT
+        # The old way took two thirds of a processor for nothing but failing to accept.
+        before, began = alone.cpu(), time.monotonic()
+        time.sleep(2)
+        share = (alone.cpu() - before) / (time.monotonic() - began)
+        assert share < 0.4, f"{share:.2f} of a processor for nothing"
+        # New tables and logs are opened meanwhile: 160 MiB are more than two write buffers hold.
+        value = os.urandom(1 << 20)
+        for number in range(160):
+            alone.put(b"k%04d" % number, value)
+        assert alone.get(b"k0000") == value
+        assert http(alone.status, "/status", 5)[0] == 200
+        assert alone.process.running
+    eventually(lambda: alone.metric("apus_accept_paused", '{port="rpc"}') == 0, 20, "resumed")
+    other = wire.channel(f"127.0.0.1:{alone.port}")
+    grpc.channel_ready_future(other).result(timeout=20)
+    other.close()
+    log = alone.process.log.read_text()
+    assert log.count("all connections are taken") == 1, "said once for one crowd"
+    assert alone.process.terminate() == 0
+
+
+def test_a_failing_accept_does_not_spin(alone):
+    """The system has no descriptor for one more connection: tried again now and then, not all the time."""
+    pid = alone.process.child.pid
+    old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (alone.files(), old[1]))
+    with crowd(alone.port, 5):
+        eventually(
+            lambda: "cannot accept connections" in alone.process.log.read_text(), 20, "noticed")
+        before, began = alone.cpu(), time.monotonic()
+        time.sleep(2)
+        assert (alone.cpu() - before) / (time.monotonic() - began) < 0.4
+        assert alone.get(b"nothing") == b""
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+        eventually(lambda: alone.metric("apus_connections", '{port="rpc"}') >= 6, 20, "accepted")
+    assert alone.process.log.read_text().count("cannot accept connections") == 1
+
+
+def test_the_status_port_has_a_limit_of_its_own(alone):
+    allowed = int(alone.metric("apus_connections_max", '{port="status"}'))
+    with crowd(alone.status, allowed + 8):
+        alone.put(b"a", b"1")
+        assert alone.get(b"a") == b"1"
+        # Who says nothing is sent away, so that others come in.
+        assert eventually(lambda: http(alone.status, "/status", 30)[0] == 200, 60, "served")
+
+
+def test_the_soft_limit_is_raised(tmp_path):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+    node = Alone(tmp_path, open_files=(LIMIT, wanted))
+    try:
+        assert node.metric("process_max_fds") == wanted
+        assert node.metric("apus_connections_max", '{port="rpc"}') > LIMIT
+    finally:
+        node.channel.close()
+        node.process.kill()
+
+
+def test_too_few_are_refused_in_words(tmp_path):
+    process = Process(
+        "few", ["node", "--addr", "127.0.0.1:0", "--status-addr", "", "--data-dir",
+                str(tmp_path / "data")], tmp_path / "few.log")
+    process.open_files = (100, 100)
+    process.start()
+    assert process.wait(30) == 1
+    assert "ulimit -n" in process.tail()
+
+
+def test_half_a_request_is_not_waited_for(alone):
+    began = time.monotonic()
+    waiting = []
+    for text in (b"", b"GET", b"GET /status HTTP/1.1\r\nHost: x\r\n"):
+        s = socket.create_connection(("127.0.0.1", alone.status), timeout=60)
+        s.sendall(text)
+        waiting.append(s)
+    for s in waiting:
+        assert s.recv(100) == b""
+        s.close()
+    assert time.monotonic() - began < 50
+
+
+def test_metrics_of_the_process(alone):
+    code, text = http(alone.status, "/metrics")
+    assert code == 200
+    assert "# TYPE process_cpu_seconds_total counter" in text
+    line = next(l for l in text.splitlines() if l.startswith("process_cpu_seconds_total "))
+    assert float(line.split()[1]) > 0 and "." in line
+    assert alone.metric("process_max_fds") == LIMIT
+    assert alone.metric("process_virtual_memory_bytes") > alone.metric(
+        "process_resident_memory_bytes")
+
+
+def test_absolute_form(alone):
+    with socket.create_connection(("127.0.0.1", alone.status), timeout=10) as s:
+        s.sendall(
+            b"GET http://some.host:1/status HTTP/1.1\r\nHost: some.host\r\n"
+            b"Connection: close\r\n\r\n")
+        assert s.recv(4096).startswith(b"HTTP/1.1 200")
