@@ -26,6 +26,14 @@ package final class Metrics: Sendable {
     return counter
   }
 
+  /// A number that only grows and is asked for when the metrics are read.
+  package func counter(
+    _ name: String, _ help: String, labels: [(String, String)] = [],
+    reading: @escaping @Sendable () -> Double
+  ) {
+    add(name, help, "counter", labels) { name, labels in "\(name)\(labels) \(reading())\n" }
+  }
+
   /// A number that goes up and down.
   package func gauge(_ name: String, _ help: String, labels: [(String, String)] = []) -> Gauge {
     let gauge = Gauge()

@@ -6,14 +6,21 @@ enum ProcessMetrics {
   static func register(_ metrics: Metrics, clock: any Clock) {
     let start = Int64(clock.wallMilliseconds / 1000)
     metrics.gauge("process_start_time_seconds", "Start of the process, since 1970.") { start }
+    let page = Int64(sysconf(Int32(_SC_PAGESIZE)))
+    metrics.gauge("process_virtual_memory_bytes", "Address space in use.") {
+      field(0, of: "/proc/self/statm") &* page
+    }
     metrics.gauge("process_resident_memory_bytes", "Memory in use.") {
-      field(1, of: "/proc/self/statm") * Int64(sysconf(Int32(_SC_PAGESIZE)))
+      field(1, of: "/proc/self/statm") &* page
     }
     metrics.gauge("process_open_fds", "Open files and sockets.") { openFiles }
-    metrics.gauge("process_cpu_seconds_total", "Processor time used.") {
+    metrics.gauge("process_max_fds", "Files and sockets that may be open.") {
+      Int64(clamping: DescriptorLimit.current)
+    }
+    metrics.counter("process_cpu_seconds_total", "Processor time used, by all threads.") {
       var time = timespec()
       clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-      return Int64(time.tv_sec)
+      return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
   }
 
