@@ -5,7 +5,8 @@ import Wire
 
 /// `tikvpb.Tikv`, what clients call: raw requests, alone or many on one stream.
 ///
-/// Methods that are not registered answer UNIMPLEMENTED.
+/// What is known but not served is answered so that clients fail at once (`UnservedMethods`); what nobody
+/// knows, with UNIMPLEMENTED.
 package struct TikvService: Sendable {
   let raw: RawService
   let clusterID: UInt64
@@ -40,6 +41,7 @@ package struct TikvService: Sendable {
       // No stale reads are served: 0 tells clients that nothing is safe to read so.
       call.reply(message: Kvrpcpb_StoreSafeTSResponse())
     }
+    UnservedMethods.register(on: &router)
     let service = self
     router.stream("/tikvpb.Tikv/BatchCommands") { call in
       BatchCommandsHandler(service: service, call: call)

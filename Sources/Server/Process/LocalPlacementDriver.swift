@@ -11,6 +11,7 @@ final class LocalPlacementDriver: Sendable {
   private static let mailboxCapacity = 65_536
 
   let service: PlacementService
+  let http: PlacementHTTP
   let clusterID: UInt64
   private let worker: Worker<PlacementDriverMessage>
   private let ticks: any Cancellable
@@ -41,7 +42,7 @@ final class LocalPlacementDriver: Sendable {
       worker.stop()
       throw StartError("cannot open the placement driver's state in \(engine.path): \(error)")
     case .success(let clusterID):
-      let driver = LocalPlacementDriver(clusterID, worker, streams, runtime.host)
+      let driver = LocalPlacementDriver(clusterID, worker, streams, runtime)
       outlet.connect(driver.service)
       return driver
     }
@@ -49,19 +50,21 @@ final class LocalPlacementDriver: Sendable {
 
   private init(
     _ clusterID: UInt64, _ worker: Worker<PlacementDriverMessage>, _ streams: LiveStreams,
-    _ host: any WorkerHost
+    _ runtime: ProcessRuntime
   ) {
     self.clusterID = clusterID
     self.worker = worker
     service = PlacementService(mailbox: worker.mailbox, streams: streams)
+    http = PlacementHTTP(placement: service, host: runtime.host, metrics: runtime.metrics)
     let mailbox = worker.mailbox
-    ticks = host.every(Self.tickInterval) { _ = mailbox.send(.tick) }
+    ticks = runtime.host.every(Self.tickInterval) { _ = mailbox.send(.tick) }
   }
 
   /// Answers what is queued, then ends. Blocks.
   func stop() {
     ticks.cancel()
     worker.stop()
+    http.stop()
   }
 
   /// A question of this process itself.

@@ -43,9 +43,10 @@ package final class PlacementDriverServer: Sendable {
     let health = HealthService(streams: streams)
     var router = MethodRouter()
     driver.service.register(on: &router)
+    UnservedPlacement.register(on: &router, clusterID: driver.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
-      on: address, router: router, security: nil, runtime: runtime)
+      on: address, router: router, security: nil, runtime: runtime, http: driver.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime)
     health.set(serving: true)

@@ -72,9 +72,11 @@ package final class StandaloneServer: RunningNode {
     var router = MethodRouter()
     service.register(on: &router)
     driver.service.register(on: &router)
+    UnservedPlacement.register(on: &router, clusterID: driver.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
-      on: address, router: router, security: configuration.security, runtime: runtime)
+      on: address, router: router, security: configuration.security, runtime: runtime,
+      http: driver.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
       routes: [StatusServer.configRoute])

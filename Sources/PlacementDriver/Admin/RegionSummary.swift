@@ -1,0 +1,53 @@
+package import Codec
+
+/// One region as people and their tools ask about it.
+package struct RegionSummary: Sendable, Hashable {
+  package var region: Region
+  /// Nil when no leader is known.
+  package var leader: Peer?
+  package var pendingPeers: [Peer]
+  package var downPeers: [DownPeer]
+  /// Bytes, as the leader estimates.
+  package var approximateSize: UInt64
+  package var approximateKeys: UInt64
+
+  init(_ record: RegionRecord) {
+    region = record.region
+    leader = record.knownLeader
+    pendingPeers = record.pendingPeers
+    downPeers = record.downPeers.map { DownPeer(peer: $0.peer, seconds: $0.seconds) }
+    approximateSize = record.approximateSize
+    approximateKeys = record.approximateKeys
+  }
+
+  /// A peer that does not answer its leader, and for how long.
+  package struct DownPeer: Sendable, Hashable {
+    package var peer: Peer
+    package var seconds: UInt64
+  }
+}
+
+/// What does not change from one request to the next, or seldom.
+package struct DriverSummary: Sendable, Hashable {
+  package var clusterID: UInt64
+  package var memberID: UInt64
+  package var isBootstrapped: Bool
+  package var maxReplicas: Int
+  package var regionCount: Int
+  package var config: PlacementConfig
+  /// The version clients are told.
+  package var version: String
+}
+
+/// Which versions may be collected, and who still needs which.
+package struct SafePointSummary: Sendable, Hashable {
+  package var gcSafePoint: UInt64
+  package var services: [Service]
+
+  package struct Service: Sendable, Hashable {
+    package var id: [UInt8]
+    /// Seconds since 1970.
+    package var expiresAt: Int64
+    package var safePoint: UInt64
+  }
+}
