@@ -228,6 +228,8 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     deadline = .distantFuture
     // A body is dropped as it comes.
     isOver.store(true, ordering: .releasing)
+    intake.isIgnored = true
+    discardInput()
     http.answer(request) { reply in self.execute { self.applyPlain(reply, http) } }
     return true
   }
@@ -243,6 +245,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
       outgoing.append(raw: reply.body)
       outgoingBytes += bytes
       pending.add(bytes, ordering: .relaxed)
+      ledger?.add(bytes)
     }
     connection.session.respond(id, http: reply, slot: bytes > 0 ? slot : nil)
     if bytes == 0, !isRemoteClosed { connection.resetAfterEnd(self) }

@@ -23,7 +23,8 @@ package final class ProcessRuntime: Sendable {
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) throws(StartError) {
     descriptors = try DescriptorPlan(
-      limit: DescriptorLimit.raise(), tables: tables, eventLoops: max(1, eventLoops) + (hasRaft ? 1 : 0))
+      limit: DescriptorLimit.raise(), tables: tables,
+      eventLoops: max(1, eventLoops) + (hasRaft ? 1 : 0))
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
     raftGroup = hasRaft ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : group
     // The loops' own descriptors: NIO leaves them open for programs that this process starts.
