@@ -285,6 +285,17 @@ struct StoreTests {
     #expect(refused.header.error.message.contains("duplicated store address"))
     bench.pass(16)
     #expect(try !bench.driver.putStore(request, bench.moment).header.hasError)
+    // The other way round: an address for clients that is another's for stores.
+    let reverse = Pdpb_PutStoreRequest.with {
+      $0.header = bench.header
+      $0.store.id = 10
+      $0.store.address = "127.0.0.1:20164"
+    }
+    #expect(
+      try bench.driver.putStore(reverse, bench.moment).header.error.message
+        == "duplicated store address: 127.0.0.1:20164 of store 10 is already registered by store 9 "
+        + "at 127.0.0.1:30009")
+    #expect(throws: PlacementError.self) { try bench.info(10) }
   }
 
   @Test func aDuplicateByMistakeLoses() throws {

@@ -55,7 +55,6 @@ extension PlacementDriver {
   private func put(_ new: StoreInfo, _ moment: Moment) throws(PlacementError) {
     let known = stores[new.id]
     try refuseTombstone(known)
-    try refuseSecondProcess(of: known, at: new, moment)
     try refusePeerAddressOfOthers(new, moment)
     let holder = stores.holder(ofAddress: new.address, besides: new.id)
     // A store that moved does not drive a living one out; the address of one that is silent, or
@@ -68,6 +67,7 @@ extension PlacementDriver {
         "duplicated store address: store \(new.id) at \(new.address), already registered by "
           + "store \(holder.id)")
     }
+    try refuseSecondProcess(of: known, at: new, moment)
     var info = new
     info.state = known?.info.state ?? .up
     info.physicallyDestroyed = known?.info.physicallyDestroyed ?? false
@@ -101,17 +101,24 @@ extension PlacementDriver {
   private func refusePeerAddressOfOthers(
     _ new: StoreInfo, _ moment: Moment
   ) throws(PlacementError) {
-    guard !new.peerAddress.isEmpty, new.peerAddress != new.address else { return }
-    let other = stores.records.first {
-      $0.id != new.id && $0.info.state != .tombstone && !$0.info.physicallyDestroyed
-        && ($0.info.address == new.peerAddress || $0.info.peerAddress == new.peerAddress)
-        && !$0.isSilent(at: moment.now, config)
+    for other in stores.records {
+      guard other.id != new.id, other.info.state != .tombstone, !other.info.physicallyDestroyed,
+        !other.isSilent(at: moment.now, config), let shared = sharedPeerAddress(new, other.info)
+      else { continue }
+      throw PlacementError(
+        header: .unknown,
+        "duplicated store address: \(shared) of store \(new.id) is already registered by store "
+          + "\(other.id) at \(other.info.address)")
     }
-    guard let other else { return }
-    throw PlacementError(
-      header: .unknown,
-      "duplicated store address: peer address \(new.peerAddress) of store \(new.id) is already "
-        + "registered by store \(other.id)")
+  }
+
+  /// The address both have where it is the address for stores of one of them. That a newcomer has just
+  /// the address for clients, of which that for stores is a copy, is for claims to settle.
+  private func sharedPeerAddress(_ new: StoreInfo, _ other: StoreInfo) -> String? {
+    if new.address == other.address { return nil }
+    let others = [other.address, other.peerAddress]
+    if !new.peerAddress.isEmpty, others.contains(new.peerAddress) { return new.peerAddress }
+    return new.address == other.peerAddress ? new.address : nil
   }
 
   /// Writes a store through and keeps it.
