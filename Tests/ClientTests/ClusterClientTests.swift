@@ -31,6 +31,7 @@ struct ClusterClientTests {
       #expect(try await client.cluster.region(holding: bytes("h"))?.id == 20)
       #expect(try await client.cluster.region(id: 30)?.id == 30)
       #expect(try await client.cluster.region(id: 31) == nil)
+      #expect(try await client.cluster.region(id: 0) == nil)
     }
   }
 

@@ -118,6 +118,8 @@ public struct ClusterClient: Sendable {
 
   /// One region; nil if there is none of that id.
   public func region(id: UInt64) async throws(ClientError) -> RegionView? {
+    // No region has it, and placement drivers refuse to look.
+    guard id != 0 else { return nil }
     var budget = session.budget()
     var request = Pdpb_GetRegionByIDRequest()
     request.regionID = id

@@ -49,16 +49,16 @@ struct FakePlacement {
       }
       return answer
     }
-    unary(&router, "GetStore") { (request: Pdpb_GetStoreRequest, model) in
+    unary(&router, "GetStore") {
+      (request: Pdpb_GetStoreRequest, model) throws(RPCStatus) -> Pdpb_GetStoreResponse in
       var answer = Pdpb_GetStoreResponse()
       answer.header.clusterID = model.clusterID
-      if let port = model.storePorts[request.storeID] {
-        answer.store = Self.store(request.storeID, port)
-        answer.stats.regionCount = UInt32(model.regions.count)
-      } else {
-        answer.header.error.type = .unknown
-        answer.header.error.message = "invalid store ID \(request.storeID), not found"
+      guard let port = model.storePorts[request.storeID] else {
+        // As PD does it: the call fails, with a code that says nothing.
+        throw RPCStatus(.unknown, "invalid store ID \(request.storeID), not found")
       }
+      answer.store = Self.store(request.storeID, port)
+      answer.stats.regionCount = UInt32(model.regions.count)
       return answer
     }
     unary(&router, "GetAllStores") { (_: Pdpb_GetAllStoresRequest, model) in
@@ -87,7 +87,7 @@ struct FakePlacement {
 
   private func unary<Request: PlacementRequest, Answer: PlacementAnswer>(
     _ router: inout MethodRouter, _ method: String,
-    _ body: @escaping @Sendable (Request, FakeCluster.Model) -> Answer
+    _ body: @escaping @Sendable (Request, FakeCluster.Model) throws(RPCStatus) -> Answer
   ) {
     let cluster = cluster
     router.unary("/pdpb.PD/\(method)") { buffer, call in
@@ -97,7 +97,7 @@ struct FakePlacement {
         guard request.header.clusterID == model.clusterID || method == "GetMembers" else {
           return call.fail(RPCStatus(.failedPrecondition, "wrong cluster"))
         }
-        call.reply(message: body(request, model))
+        call.reply(message: try body(request, model))
       } catch {
         call.fail(error)
       }
