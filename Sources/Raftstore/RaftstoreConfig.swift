@@ -60,7 +60,16 @@ package struct RaftstoreConfig: Sendable {
     if electionTicks <= heartbeatTicks {
       return "raft-election-timeout-ticks must be greater than raft-heartbeat-ticks"
     }
-    if electionTicks > 1 << 20 { return "raft-election-timeout-ticks is out of range" }
+    // So that the product of ticks and interval cannot overflow.
+    if electionTicks > 1 << 20 {
+      return "raft-election-timeout-ticks must be at most \(1 << 20), not \(electionTicks)"
+    }
+    if baseTickInterval > .seconds(86_400) {
+      return "raft-base-tick-interval must be at most 24h, not \(baseTickInterval)"
+    }
+    if shards < 1 || raftMailboxCapacity < 1 || storeMailboxCapacity < 1 {
+      return "a store has at least one shard, and room in its mailboxes"
+    }
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
       return "raft-store-max-leader-lease must be at most the election timeout less one tick"
     }

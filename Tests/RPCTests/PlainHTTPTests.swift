@@ -21,8 +21,17 @@ import Testing
 
   private func exchange(_ pair: TestPair, _ text: String) async throws -> String {
     let peer = try await RawPeer.connect(pair.address)
-    try await peer.send(Array(text.utf8))
+    do {
+      try await peer.send(Array(text.utf8))
+    } catch is ChannelError {
+      // Refused before all of it was sent.
+    }
     return String(decoding: try await peer.untilClosed(), as: UTF8.self)
+  }
+
+  /// A refusal closes the connection while the client may still be sending: the reply can be lost on the way.
+  private func isRefusal(_ reply: String, _ codes: String...) -> Bool {
+    reply.isEmpty || codes.contains { reply.hasPrefix("HTTP/1.1 \($0)") }
   }
 
   @Test func bothProtocolsShareThePort() async throws {
@@ -103,15 +112,15 @@ import Testing
     try await TestPair.run(TestServices.router, server: configuration()) { pair in
       let long = String(repeating: "x", count: 20_000)
       let header = try await exchange(pair, "GET / HTTP/1.1\r\nHost: x\r\nA: \(long)\r\n\r\n")
-      #expect(header.hasPrefix("HTTP/1.1 400") || header.hasPrefix("HTTP/1.1 431"))
+      #expect(isRefusal(header, "400", "431"))
       let target = try await exchange(pair, "GET /\(long) HTTP/1.1\r\nHost: x\r\n\r\n")
-      #expect(target.hasPrefix("HTTP/1.1 4"))
+      #expect(isRefusal(target, "4"))
       let garbage = try await exchange(pair, "\u{16}\u{3}\u{1} no such protocol\r\n\r\n")
       #expect(garbage.hasPrefix("HTTP/1.1 400"))
       let body =
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
         + String(repeating: "b", count: 70_000)
-      #expect(try await exchange(pair, body).hasPrefix("HTTP/1.1 413"))
+      #expect(isRefusal(try await exchange(pair, body), "413"))
     }
   }
 

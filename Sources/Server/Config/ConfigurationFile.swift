@@ -26,17 +26,41 @@ package struct ConfigurationFile {
     }
   }
 
+  /// A larger file is none of settings.
+  private static let maxBytes = 1 << 20
+
   /// Reads and parses a file.
   package static func load(_ path: String) throws -> ConfigurationFile {
-    let bytes = try SystemFileSystem().contents(of: path)
-    return try ConfigurationFile(path: path, text: String(decoding: bytes, as: UTF8.self))
+    let file = try SystemFileSystem().open(path)
+    var bytes: [UInt8] = []
+    while true {
+      let piece = try file.read(at: UInt64(bytes.count), upTo: maxBytes)
+      if piece.isEmpty { break }
+      bytes += piece
+      guard bytes.count <= maxBytes else {
+        throw Invalid(description: "\(path) is larger than a configuration can be, 1 MiB")
+      }
+    }
+    // Repaired text would be another path or label than the one that is written there.
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Invalid(description: "\(path) is not UTF-8")
+    }
+    return try ConfigurationFile(path: path, text: text)
   }
+
+  /// Sections of which keys are read.
+  private static let sections: Set<String> = [
+    "log", "pd", "raftstore", "security", "server", "storage",
+  ]
 
   /// Changes `configuration` by what the file says.
   package mutating func apply(to configuration: inout NodeConfiguration) throws(Invalid) {
     try refuseSecurity()
     for section in table.keys.sorted() {
       guard let inner = table[section]?.table else {
+        if Self.sections.contains(section) {
+          throw Invalid(description: "\(path): \(section) must be a table")
+        }
         ignored.append(section)
         continue
       }
@@ -48,12 +72,16 @@ package struct ConfigurationFile {
           continue
         }
         let text = Self.text(inner[name])
-        guard let text, setting(&configuration, text) else {
-          throw Invalid(
-            description: "\(path): \(key) has no usable value: \(text ?? "not a plain value")")
-        }
+        guard let text, setting(&configuration, text) else { throw unusable(key, text) }
       }
     }
+  }
+
+  private func unusable(_ key: String, _ text: String?) -> Invalid {
+    // One line, and not all of a large value.
+    let shown = text.map { "'\($0.prefix(64).filter { !$0.isNewline })'" } ?? "not a plain value"
+    let range = SettingRange.words(key).map { "; it must be \($0)" } ?? ""
+    return Invalid(description: "\(path): \(key) has no usable value: \(shown)\(range)")
   }
 
   /// Encryption is not served yet. A node that was told to encrypt must not start in plain text.
@@ -81,7 +109,7 @@ package struct ConfigurationFile {
   }
 
   /// Keys whose values are no plain values. True if `key` is one of them.
-  private func applyStructured(
+  private mutating func applyStructured(
     _ key: String, _ value: (any TOMLValueConvertible)?, _ configuration: inout NodeConfiguration
   ) throws(Invalid) -> Bool {
     switch key {
@@ -93,8 +121,10 @@ package struct ConfigurationFile {
       }
       configuration.placementDriverEndpoints = []
       for text in texts {
-        guard let endpoint = HostPort(text) else {
-          throw Invalid(description: "\(path): \(key) has no usable value: \(text)")
+        guard let endpoint = HostPort(text), endpoint.port > 0 else {
+          throw Invalid(
+            description: "\(path): \(key): '\(text)' is no address; write host:port, or remove "
+              + "the key to run alone")
         }
         configuration.placementDriverEndpoints.append(endpoint)
       }
@@ -110,9 +140,14 @@ package struct ConfigurationFile {
         configuration.labels.append(NodeConfiguration.Label(key: name, value: text))
       }
     case "storage.block-cache":
-      guard let text = Self.text(value?.table?["capacity"]) else { return true }
-      guard let bytes = Quantity.bytes(text) else {
-        throw Invalid(description: "\(path): \(key).capacity has no usable value: \(text)")
+      guard let table = value?.table else {
+        throw Invalid(description: "\(path): \(key) must be a table")
+      }
+      ignored += table.keys.sorted().filter { $0 != "capacity" }.map { "\(key).\($0)" }
+      guard let capacity = table["capacity"] else { return true }
+      let text = Self.text(capacity)
+      guard let text, let bytes = Quantity.bytes(text) else {
+        throw unusable("\(key).capacity", text)
       }
       configuration.blockCacheCapacity = bytes
     default: return false
@@ -120,9 +155,9 @@ package struct ConfigurationFile {
     return true
   }
 
-  private typealias Setting = @Sendable (inout NodeConfiguration, String) -> Bool
+  typealias Setting = @Sendable (inout NodeConfiguration, String) -> Bool
 
-  private static let settings: [String: Setting] = [
+  static let settings: [String: Setting] = [
     "log.level": { configuration, text in
       guard let level = Logger.Level(tikvName: text) else { return false }
       configuration.logLevel = level

@@ -82,11 +82,8 @@ package struct NodeConfiguration: Sendable {
     if let problem = HostPort.problem(advertised: publicAddress, flag: "advertise-addr") {
       return problem
     }
-    if let status = advertisedStatusAddress,
-      let problem = HostPort.problem(advertised: status, flag: "advertise-status-addr")
-    {
-      return problem
-    }
+    if advertisedAddress?.port == 0 { return "advertise-addr must name a port, not 0" }
+    if let problem = statusProblem { return problem }
     if let problem = MessageSizes.problem(raftstore) { return problem }
     for rule in SettingRange.node {
       if let problem = rule.problem(self) { return problem }
@@ -95,6 +92,19 @@ package struct NodeConfiguration: Sendable {
       if let problem = label.problem { return problem }
     }
     return raftstore.problem()
+  }
+
+  private var statusProblem: String? {
+    if let advertised = advertisedStatusAddress {
+      if statusAddress == nil { return "advertise-status-addr needs a status-addr" }
+      if advertised.port == 0 { return "advertise-status-addr must name a port, not 0" }
+      if advertised == publicAddress {
+        return "advertise-status-addr must not be the node's own address, \(advertised)"
+      }
+      return HostPort.problem(advertised: advertised, flag: "advertise-status-addr")
+    }
+    guard let statusAddress, statusAddress == address, address.port != 0 else { return nil }
+    return "status-addr must not be the node's own address, \(address)"
   }
 
   /// Where others are told to find the status port: an address that means all interfaces here means the
@@ -119,6 +129,7 @@ package struct SecurityConfiguration: Sendable, Hashable {
 }
 
 /// A host and a port, as written on a command line: `host:port`, `[v6]:port`, with or without `http://`.
+/// `https://` is none: what is served and called is plain text.
 package struct HostPort: Sendable, Hashable, CustomStringConvertible {
   package var host: String
   package var port: Int
@@ -131,12 +142,13 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
   /// Nil when the text is no address.
   package init?(_ text: String) {
     var rest = text[...]
-    for scheme in ["http://", "https://"] where rest.hasPrefix(scheme) {
-      rest = rest.dropFirst(scheme.count)
-    }
+    if rest.hasPrefix("http://") { rest = rest.dropFirst("http://".count) }
     while rest.hasSuffix("/") { rest = rest.dropLast() }
-    guard let colon = rest.lastIndex(of: ":"),
-      let port = Int(rest[rest.index(after: colon)...]), (0...65_535).contains(port)
+    guard let colon = rest.lastIndex(of: ":") else { return nil }
+    let digits = rest[rest.index(after: colon)...]
+    // No sign, and no digits but ours.
+    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = Int(digits),
+      port <= 65_535
     else { return nil }
     var host = rest[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
@@ -144,8 +156,16 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
     } else if host.contains(":") {
       return nil
     }
-    if host.isEmpty || host.contains(" ") || host.contains("/") { return nil }
+    guard !host.isEmpty, host.utf8.count <= 255, host.utf8.allSatisfy(Self.isHostByte) else {
+      return nil
+    }
     self.init(host: String(host), port: port)
+  }
+
+  /// Letters and digits of ASCII, and what stands between them in names and addresses.
+  private static func isHostByte(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+      || "-._:%".utf8.contains(byte)
   }
 
   /// Whether it stands for all interfaces of a machine: nobody can be told to connect to it.
@@ -153,7 +173,11 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
     if host.contains(":") {
       var address = in6_addr()
       guard inet_pton(AF_INET6, host, &address) == 1 else { return false }
-      return withUnsafeBytes(of: address) { bytes in bytes.allSatisfy { $0 == 0 } }
+      // All zeros, or the 0.0.0.0 of version 4 in the form of version 6.
+      let mapped: [UInt8] = .init(repeating: 0, count: 10) + [0xFF, 0xFF, 0, 0, 0, 0]
+      return withUnsafeBytes(of: address) { bytes in
+        bytes.allSatisfy { $0 == 0 } || bytes.elementsEqual(mapped)
+      }
     }
     // As the system reads addresses: `0` and `0.0` are all zeros, too.
     var address = in_addr()

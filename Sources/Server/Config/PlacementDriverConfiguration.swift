@@ -19,14 +19,17 @@ package struct PlacementDriverConfiguration: Sendable {
   /// The first setting that cannot work, in words; nil when all are fine.
   package func problem() -> String? {
     if dataDirectory.isEmpty { return "--data-dir must not be empty" }
-    if let problem = SettingRange.problem(
-      "--max-replicas", maxReplicas, 1...15)
+    if let problem = SettingRange.problem("--max-replicas", maxReplicas, 1...15)
       ?? SettingRange.problem(
         "--max-store-down-time", maxStoreDownTime, .seconds(1)...SettingRange.year)
       ?? SettingRange.problem(
-        "--store-takeover-delay", storeTakeoverDelay, .seconds(1)...SettingRange.year)
+        "--store-takeover-delay", storeTakeoverDelay, .seconds(1)...(.seconds(3600)))
     {
       return problem
+    }
+    if advertisedAddress?.port == 0 { return "--advertise-client-addr must name a port, not 0" }
+    if let statusAddress, statusAddress == address, address.port != 0 {
+      return "--status-addr must not be the placement driver's own address, \(address)"
     }
     return HostPort.problem(
       advertised: advertisedAddress ?? address, flag: "--advertise-client-addr")

@@ -13,19 +13,51 @@ enum MachineMemory {
     let pages = UInt64(clamping: sysconf(Int32(_SC_PHYS_PAGES)))
     let pageSize = UInt64(clamping: sysconf(Int32(_SC_PAGESIZE)))
     let machine = pages.multipliedReportingOverflow(by: pageSize).partialValue
-    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-      .compactMap { limit(in: $0, files) }
-    return limits.reduce(machine) { min($0, $1) }
+    return limitFiles(text(of: "/proc/self/cgroup", files) ?? "")
+      .compactMap { limit(in: $0, files) }.reduce(machine) { min($0, $1) }
+  }
+
+  /// Where the limits of the process's control groups, and of those around them, are written.
+  ///
+  /// - Parameter groups: `/proc/self/cgroup`: a line each of number, controllers and path; the second
+  ///   version of control groups has no controllers there.
+  static func limitFiles(_ groups: String) -> [String] {
+    var files: [String] = []
+    for line in groups.split(separator: "\n") {
+      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3 else { continue }
+      let (root, name): (String, String)
+      if fields[1].isEmpty {
+        (root, name) = ("/sys/fs/cgroup", "memory.max")
+      } else if fields[1].split(separator: ",").contains("memory") {
+        (root, name) = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+      } else {
+        continue
+      }
+      var path = root
+      files.append("\(path)/\(name)")
+      for part in fields[2].split(separator: "/") {
+        path += "/\(part)"
+        files.append("\(path)/\(name)")
+      }
+    }
+    return files
+  }
+
+  /// The beginning of one of the kernel's files, which are short; nil where it cannot be read: then
+  /// nothing limits.
+  private static func text(of path: String, _ files: any FileSystem) -> String? {
+    do throws(FileSystemError) {
+      guard try files.exists(path) else { return nil }
+      return String(decoding: try files.open(path).read(at: 0, upTo: 16_384), as: UTF8.self)
+    } catch {
+      return nil
+    }
   }
 
   /// What the control group says; nil without a limit, and where there is no such file.
   static func limit(in path: String, _ files: any FileSystem) -> UInt64? {
-    do throws(FileSystemError) {
-      guard try files.exists(path) else { return nil }
-      let text = String(decoding: try files.contents(of: path), as: UTF8.self)
-      return UInt64(text.prefix { $0.isNumber })
-    } catch {
-      return nil
-    }
+    // "max" is no limit.
+    text(of: path, files).flatMap { UInt64($0.prefix { !$0.isWhitespace }) }
   }
 }

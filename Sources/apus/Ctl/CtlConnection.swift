@@ -15,9 +15,8 @@ struct CtlConnection: ParsableArguments {
   var json = false
 
   func validate() throws {
-    guard timeout > 0, timeout <= 86_400 else {
-      throw ValidationError("--timeout must be above 0 and at most 86400 seconds")
-    }
+    try FlagValue.check("--timeout", timeout, 0.001...86_400)
+    _ = try FlagValue.endpoints(pd, "--pd-endpoints")
   }
 
   /// Runs `body` with a client of the cluster. What fails is told on standard error, and the process
@@ -27,8 +26,9 @@ struct CtlConnection: ParsableArguments {
     options.timeout = .milliseconds(Int64(timeout * 1000))
     options.connectTimeout = .zero
     do {
-      let endpoints = pd.split(separator: ",").map { $0.filter { $0 != " " } }
-      let client = try await ApusClient.connect(to: endpoints, options: options)
+      let endpoints = try FlagValue.endpoints(pd, "--pd-endpoints")
+      let client = try await ApusClient.connect(
+        to: endpoints.map(\.description), options: options)
       defer { client.close() }
       try await body(client)
     } catch let error as ClientError {

@@ -30,7 +30,8 @@ struct RawScanCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
-    guard limit > 0 else { throw ValidationError("--limit must be above 0") }
+    // All pairs are gathered before they are shown.
+    try FlagValue.check("--limit", limit, 1...10_000_000)
   }
 
   func run() async throws {

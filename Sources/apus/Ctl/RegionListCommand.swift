@@ -19,7 +19,7 @@ struct RegionListCommand: AsyncParsableCommand {
   var end = ""
 
   func validate() throws {
-    guard limit >= 0 else { throw ValidationError("--limit cannot be negative") }
+    try FlagValue.check("--limit", limit, 0...10_000_000)
   }
 
   func run() async throws {

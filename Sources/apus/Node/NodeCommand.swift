@@ -37,6 +37,8 @@ struct NodeCommand: AsyncParsableCommand {
   var labels: String?
   @Option(help: "Disk space to report, for example 100GB; 0 for the whole disk.")
   var capacity: String?
+  @Option(help: "Memory for blocks of data files, for example 1GB; 0 for 45 % of all memory.")
+  var blockCacheCapacity: String?
   @Option(help: "Applied entries after which the raft log is cut in any case.")
   var raftLogGcCountLimit: UInt64?
   @Option(help: "Time between two looks at whether raft logs can be cut, for example 3s.")
@@ -96,8 +98,13 @@ struct NodeCommand: AsyncParsableCommand {
   private func makeConfiguration() throws -> NodeConfiguration {
     var configuration = NodeConfiguration()
     if let config {
-      var file = try ConfigurationFile.load(config)
-      try file.apply(to: &configuration)
+      var file: ConfigurationFile
+      do {
+        file = try ConfigurationFile.load(config)
+        try file.apply(to: &configuration)
+      } catch {
+        throw ValidationError("\(error)")
+      }
       if !file.ignored.isEmpty {
         ProcessEnd.complain(
           "\(config): ignored, as it means nothing here: \(file.ignored.joined(separator: ", "))")
@@ -123,6 +130,10 @@ struct NodeCommand: AsyncParsableCommand {
     if let logLevel { configuration.logLevel = try FlagValue.level(logLevel) }
     if let labels { configuration.labels = try FlagValue.labels(labels) }
     if let capacity { configuration.capacity = try FlagValue.bytes(capacity, "--capacity") }
+    if let blockCacheCapacity {
+      configuration.blockCacheCapacity = try FlagValue.bytes(
+        blockCacheCapacity, "--block-cache-capacity")
+    }
     if let raftLogGcCountLimit {
       configuration.raftstore.logCompactionCount = raftLogGcCountLimit
     }

@@ -98,6 +98,8 @@ final class Playground: Sendable {
           "node", "--addr", "127.0.0.1:\(ports.stores[number])",
           "--status-addr", "127.0.0.1:\(ports.statuses[number])",
           "--pd-endpoints", endpoint, "--data-dir", "\(directory)/\(name)",
+          // Several stores share the machine, perhaps a small one.
+          "--block-cache-capacity", "256MiB",
         ])
     }
   }

@@ -34,7 +34,8 @@ enum FlagValue {
   }
 
   static func labels(_ text: String) throws -> [NodeConfiguration.Label] {
-    let labels = try text.split(separator: ",").map { pair in
+    let pairs = text.split(separator: ",", omittingEmptySubsequences: false)
+    let labels = try pairs.map { pair in
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, !parts[0].isEmpty else {
         throw ValidationError("--labels: invalid label '\(pair)': expected key=value")
@@ -52,6 +53,24 @@ enum FlagValue {
       throw ValidationError(
         "\(flag) names no placement driver: leave the flag out to run a store alone")
     }
-    return try parts.map { try address(String($0), flag) }
+    return try parts.map { part in
+      guard !part.hasPrefix("https://") else {
+        throw ValidationError("\(flag): '\(part)': TLS is not served yet; write host:port")
+      }
+      let endpoint = try address(part, flag)
+      guard endpoint.port > 0 else {
+        throw ValidationError("\(flag): '\(part)' names no port; write host:port")
+      }
+      return endpoint
+    }
+  }
+
+  /// Refuses a flag's number out of its range.
+  static func check<Value: Comparable>(
+    _ flag: String, _ value: Value?, _ range: ClosedRange<Value>
+  ) throws {
+    if let value, let problem = SettingRange.problem(flag, value, range) {
+      throw ValidationError(problem)
+    }
   }
 }

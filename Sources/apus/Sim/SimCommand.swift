@@ -49,11 +49,13 @@ struct SimCommand: ParsableCommand {
   func validate() throws {
     if list { return }
     if (seed == nil) == (seeds == nil) { throw ValidationError("give --seed or --seeds") }
-    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs is from 1 to 256") }
-    if trace && seed == nil { throw ValidationError("--trace is for one --seed") }
-    if try options(seed: 0).duration <= .zero {
-      throw ValidationError("--duration must be positive")
+    try FlagValue.check("--jobs", jobs, 1...256)
+    if let seeds, seeds.last - seeds.first >= 1_000_000_000 {
+      throw ValidationError("--seeds must be at most 1000000000 seeds")
     }
+    if trace && seed == nil { throw ValidationError("--trace is for one --seed") }
+    try FlagValue.check(
+      "--duration", try options(seed: 0).duration, .milliseconds(1)...(.seconds(86_400)))
   }
 
   func run() throws {
@@ -95,7 +97,7 @@ struct SimCommand: ParsableCommand {
         }
     }
     for number in without?.split(separator: ",") ?? [] {
-      guard let number = Int(number) else {
+      guard let number = Int(number), number >= 0 else {
         throw ValidationError("--without: '\(number)' is no number")
       }
       options.withoutFaults.insert(number)

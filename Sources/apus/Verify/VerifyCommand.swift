@@ -26,7 +26,7 @@ struct VerifyCommand: AsyncParsableCommand {
       """)
 
   @Option(
-    name: [.customLong("pd-endpoints"), .customLong("pd")],
+    name: [.customLong("pd-endpoints"), .customLong("pd"), .customShort("u")],
     help: ArgumentHelp(
       "Placement driver endpoints, separated by commas. (default: 127.0.0.1:2379)",
       valueName: "host:port"))
@@ -68,20 +68,13 @@ struct VerifyCommand: AsyncParsableCommand {
     if stores != nil, !nemesis {
       throw ValidationError("--stores is for the playground of --nemesis")
     }
-    if let stores, !(3...20).contains(stores) {
-      throw ValidationError("--stores must be from 3 to 20: fewer do not survive the loss of one")
-    }
-    guard seconds >= (nemesis ? 5 : 0.1), seconds <= 86_400 else {
-      throw ValidationError(
-        "--seconds must be at least \(nemesis ? "5 with --nemesis" : "0.1") and at most 86400")
-    }
-    if !(1...256).contains(clients) { throw ValidationError("--clients must be from 1 to 256") }
-    if !(1...1_000_000).contains(keys) {
-      throw ValidationError("--keys must be from 1 to 1000000")
-    }
-    if let rate, !(rate >= 0.01 && rate <= 1e9) {
-      throw ValidationError("--rate must be from 0.01 to 1000000000")
-    }
+    // Fewer do not survive the loss of one.
+    try FlagValue.check("--stores", stores, 3...20)
+    try FlagValue.check("--seconds", seconds, (nemesis ? 5 : 0.1)...86_400)
+    try FlagValue.check("--clients", clients, 1...256)
+    try FlagValue.check("--keys", keys, 1...1_000_000)
+    try FlagValue.check("--rate", rate, 0.01...1e9)
+    if let pdEndpoints { _ = try FlagValue.endpoints(pdEndpoints, "--pd-endpoints") }
   }
 
   func run() async throws {
@@ -89,7 +82,7 @@ struct VerifyCommand: AsyncParsableCommand {
     if let check {
       result = HistoryCheck(path: check).run()
     } else {
-      result = await VerifyRun(settings()).run()
+      result = await VerifyRun(try settings()).run()
     }
     if json {
       try CtlOutput.json(VerifyOutput(result))
@@ -99,11 +92,11 @@ struct VerifyCommand: AsyncParsableCommand {
     if result.end != .linearizable { throw ExitCode(result.end.rawValue) }
   }
 
-  private func settings() -> VerifyRun.Settings {
+  private func settings() throws -> VerifyRun.Settings {
     let name = Self.runName()
     return VerifyRun.Settings(
-      endpoints: (pdEndpoints ?? "127.0.0.1:2379").split(separator: ",")
-        .map { $0.filter { $0 != " " } },
+      endpoints: try FlagValue.endpoints(pdEndpoints ?? "127.0.0.1:2379", "--pd-endpoints")
+        .map(\.description),
       seconds: seconds, clients: clients, keys: keys,
       seed: seed ?? UInt64.random(in: 0..<1_000_000_000), rate: rate,
       historyPath: history ?? "/tmp/apus-verify-\(name).jsonl", prefix: "\(prefix)\(name)/",
