@@ -34,7 +34,12 @@ class Attack:
 
     def run(self, calls):
         """Makes the calls: functions of this attack that make a coroutine, taken as there is room."""
-        asyncio.run(self._run(calls))
+        # Not asyncio.run: it leaves the thread without the event loop that the blocking client uses.
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._run(calls))
+        finally:
+            loop.close()
         self._check_alive()
         assert not self.hanging, f"calls that did not end: {self.hanging[:20]}"
         grown = self._peak() - self._memory
