@@ -1,3 +1,13 @@
+/// How a leader sends to a peer.
+package enum ProgressState: UInt8, Sendable, Hashable {
+  /// One append at a time: where the peer's log meets the leader's is not known.
+  case probe = 0
+  /// A pipeline of appends.
+  case replicate = 1
+  /// Nothing: a snapshot is under way.
+  case snapshot = 2
+}
+
 /// What a leader knows of one peer. Invariant: `match < next`.
 package struct Progress: Sendable, Equatable {
   /// Last index known to be the same on the peer.

@@ -1,3 +1,23 @@
+/// The membership a node works with.
+package struct TrackerConfig: Sendable, Equatable {
+  package var voters = JointConfig()
+  /// Whether the leader leaves the joint configuration by itself.
+  package var autoLeave = false
+  package var learners = IDSet()
+  /// Outgoing voters that become learners when the joint configuration is left.
+  package var learnersNext = IDSet()
+
+  package init() {}
+
+  package var isJoint: Bool { !voters.outgoing.isEmpty }
+
+  package var confState: ConfState {
+    ConfState(
+      voters: voters.incoming.ids, learners: learners.ids, votersOutgoing: voters.outgoing.ids,
+      learnersNext: learnersNext.ids, autoLeave: autoLeave)
+  }
+}
+
 /// The membership of a group, what is known of each member, and the votes of a running election.
 struct Tracker: Sendable {
   var config = TrackerConfig()
@@ -55,5 +75,46 @@ struct Tracker: Sendable {
       votes.first { $0.id == id }?.granted
     }
     return (granted, rejected, result)
+  }
+}
+
+/// Progress by node id, ascending.
+package struct ProgressMap: Sendable, Equatable {
+  package private(set) var ids: [UInt64] = []
+  /// `values[k]` belongs to `ids[k]`.
+  package var values: [Progress] = []
+
+  package init() {}
+
+  package var count: Int { ids.count }
+
+  /// Where `id` stands, or nil if it is not tracked.
+  @inline(__always)
+  package func slot(of id: UInt64) -> Int? {
+    for slot in ids.indices where ids[slot] >= id { return ids[slot] == id ? slot : nil }
+    return nil
+  }
+
+  package func contains(_ id: UInt64) -> Bool { slot(of: id) != nil }
+
+  package subscript(id: UInt64) -> Progress? {
+    get {
+      guard let slot = slot(of: id) else { return nil }
+      return values[slot]
+    }
+    set {
+      let place = ids.firstIndex { $0 >= id } ?? ids.count
+      let exists = place < ids.count && ids[place] == id
+      switch (newValue, exists) {
+      case (let value?, true): values[place] = value
+      case (let value?, false):
+        ids.insert(id, at: place)
+        values.insert(value, at: place)
+      case (nil, true):
+        ids.remove(at: place)
+        values.remove(at: place)
+      case (nil, false): break
+      }
+    }
   }
 }

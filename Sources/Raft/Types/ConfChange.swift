@@ -1,3 +1,68 @@
+/// One kind of membership change.
+package enum ConfChangeType: UInt8, Sendable, Hashable {
+  case addNode = 0
+  case removeNode = 1
+  case updateNode = 2
+  case addLearnerNode = 3
+}
+
+extension ConfChangeType {
+  /// The number in TiKV's `eraftpb`, which has no update and gives learners its place.
+  package var wireValue: UInt64 {
+    switch self {
+    case .addNode: 0
+    case .removeNode: 1
+    case .addLearnerNode: 2
+    case .updateNode: 3
+    }
+  }
+
+  package init(wireValue: UInt64) throws(RaftError) {
+    switch wireValue {
+    case 0: self = .addNode
+    case 1: self = .removeNode
+    case 2: self = .addLearnerNode
+    case 3: self = .updateNode
+    default: throw .malformed("unexpected conf type \(wireValue)")
+    }
+  }
+}
+
+/// How a change goes through a joint configuration.
+package enum ConfChangeTransition: UInt8, Sendable, Hashable {
+  /// Joint only if more than one change is made; left automatically.
+  case auto = 0
+  /// Joint, left automatically.
+  case jointImplicit = 1
+  /// Joint until an empty change is proposed.
+  case jointExplicit = 2
+}
+
+/// One step of a membership change.
+package struct ConfChangeSingle: Sendable, Equatable {
+  package var type: ConfChangeType
+  package var nodeID: UInt64
+
+  package init(type: ConfChangeType = .addNode, nodeID: UInt64 = 0) {
+    self.type = type
+    self.nodeID = nodeID
+  }
+}
+
+extension ConfChangeSingle {
+  init(decoding bytes: ArraySlice<UInt8>) throws(RaftError) {
+    self.init()
+    var reader = ProtobufReader(bytes)
+    while let field = try reader.next() {
+      switch field {
+      case 1: type = try ConfChangeType(wireValue: try reader.varint())
+      case 2: nodeID = try reader.varint()
+      default: try reader.skip()
+      }
+    }
+  }
+}
+
 /// A membership change of one node, in the older form.
 package struct ConfChange: Sendable, Equatable {
   package var id: UInt64

@@ -1,3 +1,10 @@
+/// What the bytes of an entry mean. Numbers are etcd's.
+package enum EntryType: UInt8, Sendable, Hashable {
+  case normal = 0
+  case confChange = 1
+  case confChangeV2 = 2
+}
+
 /// One record of the replicated log.
 package struct Entry: Sendable, Equatable {
   package var term: UInt64
@@ -33,4 +40,45 @@ extension Entry {
 
   /// Whether the entry carries a membership change of either version.
   package var isConfChange: Bool { type != .normal }
+}
+
+/// What identifies an entry: no two different entries of one group share it.
+struct EntryID: Sendable, Equatable {
+  var term: UInt64
+  var index: UInt64
+}
+
+/// Limits over runs of entries.
+package enum EntryLimits {
+  /// No limit.
+  package static let unlimited = UInt64.max
+
+  /// Total encoded size of `entries`.
+  package static func encodedSize(of entries: some Collection<Entry>) -> UInt64 {
+    var total: UInt64 = 0
+    for place in entries.indices { total += entries[place].encodedSize }
+    return total
+  }
+
+  /// Total payload of `entries`.
+  package static func payloadSize(of entries: some Collection<Entry>) -> UInt64 {
+    var total: UInt64 = 0
+    for place in entries.indices { total += entries[place].payloadSize }
+    return total
+  }
+
+  /// Length of the longest prefix whose encoding fits `maxSize`; at least one entry if there is any.
+  package static func prefixCount(
+    of entries: some Collection<Entry>, maxSize: UInt64
+  ) -> Int {
+    if maxSize == unlimited { return entries.count }
+    var total: UInt64 = 0
+    var count = 0
+    for place in entries.indices {
+      total += entries[place].encodedSize
+      if count > 0 && total > maxSize { break }
+      count += 1
+    }
+    return count
+  }
 }

@@ -1,3 +1,61 @@
+/// Kinds of messages. Numbers are etcd's.
+package enum MessageType: UInt8, Sendable, Hashable, CaseIterable {
+  case hup = 0
+  case beat = 1
+  case propose = 2
+  case append = 3
+  case appendResponse = 4
+  case vote = 5
+  case voteResponse = 6
+  case snapshot = 7
+  case heartbeat = 8
+  case heartbeatResponse = 9
+  case unreachable = 10
+  case snapshotStatus = 11
+  case checkQuorum = 12
+  case transferLeader = 13
+  case timeoutNow = 14
+  case readIndex = 15
+  case readIndexResponse = 16
+  case preVote = 17
+  case preVoteResponse = 18
+  case storageAppend = 19
+  case storageAppendResponse = 20
+  case storageApply = 21
+  case storageApplyResponse = 22
+  case forgetLeader = 23
+}
+
+extension MessageType {
+  /// Whether the type never crosses the network.
+  package var isLocal: Bool {
+    switch self {
+    case .hup, .beat, .unreachable, .snapshotStatus, .checkQuorum, .storageAppend,
+      .storageAppendResponse, .storageApply, .storageApplyResponse:
+      true
+    default: false
+    }
+  }
+
+  /// Whether the type answers another message.
+  package var isResponse: Bool {
+    switch self {
+    case .appendResponse, .voteResponse, .heartbeatResponse, .unreachable, .readIndexResponse,
+      .preVoteResponse, .storageAppendResponse, .storageApplyResponse:
+      true
+    default: false
+    }
+  }
+
+  /// Whether the type belongs to an election, and so carries its own term.
+  var isVoting: Bool {
+    switch self {
+    case .vote, .voteResponse, .preVote, .preVoteResponse: true
+    default: false
+    }
+  }
+}
+
 /// What nodes, and a node and its storage threads, say to each other.
 package struct Message: Sendable, Equatable {
   package var to: UInt64 = 0

@@ -1,3 +1,15 @@
+/// Why and how a node asks for votes.
+enum CampaignKind: Sendable, Equatable {
+  /// Asks whether it could win, without raising the term.
+  case preElection
+  case election
+  /// On the leader's request: voters do not hold on to the leader.
+  case transfer
+
+  /// What travels in the vote requests of a transfer.
+  static let transferContext = Array("CampaignTransfer".utf8)
+}
+
 // Campaigns and votes.
 extension Consensus {
   /// Starts a campaign, if the node may.
@@ -116,5 +128,63 @@ extension Consensus {
     }
     tracker.recordVote(from: voter, granted: granted)
     return tracker.tally()
+  }
+}
+
+// What a candidate or pre-candidate does with messages of its term.
+extension Consensus {
+  mutating func stepCandidate(_ message: Message) throws(RaftError) {
+    let ownAnswer: MessageType = role == .preCandidate ? .preVoteResponse : .voteResponse
+    switch message.type {
+    case .propose:
+      sink.info("\(self.id.hex) no leader at term \(self.term); dropping proposal")
+      throw .proposalDropped
+    case .append, .heartbeat, .snapshot:
+      // Someone has won this term.
+      becomeFollower(term: message.term, leader: message.from)
+      try handleFromLeader(message)
+    case ownAnswer:
+      let tally = poll(from: message.from, message.type, granted: !message.reject)
+      sink.info(
+        "\(self.id.hex) has received \(tally.granted) \(message.type) votes and "
+          + "\(tally.rejected) vote rejections")
+      switch tally.result {
+      case .won:
+        if role == .preCandidate {
+          try campaign(.election)
+        } else {
+          try becomeLeader()
+          try broadcastAppend()
+        }
+      case .lost:
+        // The term of a pre-vote answer is not this node's.
+        becomeFollower(term: term, leader: NodeID.none)
+      case .pending: break
+      }
+    case .timeoutNow:
+      sink.debug(
+        "\(self.id.hex) [term \(self.term) state \(self.role)] ignored MsgTimeoutNow from "
+          + message.from.hex)
+    default: break
+    }
+  }
+}
+
+/// The generator of election jitter (SplitMix64): equal seeds give equal elections.
+struct Jitter {
+  private var state: UInt64
+
+  init(seed: UInt64, id: UInt64) {
+    state = seed ^ (id &* 0x9e37_79b9_7f4a_7c15)
+  }
+
+  /// A number in `0..<bound`.
+  mutating func next(below bound: Int) -> Int {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    mixed ^= mixed >> 31
+    return Int(mixed.multipliedFullWidth(by: UInt64(bound)).high)
   }
 }
