@@ -39,6 +39,7 @@ package struct WriteBatch: Sendable {
   /// About the size of the batch in an engine's log: the bytes and a few more per change.
   package var byteSize: Int { arena.count + records.count * 12 }
 
+  /// Removes all changes; by default memory is kept for the next ones.
   package mutating func removeAll(keepingCapacity: Bool = true) {
     records.removeAll(keepingCapacity: keepingCapacity)
     arena.removeAll(keepingCapacity: keepingCapacity)

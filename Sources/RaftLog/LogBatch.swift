@@ -30,6 +30,7 @@ package struct LogBatch: Sendable {
 
   package var isEmpty: Bool { operations.isEmpty }
 
+  /// Removes all changes; by default memory is kept for the next ones.
   package mutating func removeAll(keepingCapacity: Bool = true) {
     operations.removeAll(keepingCapacity: keepingCapacity)
     byteSize = 0
@@ -44,6 +45,7 @@ package struct LogBatch: Sendable {
     byteSize += entries.reduce(into: 32) { $0 += $1.data.count + 56 }
   }
 
+  /// Sets the region's term, vote and commit index; of several the last one counts.
   package mutating func setHardState(_ region: UInt64, _ state: HardState) {
     operations.append(.setHardState(region: region, state))
     byteSize += 64

@@ -1,5 +1,6 @@
 /// How one column family is kept. The values here are RocksDB's settings of the same names.
 package struct FamilyOptions: Sendable {
+  /// RocksDB's number of a compression.
   package enum Compression: Int32, Sendable {
     case none = 0
     case snappy = 1

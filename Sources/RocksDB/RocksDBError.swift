@@ -2,6 +2,7 @@ import CRocksDB
 
 /// An error RocksDB has told in words; `kind` is what its first words classify it as.
 package struct RocksDBError: Error, Sendable, Hashable {
+  /// RocksDB's status code.
   package enum Kind: Sendable, Hashable {
     /// Stored bytes are not what was written.
     case corruption

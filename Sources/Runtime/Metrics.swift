@@ -87,6 +87,7 @@ package final class Metrics: Sendable {
 package final class Counter: Sendable {
   private let total = Atomic<UInt64>(0)
 
+  /// Adds to the counter; any thread.
   package func increment(by amount: UInt64 = 1) {
     total.wrappingAdd(amount, ordering: .relaxed)
   }
@@ -98,7 +99,9 @@ package final class Counter: Sendable {
 package final class Gauge: Sendable {
   private let current = Atomic<Int64>(0)
 
+  /// Sets the gauge; any thread.
   package func set(_ value: Int64) { current.store(value, ordering: .relaxed) }
+  /// Adds to the gauge; any thread.
   package func add(_ amount: Int64) { current.wrappingAdd(amount, ordering: .relaxed) }
   package var value: Int64 { current.load(ordering: .relaxed) }
 }

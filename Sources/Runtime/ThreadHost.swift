@@ -11,6 +11,7 @@ package final class ThreadHost: WorkerHost {
     self.timers = TimerThread(clock: clock)
   }
 
+  /// Runs `handler` on a thread of its own, which ends after the mailbox is closed and empty.
   package func spawn<H: Handler>(
     name: String, bound: MailboxBound<H.Message>,
     make: @escaping @Sendable (Mailbox<H.Message>) -> H

@@ -37,6 +37,7 @@ package enum CommandCodec {
     return payload
   }
 
+  /// The bytes of a log entry that carries `command`.
   package static func encode(_ command: Command) -> [UInt8] {
     guard let admin = command.admin else {
       return encode(command.header, RequestList(command.mutations))
@@ -64,6 +65,8 @@ package enum CommandCodec {
     try visit(payload.span.bytes, &visitor)
   }
 
+  /// Decodes an entry's bytes straight into calls of `visitor`, without building a `Command`: the
+  /// apply path.
   package static func visit<Visitor: CommandVisitor>(
     _ payload: RawSpan, _ visitor: inout Visitor
   ) throws(CodecError) {

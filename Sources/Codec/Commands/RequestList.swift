@@ -25,6 +25,7 @@ package struct RequestList: Sendable, Hashable {
 
   package var isEmpty: Bool { count == 0 }
 
+  /// Removes all requests; by default memory is kept for the next ones.
   package mutating func removeAll(keepingCapacity: Bool = true) {
     bytes.removeAll(keepingCapacity: keepingCapacity)
     count = 0

@@ -38,20 +38,24 @@ package enum KeyLayout {
       start: key(raftPrefix, regionID, 0x00), end: key(raftPrefix, regionID, 0xFF))
   }
 
+  /// Key of one log entry: ascending index is ascending key order.
   package static func raftLog(regionID: UInt64, index: UInt64) -> [UInt8] {
     var bytes = key(raftPrefix, regionID, logSuffix, capacity: 19)
     bytes.appendBigEndian(index)
     return bytes
   }
 
+  /// Key of a region's `RaftLocalState`.
   package static func raftState(regionID: UInt64) -> [UInt8] {
     key(raftPrefix, regionID, raftStateSuffix)
   }
 
+  /// Key of a region's `ApplyState`.
   package static func applyState(regionID: UInt64) -> [UInt8] {
     key(raftPrefix, regionID, applyStateSuffix)
   }
 
+  /// Key of the raft state that takes force when a received snapshot has been applied.
   package static func snapshotRaftState(regionID: UInt64) -> [UInt8] {
     key(raftPrefix, regionID, snapshotRaftStateSuffix)
   }
@@ -71,6 +75,7 @@ package enum KeyLayout {
   package static let regionStateRange = KeyRange(
     start: [localPrefix, regionPrefix], end: [localPrefix, regionPrefix + 1])
 
+  /// Key of a region's `RegionLocalState`.
   package static func regionState(regionID: UInt64) -> [UInt8] {
     key(regionPrefix, regionID, regionStateSuffix)
   }

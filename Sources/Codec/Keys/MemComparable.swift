@@ -12,6 +12,7 @@ package enum MemComparable {
     (count / groupSize + 1) * (groupSize + 1)
   }
 
+  /// The encoded bytes: groups of 8 with a marker each, ordered as the plain bytes are.
   package static func encode(_ bytes: [UInt8]) -> [UInt8] {
     var encoded: [UInt8] = []
     encoded.reserveCapacity(encodedCount(bytes.count))

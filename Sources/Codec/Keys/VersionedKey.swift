@@ -10,6 +10,7 @@ package struct VersionedKey: Sendable, Hashable {
     self.timestamp = timestamp
   }
 
+  /// The key as it is stored: memcomparable user key, then the timestamp in descending order.
   package func encoded() -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(MemComparable.encodedCount(userKey.count) + 8)

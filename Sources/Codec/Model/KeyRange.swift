@@ -14,6 +14,7 @@ package struct KeyRange: Sendable, Hashable {
   /// Whether no key can be inside.
   package var isEmpty: Bool { !end.isEmpty && !precedes(start, end) }
 
+  /// Whether `key` is at or above `start` and below `end`; an empty `end` has no upper bound.
   package func contains(_ key: [UInt8]) -> Bool {
     !precedes(key, start) && (end.isEmpty || precedes(key, end))
   }
@@ -26,6 +27,7 @@ package struct KeyRange: Sendable, Hashable {
     return precedes(other.start, end) && !precedes(end, other.end)
   }
 
+  /// Whether some key lies in both ranges.
   package func overlaps(_ other: KeyRange) -> Bool {
     !intersect(other).isEmpty
   }

@@ -23,18 +23,22 @@ package struct Region: Sendable, Hashable {
   /// A peer made by a message knows its region's id only, until a snapshot tells the rest.
   package var isInitialized: Bool { !peers.isEmpty }
 
+  /// The region's peer on this store; nil when it has none.
   package func peer(onStore storeID: UInt64) -> Peer? {
     peers.first { $0.storeID == storeID }
   }
 
+  /// The region's peer of this id; nil when it has none.
   package func peer(id: UInt64) -> Peer? {
     peers.first { $0.id == id }
   }
 
+  /// Whether the region holds `key`.
   package func contains(_ key: [UInt8]) -> Bool {
     !precedes(key, startKey) && (endKey.isEmpty || precedes(key, endKey))
   }
 
+  /// Whether the region holds all of `range`.
   package func contains(_ range: KeyRange) -> Bool {
     self.range.contains(range)
   }

@@ -1,5 +1,6 @@
 /// Why bytes could not be understood. Nothing in here is a fault of this process.
 package struct CodecError: Error, Sendable, Hashable {
+  /// What is wrong with the bytes.
   package enum Reason: Sendable, Hashable {
     /// The input ends inside a value.
     case truncated

@@ -76,6 +76,7 @@ package enum HistoryFile {
     try HistoryLineDecoder.operation(from: line)
   }
 
+  /// The operation that a line describes.
   package static func operation(from line: String) throws(HistoryFileError) -> Operation {
     try operation(from: Array(line.utf8)[...])
   }

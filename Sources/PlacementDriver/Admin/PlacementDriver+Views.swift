@@ -10,10 +10,12 @@ extension PlacementDriver {
       version: Self.binaryVersion)
   }
 
+  /// The region of this id as the admin interface shows it; nil when PD knows none.
   package func regionSummary(id: UInt64) -> RegionSummary? {
     regions.record(id: id).map(RegionSummary.init)
   }
 
+  /// The region that holds `key`, as the admin interface shows it; nil when PD knows none.
   package func regionSummary(containing key: [UInt8]) -> RegionSummary? {
     regions.record(containing: key).map(RegionSummary.init)
   }

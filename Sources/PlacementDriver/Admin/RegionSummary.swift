@@ -44,6 +44,7 @@ package struct SafePointSummary: Sendable, Hashable {
   package var gcSafePoint: UInt64
   package var services: [Service]
 
+  /// A service's safe point: nothing newer than it may be collected before it expires.
   package struct Service: Sendable, Hashable {
     package var id: [UInt8]
     /// Seconds since 1970.

@@ -24,6 +24,8 @@ extension PlacementDriver {
     return response
   }
 
+  /// `GetClusterInfo`: whom a client should talk to and what this cluster offers (one service mode:
+  /// PD).
   package func getClusterInfo(
     _ request: Pdpb_GetClusterInfoRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetClusterInfoResponse {
@@ -44,6 +46,7 @@ extension PlacementDriver {
 
   // MARK: Ids and time
 
+  /// `AllocID`: the last of `count` consecutive ids, which are never given out again.
   package func allocID(
     _ request: Pdpb_AllocIDRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_AllocIDResponse {
@@ -67,6 +70,8 @@ extension PlacementDriver {
     }
   }
 
+  /// `GetMinTS`: the smallest timestamp over all allocators; with one allocator, a new timestamp of
+  /// it.
   package func getMinTS(
     _ request: Pdpb_GetMinTSRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetMinTSResponse {
@@ -139,6 +144,7 @@ extension PlacementDriver {
 
   // MARK: Configuration
 
+  /// `GetClusterConfig`: the number of replicas that regions are brought to.
   package func getClusterConfig(
     _ request: Pdpb_GetClusterConfigRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetClusterConfigResponse {

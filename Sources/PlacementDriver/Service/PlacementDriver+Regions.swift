@@ -4,6 +4,8 @@ package import Wire
 extension PlacementDriver {
   // MARK: One region
 
+  /// `GetRegion`: the region that holds a key, with its leader and the peers reported down and
+  /// pending.
   package func getRegion(
     _ request: Pdpb_GetRegionRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetRegionResponse {
@@ -21,6 +23,7 @@ extension PlacementDriver {
     }
   }
 
+  /// `GetRegionByID`: the region of an id; empty when PD knows none.
   package func getRegionByID(
     _ request: Pdpb_GetRegionByIDRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetRegionResponse {
@@ -59,6 +62,7 @@ extension PlacementDriver {
     }
   }
 
+  /// `BatchScanRegions`: regions of several ascending ranges, each region once, up to the limit.
   package func batchScanRegions(
     _ request: Pdpb_BatchScanRegionsRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_BatchScanRegionsResponse {

@@ -2,12 +2,15 @@ import Codec
 package import Wire
 
 extension PlacementDriver {
+  /// `GetGCSafePoint`: no version older than it is read again. A timestamp; 0 before the first
+  /// update.
   package func getGCSafePoint(
     _ request: Pdpb_GetGCSafePointRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetGCSafePointResponse {
     try answer(request) { (response) in response.safePoint = safePoints.gcSafePoint }
   }
 
+  /// `UpdateGCSafePoint`: moves the safe point forward only, and returns the one in force.
   package func updateGCSafePoint(
     _ request: Pdpb_UpdateGCSafePointRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_UpdateGCSafePointResponse {
@@ -16,6 +19,8 @@ extension PlacementDriver {
     }
   }
 
+  /// `UpdateServiceGCSafePoint`: sets or removes (a TTL of 0 or less) a service's safe point and
+  /// returns the lowest one.
   package func updateServiceGCSafePoint(
     _ request: Pdpb_UpdateServiceGCSafePointRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_UpdateServiceGCSafePointResponse {
@@ -30,6 +35,7 @@ extension PlacementDriver {
     }
   }
 
+  /// `GetGCState`: the GC and transaction safe points of a keyspace.
   package func getGCState(
     _ request: Pdpb_GetGCStateRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetGCStateResponse {
@@ -50,6 +56,8 @@ extension PlacementDriver {
     }
   }
 
+  /// `AdvanceTxnSafePoint`: moves it forward as far as services' safe points allow, and says which
+  /// one holds it back.
   package func advanceTxnSafePoint(
     _ request: Pdpb_AdvanceTxnSafePointRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_AdvanceTxnSafePointResponse {
@@ -65,6 +73,7 @@ extension PlacementDriver {
     }
   }
 
+  /// `AdvanceGCSafePoint`: moves it forward, never beyond the transaction safe point.
   package func advanceGCSafePoint(
     _ request: Pdpb_AdvanceGCSafePointRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_AdvanceGCSafePointResponse {

@@ -10,6 +10,7 @@ extension PlacementDriver {
 
   // MARK: Asking
 
+  /// `AskSplit`: ids for one new region and its peers.
   package func askSplit(
     _ request: Pdpb_AskSplitRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_AskSplitResponse {
@@ -21,6 +22,8 @@ extension PlacementDriver {
     }
   }
 
+  /// `AskBatchSplit`: ids for `split_count` new regions and their peers; the store splits by itself
+  /// with them.
   package func askBatchSplit(
     _ request: Pdpb_AskBatchSplitRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_AskBatchSplitResponse {
@@ -69,6 +72,7 @@ extension PlacementDriver {
 
   // MARK: Reporting
 
+  /// `ReportSplit`: takes in both halves, if they are newer than what PD knows.
   package func reportSplit(
     _ request: Pdpb_ReportSplitRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_ReportSplitResponse {
@@ -80,6 +84,7 @@ extension PlacementDriver {
     }
   }
 
+  /// `ReportBatchSplit`: takes in all pieces, if they are newer than what PD knows.
   package func reportBatchSplit(
     _ request: Pdpb_ReportBatchSplitRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_ReportBatchSplitResponse {

@@ -6,6 +6,7 @@ package import Wire
 extension PlacementDriver {
   // MARK: Asking
 
+  /// `GetStore`: one store with its statistics; an error for an unknown or removed one.
   package func getStore(
     _ request: Pdpb_GetStoreRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetStoreResponse {
@@ -19,6 +20,7 @@ extension PlacementDriver {
     }
   }
 
+  /// `GetAllStores`: all stores, without tombstones when the request says so.
   package func getAllStores(
     _ request: Pdpb_GetAllStoresRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_GetAllStoresResponse {
@@ -206,6 +208,7 @@ extension PlacementDriver {
     stores.update(id) { $0.isCutOff = true }
   }
 
+  /// `ReportMinResolvedTS`: a store's smallest resolved timestamp.
   package func reportMinResolvedTS(
     _ request: Pdpb_ReportMinResolvedTsRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_ReportMinResolvedTsResponse {

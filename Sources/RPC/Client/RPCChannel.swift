@@ -54,6 +54,7 @@ package final class RPCChannel: Sendable {
     return ClientStream(stream: call)
   }
 
+  /// Calls a unary method. The completion runs exactly once, on the connection's event loop.
   package func unary(
     _ path: String, _ payload: ByteBuffer, options: CallOptions = CallOptions()
   ) async throws(RPCStatus) -> ByteBuffer {

@@ -2,11 +2,13 @@ package import NIOCore
 
 /// Walks over the fields of an encoded protobuf message without decoding them.
 package struct FieldScanner {
+  /// One field of a message: its number, and its value as a view of the message.
   package struct Field {
     package var number: UInt64
     package var value: Value
   }
 
+  /// A field's value by wire type; bytes are not copied.
   package enum Value {
     case varint(UInt64)
     /// Where in the message's bytes the field's own are.

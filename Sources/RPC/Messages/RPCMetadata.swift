@@ -1,5 +1,6 @@
 /// Headers of a call beyond those that gRPC itself uses, in the order they came.
 package struct RPCMetadata: Sendable, Equatable {
+  /// One header field, its name in lower case.
   package struct Entry: Sendable, Equatable {
     package var name: String
     package var value: String

@@ -5,6 +5,7 @@ package import NIOCore
 package struct AsyncMessages: AsyncSequence, Sendable {
   package typealias Element = ByteBuffer
 
+  /// Waits for the next message; ends with the stream, throws its status when that is an error.
   package struct AsyncIterator: AsyncIteratorProtocol {
     var base: AsyncThrowingStream<ByteBuffer, any Error>.Iterator
     let stream: CallStream

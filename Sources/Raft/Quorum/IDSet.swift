@@ -11,12 +11,14 @@ package struct IDSet: Sendable, Equatable {
   package var isEmpty: Bool { ids.isEmpty }
   package var count: Int { ids.count }
 
+  /// Whether `id` is in the set. Linear: sets have few members.
   @inline(__always)
   package func contains(_ id: UInt64) -> Bool {
     for candidate in ids where candidate >= id { return candidate == id }
     return false
   }
 
+  /// Adds `id` in its place; without effect when it is there.
   package mutating func insert(_ id: UInt64) {
     let place = ids.firstIndex { $0 >= id } ?? ids.count
     if place == ids.count || ids[place] != id { ids.insert(id, at: place) }
@@ -26,6 +28,7 @@ package struct IDSet: Sendable, Equatable {
     if let place = ids.firstIndex(of: id) { ids.remove(at: place) }
   }
 
+  /// All ids of both sets.
   package func union(_ other: IDSet) -> IDSet {
     var result = self
     for id in other.ids { result.insert(id) }

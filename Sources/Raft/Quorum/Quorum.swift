@@ -62,6 +62,7 @@ package struct JointConfig: Sendable, Equatable {
     self.outgoing = outgoing
   }
 
+  /// Whether `id` votes in either majority.
   package func contains(_ id: UInt64) -> Bool {
     incoming.contains(id) || outgoing.contains(id)
   }

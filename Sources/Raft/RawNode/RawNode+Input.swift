@@ -25,6 +25,7 @@ extension RawNode {
     try core.step(message)
   }
 
+  /// Starts an election, as `MsgHup` does; without effect when the node cannot be promoted.
   package mutating func campaign() throws(RaftError) {
     try core.step(Message(.hup, from: core.id))
   }
@@ -47,10 +48,12 @@ extension RawNode {
     try core.step(message)
   }
 
+  /// Proposes a simple change; takes effect when it is applied. Leader only.
   package mutating func proposeConfChange(_ change: ConfChange) throws(RaftError) {
     try proposeConfChange(entry: Entry(type: .confChange, data: change.encoded()))
   }
 
+  /// Proposes a change, joint when it has to be; takes effect when it is applied. Leader only.
   package mutating func proposeConfChange(_ change: ConfChangeV2) throws(RaftError) {
     try proposeConfChange(entry: Entry(type: .confChangeV2, data: change.encoded()))
   }
@@ -67,6 +70,8 @@ extension RawNode {
     try core.applyConfChange(change.asV2)
   }
 
+  /// Switches to the membership after a committed change. To be called for each one, also those
+  /// that a node refuses.
   @discardableResult
   package mutating func applyConfChange(_ change: ConfChangeV2) throws(RaftError) -> ConfState {
     try core.applyConfChange(change)

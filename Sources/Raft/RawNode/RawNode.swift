@@ -127,8 +127,11 @@ extension RawNode {
 // MARK: Settings that may change while it runs
 
 extension RawNode {
+  /// Sets the election priority: among equal logs, voters refuse a candidate of lower priority than
+  /// their own.
   package mutating func setPriority(_ priority: Int64) { core.priority = priority }
 
+  /// Whether followers learn of commits only by the next append or heartbeat.
   package mutating func setSkipBroadcastCommit(_ skip: Bool) { core.skipBroadcastCommit = skip }
 
   /// The owner has applied entries up to `index`, but will report so later: other members may know of

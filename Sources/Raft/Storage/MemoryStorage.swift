@@ -19,6 +19,7 @@ package final class MemoryStorage: LogStorage {
     (hardState, storedSnapshot.metadata.confState)
   }
 
+  /// Replaces the persisted term, vote and commit index.
   package func setHardState(_ state: HardState) {
     hardState = state
   }

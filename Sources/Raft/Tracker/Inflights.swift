@@ -44,6 +44,7 @@ package struct Inflights: Sendable, Equatable {
     if count == 0 { start = 0 }
   }
 
+  /// Forgets all messages in flight; keeps the memory.
   package mutating func reset() {
     start = 0
     count = 0

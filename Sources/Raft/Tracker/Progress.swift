@@ -47,6 +47,7 @@ extension Progress {
     inflights.reset()
   }
 
+  /// One append at a time until the follower's position is known.
   package mutating func becomeProbe() {
     if state == .snapshot {
       let pending = pendingSnapshot
@@ -59,11 +60,13 @@ extension Progress {
     sentCommit = min(sentCommit, next - 1)
   }
 
+  /// Appends are sent ahead of their acknowledgments, as many as the window holds.
   package mutating func becomeReplicate() {
     reset(to: .replicate)
     next = match + 1
   }
 
+  /// No appends until the snapshot at `index` is reported received or failed.
   package mutating func becomeSnapshot(_ index: UInt64) {
     reset(to: .snapshot)
     pendingSnapshot = index
@@ -87,6 +90,7 @@ extension Progress {
     }
   }
 
+  /// Whether the follower would learn something from being sent commit index `index`.
   package func canBumpCommit(_ index: UInt64) -> Bool {
     index > sentCommit && sentCommit < next - 1
   }

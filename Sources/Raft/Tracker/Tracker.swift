@@ -95,6 +95,7 @@ package struct ProgressMap: Sendable, Equatable {
     return nil
   }
 
+  /// Whether the peer of this id is tracked.
   package func contains(_ id: UInt64) -> Bool { slot(of: id) != nil }
 
   package subscript(id: UInt64) -> Progress? {

@@ -2,6 +2,7 @@ package import Codec
 
 /// What the placement driver wants done with a region, for the epoch it had in mind.
 package struct RegionOperator: Sendable, Hashable {
+  /// One step of an operator, carried out by the region's leader.
   package enum Step: Sendable, Hashable {
     case changePeer(AdminCommand.PeerChange)
     /// No changes leaves the joint configuration.

@@ -7,10 +7,12 @@ package struct CRC32: Sendable {
   /// The checksum of everything fed so far.
   package var value: UInt32 { ~state }
 
+  /// Takes in the next bytes.
   package mutating func update(_ bytes: borrowing [UInt8]) {
     update(bytes.span.bytes)
   }
 
+  /// Takes in the next bytes.
   package mutating func update(_ bytes: RawSpan) {
     var crc = state
     var offset = 0

@@ -31,6 +31,7 @@ package final class HealthService: Sendable {
     for watcher in watchers { watcher.send(message: response(serving)) }
   }
 
+  /// Adds `grpc.health.v1.Health` to the router.
   package func register(on router: inout MethodRouter) {
     router.unary("/grpc.health.v1.Health/Check") { [self] payload, call in
       guard Self.isWellFormed(payload) else { return call.fail(Self.malformed) }

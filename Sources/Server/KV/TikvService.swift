@@ -23,6 +23,7 @@ package struct TikvService: Sendable {
     self.streams = streams
   }
 
+  /// Adds the client methods of `tikvpb.Tikv` to the router.
   package func register(on router: inout MethodRouter) {
     registerGet(on: &router)
     unary("RawBatchGet", on: &router, raw.batchGet)

@@ -44,6 +44,7 @@ package final class RaftService: Sendable {
       labels: [("type", "full")])
   }
 
+  /// Adds the methods between stores (`Raft`, `BatchRaft`, `Snapshot`) to the router.
   package func register(on router: inout MethodRouter) {
     let service = self
     router.stream("/tikvpb.Tikv/BatchRaft") { call in

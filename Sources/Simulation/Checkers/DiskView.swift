@@ -25,6 +25,7 @@ package struct DiskView {
     package var isLive: Bool { local?.state == .normal && apply != nil }
   }
 
+  /// What a region's log on disk spans: indexes of its first and its last entry.
   package struct LogBounds: Hashable {
     package var truncatedIndex: UInt64
     package var truncatedTerm: UInt64
@@ -60,6 +61,7 @@ package struct DiskView {
     }
   }
 
+  /// The replica of this region as its disk shows it; nil when there is none.
   package func replica(_ regionID: UInt64) -> Replica? {
     replicas.first { $0.regionID == regionID }
   }

@@ -28,6 +28,7 @@ package final class HistoryRecorder: @unchecked Sendable {
     return id
   }
 
+  /// Completes operation `id`; `end` is virtual time in nanoseconds.
   package func end(_ id: Int, at end: UInt64, _ outcome: Outcome) {
     operations[id].outcome = outcome
     // A call whose end is open may take effect at any time.

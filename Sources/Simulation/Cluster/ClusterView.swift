@@ -22,6 +22,7 @@ package struct ClusterView {
     }
   }
 
+  /// Every running store that has a replica of the region, with the replica's status.
   package func replicas(of regionID: UInt64) -> [(store: SimulatedStore, status: RegionStatus)] {
     all.filter { $0.status.region.id == regionID }
   }

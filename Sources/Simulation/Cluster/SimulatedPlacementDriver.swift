@@ -34,6 +34,7 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
     engine = try MemoryEngine(path: "pd")
   }
 
+  /// Starts the placement driver's process on what its disk holds.
   package func start() {
     let process = machine.startProcess()
     let host = SimulatedHost(process)
@@ -66,6 +67,8 @@ package final class SimulatedPlacementDriver: @unchecked Sendable {
 
   // MARK: Serving
 
+  /// Sends a request over the simulated network; the reply, or a failure, arrives on the caller's
+  /// process.
   package func ask<Request: Sendable, Answer: Sendable>(
     _ method:
       @escaping @Sendable (PlacementDriver) -> (Request, Moment) throws(PlacementError) -> Answer,

@@ -68,6 +68,7 @@ package final class SimulatedStore: @unchecked Sendable {
 
   // MARK: Beginning
 
+  /// Starts the store's process on what its disk holds.
   package func start() {
     precondition(isDown, "\(machine.name) is running")
     let process = machine.startProcess()

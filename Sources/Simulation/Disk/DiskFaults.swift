@@ -4,12 +4,14 @@ import Runtime
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class DiskFaults: @unchecked Sendable {
+  /// Calls of the file system that can fail.
   package enum Operation: UInt64, Sendable {
     case read = 1
     case write
     case sync
   }
 
+  /// What a call that was made to fail throws.
   package enum Failure: Error, Hashable, Sendable {
     /// The process that asks is dead.
     case dead

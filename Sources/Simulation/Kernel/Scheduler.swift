@@ -94,6 +94,7 @@ package final class Scheduler: @unchecked Sendable {
     trace.note(kind, at: now, a, 0, 0, text())
   }
 
+  /// Adds an event to the trace, at the present virtual time.
   package func note(
     _ kind: Trace.Kind, _ a: UInt64, _ b: UInt64, _ text: @autoclosure () -> String
   ) {

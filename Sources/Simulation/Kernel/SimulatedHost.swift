@@ -12,6 +12,7 @@ package struct SimulatedHost: WorkerHost {
 
   package var clock: any Clock { process.machine.clock }
 
+  /// Runs `handler` on the simulation's only thread, as one of its process's workers.
   package func spawn<H: Handler>(
     name: String, bound: MailboxBound<H.Message>,
     make: @escaping @Sendable (Mailbox<H.Message>) -> H

@@ -4,6 +4,7 @@ import Raft
 /// Remembers what replicas have told others about themselves, over the whole run and whether it arrived
 /// or not: who leads, whom they vote for, what they have stored. What was said once must stay true.
 package final class RaftWitness {
+  /// One peer of one region: what an observed message is from.
   package struct Replica: Hashable {
     package var region: UInt64
     package var peer: UInt64
@@ -44,6 +45,7 @@ package final class RaftWitness {
 
   package init() {}
 
+  /// Takes in one message at the moment it is sent.
   package func hear(_ envelope: RaftEnvelope) {
     let replica = Replica(region: envelope.regionID, peer: envelope.from.id)
     settle(replica, on: envelope.from.storeID)

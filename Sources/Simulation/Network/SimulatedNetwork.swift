@@ -54,12 +54,16 @@ package final class SimulatedNetwork: @unchecked Sendable {
 
   // MARK: Conditions
 
+  /// Sets how packets fare from one machine to another; nil restores a sound link.
   package func set(_ conditions: Conditions?, from: Int, to: Int) {
     special[Link(from: from, to: to)] = conditions
   }
 
+  /// Drops all packets from one machine to another until `unblock`.
   package func block(from: Int, to: Int) { blocked.insert(Link(from: from, to: to)) }
+  /// Ends `block`.
   package func unblock(from: Int, to: Int) { blocked.remove(Link(from: from, to: to)) }
+  /// Whether `block` is in force.
   package func isBlocked(from: Int, to: Int) -> Bool {
     blocked.contains(Link(from: from, to: to))
   }
@@ -71,6 +75,7 @@ package final class SimulatedNetwork: @unchecked Sendable {
     }
   }
 
+  /// Ends every block and restores every link.
   package func healAll() {
     conditions = Conditions()
     special = [:]

@@ -17,11 +17,13 @@ package final class StoreDirectory: @unchecked Sendable {
 
   package init() {}
 
+  /// Makes `inbox` the receiver of what is sent to its store's process.
   package func register(_ inbox: Inbox, of process: SimulatedProcess) {
     machines[inbox.storeID] = process.machine
     inboxes[process.machine.number] = (process, inbox)
   }
 
+  /// Where the store of this id was started last; nil when it never was.
   package func machine(ofStore id: UInt64) -> SimulatedMachine? { machines[id] }
 
   /// Nil before the process has learnt who it is.
@@ -30,5 +32,6 @@ package final class StoreDirectory: @unchecked Sendable {
     return found.inbox
   }
 
+  /// Removes the receiver on `machine`: packets to it are lost.
   package func forget(_ machine: SimulatedMachine) { inboxes[machine.number] = nil }
 }

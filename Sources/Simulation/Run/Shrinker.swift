@@ -2,6 +2,7 @@
 ///
 /// A run with fewer faults is another run: it counts as failing when the same checker complains.
 package struct Shrinker {
+  /// The smallest failing run that was found.
   package struct Result: Sendable {
     /// The faults that are left, none of which can go alone.
     package var left: [PlannedFault]
