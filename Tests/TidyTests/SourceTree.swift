@@ -13,6 +13,9 @@ struct SourceTree {
       return parts.count > 1 ? String(parts[1]) : ""
     }
 
+    /// Leading spaces of a line.
+    func indent(_ index: Int) -> Int { lines[index].prefix { $0 == " " }.count }
+
     /// A line without its comment and without the contents of string literals.
     func code(_ index: Int) -> String {
       var out = ""
