@@ -96,6 +96,28 @@ struct RPCTransportTests {
     try await raft.stop()
   }
 
+  /// A process of the past may have its stream still: a later one ends it.
+  @Test(.timeLimit(.minutes(1)))
+  func aNewIncarnationEndsTheStreamsOfEarlierOnes() async throws {
+    let receiver = try await Receiver(storeID: 2)
+    let old = Sender(stores: [2: receiver.address], incarnation: 1)
+    old.transport.send([Self.envelope(to: 2, index: 1)])
+    #expect(receiver.inbox.wait(for: 1) == [1])
+    let new = Sender(stores: [2: receiver.address], incarnation: 2)
+    new.transport.send([Self.envelope(to: 2, index: 2)])
+    #expect(receiver.inbox.wait(for: 1) == [2])
+    old.transport.send([Self.envelope(to: 2, index: 99)])
+    #expect(old.inbox.waitForUnreachable() == 2)
+    new.transport.send([Self.envelope(to: 2, index: 3)])
+    #expect(receiver.inbox.wait(for: 1) == [3])
+    #expect(
+      receiver.metrics.text().contains(
+        #"apus_raft_stream_refused_total{type="stale_incarnation"} 1"#))
+    old.stop()
+    new.stop()
+    await receiver.stop()
+  }
+
   private static func envelope(to store: UInt64, index: UInt64) -> RaftEnvelope {
     var message = Message(.appendResponse)
     message.index = index
@@ -167,6 +189,7 @@ private final class Inbox: Sendable {
 private final class Receiver: Sendable {
   let inbox = Inbox()
   let address: HostPort
+  let metrics = Metrics()
   private let host = ThreadHost()
   private let service: RaftService
   private let server: RPCServer
@@ -175,7 +198,6 @@ private final class Receiver: Sendable {
     storeID: UInt64, port: Int = 0, group: MultiThreadedEventLoopGroup = .singleton,
     raftLoop: (any EventLoop)? = nil
   ) async throws {
-    let metrics = Metrics()
     let snapshots = SnapManager(
       directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
       clock: host.clock, metrics: metrics)

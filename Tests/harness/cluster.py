@@ -48,10 +48,14 @@ class Store:
 
 
 class Cluster:
-    def __init__(self, directory: pathlib.Path, stores: int = 3, node_options=(), pd_options=()):
+    def __init__(
+            self, directory: pathlib.Path, stores: int = 3, node_options=(), pd_options=(),
+            store_ports=()):
+        """`store_ports`: the port and the status port of the first stores, where they are given."""
         self.directory = pathlib.Path(directory)
         self.node_options = list(node_options)
         ports = free_ports(2 + 2 * stores)
+        ports[2:2 + len(store_ports)] = store_ports
         self.pd_port, self.pd_status_port = ports[0], ports[1]
         self.pd = Process(
             "pd",

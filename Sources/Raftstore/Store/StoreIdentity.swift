@@ -1,4 +1,5 @@
 package import Codec
+package import Runtime
 import Synchronization
 
 /// Who speaks to whom on a stream between two stores, said in the stream's headers before the first message.
@@ -44,6 +45,53 @@ package struct StoreStreamIdentity: Sendable, Hashable {
   }
 }
 
+/// Why a stream of another store is refused.
+package enum StoreStreamRefusal: Error, Sendable, Hashable {
+  /// The headers that every stream between stores carries are missing or are no numbers.
+  case anonymous
+  case otherCluster(theirs: UInt64, ours: UInt64)
+  case otherReceiver(meant: UInt64, ours: UInt64)
+  /// The sender calls itself by our id, or by none.
+  case impossibleSender(UInt64)
+  /// A process of the past, or of a copy of the store's directory.
+  case earlierIncarnation(storeID: UInt64, theirs: UInt64, newest: UInt64)
+  case tooManyStores
+
+  /// Short and without numbers, for metrics.
+  package var label: String {
+    switch self {
+    case .anonymous: "no_identity"
+    case .otherCluster: "mismatch_cluster_id"
+    case .otherReceiver: "mismatch_store_id"
+    case .impossibleSender: "invalid_sender"
+    case .earlierIncarnation: "stale_incarnation"
+    case .tooManyStores: "too_many_stores"
+    }
+  }
+
+  package static let labels = [
+    "no_identity", "mismatch_cluster_id", "mismatch_store_id", "invalid_sender",
+    "stale_incarnation", "too_many_stores",
+  ]
+}
+
+extension StoreStreamRefusal: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .anonymous: "the stream does not say which cluster and store it comes from"
+    case .otherCluster(let theirs, let ours):
+      "the stream comes from cluster \(theirs), this store belongs to cluster \(ours)"
+    case .otherReceiver(let meant, let ours):
+      "the stream is for store \(meant), this is store \(ours)"
+    case .impossibleSender(let id):
+      "the stream says that it comes from store \(id), which is not another store"
+    case .earlierIncarnation(let id, let theirs, let newest):
+      "store \(id) was started again: incarnation \(theirs) is older than \(newest)"
+    case .tooManyStores: "streams of too many stores were opened"
+    }
+  }
+}
+
 /// Decides which streams of other stores a store accepts. Callable from any thread.
 package final class StoreStreamGate: Sendable {
   private let ident: StoreIdent
@@ -56,30 +104,65 @@ package final class StoreStreamGate: Sendable {
     self.ident = ident
   }
 
-  /// Why a stream is refused; nil when it is accepted.
-  package func refusal(of identity: StoreStreamIdentity?) -> String? {
-    guard let identity else {
-      return "the stream does not say which cluster and store it comes from"
-    }
+  /// Whether a stream may be opened; nil: it says nothing of itself.
+  package func admit(_ identity: StoreStreamIdentity?) throws(StoreStreamRefusal) {
+    guard let identity else { throw .anonymous }
     guard identity.clusterID == ident.clusterID else {
-      return "the stream comes from cluster \(identity.clusterID), this store belongs to cluster "
-        + "\(ident.clusterID)"
+      throw .otherCluster(theirs: identity.clusterID, ours: ident.clusterID)
     }
     guard identity.toStoreID == ident.storeID else {
-      return "the stream is for store \(identity.toStoreID), this is store \(ident.storeID)"
+      throw .otherReceiver(meant: identity.toStoreID, ours: ident.storeID)
     }
     guard identity.fromStoreID != 0, identity.fromStoreID != ident.storeID else {
-      return "the stream comes from store \(identity.fromStoreID), this is store \(ident.storeID)"
+      throw .impossibleSender(identity.fromStoreID)
     }
-    return incarnations.withLock { incarnations in
-      let newest = incarnations[identity.fromStoreID] ?? 0
-      guard identity.incarnation >= newest else {
-        return "store \(identity.fromStoreID) was started again: incarnation "
-          + "\(identity.incarnation) is older than \(newest)"
-      }
-      if newest == 0, incarnations.count >= Self.maxStores { return "too many stores" }
+    try incarnations.withLock { (incarnations) throws(StoreStreamRefusal) in
+      let newest = incarnations[identity.fromStoreID]
+      if newest == nil, incarnations.count >= Self.maxStores { throw .tooManyStores }
+      try Self.check(identity, newest)
       incarnations[identity.fromStoreID] = identity.incarnation
-      return nil
     }
+  }
+
+  /// Whether a stream that was admitted may go on: no later incarnation of its store has come since.
+  package func confirm(_ identity: StoreStreamIdentity) throws(StoreStreamRefusal) {
+    try Self.check(identity, incarnations.withLock { $0[identity.fromStoreID] })
+  }
+
+  private static func check(
+    _ identity: StoreStreamIdentity, _ newest: UInt64?
+  ) throws(StoreStreamRefusal) {
+    guard let newest, identity.incarnation < newest else { return }
+    throw .earlierIncarnation(
+      storeID: identity.fromStoreID, theirs: identity.incarnation, newest: newest)
+  }
+}
+
+/// Which refusals are logged: one of each sender and kind in a while, since whoever is refused comes again.
+package struct RefusalLog: Sendable {
+  private struct Kind: Hashable {
+    var storeID: UInt64
+    var label: String
+  }
+
+  private var logged: [Kind: Instant] = [:]
+  private static let interval = Duration.seconds(60)
+  private static let maxKinds = 256
+
+  package init() {}
+
+  /// Whether this one is logged.
+  package mutating func admits(
+    _ refusal: StoreStreamRefusal, from identity: StoreStreamIdentity?, now: Instant
+  ) -> Bool {
+    let kind = Kind(storeID: identity?.fromStoreID ?? 0, label: refusal.label)
+    if let last = logged[kind], now - last < Self.interval { return false }
+    if logged.count >= Self.maxKinds {
+      logged = logged.filter { now - $0.value < Self.interval }
+      // Someone invents ids: nothing more is said of new ones for a while.
+      if logged.count >= Self.maxKinds { return false }
+    }
+    logged[kind] = now
+    return true
   }
 }

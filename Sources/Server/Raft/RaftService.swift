@@ -4,6 +4,7 @@ import NIOCore
 package import RPC
 package import Raftstore
 package import Runtime
+import Synchronization
 
 /// `tikvpb.Tikv`, what other stores call: raft messages and snapshots.
 package final class RaftService: Sendable {
@@ -14,7 +15,9 @@ package final class RaftService: Sendable {
   private let worker: Worker<SnapshotReceipt>
   private let received: Counter
   private let misdirected: Counter
-  private let refused: Counter
+  private let refused: [String: Counter]
+  private let refusalLog = Mutex(RefusalLog())
+  private let clock: any Clock
   private let overflowed: Counter
   private let logger: Logger
   private let streams: LiveStreams
@@ -26,6 +29,7 @@ package final class RaftService: Sendable {
     self.ident = ident
     gate = StoreStreamGate(ident)
     self.logger = logger
+    clock = host.clock
     self.router = router
     self.snapshots = snapshots
     self.streams = streams
@@ -37,8 +41,13 @@ package final class RaftService: Sendable {
     misdirected = metrics.counter(
       "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped before sending.",
       labels: [("type", "mismatch_store_id")])
-    refused = metrics.counter(
-      "apus_raft_stream_refused_total", "Streams of other stores that were not accepted.")
+    refused = Dictionary(
+      uniqueKeysWithValues: StoreStreamRefusal.labels.map { label in
+        let counter = metrics.counter(
+          "apus_raft_stream_refused_total", "Streams of other stores that were refused or ended.",
+          labels: [("type", label)])
+        return (label, counter)
+      })
     overflowed = metrics.counter(
       "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped before sending.",
       labels: [("type", "full")])
@@ -50,6 +59,7 @@ package final class RaftService: Sendable {
     router.stream("/tikvpb.Tikv/BatchRaft") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
       return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+        guard service.confirm(sender, call) else { return }
         // The batch, its envelopes, and the raft message in each.
         try FieldCount.check(payload.readableBytesSpan, depth: 3)
         service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages, from: sender)
@@ -58,6 +68,7 @@ package final class RaftService: Sendable {
     router.stream("/tikvpb.Tikv/Raft") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
       return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+        guard service.confirm(sender, call) else { return }
         try FieldCount.check(payload.readableBytesSpan, depth: 2)
         service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)], from: sender)
       }
@@ -65,30 +76,55 @@ package final class RaftService: Sendable {
     router.stream("/tikvpb.Tikv/Snapshot") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
       let reader = SnapshotStreamReader(
-        storeID: service.ident.storeID, fromStoreID: sender, snapshots: service.snapshots)
+        storeID: service.ident.storeID, fromStoreID: sender.fromStoreID,
+        snapshots: service.snapshots)
       return SnapshotStreamHandler(call, reader, service.worker.mailbox)
     }
   }
 
-  /// The store that opened a stream, or nil after the stream was refused: nothing of it is looked at.
-  private func accept(_ call: StreamCall) -> UInt64? {
+  /// Who opened a stream, or nil after the stream was refused: nothing of it is looked at.
+  private func accept(_ call: StreamCall) -> StoreStreamIdentity? {
     let identity = StoreStreamIdentity { call.metadata[$0] }
-    guard let reason = gate.refusal(of: identity) else { return identity?.fromStoreID }
-    refused.increment()
-    logger.warning(
-      "a raft stream was refused", metadata: ["reason": "\(reason)", "path": "\(call.path)"])
-    call.finish(RPCStatus(.failedPrecondition, reason))
-    return nil
+    do throws(StoreStreamRefusal) {
+      try gate.admit(identity)
+      return identity
+    } catch {
+      refuse(call, identity, error)
+      return nil
+    }
+  }
+
+  /// Whether a stream may go on; ends it if not.
+  private func confirm(_ identity: StoreStreamIdentity, _ call: StreamCall) -> Bool {
+    do throws(StoreStreamRefusal) {
+      try gate.confirm(identity)
+      return true
+    } catch {
+      refuse(call, identity, error)
+      return false
+    }
+  }
+
+  private func refuse(
+    _ call: StreamCall, _ identity: StoreStreamIdentity?, _ refusal: StoreStreamRefusal
+  ) {
+    refused[refusal.label]?.increment()
+    if refusalLog.withLock({ $0.admits(refusal, from: identity, now: clock.now) }) {
+      logger.warning(
+        "a stream of another store was refused",
+        metadata: ["reason": "\(refusal)", "path": "\(call.path)"])
+    }
+    call.finish(RPCStatus(.failedPrecondition, "\(refusal)"))
   }
 
   /// Finishes writing what has arrived. Blocks.
   package func stop() { worker.stop() }
 
   /// Hands on what is for this store and comes from the store that opened the stream.
-  private func deliver(_ envelopes: [RaftEnvelope], from sender: UInt64) {
+  private func deliver(_ envelopes: [RaftEnvelope], from sender: StoreStreamIdentity) {
     received.increment(by: UInt64(envelopes.count))
     func isRight(_ envelope: RaftEnvelope) -> Bool {
-      envelope.to.storeID == ident.storeID && envelope.from.storeID == sender
+      envelope.to.storeID == ident.storeID && envelope.from.storeID == sender.fromStoreID
     }
     var own = envelopes
     if !envelopes.allSatisfy(isRight) {
