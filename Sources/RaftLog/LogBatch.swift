@@ -85,6 +85,56 @@ package struct LogBatch: Sendable {
     byteSize += 64 + (tombstone?.count ?? 0)
   }
 
+  /// The same operations in batches to be written one after the other, each of about `limit` bytes at most;
+  /// more only where one entry or value is larger. Runs of entries are divided.
+  package func pieces(ofAbout limit: Int) -> [LogBatch] {
+    if byteSize <= limit { return [self] }
+    var pieces: [LogBatch] = []
+    var piece = LogBatch()
+    func close() {
+      if !piece.isEmpty { pieces.append(piece) }
+      piece = LogBatch()
+    }
+    for operation in operations {
+      guard case .append(let region, let entries) = operation else {
+        piece.add(operation)
+        if piece.byteSize >= limit { close() }
+        continue
+      }
+      var rest = entries[...]
+      while !rest.isEmpty {
+        let room = limit - piece.byteSize
+        var size = 32
+        let count = rest.prefix { entry in
+          size += entry.data.count + 56
+          return size <= room
+        }.count
+        if count == 0 && !piece.isEmpty {
+          close()
+          continue
+        }
+        piece.append(region, Array(rest.prefix(max(1, count))))
+        rest = rest.dropFirst(max(1, count))
+        if piece.byteSize >= limit { close() }
+      }
+    }
+    close()
+    return pieces
+  }
+
+  private mutating func add(_ operation: Operation) {
+    switch operation {
+    case .append(let region, let entries): append(region, entries)
+    case .setHardState(let region, let state): setHardState(region, state)
+    case .compact(let region, let index, let term): compact(region, to: index, term: term)
+    case .reset(let region, let index, let term, let state):
+      reset(region, index: index, term: term, hardState: state)
+    case .put(let region, let key, let value): put(region, key: key, value: value)
+    case .delete(let region, let key): delete(region, key: key)
+    case .destroy(let region, let tombstone): destroy(region, tombstone: tombstone)
+    }
+  }
+
   /// Adds the other batch's operations after this one's.
   package mutating func merge(_ other: LogBatch) {
     operations.append(contentsOf: other.operations)

@@ -24,6 +24,9 @@ package struct LogWriter: Handler {
   /// Bytes gathered before a batch is written although more tasks are queued: bounds memory, the time of
   /// a write, and what one record of the log may hold.
   private static let batchBytes = 16 << 20
+  /// Bytes of one write of the log. A single task may be larger: all that a peer proposed, or was sent, since
+  /// it last had something written.
+  private static let writeBytes = 64 << 20
 
   /// The engine's part of the gathered tasks, written and synced as one before `batch`.
   private var data = WriteBatch()
@@ -104,7 +107,12 @@ package struct LogWriter: Handler {
     if !batch.isEmpty {
       let started = clock.now
       do throws(LogStoreError) {
-        _ = try logs.write(batch, mustSync ? .synced : .buffered)
+        // The barrier of the last covers all. Entries without what follows them are harmless after a crash:
+        // nobody was told of them.
+        var pieces = batch.pieces(ofAbout: Self.writeBytes)[...]
+        while let piece = pieces.popFirst() {
+          _ = try logs.write(piece, mustSync && pieces.isEmpty ? .synced : .buffered)
+        }
       } catch {
         poison("raft log write failed: \(error)")
         return

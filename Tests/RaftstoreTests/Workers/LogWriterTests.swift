@@ -13,7 +13,7 @@ import Testing
   /// What left and what was told, in order.
   private final class Fixture {
     let engine: MemoryEngine
-    let logs = MemoryLogStore()
+    let logs = MemoryLogStore(maxBatchBytes: 66 << 20)
     let events = Shared<[String]>()
     let fatal = FatalReasons()
     let inbox: Mailbox<RaftWorkerMessage>
@@ -102,6 +102,30 @@ import Testing
     #expect(fixture.logs.lastIndex(1) == 40)
     #expect(fixture.logs.barriers == before + 3)
     #expect(fixture.receipts.map(\.1) == [16, 32, 40])
+  }
+
+  /// A peer's entries may be more than one write of the log takes: they are written one part after the other.
+  @Test func aLargeTaskIsSplit() throws {
+    let fixture = try Fixture()
+    let before = fixture.logs.barriers
+    var log = LogBatch()
+    log.append(
+      1,
+      (1...70 as ClosedRange<UInt64>).map {
+        Entry(term: 1, index: $0, data: [UInt8](repeating: 1, count: 1 << 20))
+      })
+    log.setHardState(1, HardState(term: 1, vote: 2, commit: 3))
+    fixture.writer.handle([
+      LogWriteTask(
+        regionID: 1, peerID: 1, number: 1, needsReceipt: true, log: log, durability: .synced)
+    ])
+    fixture.writer.flush()
+    #expect(fixture.fatal.all.isEmpty)
+    #expect(fixture.logs.lastIndex(1) == 70)
+    #expect(fixture.logs.hardState(1) == HardState(term: 1, vote: 2, commit: 3))
+    #expect(fixture.logs.barriers == before + 1)
+    #expect(fixture.logs.unsyncedWrites == 0)
+    #expect(fixture.receipts.map(\.1) == [1])
   }
 
   @Test func manyEnginePartsShareOneBarrier() throws {
