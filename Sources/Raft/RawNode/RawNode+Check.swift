@@ -74,7 +74,7 @@ extension RawNode {
   private func checkSnapshot(_ message: borrowing Message) throws(RaftError) {
     guard let snapshot = message.snapshot, !snapshot.isEmpty else { return }
     let metadata = snapshot.metadata
-    guard metadata.term <= message.term else {
+    guard metadata.term > 0, metadata.term <= message.term else {
       throw .malformed("MsgSnap of term \(message.term) with a snapshot of term \(metadata.term)")
     }
     do {

@@ -24,7 +24,25 @@ enum EnvelopeCheck {
         + "\(envelope.from.id) to \(envelope.to.id)"
     }
     guard !message.type.isLocal else { return "\(message.type) never leaves a store" }
+    for entry in message.entries where entry.type != .normal {
+      guard isReadable(entry) else {
+        return "entry \(entry.index) is a membership change that cannot be read"
+      }
+    }
     return nil
+  }
+
+  /// Whether a membership change can be applied once it is committed: by then nothing else is left to do.
+  private static func isReadable(_ entry: Entry) -> Bool {
+    do {
+      guard let change = try ConfChangeV2.carried(by: entry), !change.context.isEmpty else {
+        return true
+      }
+      _ = try CommandCodec.decode(change.context)
+      return true
+    } catch {
+      return false
+    }
   }
 
   /// Why a region that another store describes cannot be taken over; nil when it can.

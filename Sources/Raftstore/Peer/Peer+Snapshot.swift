@@ -56,8 +56,13 @@ extension Peer {
       discardReceived(key)
       return false
     }
-    // Before anything that removes files, queued earlier for the same snapshot, can run.
-    context.snapshots.pin(key)
+    // From here on nothing that removes files, queued earlier for the same snapshot, can do so. Without its
+    // files the snapshot would cost the peer what it has.
+    guard context.snapshots.pinReceived(key) else {
+      context.logger.info("region \(regionID): snapshot \(key) refused, its files are not here")
+      context.meta.release(regionID)
+      return false
+    }
     incoming = IncomingSnapshot(key: key, region: data.region, stage: .stepped)
     return true
   }

@@ -38,7 +38,9 @@ extension Peer {
     let error = run { node throws(RaftError) in try node.step(message) }
     if message.snapshot != nil { settleSnapshot() }
     if let error, error.blamesMessage { return context.refused(envelope, "\(error)") }
-    if node.isLeader { lastHeard[envelope.from.id] = context.now }
+    if node.isLeader, region.peer(id: envelope.from.id) != nil {
+      lastHeard[envelope.from.id] = context.now
+    }
     if envelope.from.id == node.leaderID { leaderHeardAt = context.now }
     if node.isLeader, message.type == .appendResponse, !reportedPending.isEmpty {
       reportIfCaughtUp(envelope.from.id)
@@ -81,6 +83,12 @@ extension Peer {
     }
     if envelope.to.id < info.id { return false }
     if envelope.to.id > info.id {
+      // That takes two changes of the membership we know, our removal and its addition.
+      if isInitialized, envelope.epoch.confVersion <= region.epoch.confVersion {
+        context.refused(
+          envelope, "peer \(envelope.to.id) cannot have replaced \(info.id) by \(envelope.epoch)")
+        return false
+      }
       // A newer peer has this one's place; it will be made by a later message.
       destroy("peer \(envelope.to.id) took its place")
       return false

@@ -3,9 +3,18 @@ package import Engine
 import Runtime
 
 extension SnapManager {
-  /// A peer has taken the snapshot's message and is going to apply its files: until `unpin`, or
-  /// `finishApplying` with `delete`, nobody removes them or receives them anew. Idempotent, no I/O.
+  /// A peer was going to apply the snapshot before this process began: its files, if they are there, are
+  /// pinned. No I/O.
   package func pin(_ key: SnapshotKey) { registry.withLock { $0.pin(key) } }
+
+  /// Pins the snapshot for the peer that has got its message and is going to apply its files: until `unpin`,
+  /// or `finishApplying` with `delete`, nobody removes them or receives them anew. No I/O.
+  ///
+  /// - Returns: false when no reception has put the files in place, or someone is removing them or receiving
+  ///   them anew: the peer must not give up what it has for them.
+  package func pinReceived(_ key: SnapshotKey) -> Bool {
+    registry.withLock { $0.pinReceived(key) }
+  }
 
   /// The peer has given the snapshot up. Idempotent, no I/O.
   package func unpin(_ key: SnapshotKey) { registry.withLock { $0.unpin(key) } }

@@ -16,8 +16,8 @@ struct SnapshotRegistry {
   private var uses: [SnapshotFileSet: Use] = [:]
   private var sizes: [SnapshotFileSet: UInt64] = [:]
   private var totals = [Int](repeating: 0, count: SnapshotActivity.allCases.count)
-  /// Received snapshots whose message may not have reached its peer yet, and until when they are
-  /// kept for it.
+  /// Received snapshots, complete, whose message may not have reached its peer yet, and until when they
+  /// are kept for it.
   private var deliveries: [SnapshotKey: Instant] = [:]
   /// Received snapshots that a peer has taken and is going to apply: complete, and not to be removed or
   /// received anew, although nobody works on their files at the moment.
@@ -77,6 +77,15 @@ struct SnapshotRegistry {
   // MARK: Pins
 
   mutating func pin(_ key: SnapshotKey) { pins.insert(key) }
+
+  /// Pins what was received in this life of the process and is neither removed nor claimed since.
+  mutating func pinReceived(_ key: SnapshotKey) -> Bool {
+    let set = SnapshotFileSet(key: key, origin: .received)
+    guard deliveries[key] != nil, uses[set]?.isClaimed != true else { return false }
+    pins.insert(key)
+    return true
+  }
+
   mutating func unpin(_ key: SnapshotKey) { pins.remove(key) }
 
   func isPinned(_ set: SnapshotFileSet) -> Bool {

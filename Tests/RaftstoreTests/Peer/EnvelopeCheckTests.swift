@@ -23,6 +23,13 @@ import Testing
       { $0.to.storeID = 0 }, { $0.epoch.version = .max }, { $0.epoch.confVersion = .max },
       { $0.message?.from = 9 }, { $0.message?.to = 9 }, { $0.message?.type = .hup },
       { $0.message?.type = .storageAppendResponse },
+      // Committed, they could be neither applied nor passed over.
+      { $0.message?.entries = [Entry(type: .confChange, data: [0xFF])] },
+      { $0.message?.entries = [Entry(), Entry(type: .confChangeV2, data: [0x0A, 0x7F])] },
+      {
+        let change = ConfChange(type: .addNode, nodeID: 9, context: [0xFF])
+        $0.message?.entries = [Entry(type: .confChange, data: change.encoded())]
+      },
       {
         // One of the core's own threads, whose messages it trusts.
         $0.from.id = .max
@@ -50,6 +57,69 @@ import Testing
     #expect(problem { $0.endKey = [1] } != nil)
     #expect(problem { $0.epoch.confVersion = .max } != nil)
     #expect(problem { $0.peers[1].id = .max } != nil)
+  }
+
+  private struct Ends {
+    var from: PeerInfo
+    var to: PeerInfo
+    var follower: TestNode
+    var region: Region
+  }
+
+  /// The leader's and a follower's peers in a cluster of three.
+  private func ends(_ cluster: TestCluster) throws -> Ends {
+    let leader = try #require(cluster.leader)
+    let follower = try #require(cluster.nodes.first { $0 !== leader })
+    let region = try #require(cluster.region)
+    return Ends(
+      from: try #require(region.peer(onStore: leader.id)),
+      to: try #require(region.peer(onStore: follower.id)), follower: follower, region: region)
+  }
+
+  /// Without its files a snapshot would take away what the peer has.
+  @Test func aSnapshotThatDidNotComeWithItsFilesIsRefused() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let ends = try ends(cluster)
+    #expect(cluster.waitFor { ends.follower.value("a") == "1" })
+    let status = try #require(ends.follower.status(cluster.regionID))
+    let data = RaftSnapshotData(
+      region: ends.region, fileSize: 0, meta: SnapshotMeta(start: 0))
+    var message = Message(.snapshot, to: ends.to.id, from: ends.from.id, term: status.term)
+    message.snapshot = Snapshot(
+      data: data.encoded(),
+      metadata: SnapshotMetadata(
+        confState: ends.region.confState, index: status.lastIndex + 100, term: status.term))
+    ends.follower.store?.router.deliver([
+      RaftEnvelope(
+        regionID: cluster.regionID, from: ends.from, to: ends.to, message: message,
+        epoch: ends.region.epoch)
+    ])
+    cluster.run(.seconds(1))
+    #expect(ends.follower.value("a") == "1")
+    #expect(ends.follower.engine.record(cluster.regionID)?.state == .normal)
+    #expect(cluster.put("b", "2"))
+    #expect(cluster.waitFor { ends.follower.value("b") == "2" })
+    #expect(ends.follower.fatal.all.isEmpty)
+  }
+
+  /// A peer gives its place up only to one that can have it by a later membership.
+  @Test func aPeerThatCannotBeTakesNoPlace() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let ends = try ends(cluster)
+    let other = PeerInfo(id: ends.to.id + 1000, storeID: ends.to.storeID)
+    let message = Message(.heartbeat, to: other.id, from: ends.from.id, term: 99)
+    ends.follower.store?.router.deliver([
+      RaftEnvelope(
+        regionID: cluster.regionID, from: ends.from, to: other, message: message,
+        epoch: ends.region.epoch)
+    ])
+    cluster.run(.seconds(1))
+    #expect(ends.follower.status(cluster.regionID)?.peer.id == ends.to.id)
+    #expect(ends.follower.value("a") == "1")
   }
 
   /// A store of an earlier cluster, whose ids came out equal, made stores of this one exit with

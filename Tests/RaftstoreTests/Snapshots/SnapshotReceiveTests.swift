@@ -203,7 +203,7 @@ struct SnapshotReceiveTests {
   @Test func aSnapshotThatAPeerHasTakenStays() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     try receiver.receive(try sender.chunks(snapshot))
-    receiver.manager.pin(snapshot.key)
+    #expect(receiver.manager.pinReceived(snapshot.key))
     #expect(throws: SnapshotError.self) { try receiver.manager.delete(snapshot.key, .received) }
     #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) == nil)
     receiver.clock.advance(.seconds(3600))
@@ -217,10 +217,26 @@ struct SnapshotReceiveTests {
   @Test func aSnapshotThatAPeerHasGivenUpGoes() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     try receiver.receive(try sender.chunks(snapshot))
-    receiver.manager.pin(snapshot.key)
+    #expect(receiver.manager.pinReceived(snapshot.key))
     receiver.manager.unpin(snapshot.key)
     try receiver.manager.delete(snapshot.key, .received)
     #expect(try receiver.names == [])
+  }
+
+  /// A peer that relied on such files would lose what it has.
+  @Test func onlyWhatIsHereCanBePinned() throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
+    #expect(!receiver.manager.pinReceived(snapshot.key))
+    let sink = try #require(
+      try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data))
+    #expect(!receiver.manager.pinReceived(snapshot.key))
+    sink.abandon()
+    #expect(!receiver.manager.pinReceived(snapshot.key))
+    try receiver.receive(try sender.chunks(snapshot))
+    try receiver.manager.delete(snapshot.key, .received)
+    #expect(!receiver.manager.pinReceived(snapshot.key))
+    try receiver.receive(try sender.chunks(snapshot))
+    #expect(receiver.manager.pinReceived(snapshot.key))
   }
 
   @Test func theStreamHasAnOrder() throws {
