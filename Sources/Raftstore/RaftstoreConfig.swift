@@ -28,11 +28,16 @@ package struct RaftstoreConfig: Sendable {
   package var logCompactionThreshold: UInt64 = 50
   /// How often disk space of compacted entries is freed.
   package var logPurgeInterval: Duration = .seconds(10)
-  /// Entry cache per region, bytes.
+  /// Entry cache per region, bytes; entries that are not applied may take `maxUncommittedBytes`.
   package var entryCacheBytes = 16 << 20
 
   package var regionHeartbeatInterval: Duration = .seconds(60)
   package var storeHeartbeatInterval: Duration = .seconds(10)
+  /// How often the free space of the disk is looked at.
+  package var diskCheckInterval: Duration = .seconds(1)
+  /// Bytes of the disk kept free: with less, writes that need space are refused with `DiskFull`. Nil: a
+  /// twentieth of the capacity, at most 1 GiB; 0: none.
+  package var reservedSpace: UInt64?
   package var snapshotCollectionInterval: Duration = .seconds(60)
   package var snapshotTimeout: Duration = .seconds(4 * 3600)
   package var staleCheckInterval: Duration = .seconds(300)
@@ -48,6 +53,9 @@ package struct RaftstoreConfig: Sendable {
   /// Bytes of requests and raft messages that wait for one raft worker; beyond it requests are refused as
   /// busy and raft messages dropped.
   package var raftMailboxBytes = 256 << 20
+  /// Bytes of proposals of one raft worker's leaders that are not applied yet; beyond it further ones are
+  /// refused as busy. The log writer and the apply worker hold nothing else of leaders.
+  package var maxUnappliedBytes: UInt64 = 512 << 20
   /// Bytes of raft messages for unknown regions that wait for the store worker.
   package var storeMailboxBytes = 16 << 20
 

@@ -23,6 +23,7 @@ import Testing
     "server.grpc-concurrency": Ends("1", "128", outside: "0", "129"),
     "server.graceful-shutdown-timeout": Ends("0s", "1h", outside: "1h1us", "3601s"),
     "storage.block-cache.capacity": Ends("1MiB", "64TiB", outside: "1", "1048575", "65TiB"),
+    "storage.reserve-space": Ends("0", "1024PiB", outside: "1025PiB"),
     "raftstore.capacity": Ends("1MB", "1024PiB", outside: "1023KiB", "1025PiB"),
     "raftstore.raft-base-tick-interval": Ends(
       "10ms", "10s", outside: "0s", "0ms", "9.999ms", "1us", "10001ms", "1000000000s"),
@@ -130,6 +131,10 @@ import Testing
       #expect(found.contains(name), "\(found)")
     }
     #expect(try read("[raftstore]\nraft-store-max-leader-lease = \"350ms\"\n").problem() == nil)
+    let full = "[storage]\nreserve-space = \"10GB\"\n[raftstore]\ncapacity = "
+    #expect(try read(full + "\"10GB\"\n").problem()?.contains("storage.reserve-space") == true)
+    #expect(try read(full + "\"11GB\"\n").problem() == nil)
+    #expect(try read(full + "0\n").problem() == nil)
     // What only code can set does not overflow either.
     var config = RaftstoreConfig()
     (config.electionTicks, config.heartbeatTicks) = (.max, 1)

@@ -26,6 +26,7 @@ extension StoreMessage {
 /// Recurring duties of a store.
 package enum StoreTick: Sendable {
   case heartbeat
+  case checkDisk
   case collectSnapshots
   case purgeLogs
 }

@@ -8,11 +8,16 @@ struct EntryCache {
   private var entries: Deque<Entry> = []
   private(set) var bytes = 0
   private let limit: Int
+  private let unappliedLimit: Int
 
-  /// - Parameter limit: bytes kept of applied entries; the oldest go first. What is not applied yet stays
-  ///   whatever it takes: the apply worker needs it, and flow control bounds it.
-  init(limit: Int) {
+  /// - Parameters:
+  ///   - limit: bytes kept of entries of which some are applied; those go, the oldest first.
+  ///   - unappliedLimit: bytes kept of entries none of which is applied. The apply worker needs them, and what
+  ///     a leader may have under way is less; but a follower that stores entries faster than it applies them
+  ///     is bounded by nothing else.
+  init(limit: Int, unappliedLimit: Int) {
     self.limit = limit
+    self.unappliedLimit = max(limit, unappliedLimit)
   }
 
   var isEmpty: Bool { entries.isEmpty }
@@ -39,9 +44,11 @@ struct EntryCache {
     trim(applied: applied)
   }
 
-  /// Drops the oldest applied entries that the limit does not allow to keep.
+  /// Drops the oldest entries that the limits do not allow to keep.
   mutating func trim(applied: UInt64) {
-    while bytes > limit, entries.count > 1, let oldest = entries.first, oldest.index <= applied {
+    while bytes > limit, entries.count > 1, let oldest = entries.first,
+      oldest.index <= applied || bytes > unappliedLimit
+    {
       entries.removeFirst()
       bytes -= Self.cost(oldest)
     }

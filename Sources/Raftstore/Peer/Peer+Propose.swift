@@ -48,6 +48,13 @@ extension Peer {
         continue
       }
       let bytes = request.requests.bytes.count
+      let waiting = context.unappliedBytes + UInt64(size)
+      // One that is larger than the bound passes when it is alone.
+      if waiting > 0, waiting + UInt64(bytes) > context.config.maxUnappliedBytes {
+        context.metrics.invalidProposals.increment()
+        request.completion(.failure(Self.tooMuchUnapplied))
+        continue
+      }
       if !lists.isEmpty && size + bytes > limit {
         propose(lists, waiters)
         lists.removeAll(keepingCapacity: true)
@@ -61,12 +68,20 @@ extension Peer {
     if !lists.isEmpty { propose(lists, waiters) }
   }
 
+  private static let tooMuchUnapplied = RegionError.serverIsBusy(
+    reason: "too many bytes wait to be written and applied", backoffMs: 0)
+
   private func refusal(of request: WriteRequest) -> RegionError? {
     if let error = refusal(of: request.context, .version) { return error }
     if let error = RequestCheck.keys(of: request.requests, in: region) { return error }
     let size = UInt64(request.requests.bytes.count)
     if size > context.config.maxEntrySize {
       return .raftEntryTooLarge(regionID: regionID, entrySize: size)
+    }
+    if context.disk.isFull, RequestCheck.needsSpace(request.requests) {
+      return .diskFull(
+        storeIDs: [context.storeID],
+        reason: "the disk of store \(context.storeID) is full: only deletes are accepted")
     }
     return transferRefusal
   }
@@ -88,6 +103,7 @@ extension Peer {
       context.metrics.proposalsBatched.increment(by: UInt64(lists.count))
     }
     context.metrics.proposalsNormal.increment()
+    defer { countUnapplied() }
     if let error = propose(.writes(waiters), { node throws(RaftError) in try node.propose(data) }) {
       for waiter in waiters { waiter(.failure(error)) }
     }

@@ -37,6 +37,8 @@ final class Peer {
   var proposals = ProposalQueue()
   /// Ticks since this peer ceased to lead with proposals unanswered.
   var orphanedTicks = 0
+  /// This peer's part of `ShardContext.unappliedBytes`.
+  private var countedBytes: UInt64 = 0
 
   // Readies (Peer+Ready)
   var lastTaskNumber: UInt64 = 0
@@ -97,7 +99,8 @@ final class Peer {
     let config = context.config
     storage = try PeerStorage(
       region: seed.region, applyState: seed.applyState, logs: context.logs,
-      cacheBytes: config.entryCacheBytes)
+      cacheBytes: config.entryCacheBytes,
+      unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
     delegate = ReadDelegate(region: seed.region, peer: seed.info)
     writtenHardState = context.logs.hardState(regionID)
     handedIndex = seed.applyState.appliedIndex
@@ -201,8 +204,17 @@ final class Peer {
     }
   }
 
+  /// Brings the shard's count of unapplied bytes up to date.
+  func countUnapplied() {
+    let size = life == .active ? node.uncommittedSize : 0
+    context.unappliedBytes += size
+    context.unappliedBytes -= countedBytes
+    countedBytes = size
+  }
+
   /// The round of a batch: propose what queued up, ask for reads, take the ready, serve reads.
   func flush() {
+    defer { countUnapplied() }
     guard life == .active else { return }
     proposeWrites()
     startReads()

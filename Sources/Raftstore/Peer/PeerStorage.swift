@@ -34,13 +34,14 @@ final class PeerStorage: LogStorage {
 
   /// - Throws: when log and apply state contradict each other.
   init(
-    region: Region, applyState: ApplyState, logs: any RaftLogStore, cacheBytes: Int
+    region: Region, applyState: ApplyState, logs: any RaftLogStore, cacheBytes: Int,
+    unappliedCacheBytes: Int
   ) throws(StoreError) {
     regionID = region.id
     self.region = region
     self.applyState = applyState
     self.logs = logs
-    cache = EntryCache(limit: cacheBytes)
+    cache = EntryCache(limit: cacheBytes, unappliedLimit: unappliedCacheBytes)
     logBytes = logs.openedBytes(region.id)
     let last = max(logs.lastIndex(region.id), applyState.truncatedIndex)
     lastLogIndex = last

@@ -47,6 +47,30 @@ struct RequestCheck {
     }
     return check.error
   }
+
+  /// Whether a write adds data; deletes make room.
+  static func needsSpace(_ requests: RequestList) -> Bool {
+    var check = PutCheck()
+    do throws(CodecError) {
+      try CommandCodec.visit(requests, &check)
+    } catch {
+      return true
+    }
+    return check.hasPuts
+  }
+}
+
+/// Looks for a put.
+private struct PutCheck: CommandVisitor {
+  var hasPuts = false
+
+  mutating func begin(_ header: CommandHeader) -> Bool { true }
+  mutating func put(_ cf: DataCF, _ key: RawSpan, _ value: RawSpan) { hasPuts = true }
+  mutating func delete(_ cf: DataCF, _ key: RawSpan) {}
+  mutating func deleteRange(
+    _ cf: DataCF, from start: RawSpan, to end: RawSpan, notifyOnly: Bool
+  ) {}
+  mutating func admin(_ command: AdminCommand) {}
 }
 
 /// Looks for a key outside a region.

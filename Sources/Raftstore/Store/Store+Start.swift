@@ -27,7 +27,7 @@ extension Store {
     let meta = StoreMeta()
     let start = StoreStart(
       ident: ident, config: config, environment: environment, router: router, meta: meta,
-      metrics: RaftMetrics(environment.metrics))
+      metrics: RaftMetrics(environment.metrics), disk: DiskReserve(config.reservedSpace))
     let workers = start.spawn(seeds)
     let reader = LocalReader(
       engine: environment.engine, meta: meta, clock: environment.host.clock)
@@ -74,6 +74,7 @@ private struct StoreStart {
   let router: Router
   let meta: StoreMeta
   let metrics: RaftMetrics
+  let disk: DiskReserve
 
   /// Posted messages are never refused. What workers post to each other is bounded by what they were sent.
   private static let ample = 1 << 20
@@ -141,14 +142,14 @@ private struct StoreStart {
     _ apply: Worker<ApplyMessage>, _ region: Worker<RegionTask>
   ) -> Worker<RaftWorkerMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
-    let (config, storeID) = (config, ident.storeID)
+    let (config, storeID, disk) = (config, ident.storeID, disk)
     let seed = environment.seed &+ ident.storeID &* 0x9E37_79B9 &+ UInt64(shard)
     let bound = MailboxBound<RaftWorkerMessage>(
       count: config.raftMailboxCapacity, bytes: config.raftMailboxBytes, cost: { $0.mailboxCost })
     return environment.host.spawn(name: "raft-\(shard)", bound: bound) { _ in
       let context = ShardContext(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
-        metrics: metrics, logWriter: logWriter.mailbox, applyWorker: apply.mailbox,
+        metrics: metrics, disk: disk, logWriter: logWriter.mailbox, applyWorker: apply.mailbox,
         regionWorker: region.mailbox)
       return RaftWorker(context: context, seeds: seeds, seed: seed)
     }
@@ -156,13 +157,13 @@ private struct StoreStart {
 
   private func spawnStoreWorker(_ region: Mailbox<RegionTask>) -> Worker<StoreMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
-    let (config, storeID) = (config, ident.storeID)
+    let (config, storeID, disk) = (config, ident.storeID, disk)
     let bound = MailboxBound<StoreMessage>(
       count: config.storeMailboxCapacity, bytes: config.storeMailboxBytes, cost: { $0.mailboxCost })
     return environment.host.spawn(name: "store", bound: bound) { _ in
       StoreWorker(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
-        metrics: metrics, regionWorker: region)
+        metrics: metrics, disk: disk, regionWorker: region)
     }
   }
 
@@ -174,6 +175,8 @@ private struct StoreStart {
     }
     router.sendToStore(.tick(.heartbeat))
     workers.add(host.every(config.baseTickInterval) { router.tick() })
+    workers.add(
+      host.every(config.diskCheckInterval) { router.sendToStore(.tick(.checkDisk)) })
     workers.add(
       host.every(config.storeHeartbeatInterval) { router.sendToStore(.tick(.heartbeat)) })
     workers.add(

@@ -24,6 +24,7 @@ struct RaftMetrics: Sendable {
   let regions: Gauge
   let leaderMissing: Gauge
   let snapshotFailures: Counter
+  let diskFull: Gauge
 
   init(_ metrics: Metrics) {
     func proposal(_ kind: String) -> Counter {
@@ -69,5 +70,7 @@ struct RaftMetrics: Sendable {
       "tikv_raftstore_leader_missing", "Peers that have long had no leader")
     snapshotFailures = metrics.counter(
       "tikv_raftstore_snapshot_failure_total", "Snapshots that could not be made or put in place")
+    diskFull = metrics.gauge(
+      "apus_store_disk_full", "1 while writes are refused because the disk is full")
   }
 }

@@ -19,6 +19,7 @@ final class ShardContext {
   let clock: any Clock
   let logger: Logger
   let metrics: RaftMetrics
+  let disk: DiskReserve
   let onFatal: @Sendable (String) -> Void
   private let logWriter: Mailbox<LogWriteTask>
   private let applyWorker: Mailbox<ApplyMessage>
@@ -32,6 +33,9 @@ final class ShardContext {
   private var refusalLoggedAt: Instant?
   private static let refusalLogInterval = Duration.seconds(10)
 
+  /// Bytes that the shard's leaders have proposed and not applied yet.
+  var unappliedBytes: UInt64 = 0
+
   var envelopes: [RaftEnvelope] = []
   var logTasks: [LogWriteTask] = []
   var applyMessages: [ApplyMessage] = []
@@ -41,7 +45,7 @@ final class ShardContext {
 
   init(
     storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
-    router: Router, metrics: RaftMetrics, logWriter: Mailbox<LogWriteTask>,
+    router: Router, metrics: RaftMetrics, disk: DiskReserve, logWriter: Mailbox<LogWriteTask>,
     applyWorker: Mailbox<ApplyMessage>, regionWorker: Mailbox<RegionTask>
   ) {
     self.storeID = storeID
@@ -55,6 +59,7 @@ final class ShardContext {
     clock = environment.host.clock
     logger = environment.logger
     self.metrics = metrics
+    self.disk = disk
     onFatal = environment.onFatal
     self.logWriter = logWriter
     self.applyWorker = applyWorker

@@ -18,6 +18,7 @@ struct StoreWorker: Handler {
   let scheduler: any SchedulerClient
   let regionWorker: Mailbox<RegionTask>
   let metrics: RaftMetrics
+  let disk: DiskReserve
   let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
   let onFatal: @Sendable (String) -> Void
   let startTime: UInt64
@@ -27,7 +28,7 @@ struct StoreWorker: Handler {
 
   init(
     storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
-    router: Router, metrics: RaftMetrics, regionWorker: Mailbox<RegionTask>
+    router: Router, metrics: RaftMetrics, disk: DiskReserve, regionWorker: Mailbox<RegionTask>
   ) {
     self.storeID = storeID
     self.config = config
@@ -40,6 +41,7 @@ struct StoreWorker: Handler {
     scheduler = environment.scheduler
     self.regionWorker = regionWorker
     self.metrics = metrics
+    self.disk = disk
     diskSpace = environment.diskSpace
     onFatal = environment.onFatal
     startTime = environment.host.clock.wallMilliseconds / 1000
@@ -50,6 +52,7 @@ struct StoreWorker: Handler {
       switch message {
       case .raft(let envelope): receive(envelope)
       case .tick(.heartbeat): heartbeat()
+      case .tick(.checkDisk): checkDisk(space())
       case .tick(.collectSnapshots): regionWorker.post(.collectSnapshots)
       case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
       case .regionHeartbeat(let heartbeat): report(heartbeat)
@@ -68,20 +71,41 @@ struct StoreWorker: Handler {
 
   // MARK: Reports
 
-  private func heartbeat() {
-    let space = diskSpace()
-    let statistics = snapshots.statistics
-    var used: UInt64 = space.capacity - min(space.capacity, space.available)
+  /// The store's share of the disk: what it may take in all, what is free of that, and what its data takes.
+  private func space() -> (capacity: UInt64, available: UInt64, used: UInt64) {
+    let (capacity, free) = diskSpace()
     do throws(EngineError) {
-      used = try engine.usedBytes()
+      let used = try engine.usedBytes()
+      return (capacity, min(free, capacity - min(capacity, used)), used)
     } catch {
       logger.warning("the engine does not tell its size: \(error)")
+      return (capacity, free, capacity - min(capacity, free))
     }
+  }
+
+  private func checkDisk(_ space: (capacity: UInt64, available: UInt64, used: UInt64)) {
+    guard disk.update(capacity: space.capacity, available: space.available) else { return }
+    let reserve = disk.size(ofCapacity: space.capacity)
+    if disk.isFull {
+      logger.error(
+        "the disk is full: writes are refused, deletes are not",
+        metadata: ["available": "\(space.available)", "reserve": "\(reserve)"])
+    } else {
+      logger.notice(
+        "the disk has room again", metadata: ["available": "\(space.available)"])
+    }
+    metrics.diskFull.set(disk.isFull ? 1 : 0)
+  }
+
+  private func heartbeat() {
+    let space = space()
+    checkDisk(space)
+    let statistics = snapshots.statistics
     let id = storeID
     let logger = logger
     scheduler.storeHeartbeat(
       StoreStatistics(
-        storeID: id, capacity: space.capacity, available: space.available, usedSize: used,
+        storeID: id, capacity: space.capacity, available: space.available, usedSize: space.used,
         regionCount: UInt64(meta.count), sendingSnapshots: UInt64(statistics.sending),
         receivingSnapshots: UInt64(statistics.receiving),
         applyingSnapshots: UInt64(statistics.applying), startTime: startTime,

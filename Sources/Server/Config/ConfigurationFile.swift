@@ -172,6 +172,7 @@ package struct ConfigurationFile {
       set(&$0.gracefulShutdownTimeout, Quantity.duration($1))
     },
     "storage.data-dir": { set(&$0.dataDirectory, $1) },
+    "storage.reserve-space": { set(&$0.raftstore.reservedSpace, Quantity.bytes($1)) },
     "raftstore.capacity": { set(&$0.capacity, Quantity.bytes($1)) },
     "raftstore.raft-base-tick-interval": { duration(&$0, \.baseTickInterval, $1) },
     "raftstore.raft-heartbeat-ticks": { set(&$0.raftstore.heartbeatTicks, Int($1)) },

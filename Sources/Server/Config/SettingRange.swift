@@ -29,6 +29,16 @@ package enum SettingRange {
       words = SettingRange.words(range, or: special)
       problem = { SettingRange.problem(name, $0[keyPath: place], range, or: special) }
     }
+
+    /// Of a setting that need not be there.
+    init<Value: Comparable & Sendable>(
+      _ name: String, _ place: any KeyPath<NodeConfiguration, Value?> & Sendable,
+      _ range: ClosedRange<Value>
+    ) {
+      self.name = name
+      words = SettingRange.words(range, or: nil)
+      problem = { $0[keyPath: place].flatMap { SettingRange.problem(name, $0, range) } }
+    }
   }
 
   /// Every number of a node's configuration, under its key.
@@ -36,6 +46,7 @@ package enum SettingRange {
     Rule("server.grpc-concurrency", \.eventLoops, 1...128),
     Rule("server.graceful-shutdown-timeout", \.gracefulShutdownTimeout, .zero...hour),
     Rule("storage.block-cache.capacity", \.blockCacheCapacity, (1 << 20)...(1 << 46), or: 0),
+    Rule("storage.reserve-space", \.raftstore.reservedSpace, 0...(1 << 60)),
     Rule("raftstore.capacity", \.capacity, (1 << 20)...(1 << 60), or: 0),
     // A tick wakes every region that is awake.
     Rule(

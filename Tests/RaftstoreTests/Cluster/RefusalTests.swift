@@ -100,6 +100,57 @@ import Testing
     #expect(applied() >= before + 4)
   }
 
+  @Test func aFullDiskTakesDeletesOnly() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    #expect(cluster.put("a", "1"))
+    leader.freeSpace.withLock { $0 = 1 << 30 - 1 }
+    cluster.run(.seconds(2))
+    guard case .failure(.diskFull(let stores, _)) = cluster.write([put], to: leader) else {
+      Issue.record("a store without space took a write")
+      return
+    }
+    #expect(stores == [leader.id])
+    let delete = Mutation.delete(cf: .default, key: Array("a".utf8))
+    #expect(cluster.write([delete], to: leader)?.failure == nil)
+    #expect(leader.value("a") == nil)
+    guard case .failure(.diskFull) = cluster.write([delete, put], to: leader) else {
+      Issue.record("a store without space took a put behind a delete")
+      return
+    }
+    #expect(leader.metrics.text().contains("apus_store_disk_full 1"))
+    leader.freeSpace.withLock { $0 = 1 << 31 }
+    cluster.run(.seconds(2))
+    #expect(cluster.write([put], to: leader)?.failure == nil)
+  }
+
+  /// What waits for log and apply worker is bounded over all regions of a raft worker.
+  @Test func unappliedBytesAreBounded() throws {
+    let cluster = try TestCluster(3) { $0.maxUnappliedBytes = 1000 }
+    defer { cluster.shutDown() }
+    let leader = try #require(cluster.leader)
+    let context = cluster.context(leader)
+    let half = Mutation.put(cf: .default, key: [1], value: [UInt8](repeating: 1, count: 600))
+    cluster.network.isolate(leader.id)
+    let first = cluster.send([half], to: leader, context)
+    let second = cluster.send([half], to: leader, context)
+    cluster.run(.milliseconds(50))
+    let third = cluster.send([half], to: leader, context)
+    cluster.run(.milliseconds(50))
+    #expect(first.withLock { $0 == nil })
+    for refused in [second, third] {
+      guard case .serverIsBusy = refused.withLock({ $0 })?.failure else {
+        Issue.record("a proposal beyond the bound was taken")
+        return
+      }
+    }
+    cluster.network.clearFilters()
+    #expect(cluster.put("b", "2"))
+    #expect(cluster.mutateLarge(600))
+    #expect(cluster.mutateLarge(600))
+  }
+
   /// A leader without a quorum: its proposals end, one way or another, and are never lost.
   @Test func proposalsAreAnsweredWhenLeadershipIsLost() throws {
     let cluster = try TestCluster(3)

@@ -43,6 +43,11 @@ extension TestCluster {
     mutate(.put(cf: cf, key: Array(key.utf8), value: Array(value.utf8)))
   }
 
+  /// Puts a value of that many bytes.
+  func mutateLarge(_ bytes: Int) -> Bool {
+    mutate(.put(cf: .default, key: [1], value: [UInt8](repeating: 1, count: bytes)))
+  }
+
   func delete(_ key: String) -> Bool { mutate(.delete(cf: .default, key: Array(key.utf8))) }
 
   private func mutate(_ mutation: Mutation) -> Bool {

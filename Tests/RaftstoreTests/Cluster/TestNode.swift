@@ -20,6 +20,8 @@ final class TestNode {
   private(set) var store: Store?
   private(set) var metrics = Metrics()
   let fatal = FatalReasons()
+  /// Bytes free on its disk of 1 TiB.
+  let freeSpace = Shared<UInt64>(1 << 39)
   private var lives: UInt64 = 0
 
   init(
@@ -50,13 +52,14 @@ final class TestNode {
   func environment(_ router: Router) -> RaftstoreEnvironment {
     var logger = Logger(label: "store-\(number)") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
-    let fatal = fatal
+    let (fatal, freeSpace) = (fatal, freeSpace)
     return RaftstoreEnvironment(
       engine: engine, logs: logs, snapshots: snapshots,
       transport: TestTransport(network, router, snapshots),
       scheduler: StubSchedulerClient(scheduler) { [known = knownID] in known.withLock { $0 } },
       host: StepHost(stepper: stepper, owner: number), metrics: metrics, logger: logger,
-      seed: UInt64(number) &* 1_000_003 &+ lives, diskSpace: { (1 << 40, 1 << 39) },
+      seed: UInt64(number) &* 1_000_003 &+ lives,
+      diskSpace: { (1 << 40, freeSpace.withLock { $0 }) },
       onFatal: { fatal.add($0) })
   }
 

@@ -9,7 +9,7 @@ import Testing
   }
 
   @Test func appendsAndReplaces() {
-    var cache = EntryCache(limit: 1 << 20)
+    var cache = EntryCache(limit: 1 << 20, unappliedLimit: 1 << 20)
     cache.append(entries(5...9), applied: 0)
     cache.append(entries(8...10, term: 2), applied: 0)
     #expect(cache.firstIndex == 5)
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func aGapStartsAnew() {
-    var cache = EntryCache(limit: 1 << 20)
+    var cache = EntryCache(limit: 1 << 20, unappliedLimit: 1 << 20)
     cache.append(entries(5...9), applied: 0)
     cache.append(entries(20...21), applied: 0)
     #expect(cache.firstIndex == 20)
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test func staysBelowItsLimit() {
-    var cache = EntryCache(limit: 10 * 164)
+    var cache = EntryCache(limit: 10 * 164, unappliedLimit: 100 * 164)
     for index in 1...100 {
       cache.append(entries(UInt64(index)...UInt64(index), bytes: 100), applied: .max)
     }
@@ -47,7 +47,7 @@ import Testing
 
   /// The apply worker needs them: dropping them would have the raft worker read the disk.
   @Test func whatIsNotAppliedStays() {
-    var cache = EntryCache(limit: 10 * 164)
+    var cache = EntryCache(limit: 10 * 164, unappliedLimit: 100 * 164)
     for index in 1...100 as ClosedRange<UInt64> {
       cache.append(entries(index...index, bytes: 100), applied: 5)
     }
@@ -59,8 +59,19 @@ import Testing
     #expect(cache.firstIndex == 91)
   }
 
+  /// A follower that stores faster than it applies must not fill the memory.
+  @Test func whatIsNotAppliedIsBoundedToo() {
+    var cache = EntryCache(limit: 10 * 164, unappliedLimit: 30 * 164)
+    for index in 1...100 as ClosedRange<UInt64> {
+      cache.append(entries(index...index, bytes: 100), applied: 0)
+      #expect(cache.bytes <= 30 * 164)
+    }
+    #expect(cache.firstIndex == 71)
+    #expect(cache.lastIndex == 100)
+  }
+
   @Test func slicesAreCutBySizeButNeverEmpty() {
-    var cache = EntryCache(limit: 1 << 20)
+    var cache = EntryCache(limit: 1 << 20, unappliedLimit: 1 << 20)
     let all = entries(1...4, bytes: 100)
     cache.append(all, applied: 0)
     let one = all[0].encodedSize

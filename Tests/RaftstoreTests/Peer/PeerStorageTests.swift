@@ -25,7 +25,8 @@ import Testing
     _ = try logs.write(batch, .synced)
     let state = ApplyState(appliedIndex: 3, truncatedIndex: 3, truncatedTerm: 3)
     let storage = try PeerStorage(
-      region: Self.region, applyState: state, logs: logs, cacheBytes: 1 << 20)
+      region: Self.region, applyState: state, logs: logs, cacheBytes: 1 << 20,
+      unappliedCacheBytes: 1 << 20)
     if cached {
       storage.noteAppended(entries)
       var batch = LogBatch()
@@ -90,7 +91,8 @@ import Testing
     _ = try logs.write(batch, .synced)
     let state = ApplyState(appliedIndex: 9, truncatedIndex: 3, truncatedTerm: 3)
     #expect(throws: StoreError.self) {
-      try PeerStorage(region: Self.region, applyState: state, logs: logs, cacheBytes: 1)
+      try PeerStorage(
+        region: Self.region, applyState: state, logs: logs, cacheBytes: 1, unappliedCacheBytes: 1)
     }
   }
 
@@ -99,7 +101,7 @@ import Testing
     _ = try storage([entry(4, 4), entry(5, 5)], logs: logs)
     let state = ApplyState(appliedIndex: 5, truncatedIndex: 3, truncatedTerm: 3)
     let storage = try PeerStorage(
-      region: Self.region, applyState: state, logs: logs, cacheBytes: 1)
+      region: Self.region, applyState: state, logs: logs, cacheBytes: 1, unappliedCacheBytes: 1)
     let (hardState, confState) = try storage.initialState()
     #expect(hardState == HardState(term: 5, vote: 0, commit: 5))
     #expect(confState.voters == [2])
