@@ -32,6 +32,9 @@ package protocol KVEngine: KVReader, AnyObject {
   /// Reads a sorted file back, from its first pair: for verification and for people.
   func openSST(_ path: String) throws(EngineError) -> any KVCursor
 
+  /// Between which keys ingesting the file would change anything.
+  func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds
+
   /// Adds the files' pairs over what is stored; durable on return. Files of one family are taken
   /// together. With `move` the files' names are gone afterwards, else they stay untouched.
   func ingest(_ files: [SSTFile], move: Bool) throws(EngineError)
@@ -71,6 +74,19 @@ extension KVEngine {
     _ family: ColumnFamily, _ key: [UInt8]
   ) throws(EngineError) -> [UInt8]?? {
     .some(try get(family, key))
+  }
+
+  /// For engines whose files hold pairs only.
+  package func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds {
+    let cursor = try openSST(path)
+    let first = cursor.key
+    let isEmpty = !cursor.isValid
+    cursor.seekToLast()
+    try cursor.finish()
+    if isEmpty {
+      throw EngineError(.corruption, operation: "read \(path)", message: "Corruption: no keys")
+    }
+    return SSTBounds(first: first, last: cursor.key)
   }
 
   /// Ingests by moving.

@@ -119,6 +119,10 @@ package final class RocksEngine: KVEngine {
     try RocksSSTReader.open(path)
   }
 
+  package func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds {
+    try RocksSSTReader.bounds(path)
+  }
+
   package func ingest(_ files: [SSTFile], move: Bool) throws(EngineError) {
     let handle = try handle("ingest")
     for family in ColumnFamily.allCases {

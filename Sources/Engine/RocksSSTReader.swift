@@ -1,22 +1,36 @@
 import RocksDB
 
 /// Reads sorted files back. RocksDB's C interface has no reader for such a file alone, so it is
-/// ingested into a scratch database beside it, which goes with the cursor.
+/// ingested into a scratch database beside it, which goes with the last user.
 enum RocksSSTReader {
+  /// A cursor on the file's first pair.
   static func open(_ path: String) throws(EngineError) -> any KVCursor {
+    let db = try load(path)
+    let cursor = RocksCursor(db.iterator(db.families[0], fillCache: false))
+    cursor.seekToFirst()
+    return cursor
+  }
+
+  /// The least and the greatest key that the file has anything to say of.
+  static func bounds(_ path: String) throws(EngineError) -> SSTBounds {
+    let db = try load(path)
+    guard let bounds = db.fileBounds().first else {
+      throw EngineError(.corruption, operation: "read \(path)", message: "Corruption: no keys")
+    }
+    return SSTBounds(first: bounds.smallest, last: bounds.largest)
+  }
+
+  private static func load(_ path: String) throws(EngineError) -> DB {
     let scratch = path + ".reading"
-    let cursor: RocksCursor
     do throws(RocksDBError) {
       try DB.destroy(path: scratch)
       let db = try DB(
         path: scratch, options: DBOptions(), families: [("default", FamilyOptions())],
         temporary: true)
-      try db.ingest(db.families[0], paths: [path], move: false)
-      cursor = RocksCursor(db.iterator(db.families[0], fillCache: false))
+      try db.ingestShared(db.families[0], path: path)
+      return db
     } catch {
       throw EngineError(error)
     }
-    cursor.seekToFirst()
-    return cursor
   }
 }

@@ -8,3 +8,14 @@ package struct SSTFile: Sendable, Hashable {
     self.path = path
   }
 }
+
+/// The least and the greatest key of a sorted file.
+package struct SSTBounds: Sendable, Hashable {
+  package var first: [UInt8]
+  package var last: [UInt8]
+
+  package init(first: [UInt8], last: [UInt8]) {
+    self.first = first
+    self.last = last
+  }
+}

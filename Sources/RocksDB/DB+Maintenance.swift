@@ -1,4 +1,5 @@
 import CRocksDB
+import Glibc
 
 // MARK: Durability and files
 
@@ -69,6 +70,34 @@ extension DB {
     try check("ingest \(paths.joined(separator: ", "))") { error in
       rocksdb_ingest_external_file_cf(
         connection.handle, handle, names.pointers, paths.count, options, error)
+    }
+  }
+
+  /// Ingests one sorted file and leaves it where it is, without a copy where the file system has hard links.
+  /// For databases that are empty: into others RocksDB may write to the file.
+  package func ingestShared(_ family: ColumnFamily, path: String) throws(RocksDBError) {
+    let name = self.path + "/shared.sst"
+    guard link(path, name) == 0 else { return try ingest(family, paths: [path], move: false) }
+    // Gone already where it was taken in.
+    defer { unlink(name) }
+    try ingest(family, paths: [name], move: true)
+  }
+
+  /// The smallest and the largest key of each sorted file of all families, the ends of range deletions among
+  /// them.
+  package func fileBounds() -> [(smallest: [UInt8], largest: [UInt8])] {
+    guard let files = rocksdb_livefiles(connection.handle) else { return [] }
+    defer { rocksdb_livefiles_destroy(files) }
+    func key(
+      _ read: (OpaquePointer?, Int32, UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>?,
+      _ position: Int32
+    ) -> [UInt8] {
+      var count = 0
+      guard let bytes = read(files, position, &count) else { return [] }
+      return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+    return (0..<rocksdb_livefiles_count(files)).map { position in
+      (key(rocksdb_livefiles_smallestkey, position), key(rocksdb_livefiles_largestkey, position))
     }
   }
 

@@ -42,12 +42,6 @@ extension Peer {
       discardReceived(key)
       return false
     }
-    // Stepping it would cut off the log, and nothing could be put in its place.
-    guard context.snapshots.hasArrived(key) else {
-      context.logger.warning(
-        "region \(regionID): snapshot \(key) refused: it came without its files")
-      return false
-    }
     guard context.meta.reserve(data.region.range, for: regionID) else {
       let others = context.meta.overlapping(data.region.range, except: regionID)
       context.logger.info(
@@ -56,10 +50,11 @@ extension Peer {
       discardReceived(key)
       return false
     }
-    // From here on nothing that removes files, queued earlier for the same snapshot, can do so. Without its
-    // files the snapshot would cost the peer what it has.
-    guard context.snapshots.pinReceived(key) else {
-      context.logger.info("region \(regionID): snapshot \(key) refused, its files are not here")
+    // From here on nothing that removes files, queued earlier for the same snapshot, can do so. Without the
+    // files stepping it would cut off the log, and nothing could be put in its place.
+    guard context.snapshots.pinReceived(key, data.region.range) else {
+      context.logger.warning(
+        "region \(regionID): snapshot \(key) refused: its files are not here")
       context.meta.release(regionID)
       return false
     }

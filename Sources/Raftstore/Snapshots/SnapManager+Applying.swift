@@ -1,4 +1,4 @@
-import Codec
+package import Codec
 package import Engine
 import Runtime
 
@@ -10,10 +10,11 @@ extension SnapManager {
   /// Pins the snapshot for the peer that has got its message and is going to apply its files: until `unpin`,
   /// or `finishApplying` with `delete`, nobody removes them or receives them anew. No I/O.
   ///
-  /// - Returns: false when no reception has put the files in place, or someone is removing them or receiving
-  ///   them anew: the peer must not give up what it has for them.
-  package func pinReceived(_ key: SnapshotKey) -> Bool {
-    registry.withLock { $0.pinReceived(key) }
+  /// - Parameter range: the region's, by the message.
+  /// - Returns: false when no reception has put files of that range in place, or someone is removing them or
+  ///   receiving them anew: the peer must not give up what it has for them.
+  package func pinReceived(_ key: SnapshotKey, _ range: KeyRange) -> Bool {
+    registry.withLock { $0.pinReceived(key, range) }
   }
 
   /// The peer has given the snapshot up. Idempotent, no I/O.

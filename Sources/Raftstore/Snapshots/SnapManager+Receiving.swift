@@ -10,7 +10,8 @@ extension SnapManager {
     _ key: SnapshotKey, data: [UInt8]
   ) throws(SnapshotError) -> SnapshotSink? {
     let set = SnapshotFileSet(key: key, origin: .received)
-    let meta = try announced(key, data)
+    let announced = try announced(key, data)
+    let (meta, range) = (announced.meta, announced.region.range)
     let limit = limits.maxReceiving
     var isBeingApplied = false
     let refusal: SnapshotError? = registry.withLock { registry in
@@ -27,23 +28,19 @@ extension SnapManager {
     if isBeingApplied { return nil }
     do throws(SnapshotError) {
       if try isComplete(set, meta) {
-        endReceiving(set, isDelivered: true)
+        try checkKeys(set, meta, range)
+        endReceiving(set, delivered: range)
         return nil
       }
       try removeClaimed(set)
       try makeRoom(for: meta.totalSize)
       registry.withLock { $0.setSize(set, meta.totalSize) }
-      return SnapshotSink(self, set, meta)
+      return SnapshotSink(self, set, meta, range)
     } catch {
       discardClaimed(set)
-      endReceiving(set, isDelivered: false)
+      endReceiving(set, delivered: nil)
       throw error
     }
-  }
-
-  /// Whether the snapshot's files came before its message, as they do on a snapshot stream.
-  package func hasArrived(_ key: SnapshotKey) -> Bool {
-    registry.withLock { $0.isDelivered(key) }
   }
 
   /// Whether exactly the announced files are here; others under their names do not count.
@@ -58,10 +55,10 @@ extension SnapManager {
     }
   }
 
-  /// The meta that the leader's message announces, if it makes sense.
+  /// What the leader's message announces, if it makes sense.
   private func announced(
     _ key: SnapshotKey, _ data: [UInt8]
-  ) throws(SnapshotError) -> SnapshotMeta {
+  ) throws(SnapshotError) -> RaftSnapshotData {
     let path = files.path(
       SnapshotName.base(SnapshotFileSet(key: key, origin: .received)))
     let announced: RaftSnapshotData
@@ -84,15 +81,43 @@ extension SnapManager {
     guard announced.fileSize == announced.meta.totalSize else {
       throw refuse("\(announced.fileSize) bytes in all, \(announced.meta.totalSize) in files")
     }
-    return announced.meta
+    return announced
   }
 
-  /// Ends a reception. What arrived whole is kept for a while even though nobody has it registered.
-  func endReceiving(_ set: SnapshotFileSet, isDelivered: Bool) {
+  /// Refuses files with keys outside the region: they would be put over the data of other regions, which
+  /// nothing that belongs to this one may change.
+  ///
+  /// - Parameter suffix: what the files' names end with while they are not published.
+  func checkKeys(
+    _ set: SnapshotFileSet, _ meta: SnapshotMeta, _ range: KeyRange, suffix: String = ""
+  ) throws(SnapshotError) {
+    for (family, file) in zip(ColumnFamily.data, meta.files) where file.size > 0 {
+      let path = files.path(set, family) + suffix
+      let bounds: SSTBounds
+      do throws(EngineError) {
+        bounds = try engine.boundsOfSST(path)
+      } catch {
+        guard error.kind == .corruption else { throw .io("\(error)") }
+        throw .corrupted(path: path, reason: "\(error)")
+      }
+      for key in [bounds.first, bounds.last] where !range.contains(key) {
+        metrics.corrupted.increment()
+        let shown = Array(key.prefix(64)).hex
+        throw .corrupted(
+          path: path, reason: "key \(shown) is not in the region's range \(range)")
+      }
+    }
+  }
+
+  /// Ends a reception.
+  ///
+  /// - Parameter range: the region's, if all arrived: it is kept for a while even though nobody has it
+  ///   registered.
+  func endReceiving(_ set: SnapshotFileSet, delivered range: KeyRange?) {
     let end = clock.now + limits.deliveryGrace
     registry.withLock { registry in
       registry.release(set, from: .receiving)
-      if isDelivered { registry.deliver(set.key, until: end) }
+      if let range { registry.deliver(set.key, range, until: end) }
     }
   }
 }

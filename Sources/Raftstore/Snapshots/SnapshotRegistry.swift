@@ -1,3 +1,4 @@
+import Codec
 import Runtime
 
 /// Who uses which snapshot files, and how many bytes they take: a plain value inside the manager's
@@ -13,12 +14,18 @@ struct SnapshotRegistry {
     var isIdle: Bool { !isClaimed && counts.allSatisfy { $0 == 0 } }
   }
 
+  private struct Delivery {
+    /// What the files' keys were checked against.
+    var range: KeyRange
+    var end: Instant
+  }
+
   private var uses: [SnapshotFileSet: Use] = [:]
   private var sizes: [SnapshotFileSet: UInt64] = [:]
   private var totals = [Int](repeating: 0, count: SnapshotActivity.allCases.count)
   /// Received snapshots, complete, whose message may not have reached its peer yet, and until when they
   /// are kept for it.
-  private var deliveries: [SnapshotKey: Instant] = [:]
+  private var deliveries: [SnapshotKey: Delivery] = [:]
   /// Received snapshots that a peer has taken and is going to apply: complete, and not to be removed or
   /// received anew, although nobody works on their files at the moment.
   private var pins: Set<SnapshotKey> = []
@@ -78,10 +85,11 @@ struct SnapshotRegistry {
 
   mutating func pin(_ key: SnapshotKey) { pins.insert(key) }
 
-  /// Pins what was received in this life of the process and is neither removed nor claimed since.
-  mutating func pinReceived(_ key: SnapshotKey) -> Bool {
+  /// Pins what was received, for that range, in this life of the process and is neither removed nor claimed
+  /// since.
+  mutating func pinReceived(_ key: SnapshotKey, _ range: KeyRange) -> Bool {
     let set = SnapshotFileSet(key: key, origin: .received)
-    guard deliveries[key] != nil, uses[set]?.isClaimed != true else { return false }
+    guard deliveries[key]?.range == range, uses[set]?.isClaimed != true else { return false }
     pins.insert(key)
     return true
   }
@@ -106,16 +114,15 @@ struct SnapshotRegistry {
 
   // MARK: Deliveries
 
-  mutating func deliver(_ key: SnapshotKey, until end: Instant) { deliveries[key] = end }
-
-  /// Whether the snapshot has arrived whole and was not applied or removed since.
-  func isDelivered(_ key: SnapshotKey) -> Bool { deliveries[key] != nil }
+  mutating func deliver(_ key: SnapshotKey, _ range: KeyRange, until end: Instant) {
+    deliveries[key] = Delivery(range: range, end: end)
+  }
 
   mutating func endDelivery(_ key: SnapshotKey) { deliveries[key] = nil }
 
   /// Whether the snapshot's message may still be on its way.
   mutating func isBeingDelivered(_ set: SnapshotFileSet, now: Instant) -> Bool {
-    guard set.origin == .received, let end = deliveries[set.key] else { return false }
+    guard set.origin == .received, let end = deliveries[set.key]?.end else { return false }
     if now < end { return true }
     deliveries[set.key] = nil
     return false

@@ -23,9 +23,13 @@ package final class SnapshotSink: Sendable {
   package let meta: SnapshotMeta
   private let manager: SnapManager
   private let set: SnapshotFileSet
+  private let range: KeyRange
   private let state = Mutex(State())
 
-  init(_ manager: SnapManager, _ set: SnapshotFileSet, _ meta: SnapshotMeta) {
+  init(
+    _ manager: SnapManager, _ set: SnapshotFileSet, _ meta: SnapshotMeta, _ range: KeyRange
+  ) {
+    self.range = range
     self.manager = manager
     self.set = set
     self.meta = meta
@@ -64,7 +68,7 @@ package final class SnapshotSink: Sendable {
     }
   }
 
-  /// Puts the complete files in place, durably.
+  /// Checks that the complete files hold keys of the region only and puts them in place, durably.
   package func finish() throws(SnapshotError) {
     try state.withLock { (state) throws(SnapshotError) in
       guard state.phase == .open else { throw .stale("reception of \(key) has ended") }
@@ -75,11 +79,12 @@ package final class SnapshotSink: Sendable {
           path: path(state.file),
           reason: "\(state.written) of \(meta.files[state.file].size) bytes arrived")
       }
+      try manager.checkKeys(set, meta, range, suffix: SnapshotName.temporarySuffix)
       try manager.files.publish(set, meta)
       state.phase = .finished
     }
     manager.metrics.received.increment()
-    manager.endReceiving(set, isDelivered: true)
+    manager.endReceiving(set, delivered: range)
     isReleased.withLock { $0 = true }
   }
 
@@ -95,7 +100,7 @@ package final class SnapshotSink: Sendable {
       state.handle = nil
     }
     manager.discardClaimed(set)
-    manager.endReceiving(set, isDelivered: false)
+    manager.endReceiving(set, delivered: nil)
   }
 
   /// Whether the claim on the files was given back.

@@ -48,6 +48,10 @@ package class ForwardingEngine: KVEngine, @unchecked Sendable {
     try base.openSST(path)
   }
 
+  package func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds {
+    try base.boundsOfSST(path)
+  }
+
   package func ingest(_ files: [SSTFile], move: Bool) throws(EngineError) {
     try base.ingest(files, move: move)
   }

@@ -203,7 +203,7 @@ struct SnapshotReceiveTests {
   @Test func aSnapshotThatAPeerHasTakenStays() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     try receiver.receive(try sender.chunks(snapshot))
-    #expect(receiver.manager.pinReceived(snapshot.key))
+    #expect(receiver.manager.pinReceived(snapshot.key, range))
     #expect(throws: SnapshotError.self) { try receiver.manager.delete(snapshot.key, .received) }
     #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) == nil)
     receiver.clock.advance(.seconds(3600))
@@ -217,26 +217,60 @@ struct SnapshotReceiveTests {
   @Test func aSnapshotThatAPeerHasGivenUpGoes() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     try receiver.receive(try sender.chunks(snapshot))
-    #expect(receiver.manager.pinReceived(snapshot.key))
+    #expect(receiver.manager.pinReceived(snapshot.key, range))
     receiver.manager.unpin(snapshot.key)
     try receiver.manager.delete(snapshot.key, .received)
     #expect(try receiver.names == [])
   }
 
+  private var range: KeyRange { SnapshotFixture.region.range }
+
+  /// Such files would be put over the data of other regions.
+  @Test(arguments: SnapshotBackend.allCases)
+  func keysOutsideTheRegionAreRefused(_ backend: SnapshotBackend) throws {
+    for (low, high) in [("a", "m"), ("b", "n"), ("", "")] {
+      let sender = try SnapshotFixture(backend)
+      try sender.fill()
+      var wide = SnapshotFixture.region
+      (wide.startKey, wide.endKey) = (Array(low.utf8), Array(high.utf8))
+      var snapshot = try sender.manager.build(sender.request(region: wide))
+      let receiver = try SnapshotFixture(backend)
+      // For its own region it is fine, and stays for a while.
+      try receiver.receive(try sender.chunks(snapshot))
+      #expect(receiver.manager.pinReceived(snapshot.key, wide.range))
+      receiver.manager.unpin(snapshot.key)
+      #expect(!receiver.manager.pinReceived(snapshot.key, range))
+      var data = try RaftSnapshotData(decoding: snapshot.data)
+      data.region = SnapshotFixture.region
+      snapshot.data = data.encoded()
+      for _ in 0..<2 {
+        #expect {
+          try receiver.receive(try sender.chunks(snapshot))
+        } throws: { error in
+          guard case SnapshotError.corrupted(_, let reason) = error else { return false }
+          return reason.contains("not in the region's range")
+        }
+        #expect(try receiver.names == [])
+        #expect(!receiver.manager.pinReceived(snapshot.key, range))
+        #expect(receiver.manager.statistics == SnapshotStatistics())
+      }
+    }
+  }
+
   /// A peer that relied on such files would lose what it has.
   @Test func onlyWhatIsHereCanBePinned() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
-    #expect(!receiver.manager.pinReceived(snapshot.key))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range))
     let sink = try #require(
       try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data))
-    #expect(!receiver.manager.pinReceived(snapshot.key))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range))
     sink.abandon()
-    #expect(!receiver.manager.pinReceived(snapshot.key))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range))
     try receiver.receive(try sender.chunks(snapshot))
     try receiver.manager.delete(snapshot.key, .received)
-    #expect(!receiver.manager.pinReceived(snapshot.key))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range))
     try receiver.receive(try sender.chunks(snapshot))
-    #expect(receiver.manager.pinReceived(snapshot.key))
+    #expect(receiver.manager.pinReceived(snapshot.key, range))
   }
 
   @Test func theStreamHasAnOrder() throws {
