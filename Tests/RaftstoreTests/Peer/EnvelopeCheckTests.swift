@@ -25,6 +25,10 @@ import Testing
       { $0.message?.type = .storageAppendResponse },
       // Committed, they could be neither applied nor passed over.
       { $0.message?.entries = [Entry(type: .confChange, data: [0xFF])] },
+      { $0.message?.entries = [Entry(), Entry(data: [0xFF])] },
+      { $0.message?.entries = [Entry(data: [0x12, 0x00])] },  // no header
+      // No such request.
+      { $0.message?.entries = [Entry(data: [0x0A, 0x00, 0x12, 0x02, 0x08, 0x63])] },
       { $0.message?.entries = [Entry(), Entry(type: .confChangeV2, data: [0x0A, 0x7F])] },
       {
         let change = ConfChange(type: .addNode, nodeID: 9, context: [0xFF])
@@ -38,6 +42,31 @@ import Testing
     ]
     for (number, change) in changes.enumerated() {
       #expect(EnvelopeCheck.problem(of: envelope(change)) != nil, "change \(number)")
+    }
+  }
+
+  @Test func entriesThatCanBeAreTaken() {
+    let header = CommandHeader(
+      regionID: 2, peer: PeerInfo(id: 3, storeID: 1), epoch: .initial, term: 6)
+    let put = Mutation.put(cf: .default, key: [1], value: [2])
+    let entries = [
+      Entry(), Entry(data: CommandCodec.encode(header, RequestList([put, put]))),
+      Entry(data: CommandCodec.encode(header, AdminCommand.compactLog(index: 1, term: 1))),
+    ]
+    #expect(
+      EnvelopeCheck.problem(
+        of: envelope {
+          $0.message?.type = .append
+          $0.message?.entries = entries
+        }) == nil)
+    // The context of a read is no command.
+    for type in [MessageType.readIndex, .readIndexResponse] {
+      #expect(
+        EnvelopeCheck.problem(
+          of: envelope {
+            $0.message?.type = type
+            $0.message?.entries = [Entry(data: [0xFF])]
+          }) == nil)
     }
   }
 
@@ -102,6 +131,31 @@ import Testing
     #expect(cluster.put("b", "2"))
     #expect(cluster.waitFor { ends.follower.value("b") == "2" })
     #expect(ends.follower.fatal.all.isEmpty)
+  }
+
+  /// Once committed it would end every store that has it, at each start anew.
+  @Test func anEntryThatCannotBeReadDoesNotGetIntoALog() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let ends = try ends(cluster)
+    #expect(cluster.waitFor { ends.follower.value("a") == "1" })
+    let status = try #require(ends.follower.status(cluster.regionID))
+    let last = status.lastIndex
+    var message = Message(.append, to: ends.to.id, from: ends.from.id, term: status.term)
+    message.index = last
+    message.logTerm = status.term
+    message.commit = last + 1
+    message.entries = [Entry(term: status.term, index: last + 1, data: [0xFF])]
+    ends.follower.store?.router.deliver([
+      RaftEnvelope(
+        regionID: cluster.regionID, from: ends.from, to: ends.to, message: message,
+        epoch: ends.region.epoch)
+    ])
+    cluster.run(.seconds(1))
+    #expect(ends.follower.fatal.all.isEmpty)
+    #expect(cluster.put("b", "2"))
+    #expect(cluster.waitFor { ends.follower.value("b") == "2" })
   }
 
   /// A peer gives its place up only to one that can have it by a later membership.
