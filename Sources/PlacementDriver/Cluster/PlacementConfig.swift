@@ -31,6 +31,8 @@ package struct PlacementConfig: Sendable, Hashable {
   package var patrolBatch = 1024
   /// Where clients reach this placement driver, as `http://host:port`.
   package var advertiseClientURLs: [String]
+  /// How much clients may make the driver keep and send.
+  package var limits = PlacementLimits()
   /// The name of its only member.
   package var memberName = "apus-pd"
 

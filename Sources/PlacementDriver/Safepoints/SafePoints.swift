@@ -76,9 +76,14 @@ struct SafePoints {
   /// is. One that is older than the oldest is too late and is not taken: the answer tells.
   mutating func updateService(
     _ id: [UInt8], ttl: Int64, safePoint: UInt64, at seconds: Int64,
-    _ storage: inout PlacementStorage
+    _ limits: PlacementLimits, _ storage: inout PlacementStorage
   ) throws(PlacementError) -> ServiceSafePoint {
     let isCollector = id == ServiceSafePoint.collector
+    guard id.count <= limits.serviceIDBytes else {
+      throw PlacementError(
+        header: .invalidValue,
+        "a service id of \(id.count) bytes, more than \(limits.serviceIDBytes)")
+    }
     guard !id.isEmpty else {
       throw PlacementError(header: .unknown, "a service safe point needs a service id")
     }
@@ -93,6 +98,13 @@ struct SafePoints {
     }
     let oldest = try oldest(&storage)
     guard safePoint >= oldest.safePoint else { return oldest }
+    // The collector has its place already: it is made with the first question.
+    guard services.count < limits.services || services.contains(where: { $0.id == id }) else {
+      throw PlacementError(
+        header: .invalidValue,
+        "\(services.count) services hold safe points, and no more than \(limits.services) may: "
+          + "remove one, or let one expire")
+    }
     let (end, isOverflowing) = seconds.addingReportingOverflow(ttl)
     let service = ServiceSafePoint(
       id: id, expiresAt: isOverflowing ? .max : end, safePoint: safePoint)

@@ -196,11 +196,26 @@ extension PlacementDriver {
   }
 
   func plain(_ store: Metapb_Store) throws(PlacementError) -> StoreInfo {
+    let limits = config.limits
+    guard store.labels.count <= limits.labels else {
+      throw PlacementError(
+        header: .invalidValue,
+        "invalid store: \(store.labels.count) labels, more than \(limits.labels)")
+    }
+    let info: StoreInfo
     do {
-      return try StoreInfo(store)
+      info = try StoreInfo(store)
     } catch {
       throw PlacementError(header: .unknown, "invalid store: \(error)")
     }
+    let size = try bytes(of: info).count
+    guard size <= limits.storeBytes else {
+      throw PlacementError(
+        header: .invalidValue,
+        "invalid store: its addresses, labels and paths take \(size) bytes, more than "
+          + "\(limits.storeBytes)")
+    }
+    return info
   }
 
   func plain(_ region: Metapb_Region) throws(PlacementError) -> Region {

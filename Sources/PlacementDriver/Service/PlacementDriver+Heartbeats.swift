@@ -68,11 +68,13 @@ extension PlacementDriver {
     record.approximateSize = request.approximateSize
     record.approximateKeys = request.approximateKeys
     record.heartbeatAt = moment.now
+    // A peer named twice counts once: the lists are as short as the region's own.
     for peer in request.pendingPeers {
-      if let known = region.peer(id: peer.id) { record.pendingPeers.append(known) }
+      guard let known = region.peer(id: peer.id), !record.isPending(known) else { continue }
+      record.pendingPeers.append(known)
     }
     for down in request.downPeers {
-      guard let known = region.peer(id: down.peer.id) else { continue }
+      guard let known = region.peer(id: down.peer.id), !record.isDown(known) else { continue }
       record.downPeers.append(DownPeer(peer: known, seconds: down.downSeconds))
     }
     return record
@@ -83,6 +85,18 @@ extension PlacementDriver {
     let region = try plain(message)
     guard !region.range.isEmpty else {
       throw PlacementError(header: .unknown, "invalid region: no key fits into \(region)")
+    }
+    let limits = config.limits
+    guard region.peers.count <= limits.peers else {
+      throw PlacementError(
+        header: .invalidValue,
+        "invalid region: \(region.peers.count) peers, more than \(limits.peers)")
+    }
+    let longest = max(region.startKey.count, region.endKey.count)
+    guard longest <= limits.keyBytes else {
+      throw PlacementError(
+        header: .invalidValue,
+        "invalid region: a key of \(longest) bytes, more than \(limits.keyBytes)")
     }
     guard !region.peers.isEmpty,
       region.peers.allSatisfy({ $0.id != 0 && $0.storeID != 0 }),

@@ -52,9 +52,12 @@ extension PlacementDriver {
   package func scanRegions(
     _ request: Pdpb_ScanRegionsRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_ScanRegionsResponse {
-    try answer(request) { (response) in
+    try answer(request) { (response) throws(PlacementError) in
       let range = KeyRange(start: [UInt8](request.startKey), end: [UInt8](request.endKey))
-      let found = regions.records(in: range, limit: limit(request.limit))
+      var budget = ReplyBudget(config.limits, copies: 2)
+      let found = regions.records(
+        in: range, limit: min(limit(request.limit), budget.tooMany))
+      try budget.take(found)
       response.regions = found.map(wire)
       // The same again in the two lists that old clients read; a missing leader is an empty peer.
       response.regionMetas = found.map(\.region.wire)
@@ -70,7 +73,8 @@ extension PlacementDriver {
       let ranges = request.ranges.map { KeyRange($0) }
       try check(ranges)
       var found: [RegionRecord] = []
-      let limit = limit(request.limit)
+      var budget = ReplyBudget(config.limits)
+      let limit = min(limit(request.limit), budget.tooMany)
       for range in ranges where found.count < limit {
         // One more than needed: the first may be the last of the range before.
         let more = min(limit - found.count, .max - 1) + 1
@@ -83,6 +87,7 @@ extension PlacementDriver {
         if let last = found.last, next.first?.id == last.id { next.removeFirst() }
         found += next.prefix(limit - found.count)
       }
+      try budget.take(found)
       response.regions = found.map(wire)
     }
   }
@@ -116,20 +121,30 @@ extension PlacementDriver {
   package func queryRegion(
     _ request: Pdpb_QueryRegionRequest, _ moment: Moment
   ) throws(PlacementError) -> Pdpb_QueryRegionResponse {
-    try answer(request) { (response) in
+    try answer(request) { (response) throws(PlacementError) in
+      let asked = request.keys.count + request.prevKeys.count + request.ids.count
+      guard asked <= config.limits.queries else {
+        throw PlacementError(
+          header: .invalidValue,
+          "\(asked) keys and ids at once, more than \(config.limits.queries)")
+      }
+      var budget = ReplyBudget(config.limits)
       var found: [UInt64: Pdpb_RegionResponse] = [:]
-      func note(_ record: RegionRecord?) -> UInt64 {
+      func note(_ record: RegionRecord?) throws(PlacementError) -> UInt64 {
         guard let record else { return 0 }
-        if found[record.id] == nil { found[record.id] = queryWire(record) }
+        if found[record.id] == nil {
+          try budget.take(record)
+          found[record.id] = queryWire(record)
+        }
         return record.id
       }
-      response.keyIDMap = request.keys.map {
-        note(regions.record(containing: [UInt8]($0)))
+      for key in request.keys {
+        response.keyIDMap.append(try note(regions.record(containing: [UInt8](key))))
       }
-      response.prevKeyIDMap = request.prevKeys.map {
-        note(regions.record(beforeThatOf: [UInt8]($0)))
+      for key in request.prevKeys {
+        response.prevKeyIDMap.append(try note(regions.record(beforeThatOf: [UInt8](key))))
       }
-      for id in request.ids { _ = note(regions.record(id: id)) }
+      for id in request.ids { _ = try note(regions.record(id: id)) }
       response.regionsByID = found
     }
   }

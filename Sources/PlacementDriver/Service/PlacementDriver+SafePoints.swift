@@ -28,7 +28,7 @@ extension PlacementDriver {
       let seconds = seconds(moment)
       let oldest = try safePoints.updateService(
         [UInt8](request.serviceID), ttl: request.ttl, safePoint: request.safePoint, at: seconds,
-        &storage)
+        config.limits, &storage)
       response.serviceID = oldest.id.data
       response.ttl = oldest.timeToLive(at: seconds)
       response.minSafePoint = oldest.safePoint

@@ -57,6 +57,12 @@ extension PlacementDriver {
   private func put(_ new: StoreInfo, _ moment: Moment) throws(PlacementError) {
     let known = stores[new.id]
     try refuseTombstone(known)
+    guard known != nil || stores.records.count < config.limits.stores else {
+      throw PlacementError(
+        header: .invalidValue,
+        "cannot register store \(new.id) at \(new.address): there are \(stores.records.count) stores, "
+          + "removed ones among them, and no more than \(config.limits.stores) are kept")
+    }
     try refusePeerAddressOfOthers(new, moment)
     let holder = stores.holder(ofAddress: new.address, besides: new.id)
     // A store that moved does not drive a living one out; the address of one that is silent, or
@@ -192,6 +198,7 @@ extension PlacementDriver {
           header: .unknown, "invalid store ID \(request.stats.storeID), not found")
       }
       try refuseTombstone(record)
+      try refuseLarge(request.stats)
       let written = record.info.lastHeartbeat
       record.hear(at: moment)
       record.stats = request.stats
@@ -200,6 +207,22 @@ extension PlacementDriver {
       if record.info.lastHeartbeat &- written > 60_000_000_000 { try save(record) }
       try refuteClaims(to: record.id, moment)
       response.clusterVersion = Self.binaryVersion
+    }
+  }
+
+  private func refuseLarge(_ stats: Pdpb_StoreStats) throws(PlacementError) {
+    let size: Int
+    do {
+      size = try (stats.serializedBytes() as [UInt8]).count
+    } catch {
+      throw PlacementError(
+        .internal, "cannot encode the report of store \(stats.storeID): \(error)")
+    }
+    guard size <= config.limits.statisticsBytes else {
+      throw PlacementError(
+        header: .invalidValue,
+        "invalid store heartbeat: store \(stats.storeID) reports \(size) bytes, more than "
+          + "\(config.limits.statisticsBytes)")
     }
   }
 

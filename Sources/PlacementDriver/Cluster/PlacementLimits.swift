@@ -1,0 +1,65 @@
+/// What one placement driver keeps, and puts into one reply. Each bound is far above what a cluster needs, so
+/// that a client that registers without end is refused before memory or replies grow with it.
+package struct PlacementLimits: Sendable, Hashable {
+  /// Stores ever registered, tombstones among them.
+  package var stores = 4096
+  /// Bytes of a store's record. With the number of stores this bounds the list of all of them to 16 MiB.
+  package var storeBytes = 4096
+  /// Labels of one store.
+  package var labels = 64
+  /// Bytes of what a store reports of itself.
+  package var statisticsBytes = 64 << 10
+  /// Peers of a region. `max_peer_count` is 100 at most.
+  package var peers = 256
+  /// Bytes of a key at which a region begins or ends.
+  package var keyBytes = 64 << 10
+  /// Services that hold a safe point.
+  package var services = 1024
+  /// Bytes of the name of such a service.
+  package var serviceIDBytes = 256
+  /// Keys and ids that one message of `QueryRegion` may ask for.
+  package var queries = 65_536
+  /// Bytes of regions in one reply. Clients take a reply with fewer regions than they asked for as the end of
+  /// the key range, so one that would be larger is refused, not cut.
+  package var replyBytes = 16 << 20
+
+  package init() {}
+}
+
+/// The bytes that may still go into a reply.
+struct ReplyBudget {
+  /// About what a region takes at least.
+  private static let regionBytes = 64
+  private static let peerBytes = 32
+
+  private let limit: Int
+  private var left: Int
+  private let copies: Int
+
+  /// - Parameter copies: how often the reply names each region.
+  init(_ limits: PlacementLimits, copies: Int = 1) {
+    limit = limits.replyBytes
+    left = limit
+    self.copies = copies
+  }
+
+  /// As many regions as cannot fit: more need not be looked up.
+  var tooMany: Int { limit / (Self.regionBytes * copies) + 1 }
+
+  mutating func take(_ record: RegionRecord) throws(PlacementError) {
+    let region = record.region
+    let peers = region.peers.count + 1
+    let keys = region.startKey.count + region.endKey.count
+    left -= copies * (Self.regionBytes + keys + peers * Self.peerBytes)
+    left -= (record.pendingPeers.count + record.downPeers.count) * Self.peerBytes
+    guard left >= 0 else {
+      throw PlacementError(
+        header: .invalidValue,
+        "the reply would be larger than \(limit) bytes: ask for fewer regions at a time")
+    }
+  }
+
+  mutating func take(_ records: [RegionRecord]) throws(PlacementError) {
+    for record in records { try take(record) }
+  }
+}
