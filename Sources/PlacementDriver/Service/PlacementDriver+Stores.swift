@@ -82,6 +82,10 @@ extension PlacementDriver {
     info.nodeState = info.state == .up ? .serving : .removing
     info.lastHeartbeat = known?.info.lastHeartbeat ?? 0
     var record = known ?? StoreRecord(info, at: moment.now)
+    if let known, known.info.startTimestamp != new.startTimestamp {
+      record.predecessor = StoreRecord.Predecessor(
+        address: known.info.address, startTimestamp: known.info.startTimestamp)
+    }
     record.info = info
     record.hear(at: moment)
     if let holder, known == nil {
@@ -198,6 +202,7 @@ extension PlacementDriver {
           header: .unknown, "invalid store ID \(request.stats.storeID), not found")
       }
       try refuseTombstone(record)
+      try refuseReplaced(record, request.stats)
       try refuseLarge(request.stats)
       let written = record.info.lastHeartbeat
       record.hear(at: moment)
@@ -208,6 +213,25 @@ extension PlacementDriver {
       try refuteClaims(to: record.id, moment)
       response.clusterVersion = Self.binaryVersion
     }
+  }
+
+  /// A process whose place another one has taken since, while it was stopped or cut off: two that write under
+  /// one store id must not go on. It is known by when it started; 0 says nothing.
+  private func refuseReplaced(
+    _ record: StoreRecord, _ stats: Pdpb_StoreStats
+  ) throws(PlacementError) {
+    let started = Int64(stats.startTime)
+    let current = record.info.startTimestamp
+    guard started != 0, started != current else { return }
+    let predecessor = record.predecessor
+    // A clock set back between the two makes the newer process look older; it is known all the same.
+    let isPredecessor = predecessor?.startTimestamp == started
+    guard started < current || isPredecessor else { return }
+    let place = isPredecessor ? " at \(predecessor?.address ?? "")" : ""
+    throw PlacementError(
+      header: .duplicatedEntry,
+      "the process of store \(record.id)\(place), started at \(started), was replaced by the one at "
+        + "\(record.info.address), started at \(current)")
   }
 
   private func refuseLarge(_ stats: Pdpb_StoreStats) throws(PlacementError) {

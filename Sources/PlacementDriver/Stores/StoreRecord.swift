@@ -16,6 +16,14 @@ struct StoreRecord: Sendable {
   /// The store whose address this one came up at while that one might still have been alive.
   /// Until that is settled the newcomer gets nothing.
   var claim: Claim?
+  /// The process that had the store's id before the present one.
+  var predecessor: Predecessor?
+
+  struct Predecessor: Sendable {
+    var address: String
+    /// Seconds since 1970.
+    var startTimestamp: Int64
+  }
 
   struct Claim: Sendable {
     var storeID: UInt64

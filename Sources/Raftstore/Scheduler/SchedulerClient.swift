@@ -34,6 +34,8 @@ package enum SchedulerError: Error, Sendable, Hashable, CustomStringConvertible 
   case alreadyBootstrapped
   case notBootstrapped
   case storeTombstone(String)
+  /// Another process has taken this one's place under its store id.
+  case replaced(String)
   case refused(String)
 
   package var description: String {
@@ -42,6 +44,7 @@ package enum SchedulerError: Error, Sendable, Hashable, CustomStringConvertible 
     case .alreadyBootstrapped: "the cluster is already bootstrapped"
     case .notBootstrapped: "the cluster is not bootstrapped"
     case .storeTombstone(let reason): "the store was removed from the cluster: \(reason)"
+    case .replaced(let reason): "this process is not the store any more: \(reason)"
     case .refused(let reason): "placement driver refused: \(reason)"
     }
   }

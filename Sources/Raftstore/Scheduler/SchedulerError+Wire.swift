@@ -6,6 +6,7 @@ extension SchedulerError {
     switch error.type {
     case .alreadyBootstrapped: self = .alreadyBootstrapped
     case .notBootstrapped: self = .notBootstrapped
+    case .duplicatedEntry: self = .replaced(error.message)
     case .storeTombstone: self = .storeTombstone(error.message)
     default: self = .refused(error.message)
     }

@@ -26,8 +26,9 @@ extension Store {
     let seeds = try loader.load()
     let meta = StoreMeta()
     let start = StoreStart(
-      ident: ident, config: config, environment: environment, router: router, meta: meta,
-      metrics: RaftMetrics(environment.metrics), disk: DiskReserve(config.reservedSpace))
+      ident: ident, info: info, config: config, environment: environment, router: router,
+      meta: meta, metrics: RaftMetrics(environment.metrics),
+      disk: DiskReserve(config.reservedSpace))
     let workers = start.spawn(seeds)
     let reader = LocalReader(
       engine: environment.engine, meta: meta, clock: environment.host.clock)
@@ -69,6 +70,7 @@ extension Store {
 /// Spawns the workers of a store in an order in which each finds those it talks to.
 private struct StoreStart {
   let ident: StoreIdent
+  let info: StoreInfo
   let config: RaftstoreConfig
   let environment: RaftstoreEnvironment
   let router: Router
@@ -157,13 +159,13 @@ private struct StoreStart {
 
   private func spawnStoreWorker(_ region: Mailbox<RegionTask>) -> Worker<StoreMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
-    let (config, storeID, disk) = (config, ident.storeID, disk)
+    let (config, storeID, info, disk) = (config, ident.storeID, info, disk)
     let bound = MailboxBound<StoreMessage>(
       count: config.storeMailboxCapacity, bytes: config.storeMailboxBytes, cost: { $0.mailboxCost })
     return environment.host.spawn(name: "store", bound: bound) { _ in
       StoreWorker(
-        storeID: storeID, config: config, environment: environment, meta: meta, router: router,
-        metrics: metrics, disk: disk, regionWorker: region)
+        storeID: storeID, info: info, config: config, environment: environment, meta: meta,
+        router: router, metrics: metrics, disk: disk, regionWorker: region)
     }
   }
 

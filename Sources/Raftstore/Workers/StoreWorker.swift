@@ -21,14 +21,16 @@ struct StoreWorker: Handler {
   let disk: DiskReserve
   let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
   let onFatal: @Sendable (String) -> Void
-  let startTime: UInt64
+  /// What the placement driver was told when the store registered: the same start is reported ever after.
+  let info: StoreInfo
   /// First votes for regions that a split may be about to make here, oldest first.
   var parkedVotes: [RaftEnvelope] = []
   var envelopes: [RaftEnvelope] = []
 
   init(
-    storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
-    router: Router, metrics: RaftMetrics, disk: DiskReserve, regionWorker: Mailbox<RegionTask>
+    storeID: UInt64, info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment,
+    meta: StoreMeta, router: Router, metrics: RaftMetrics, disk: DiskReserve,
+    regionWorker: Mailbox<RegionTask>
   ) {
     self.storeID = storeID
     self.config = config
@@ -44,7 +46,7 @@ struct StoreWorker: Handler {
     self.disk = disk
     diskSpace = environment.diskSpace
     onFatal = environment.onFatal
-    startTime = environment.host.clock.wallMilliseconds / 1000
+    self.info = info
   }
 
   mutating func handle(_ batch: [StoreMessage]) {
@@ -102,16 +104,20 @@ struct StoreWorker: Handler {
     checkDisk(space)
     let statistics = snapshots.statistics
     let id = storeID
-    let logger = logger
+    let (logger, onFatal, address) = (logger, onFatal, info.address)
     scheduler.storeHeartbeat(
       StoreStatistics(
         storeID: id, capacity: space.capacity, available: space.available, usedSize: space.used,
         regionCount: UInt64(meta.count), sendingSnapshots: UInt64(statistics.sending),
         receivingSnapshots: UInt64(statistics.receiving),
-        applyingSnapshots: UInt64(statistics.applying), startTime: startTime,
+        applyingSnapshots: UInt64(statistics.applying),
+        startTime: UInt64(clamping: info.startTimestamp),
         isBusy: router.isBusy)
     ) { result in
-      if case .failure(let error) = result { logger.warning("store heartbeat: \(error)") }
+      guard case .failure(let error) = result else { return }
+      // What this process would still write or serve, it would do beside the one that has its place.
+      if case .replaced = error { return onFatal("store \(id) at \(address) stops: \(error)") }
+      logger.warning("store heartbeat: \(error)")
     }
   }
 

@@ -11,6 +11,8 @@ final class StubScheduler: Sendable {
     var bootstrapRegion: Region?
     var storeHeartbeats: [UInt64: StoreStatistics] = [:]
     var receivers: [UInt64: @Sendable (RegionOperator) -> Void] = [:]
+    /// What the heartbeats of these stores are answered.
+    var heartbeatRefusals: [UInt64: SchedulerError] = [:]
     var isReachable = true
     /// What a bootstrap is answered when it has been carried out.
     var losesBootstrapAnswers = false
@@ -136,6 +138,7 @@ final class StubSchedulerClient: SchedulerClient {
   ) {
     completion(
       stub.result { state in
+        if let refusal = state.heartbeatRefusals[statistics.storeID] { return .failure(refusal) }
         state.storeHeartbeats[statistics.storeID] = statistics
         return .success(())
       })

@@ -65,6 +65,9 @@ final class TestNode {
 
   private let knownID = SharedID()
 
+  /// Of the present life, as the placement driver is told.
+  var startTimestamp: Int64 { 1_000_000 + Int64(lives) }
+
   /// Runs the bootstrap and starts the store.
   func start() throws {
     precondition(store == nil, "store \(number) is running")
@@ -75,7 +78,8 @@ final class TestNode {
     let router = Router()
     let environment = environment(router)
     var bootstrap = StoreBootstrap(
-      info: StoreInfo(address: "store-\(number)"), engine: engine, logs: logs)
+      info: StoreInfo(address: "store-\(number)", startTimestamp: startTimestamp), engine: engine,
+      logs: logs)
     var event = StoreBootstrap.Event.start
     while true {
       let action = try bootstrap.handle(event)

@@ -1,0 +1,83 @@
+import Codec
+import PlacementDriver
+import Testing
+import Wire
+
+/// Two processes of one store, of which one was stopped while the other took its place.
+struct ReplacedStoreTests {
+  private func put(
+    _ bench: Bench, _ address: String, started: Int64
+  ) throws -> Pdpb_ResponseHeader {
+    try bench.driver.putStore(
+      .with {
+        $0.header = bench.header
+        $0.store = bench.store(4, address: address)
+        $0.store.startTimestamp = started
+      }, bench.moment
+    ).header
+  }
+
+  private func beat(_ bench: Bench, started: UInt32) throws -> Pdpb_ResponseHeader {
+    try bench.driver.storeHeartbeat(
+      .with {
+        $0.header = bench.header
+        $0.stats.storeID = 4
+        $0.stats.startTime = started
+      }, bench.moment
+    ).header
+  }
+
+  private let old = "127.0.0.1:20164"
+  private let new = "127.0.0.1:30009"
+
+  /// A store whose process of `from` was silent until the one of `to` took its place.
+  private func replaced(from: Int64, to: Int64) throws -> Bench {
+    let bench = try Bench()
+    try bench.bootstrap()
+    #expect(try !put(bench, old, started: from).hasError)
+    #expect(try !beat(bench, started: UInt32(from)).hasError)
+    #expect(try put(bench, new, started: to).hasError, "the first one is alive")
+    bench.pass(20)
+    #expect(try !put(bench, new, started: to).hasError)
+    #expect(try !beat(bench, started: UInt32(to)).hasError)
+    return bench
+  }
+
+  @Test func theOldProcessIsRefusedWhenItAwakes() throws {
+    let bench = try replaced(from: 1000, to: 2000)
+    bench.pass(12)
+    let seen = try bench.info(4).lastHeartbeat
+    let refusal = try beat(bench, started: 1000)
+    #expect(refusal.error.type == .duplicatedEntry)
+    #expect(refusal.error.message.contains(old) && refusal.error.message.contains(new))
+    #expect(try bench.info(4).address == new)
+    #expect(try bench.info(4).lastHeartbeat == seen, "it proves nothing about the store")
+    #expect(try !beat(bench, started: 2000).hasError)
+  }
+
+  @Test func aClockSetBackDoesNotHideIt() throws {
+    let bench = try replaced(from: 2000, to: 1000)
+    #expect(try beat(bench, started: 2000).error.type == .duplicatedEntry)
+    #expect(try !beat(bench, started: 1000).hasError)
+  }
+
+  @Test func itIsRefusedByADriverThatStartedSince() throws {
+    let bench = try replaced(from: 1000, to: 2000)
+    try bench.restart(lossy: true)
+    let refusal = try beat(bench, started: 1000)
+    #expect(refusal.error.type == .duplicatedEntry && refusal.error.message.contains(new))
+    #expect(try !beat(bench, started: 2000).hasError)
+  }
+
+  @Test func aRestartAndAnUnknownStartAreFine() throws {
+    let bench = try Bench()
+    try bench.bootstrap()
+    #expect(try !put(bench, old, started: 1000).hasError)
+    #expect(try !put(bench, old, started: 1500).hasError)
+    #expect(try !beat(bench, started: 1500).hasError)
+    #expect(try !beat(bench, started: 0).hasError)
+    // A driver whose state is older than the store's start.
+    #expect(try !beat(bench, started: 1600).hasError)
+    #expect(try beat(bench, started: 1400).error.type == .duplicatedEntry)
+  }
+}
