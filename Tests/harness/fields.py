@@ -10,7 +10,7 @@ import struct
 from google.protobuf.descriptor import FieldDescriptor as F
 
 NUMBERS = (0, 1, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1)
-HUGE_COUNT = 2_000
+HUGE_COUNT = 10_000
 HUGE_BYTES = 1 << 20
 
 _FIXED32 = (F.TYPE_FIXED32, F.TYPE_SFIXED32, F.TYPE_FLOAT)

@@ -44,9 +44,10 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawBatchGetResponse>
   ) {
     guard let context = context(request, done) else { return }
-    read(done) { executor in
+    read(context, done) { executor, turns in
       commands.batchGet(
-        context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor
+        context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor,
+        turns: turns
       ) { result in
         answer(result, done) { $0.pairs = $1.map(\.wire) }
       }
@@ -61,8 +62,8 @@ struct RawService: Sendable {
     let scan = RawScan(
       start: [UInt8](request.startKey), end: [UInt8](request.endKey), limit: Int(request.limit),
       keyOnly: request.keyOnly, isReverse: request.reverse)
-    read(done) { executor in
-      commands.scan(context, cf: request.cf, scan, on: executor) { result in
+    read(context, done) { executor, turns in
+      commands.scan(context, cf: request.cf, scan, on: executor, turns: turns) { result in
         answer(result, done) { $0.kvs = $1.map(\.wire) }
       }
     }
@@ -73,11 +74,11 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawBatchScanResponse>
   ) {
     guard let context = context(request, done) else { return }
-    read(done) { executor in
+    read(context, done) { executor, turns in
       commands.batchScan(
         context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
         eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
-        on: executor
+        on: executor, turns: turns
       ) { result in
         answer(result, done) { $0.kvs = $1.map(\.wire) }
       }
@@ -147,12 +148,13 @@ struct RawService: Sendable {
 
   // MARK: Common steps
 
-  /// Runs a read where it may wait for the disk.
+  /// Runs a read where it may wait for the disk, and in turns with others. Its time runs from now on.
   private func read<Response: RefusableResponse>(
-    _ done: @escaping Done<Response>,
-    _ body: @escaping @Sendable (@escaping StorageExecutor) -> Void
+    _ context: RequestContext, _ done: @escaping Done<Response>,
+    _ body: @escaping @Sendable (@escaping StorageExecutor, ReadTurns) -> Void
   ) {
-    if !pool.run(.long, { body(pool.executor(.long)) }) { done(Response(Self.poolIsFull)) }
+    let turns = pool.turns(context)
+    if !pool.run(.long, { body(pool.executor(.long), turns) }) { done(Response(Self.poolIsFull)) }
   }
 
   private static let poolIsFull = StorageError.region(

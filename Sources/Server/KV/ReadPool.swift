@@ -1,3 +1,4 @@
+import Codec
 package import Runtime
 import Storage
 import Synchronization
@@ -17,6 +18,12 @@ package final class ReadPool: Sendable {
   private static let threads = 4
   /// Reads that wait for one thread before further ones are refused.
   private static let capacity = 1024
+  /// How long a long read keeps its thread while others wait.
+  private static let slice = Duration.milliseconds(10)
+  /// How long a long read may take in all, its waiting included, unless the client wants it back sooner.
+  private static let longest = Duration.seconds(60)
+  /// Bytes of replies that reads may hold while they wait for their next slice.
+  private static let heldBytes = 256 << 20
 
   private final class Thread: Sendable {
     let worker: Worker<@Sendable () -> Void>
@@ -29,8 +36,12 @@ package final class ReadPool: Sendable {
   }
 
   private let threads: [Thread]
+  private let clock: any Clock
+  /// What waiting reads hold now.
+  private let held = Atomic(0)
 
   package init(host: any WorkerHost) {
+    clock = host.clock
     threads = (0..<Self.threads).map { number in
       Thread(
         host.spawn(name: "read-\(number)", capacity: Self.capacity) { _ in ReadRunner() })
@@ -61,6 +72,39 @@ package final class ReadPool: Sendable {
       // The pool has stopped, and with it the store: the last reads run where they are.
       if !isTaken { work() }
     }
+  }
+
+  /// The turns of a long read that begins now, or waits for its first turn from now on.
+  func turns(_ context: RequestContext) -> ReadTurns {
+    let clock = clock
+    var most = Self.longest
+    if context.maxExecutionMs > 0 {
+      most = min(most, .milliseconds(Int64(clamping: context.maxExecutionMs)))
+    }
+    return ReadTurns(deadline: clock.now + most, slice: Self.slice, now: { clock.now }) {
+      [self] bytes, work in requeue(bytes, work)
+    }
+  }
+
+  /// Puts the rest of a read behind what waits. It was let in before, so the queue's length does not matter;
+  /// what it holds does.
+  private func requeue(_ bytes: Int, _ work: @escaping @Sendable () -> Void) -> ReadTurns.Answer {
+    let total = held.add(bytes, ordering: .relaxed).newValue
+    if total > Self.heldBytes {
+      held.subtract(bytes, ordering: .relaxed)
+      return .goOn
+    }
+    let thread = leastBusy(.long)
+    thread.pending.add(1, ordering: .relaxed)
+    let isTaken = thread.worker.mailbox.post { [self] in
+      held.subtract(bytes, ordering: .relaxed)
+      work()
+      thread.pending.subtract(1, ordering: .relaxed)
+    }
+    if isTaken { return .queued }
+    thread.pending.subtract(1, ordering: .relaxed)
+    held.subtract(bytes, ordering: .relaxed)
+    return .stopped
   }
 
   private func leastBusy(_ length: Length) -> Thread {

@@ -6,7 +6,8 @@ import Runtime
 ///
 /// Behaves as TiKV's API V1 without TTL does. Reads but `tryGet` may wait for the disk on the calling thread:
 /// event loops hand them to a pool. Completions are called exactly once: on the calling thread when a read
-/// can be served there; otherwise on the given executor (reads) or on any thread (writes).
+/// can be served there; otherwise on the given executor (reads) or on any thread (writes). Reads of many keys
+/// with `turns` go on where those run them.
 package struct RawCommands: Sendable {
   let storage: any Storage
   let limits: RawLimits
@@ -45,43 +46,23 @@ package struct RawCommands: Sendable {
   /// The pairs that exist, in the order of `keys`; a key asked for twice is answered twice.
   package func batchGet(
     _ context: RequestContext, cf name: String, keys: [[UInt8]],
-    on executor: @escaping StorageExecutor,
+    on executor: @escaping StorageExecutor, turns: ReadTurns? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    let limit = limits.maxReplyBytes
-    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      for key in keys { try Self.check(key, in: range, context) }
-      var reply = ReplyPairs(limit: limit)
-      // In pieces, so that what is too much is noticed before all of it is in memory.
-      var rest = keys[...]
-      while !rest.isEmpty {
-        let some = Array(rest.prefix(Self.keysPerRead))
-        rest = rest.dropFirst(some.count)
-        let values = try Self.engine { () throws(EngineError) in
-          try reader.multiGet(cf.family, some)
-        }
-        for (key, value) in zip(some, values) {
-          if let value { try reply.append(KeyValue(key: key, value: value)) }
-        }
-      }
-      return reply.pairs
+    slices(context, name, on: executor, turns, completion) { view throws(StorageError) in
+      for key in keys { try Self.check(key, in: view.range, context) }
+      return LookupPieces(view.reader, view.family, keys)
     }
   }
-
-  /// Keys of a batch that are read at a time.
-  private static let keysPerRead = 64
 
   /// Pairs of a range, cut to the region.
   package func scan(
     _ context: RequestContext, cf name: String, _ scan: RawScan,
-    on executor: @escaping StorageExecutor,
+    on executor: @escaping StorageExecutor, turns: ReadTurns? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    let limit = limits.maxReplyBytes
-    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      var reply = ReplyPairs(limit: limit)
-      try scan.run(reader, cf.family, within: range, into: &reply)
-      return reply.pairs
+    slices(context, name, on: executor, turns, completion) { view in
+      ScanPieces(view.reader, view.family, [scan], within: view.range)
     }
   }
 
@@ -89,18 +70,15 @@ package struct RawCommands: Sendable {
   package func batchScan(
     _ context: RequestContext, cf name: String, ranges: [KeyRange], eachLimit: Int,
     keyOnly: Bool, reverse: Bool, on executor: @escaping StorageExecutor,
+    turns: ReadTurns? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
     let template = RawScan(limit: eachLimit, keyOnly: keyOnly, isReverse: reverse)
     guard let scans = template.over(ranges) else {
       return completion(.failure(.refused("Invalid KeyRanges")))
     }
-    let limit = limits.maxReplyBytes
-    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      var reply = ReplyPairs(limit: limit)
-      let cursor = try RawScan.cursor(reader, cf.family, over: range)
-      for scan in scans { try scan.run(cursor, within: range, into: &reply) }
-      return reply.pairs
+    slices(context, name, on: executor, turns, completion) { view in
+      ScanPieces(view.reader, view.family, scans, within: view.range)
     }
   }
 
@@ -176,6 +154,34 @@ package struct RawCommands: Sendable {
     storage.read(
       context, on: executor,
       { reader, range throws(StorageError) in try body(cf, reader, range) }, completion)
+  }
+
+  /// One moment of a region's data.
+  private struct View: Sendable {
+    let family: ColumnFamily
+    let reader: any KVReader
+    let range: KeyRange
+  }
+
+  /// A read that may take long: it sees one moment of the data, and lets others pass between its pieces.
+  private func slices<Pieces: ReadPieces>(
+    _ context: RequestContext, _ name: String, on executor: @escaping StorageExecutor,
+    _ turns: ReadTurns?,
+    _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void,
+    _ pieces: @escaping @Sendable (View) throws(StorageError) -> sending Pieces
+  ) {
+    let limit = limits.maxReplyBytes
+    let viewed: @Sendable (Result<View, StorageError>) -> Void = { result in
+      do throws(StorageError) {
+        let pieces = try pieces(try result.get())
+        SlicedRead(pieces, limit: limit, turns, completion).run()
+      } catch {
+        completion(.failure(error))
+      }
+    }
+    read(context, name, on: executor, viewed) { cf, reader, range throws(StorageError) in
+      View(family: cf.family, reader: reader, range: range)
+    }
   }
 
   private func write(

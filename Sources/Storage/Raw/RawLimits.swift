@@ -15,7 +15,7 @@ package struct RawLimits: Sendable {
 struct ReplyPairs {
   private(set) var pairs: [KeyValue] = []
   private let limit: Int
-  private var bytes = 0
+  private(set) var bytes = 0
   /// What a pair takes in a message beyond its key and value, about.
   private static let overhead = 16
 

@@ -23,57 +23,8 @@ package struct RawScan: Sendable {
   }
 
   /// The keys it may yield.
-  private var range: KeyRange {
+  var range: KeyRange {
     isReverse ? KeyRange(start: end, end: start) : KeyRange(start: start, end: end)
-  }
-
-  /// Adds the pairs to `reply`. Bounds beyond the region are cut to it: clients send them.
-  func run(
-    _ reader: any KVReader, _ family: ColumnFamily, within region: KeyRange,
-    into reply: inout ReplyPairs
-  ) throws(StorageError) {
-    let range = range.intersect(region)
-    guard limit > 0, !range.isEmpty else { return }
-    let cursor = try Self.cursor(reader, family, over: range)
-    try run(cursor, within: range, into: &reply)
-  }
-
-  /// A cursor that walks over `range`, and may serve several scans within it: making one costs more than
-  /// moving it.
-  static func cursor(
-    _ reader: any KVReader, _ family: ColumnFamily, over range: KeyRange
-  ) throws(StorageError) -> any KVCursor {
-    try RawCommands.engine { () throws(EngineError) in
-      try reader.cursor(
-        family, from: range.start.isEmpty ? nil : range.start,
-        to: range.end.isEmpty ? nil : range.end, fillCache: true)
-    }
-  }
-
-  /// As above, on a cursor over `region` or more of it.
-  func run(
-    _ cursor: any KVCursor, within region: KeyRange, into reply: inout ReplyPairs
-  ) throws(StorageError) {
-    let range = range.intersect(region)
-    guard limit > 0, !range.isEmpty else { return }
-    if !isReverse {
-      cursor.seek(range.start)
-    } else if range.end.isEmpty {
-      cursor.seekToLast()
-    } else {
-      cursor.seekForPrev(range.end)
-      if cursor.isValid, cursor.key == range.end { cursor.prev() }
-    }
-    var left = limit
-    while cursor.isValid {
-      let key = cursor.key
-      guard range.contains(key) else { return }
-      try reply.append(KeyValue(key: key, value: keyOnly ? [] : cursor.value))
-      left -= 1
-      if left == 0 { return }
-      if isReverse { cursor.prev() } else { cursor.next() }
-    }
-    try RawCommands.engine { () throws(EngineError) in try cursor.finish() }
   }
 
   /// The same walk over each range. An open end means the start of the next range. Nil when a
@@ -93,5 +44,128 @@ package struct RawScan: Sendable {
       scans.append(scan)
     }
     return scans
+  }
+}
+
+/// Scans one after another, cut to a region: clients send bounds beyond it.
+///
+/// One cursor serves all, since making one costs more than moving it. A piece of work is a seek, or a few steps
+/// after it. The engine passes over deleted keys within one step and does not say where it is meanwhile, so
+/// that a step cannot be divided.
+struct ScanPieces: ReadPieces {
+  private static let pairsPerPiece = 64
+  private static let bytesPerPiece = 256 << 10
+
+  private let reader: any KVReader
+  private let family: ColumnFamily
+  private let scans: [RawScan]
+  private let region: KeyRange
+  /// Where the cursor has to reach.
+  private let reach: KeyRange
+  private var begun = 0
+  private var cursor: (any KVCursor)?
+  /// The scan under way: what it covers, and the pairs it may still yield.
+  private var current: (scan: RawScan, range: KeyRange, left: Int)?
+
+  init(
+    _ reader: any KVReader, _ family: ColumnFamily, _ scans: [RawScan], within region: KeyRange
+  ) {
+    self.reader = reader
+    self.family = family
+    self.scans = scans
+    self.region = region
+    reach = scans.count == 1 ? scans[0].range.intersect(region) : region
+  }
+
+  mutating func next(_ reply: inout ReplyPairs) throws(StorageError) -> Bool {
+    if current == nil {
+      guard begun < scans.count else { return false }
+      let scan = scans[begun]
+      begun += 1
+      let range = scan.range.intersect(region)
+      guard scan.limit > 0, !range.isEmpty else { return true }
+      Self.place(try openCursor(), scan, range)
+      current = (scan, range, scan.limit)
+    }
+    try walk(&reply)
+    return true
+  }
+
+  private mutating func openCursor() throws(StorageError) -> any KVCursor {
+    if let cursor { return cursor }
+    let opened = try RawCommands.engine { () throws(EngineError) in
+      try reader.cursor(
+        family, from: reach.start.isEmpty ? nil : reach.start,
+        to: reach.end.isEmpty ? nil : reach.end, fillCache: true)
+    }
+    cursor = opened
+    return opened
+  }
+
+  private static func place(_ cursor: any KVCursor, _ scan: RawScan, _ range: KeyRange) {
+    if !scan.isReverse {
+      cursor.seek(range.start)
+    } else if range.end.isEmpty {
+      cursor.seekToLast()
+    } else {
+      cursor.seekForPrev(range.end)
+      if cursor.isValid, cursor.key == range.end { cursor.prev() }
+    }
+  }
+
+  /// Takes pairs until the scan or the piece is over.
+  private mutating func walk(_ reply: inout ReplyPairs) throws(StorageError) {
+    guard let cursor, let (scan, range, most) = current else { return }
+    var left = most
+    let (lastLeft, lastBytes) = (most - Self.pairsPerPiece, reply.bytes + Self.bytesPerPiece)
+    while cursor.isValid {
+      let key = cursor.key
+      guard range.contains(key) else {
+        current = nil
+        return
+      }
+      if left <= lastLeft || reply.bytes >= lastBytes {
+        current?.left = left
+        return
+      }
+      try reply.append(KeyValue(key: key, value: scan.keyOnly ? [] : cursor.value))
+      left -= 1
+      if left == 0 {
+        current = nil
+        return
+      }
+      if scan.isReverse { cursor.prev() } else { cursor.next() }
+    }
+    current = nil
+    try RawCommands.engine { () throws(EngineError) in try cursor.finish() }
+  }
+}
+
+/// The values of many keys, read some at a time, so that what is too much is noticed before all of it is in
+/// memory.
+struct LookupPieces: ReadPieces {
+  private static let keysPerPiece = 64
+
+  private let reader: any KVReader
+  private let family: ColumnFamily
+  private var rest: ArraySlice<[UInt8]>
+
+  init(_ reader: any KVReader, _ family: ColumnFamily, _ keys: [[UInt8]]) {
+    self.reader = reader
+    self.family = family
+    rest = keys[...]
+  }
+
+  mutating func next(_ reply: inout ReplyPairs) throws(StorageError) -> Bool {
+    guard !rest.isEmpty else { return false }
+    let some = Array(rest.prefix(Self.keysPerPiece))
+    rest = rest.dropFirst(some.count)
+    let values = try RawCommands.engine { () throws(EngineError) in
+      try reader.multiGet(family, some)
+    }
+    for (key, value) in zip(some, values) {
+      if let value { try reply.append(KeyValue(key: key, value: value)) }
+    }
+    return true
   }
 }
