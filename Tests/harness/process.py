@@ -3,7 +3,6 @@
 import os
 import pathlib
 import random
-import resource
 import signal
 import socket
 import subprocess
@@ -68,14 +67,16 @@ class Process:
 
     def start(self):
         assert not self.running, f"{self.name} runs already"
+        command = [binary(), *self.arguments]
+        if self.open_files:
+            # Set by a shell that becomes the process: Python code between fork and exec may hang where other
+            # threads, such as a channel's, hold locks.
+            soft, hard = self.open_files
+            command = ["sh", "-c", f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" "$@"', *command]
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
-                [binary(), *self.arguments], stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, env=os.environ | self.environment,
-                preexec_fn=self._limit if self.open_files else None)
-
-    def _limit(self):
-        resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
+                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                env=os.environ | self.environment)
 
     @property
     def running(self) -> bool:
