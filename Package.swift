@@ -7,8 +7,8 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// A room of the house: who may import whom is written down here and checked by `TidyTests`.
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+/// A library target. `TidyTests` checks that imports match the dependencies given here.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
@@ -53,38 +53,38 @@ let package = Package(
     .systemLibrary(
       name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    room("Raft"),
+    library("Raft"),
     .target(name: "CPlatform"),
-    room("Runtime", ["CPlatform", log]),
-    room("RocksDB", ["CRocksDB"]),
-    room("Wire", [protobuf]),
-    room("History"),
+    library("Runtime", ["CPlatform", log]),
+    library("RocksDB", ["CRocksDB"]),
+    library("Wire", [protobuf]),
+    library("History"),
 
     // Level 2
-    room("Engine", ["RocksDB", "Runtime"]),
-    room("RaftLog", ["Raft", "RocksDB", "Runtime"]),
-    room("Codec", ["Raft", "Wire"]),
-    room(
+    library("Engine", ["RocksDB", "Runtime"]),
+    library("RaftLog", ["Raft", "RocksDB", "Runtime"]),
+    library("Codec", ["Raft", "Wire"]),
+    library(
       "RPC",
       ["CNghttp2", "CZlib", "Runtime", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, protobuf, log]),
 
     // Level 3
-    room(
+    library(
       "Raftstore",
       ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections, log]),
-    room("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
-    room("Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, protobuf, log]),
+    library("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
+    library("Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, protobuf, log]),
 
     // Levels 4 to 7
-    room("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),
-    room(
+    library("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),
+    library(
       "Server",
       [
         "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
         "Wire",
         "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
       ]),
-    room(
+    library(
       "Simulation",
       [
         "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",

@@ -1,4 +1,4 @@
-/// Why an engine could not do what it was asked, with the operation and the engine's own words.
+/// A failed engine operation, with the engine's message.
 package struct EngineError: Error, Sendable, Hashable {
   /// What a caller may want to tell apart.
   package enum Kind: Sendable, Hashable {

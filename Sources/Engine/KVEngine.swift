@@ -64,7 +64,7 @@ package protocol KVEngine: KVReader, AnyObject {
   /// A number the engine knows by this name (as RocksDB names its properties); nil when unknown.
   func property(_ name: String, _ family: ColumnFamily) -> UInt64?
 
-  /// Makes everything durable and lets go of the directory. A second call does nothing.
+  /// Makes everything durable and releases the directory. A second call does nothing.
   func close() throws(EngineError)
 }
 

@@ -7,7 +7,7 @@ package protocol KVReader: Sendable {
   func multiGet(_ family: ColumnFamily, _ keys: [[UInt8]]) throws(EngineError) -> [[UInt8]?]
 
   /// A cursor over the keys in `[lower, upper)`; nil leaves a side open. It sees one moment of the
-  /// engine, and is nowhere until it is told to seek. `fillCache: false` keeps a long scan from
+  /// engine, and is nowhere until it is instructed to seek. `fillCache: false` keeps a long scan from
   /// driving hot blocks out of the cache.
   func cursor(
     _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool

@@ -2,7 +2,7 @@ package import Runtime
 import Synchronization
 
 /// An engine that keeps everything in memory and can lose what was not synced, for tests and for
-/// simulation. Sorted files and checkpoints go through the file system handed in.
+/// simulation. Sorted files and checkpoints go through the file system passed in.
 package final class MemoryEngine: KVEngine {
   /// What `inject` makes fail.
   package enum Fault: Sendable, Hashable {
@@ -64,8 +64,8 @@ package final class MemoryEngine: KVEngine {
     }
   }
 
-  /// The machine dies: this engine is closed, and of the writes that were not synced the first
-  /// `kept` survive. The answer is what a restart opens.
+  /// The machine crashes: this engine is closed, and of the writes that were not synced the first
+  /// `kept` survive. The response is what a restart opens.
   package func crash(keeping kept: Int = 0) -> MemoryEngine {
     let state = shared.withLock { shared in
       shared.closed = true

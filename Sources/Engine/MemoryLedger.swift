@@ -1,4 +1,4 @@
-/// The books of a memory engine: what it holds, what of that a crash would leave, and what is to go
+/// The state of a memory engine: its contents, what of them survives a crash, and what is to go
 /// wrong.
 struct MemoryLedger: Sendable {
   var current: MemoryState
@@ -37,7 +37,7 @@ struct MemoryLedger: Sendable {
     unsynced.removeAll()
   }
 
-  /// Takes one from the healthy ones left, or fails for good.
+  /// Takes one from the healthy ones left, or fails permanently.
   private mutating func spend(
     _ counter: WritableKeyPath<Self, Int?>, _ operation: String
   ) throws(EngineError) {

@@ -2,9 +2,9 @@ import RocksDB
 
 /// A cursor over a RocksDB iterator.
 final class RocksCursor: KVCursor {
-  private let iterator: RocksDB.Iterator
+  private let iterator: DBIterator
 
-  init(_ iterator: consuming RocksDB.Iterator) {
+  init(_ iterator: consuming DBIterator) {
     self.iterator = iterator
   }
 

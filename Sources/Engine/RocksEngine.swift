@@ -82,7 +82,7 @@ package final class RocksEngine: KVEngine {
       if sync { try self.sync() }
       return
     }
-    var native = RocksDB.WriteBatch()
+    var native = DBWriteBatch()
     batch.replay(into: &native, of: handle)
     do throws(RocksDBError) {
       try handle.db.write(native, sync: sync)
@@ -185,7 +185,7 @@ package final class RocksEngine: KVEngine {
 
 extension WriteBatch {
   /// Repeats the changes in RocksDB's own batch, straight from the arena.
-  fileprivate func replay(into native: inout RocksDB.WriteBatch, of handle: RocksHandle) {
+  fileprivate func replay(into native: inout DBWriteBatch, of handle: RocksHandle) {
     let bytes = arena.span.bytes
     for record in records {
       let split = record.offset + Int(record.first)

@@ -3,17 +3,17 @@ import RocksDB
 /// An open database and its families, in the order of `ColumnFamily`.
 final class RocksHandle: Sendable {
   let db: DB
-  let families: [RocksDB.ColumnFamily]
+  let families: [DBColumnFamily]
 
   init(_ db: DB) {
     self.db = db
     families = db.families
   }
 
-  subscript(family: ColumnFamily) -> RocksDB.ColumnFamily { families[Int(family.rawValue)] }
+  subscript(family: ColumnFamily) -> DBColumnFamily { families[Int(family.rawValue)] }
 
   func get(
-    _ family: ColumnFamily, _ key: [UInt8], at snapshot: RocksDB.Snapshot? = nil
+    _ family: ColumnFamily, _ key: [UInt8], at snapshot: DBSnapshot? = nil
   ) throws(EngineError) -> [UInt8]? {
     do throws(RocksDBError) {
       guard let snapshot else { return try db.get(self[family], key) }
@@ -32,7 +32,7 @@ final class RocksHandle: Sendable {
   }
 
   func multiGet(
-    _ family: ColumnFamily, _ keys: [[UInt8]], at snapshot: RocksDB.Snapshot? = nil
+    _ family: ColumnFamily, _ keys: [[UInt8]], at snapshot: DBSnapshot? = nil
   ) throws(EngineError) -> [[UInt8]?] {
     try translating { () throws(RocksDBError) in
       try db.multiGet(self[family], keys, at: snapshot)
@@ -41,7 +41,7 @@ final class RocksHandle: Sendable {
 
   func cursor(
     _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool,
-    at snapshot: RocksDB.Snapshot? = nil
+    at snapshot: DBSnapshot? = nil
   ) -> any KVCursor {
     RocksCursor(
       db.iterator(self[family], from: lower, to: upper, at: snapshot, fillCache: fillCache))

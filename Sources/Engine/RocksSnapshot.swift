@@ -2,7 +2,7 @@ import RocksDB
 
 /// A RocksDB engine's state at one moment; without a handle, of an engine that was closed.
 final class RocksSnapshot: KVSnapshot {
-  private let opened: (handle: RocksHandle, snapshot: RocksDB.Snapshot)?
+  private let opened: (handle: RocksHandle, snapshot: DBSnapshot)?
 
   init(_ handle: RocksHandle?) {
     opened = handle.map { ($0, $0.db.snapshot()) }

@@ -120,7 +120,7 @@ struct SortedTable: Sendable {
     Self.search(runs[run].keys.count) { runs[run].keys[$0].lexicographicallyPrecedes(key) }
   }
 
-  /// How many of `count` leading places answer true, when those that do come first.
+  /// How many of `count` leading places response true, when those that do come first.
   private static func search(_ count: Int, _ isBefore: (Int) -> Bool) -> Int {
     var low = 0
     var high = count

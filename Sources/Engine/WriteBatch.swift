@@ -27,7 +27,7 @@ package struct WriteBatch: Sendable {
 
   package init() {}
 
-  /// Room for that much before memory is asked for again.
+  /// Capacity for that much before memory is asked for again.
   package init(capacity: Int, bytes: Int) {
     records.reserveCapacity(capacity)
     arena.reserveCapacity(bytes)

@@ -1,4 +1,4 @@
-/// One call of a client on the store, from the moment it was made to the moment it was answered.
+/// One call of a client on the store, from the moment it was made to the moment it was completed.
 ///
 /// Times are nanoseconds on one monotonic clock that all clients of a history share.
 package struct Operation: Sendable, Hashable {
@@ -7,7 +7,8 @@ package struct Operation: Sendable, Hashable {
   /// Who made the call. One client's calls do not overlap.
   package var client: Int
   package var start: UInt64
-  /// Nil when no answer came: the outcome is `unknown`, and a write may take effect at any later time.
+  /// Nil when no response came: the outcome is `unknown`, and a write may take effect at any later
+  /// time.
   package var end: UInt64?
   package var call: Call
   package var outcome: Outcome
@@ -69,7 +70,7 @@ package enum Outcome: Sendable, Hashable {
   case found([Pair])
   /// Nothing happened and nothing will.
   case failed
-  /// The answer was lost: a write may have taken effect, in whole or in part, or may yet.
+  /// The response was lost: a write may have taken effect, in whole or in part, or may yet.
   case unknown
 }
 

@@ -1,8 +1,8 @@
-/// What a judge says of a history.
+/// The result of checking a history.
 package enum Verdict: Sendable, Hashable {
   case linearizable(Summary)
   case violation(Violation)
-  /// The search was given up, or the history cannot be judged, for the reason given.
+  /// The search was given up, or the history cannot be checked, for the reason given.
   case undecided(String)
 
   /// What was looked at.

@@ -1,7 +1,7 @@
 /// A violation drawn for a terminal: a line for each call, by start, with its times in milliseconds
 /// since the first of them and a bar that shows which calls overlap.
 ///
-///     no order of these calls explains what they saw of "k", absent at first:
+///     no linearization of these calls explains the values of "k", absent at first:
 ///     call  client     from        to
 ///       #1       1    0.000  1.000 ms  [=====]                   put "k" = "a"  done
 ///       #2       2    2.000  3.000 ms            [=====]         put "k" = "b"  done
@@ -32,7 +32,7 @@ package struct ViolationReport: Sendable {
     }
     let start = violation.initial.map { "\($0.asShortText) at first" } ?? "absent at first"
     let title =
-      "no order of these calls explains what they saw of \(violation.key.asShortText), \(start):"
+      "no linearization of these calls explains the values of \(violation.key.asShortText), \(start):"
     return [title] + Self.aligned(rows, rightAligned: 4)
   }
 

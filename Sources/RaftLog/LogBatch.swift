@@ -79,7 +79,7 @@ package struct LogBatch: Sendable {
   }
 
   /// Everything of the region goes. A tombstone stays readable until the region is written to
-  /// again; the id may be used anew and starts fresh.
+  /// again; the id may be reused and starts fresh.
   package mutating func destroy(_ region: UInt64, tombstone: [UInt8]? = nil) {
     operations.append(.destroy(region: region, tombstone: tombstone))
     byteSize += 64 + (tombstone?.count ?? 0)

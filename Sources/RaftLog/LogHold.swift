@@ -1,4 +1,4 @@
-/// A promise that entries will not be removed; give it back to `release(_:)`.
+/// Prevents entries from being removed until it is passed to `release(_:)`.
 package struct LogHold: Sendable, Hashable {
   package var region: UInt64
   package var token: UInt64

@@ -9,15 +9,15 @@ struct LogPlan: ~Copyable {
   /// Longer data goes into the batch on its own, without being copied behind its header first.
   private static let longData = 4096
 
-  private let family: RocksDB.ColumnFamily
+  private let family: DBColumnFamily
   private let before: LogTable
   private var scratch: [UInt8] = []
   /// Regions touched so far, ascending by id; nil: destroyed.
   private(set) var after: [(region: UInt64, index: RegionIndex?)] = []
   private(set) var tombstones: [(region: UInt64, left: Bool)] = []
-  private(set) var native = RocksDB.WriteBatch()
+  private(set) var native = DBWriteBatch()
 
-  init(_ family: RocksDB.ColumnFamily, before: LogTable) {
+  init(_ family: DBColumnFamily, before: LogTable) {
     self.family = family
     self.before = before
   }

@@ -1,6 +1,6 @@
 /// Reads protobuf fields one by one; every defect is an error.
 // Unsafe bytes: a reader over a `RawSpan` would need language features that are still experimental.
-// It must not outlive the closure that lends the bytes, and never does in this room.
+// It must not outlive the closure that lends the bytes, and never does in this capacity.
 struct LogReader {
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0

@@ -1,6 +1,6 @@
 import Raft
 
-/// What every back end refuses in a batch.
+/// Validation of batches, common to all log stores.
 enum LogRules {
   static let longestKey = 4096
 

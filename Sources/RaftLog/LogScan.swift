@@ -34,7 +34,7 @@ struct LogScan {
     while iterator.isValid {
       let key = iterator.key
       guard let parsed = LogKeys.parse(key) else {
-        throw .corrupted(place: db.path, reason: "an unknown key \(key)")
+        throw .corrupted(location: db.path, reason: "an unknown key \(key)")
       }
       if region?.id != parsed.region {
         if let region { try add(region, to: &table) }
@@ -47,7 +47,7 @@ struct LogScan {
           }
         }
       } catch {
-        throw .corrupted(place: "\(db.path), key \(key)", reason: error.reason)
+        throw .corrupted(location: "\(db.path), key \(key)", reason: error.reason)
       }
       iterator.next()
     }
@@ -62,7 +62,7 @@ struct LogScan {
 
   private func add(_ region: Region, to table: inout LogTable) throws(LogStoreError) {
     func broken(_ reason: String) -> LogStoreError {
-      .corrupted(place: "\(db.path), region \(region.id)", reason: reason)
+      .corrupted(location: "\(db.path), region \(region.id)", reason: reason)
     }
     if region.hasTombstone { table.tombstones.insert(region.id) }
     guard let state = region.state else {

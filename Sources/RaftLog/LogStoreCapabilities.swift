@@ -1,4 +1,4 @@
-/// What a store promises beyond the least.
+/// Optional guarantees of a log store.
 package struct LogStoreCapabilities: OptionSet, Sendable {
   package let rawValue: UInt32
 

@@ -14,8 +14,8 @@ package enum LogStoreError: Error, Sendable, Hashable {
   case batchTooLarge(limit: Int)
   /// The disk is full.
   case noSpace(String)
-  /// Stored bytes are not what was written; `place` names the file or key.
-  case corrupted(place: String, reason: String)
+  /// Stored bytes are not what was written; `location` names the file or key.
+  case corrupted(location: String, reason: String)
   /// The directory is in use.
   case locked(path: String, reason: String)
   /// The directory cannot be read or written by this user.
@@ -42,7 +42,7 @@ extension LogStoreError: CustomStringConvertible {
     case .invalidBatch(let region, let reason): "batch for region \(region) refused: \(reason)"
     case .batchTooLarge(let limit): "batch is larger than \(limit) bytes"
     case .noSpace(let reason): "no space for the raft log: \(reason)"
-    case .corrupted(let place, let reason): "raft log is corrupted at \(place): \(reason)"
+    case .corrupted(let location, let reason): "raft log is corrupted at \(location): \(reason)"
     case .locked(let path, let reason): "raft log \(path) is in use by another process: \(reason)"
     case .denied(let path, let reason): "raft log \(path) is not accessible: \(reason)"
     case .foreignStore(let expected, let found):

@@ -1,4 +1,4 @@
-/// Whose logs they are.
+/// The cluster and store that own a raft log.
 package struct LogStoreIdentity: Sendable, Hashable, CustomStringConvertible {
   package var clusterID: UInt64
   package var storeID: UInt64

@@ -1,5 +1,5 @@
-/// What a log store knows without reading: the index of each region, what was destroyed and left a
-/// word, and what must not be removed.
+/// The in-memory state of a log store: the index of each region, tombstones of destroyed ones, and
+/// holds.
 struct LogTable: Sendable {
   var regions: [UInt64: RegionIndex] = [:]
   var tombstones: Set<UInt64> = []

@@ -74,8 +74,8 @@ package final class MemoryLogStore: RaftLogStore {
     }
   }
 
-  /// The machine dies: this store is closed, and of the writes that were not synced the first
-  /// `kept` survive. The answer is what a restart opens.
+  /// The machine crashes: this store is closed, and of the writes that were not synced the first
+  /// `kept` survive. The response is what a restart opens.
   package func crash(keeping kept: Int = 0) -> MemoryLogStore {
     let state = shared.withLock { shared in
       shared.closed = true
@@ -292,7 +292,8 @@ package final class MemoryLogStore: RaftLogStore {
       guard let log = regions[region] else { continue }
       for (position, entry) in log.entries.enumerated()
       where entry.index != log.first + UInt64(position) {
-        throw .corrupted(place: "region \(region)", reason: "entry \(entry.index) is out of place")
+        throw .corrupted(
+          location: "region \(region)", reason: "entry \(entry.index) is out of place")
       }
     }
   }

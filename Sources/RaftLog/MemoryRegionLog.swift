@@ -81,7 +81,7 @@ struct MemoryRegionLog: Sendable, Equatable {
   }
 
   mutating func put(_ key: [UInt8], _ value: [UInt8]) {
-    let (at, found) = place(of: key)
+    let (at, found) = position(of: key)
     if found {
       pairs[at].value = value
     } else {
@@ -90,16 +90,16 @@ struct MemoryRegionLog: Sendable, Equatable {
   }
 
   mutating func delete(_ key: [UInt8]) {
-    let (at, found) = place(of: key)
+    let (at, found) = position(of: key)
     if found { pairs.remove(at: at) }
   }
 
   func value(_ key: [UInt8]) -> [UInt8]? {
-    let (at, found) = place(of: key)
+    let (at, found) = position(of: key)
     return found ? pairs[at].value : nil
   }
 
-  private func place(of key: [UInt8]) -> (at: Int, found: Bool) {
+  private func position(of key: [UInt8]) -> (at: Int, found: Bool) {
     let at = pairs.firstIndex { !$0.key.lexicographicallyPrecedes(key) } ?? pairs.count
     return (at, at < pairs.count && pairs[at].key == key)
   }

@@ -1,8 +1,8 @@
 package import Raft
 package import Runtime
 
-/// Keeps the raft logs of all regions of a store: entries, hard states, where each log starts, and
-/// a few keys beside.
+/// Stores the raft logs of all regions of a store: entries, hard states, truncated states, and a few
+/// other keys.
 ///
 /// The log writer thread calls what writes; any thread may read, and sees every write whose call
 /// has returned. Calls block for as long as the disk takes, except those said to do no I/O. After
@@ -46,7 +46,7 @@ package protocol RaftLogStore: AnyObject, Sendable {
 
   /// The owner's value under `key`.
   func value(_ region: UInt64, key: [UInt8]) throws(LogStoreError) -> [UInt8]?
-  /// The owner's keys in `[from, to)` in order, until `body` answers false.
+  /// The owner's keys in `[from, to)` in order, until `body` responses false.
   func scan(
     _ region: UInt64, from: [UInt8], to: [UInt8]?, _ body: ([UInt8], [UInt8]) -> Bool
   ) throws(LogStoreError)
@@ -74,6 +74,6 @@ package protocol RaftLogStore: AnyObject, Sendable {
   /// Bytes on disk, and in memory not yet there.
   func usedBytes() throws(LogStoreError) -> UInt64
 
-  /// Makes everything durable and lets go of the directory. A second call does nothing.
+  /// Makes everything durable and releases the directory. A second call does nothing.
   func close() throws(LogStoreError)
 }

@@ -52,7 +52,7 @@ package final class RocksDBLogStore: RaftLogStore {
     do throws(RocksDBError) {
       stored = try db.get(db.families[0], LogKeys.format)
       if stored == nil, !readOnly {
-        var batch = RocksDB.WriteBatch()
+        var batch = DBWriteBatch()
         batch.put(db.families[0], LogKeys.format, [UInt8(format)])
         try db.write(batch, sync: true)
       }
@@ -66,7 +66,7 @@ package final class RocksDBLogStore: RaftLogStore {
         try reader.varint()
       }
     } catch {
-      throw .corrupted(place: "\(db.path), format", reason: error.reason)
+      throw .corrupted(location: "\(db.path), format", reason: error.reason)
     }
     guard version <= format else { throw .newerFormat(version) }
   }
@@ -101,7 +101,7 @@ package final class RocksDBLogStore: RaftLogStore {
   }
 
   private func write(
-    _ native: borrowing RocksDB.WriteBatch, _ durability: Durability, _ db: DB,
+    _ native: borrowing DBWriteBatch, _ durability: Durability, _ db: DB,
     _ writer: inout Writer
   ) throws(LogStoreError) {
     do throws(RocksDBError) {
@@ -164,7 +164,7 @@ package final class RocksDBLogStore: RaftLogStore {
       let numbers = try LogCodec.decodeNumbers(stored, 1, 2)
       return LogStoreIdentity(clusterID: numbers.0, storeID: numbers.1)
     } catch {
-      throw .corrupted(place: "\(path), store identity", reason: error.reason)
+      throw .corrupted(location: "\(path), store identity", reason: error.reason)
     }
   }
 
@@ -176,7 +176,7 @@ package final class RocksDBLogStore: RaftLogStore {
     let db = try database()
     try writer.withLock { (writer) throws(LogStoreError) in
       if let poison = writer.poison { throw .poisoned(poison) }
-      var native = RocksDB.WriteBatch()
+      var native = DBWriteBatch()
       native.put(
         db.families[0], LogKeys.identity, LogCodec.encode(identity.clusterID, identity.storeID))
       try write(native, .synced, db, &writer)
@@ -223,7 +223,7 @@ package final class RocksDBLogStore: RaftLogStore {
       try checkRange(region, from, to)
       if let entries = try read(db, region, from, to, maxBytes) { return entries }
       throw .corrupted(
-        place: "\(path), region \(region)", reason: "entries from \(from) to \(to) do not read")
+        location: "\(path), region \(region)", reason: "entries from \(from) to \(to) do not read")
     }
   }
 
@@ -259,7 +259,8 @@ package final class RocksDBLogStore: RaftLogStore {
           }
         }
       } catch {
-        throw .corrupted(place: "\(path), region \(region), entry \(index)", reason: error.reason)
+        throw .corrupted(
+          location: "\(path), region \(region), entry \(index)", reason: error.reason)
       }
       guard entry.index == index else { return nil }
       entries.append(entry)
@@ -386,12 +387,12 @@ package final class RocksDBLogStore: RaftLogStore {
       let stored = try LogScan(db).table(deep: deep)
       let known = table.withLock { $0 }
       for region in stored.regions.keys.sorted() where known.regions[region] == nil {
-        throw .corrupted(place: path, reason: "region \(region) is stored but not known")
+        throw .corrupted(location: path, reason: "region \(region) is stored but not known")
       }
       for region in known.regions.keys.sorted()
       where known.regions[region] != stored.regions[region] {
         throw .corrupted(
-          place: "\(path), region \(region)", reason: "what is stored is not what was written")
+          location: "\(path), region \(region)", reason: "what is stored is not what was written")
       }
     }
   }
@@ -400,7 +401,7 @@ package final class RocksDBLogStore: RaftLogStore {
 extension LogStoreError {
   init(_ error: RocksDBError, path: String) {
     switch error.kind {
-    case .corruption: self = .corrupted(place: path, reason: error.message)
+    case .corruption: self = .corrupted(location: path, reason: error.message)
     case .noSpace: self = .noSpace(error.description)
     case .denied: self = .denied(path: path, reason: error.message)
     case .locked: self = .locked(path: path, reason: error.message)

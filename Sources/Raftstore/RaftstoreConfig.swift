@@ -6,7 +6,7 @@ package struct RaftstoreConfig: Sendable {
   /// Least ticks without a leader before an election; the actual number is drawn up to twice this.
   package var electionTicks = 8
   /// How long a leader may serve reads alone, counted from the send time of a confirmed round. Must
-  /// stay below the election timeout less one tick, with room for clock drift.
+  /// stay below the election timeout less one tick, with capacity for clock drift.
   package var maxLeaderLease: Duration = .milliseconds(300)
 
   /// Bytes of entries in one raft message.
@@ -38,7 +38,7 @@ package struct RaftstoreConfig: Sendable {
   /// Bytes of the disk kept free: with less, writes that need space are refused with `DiskFull`. Nil: a
   /// twentieth of the capacity, at most 1 GiB; 0: none.
   package var reservedSpace: UInt64?
-  package var snapshotCollectionInterval: Duration = .seconds(60)
+  package var snapshotGCInterval: Duration = .seconds(60)
   package var snapshotTimeout: Duration = .seconds(4 * 3600)
   package var staleCheckInterval: Duration = .seconds(300)
   package var maxLeaderMissing: Duration = .seconds(2 * 3600)

@@ -3,13 +3,13 @@ package import Logging
 package import RaftLog
 package import Runtime
 
-/// What a store runs in: everything that differs between a machine and a simulation, handed in once.
+/// The dependencies of a store: everything that differs between a machine and a simulation.
 package struct RaftstoreEnvironment: Sendable {
   package var engine: any KVEngine
   package var logs: any RaftLogStore
   package var snapshots: SnapManager
   package var transport: any Transport
-  package var scheduler: any SchedulerClient
+  package var pd: any PDClient
   package var host: any WorkerHost
   package var metrics: Metrics
   package var logger: Logger
@@ -23,7 +23,7 @@ package struct RaftstoreEnvironment: Sendable {
 
   package init(
     engine: any KVEngine, logs: any RaftLogStore, snapshots: SnapManager,
-    transport: any Transport, scheduler: any SchedulerClient, host: any WorkerHost,
+    transport: any Transport, pd: any PDClient, host: any WorkerHost,
     metrics: Metrics, logger: Logger, seed: UInt64,
     diskSpace: @escaping @Sendable () -> (capacity: UInt64, available: UInt64),
     onFatal: @escaping @Sendable (_ reason: String) -> Void
@@ -32,7 +32,7 @@ package struct RaftstoreEnvironment: Sendable {
     self.logs = logs
     self.snapshots = snapshots
     self.transport = transport
-    self.scheduler = scheduler
+    self.pd = pd
     self.host = host
     self.metrics = metrics
     self.logger = logger

@@ -2,7 +2,7 @@ package import Codec
 package import Runtime
 import Synchronization
 
-/// Finds the worker a message belongs to: the region id picks the shard, for good. Callable from any
+/// Finds the worker a message belongs to: the region id picks the shard, permanently. Callable from any
 /// thread; never blocks.
 package final class Router: Sendable {
   private struct Mailboxes {
@@ -27,20 +27,20 @@ package final class Router: Sendable {
     request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
   }
 
-  /// A read that needs the raft worker's word; the completion is called in any case.
+  /// A read that needs the raft worker's confirmation; the completion is called in any case.
   package func read(_ request: ReadRequest) {
     if send(.read(request), to: request.context.regionID) { return }
     request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
   }
 
   /// A change to a region; the completion is called in any case.
-  package func administer(_ request: AdminRequest) {
+  package func proposeAdmin(_ request: AdminRequest) {
     if send(.admin(request), to: request.regionID) { return }
     request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
   }
 
   /// The state of one region's replica, or of all. A store that has stopped has none; one with
-  /// several shards answers a question about all once for each shard.
+  /// several shards responses a question about all once for each shard.
   package func inspect(
     _ regionID: UInt64?, _ answer: @escaping @Sendable ([RegionStatus]) -> Void
   ) {
@@ -81,14 +81,14 @@ package final class Router: Sendable {
     for mailbox in mailboxes.withLock({ $0.raft }) { _ = mailbox.send(.tick) }
   }
 
-  /// Hands a message for an unknown region, or a tick, to the store worker; may be refused.
+  /// Passes a message for an unknown region, or a tick, to the store worker; may be refused.
   @discardableResult
   package func sendToStore(_ message: StoreMessage) -> Bool {
     mailboxes.withLock { $0.store }?.send(message) ?? false
   }
 
   /// Whether a raft worker has more waiting than it should: the placement driver gives a busy store no more.
-  package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isCrowded } }
+  package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isOverBound } }
 
   private func send(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
     mailbox(of: regionID)?.send(message) ?? false

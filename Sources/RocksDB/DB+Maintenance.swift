@@ -5,7 +5,7 @@ import Glibc
 
 extension DB {
   /// Writes the memtables of these families to files, and waits for it.
-  package func flush(_ families: [ColumnFamily]) throws(RocksDBError) {
+  package func flush(_ families: [DBColumnFamily]) throws(RocksDBError) {
     guard let options = rocksdb_flushoptions_create() else { return }
     defer { rocksdb_flushoptions_destroy(options) }
     rocksdb_flushoptions_set_wait(options, 1)
@@ -27,7 +27,7 @@ extension DB {
   }
 
   /// Rewrites the files of `[from, to]`; nil leaves a side open.
-  package func compactRange(_ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?) {
+  package func compactRange(_ family: DBColumnFamily, from: [UInt8]?, to: [UInt8]?) {
     let handle = handle(of: family)
     Self.withOptional(from) { from in
       Self.withOptional(to) { to in
@@ -39,7 +39,7 @@ extension DB {
 
   /// Drops the files whose keys all lie in `[from, to)`.
   package func deleteFilesInRange(
-    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
+    _ family: DBColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(RocksDBError) {
     // RocksDB includes the end: give it one that is surely below ours.
     guard let last = Self.below(to), !last.lexicographicallyPrecedes(from) else { return }
@@ -57,7 +57,7 @@ extension DB {
   /// Ingests sorted files of one family over what is stored. Their ranges must not overlap. With
   /// `move` the files are linked into the database and their names removed, else they are copied.
   package func ingest(
-    _ family: ColumnFamily, paths: [String], move: Bool
+    _ family: DBColumnFamily, paths: [String], move: Bool
   ) throws(RocksDBError) {
     guard let options = rocksdb_ingestexternalfileoptions_create() else { return }
     defer { rocksdb_ingestexternalfileoptions_destroy(options) }
@@ -75,7 +75,7 @@ extension DB {
 
   /// Ingests one sorted file and leaves it where it is, without a copy where the file system has hard links.
   /// For databases that are empty: into others RocksDB may write to the file.
-  package func ingestShared(_ family: ColumnFamily, path: String) throws(RocksDBError) {
+  package func ingestShared(_ family: DBColumnFamily, path: String) throws(RocksDBError) {
     let name = self.path + "/shared.sst"
     guard link(path, name) == 0 else { return try ingest(family, paths: [path], move: false) }
     // Gone already where it was taken in.
@@ -119,7 +119,7 @@ extension DB {
 extension DB {
   /// About how many bytes of files `[from, to)` takes; memtables do not count.
   package func approximateSize(
-    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
+    _ family: DBColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(RocksDBError) -> UInt64 {
     let handle = handle(of: family)
     var size: UInt64 = 0
@@ -136,7 +136,7 @@ extension DB {
   }
 
   /// A property that is a number; nil when RocksDB does not know it.
-  package func property(_ name: String, _ family: ColumnFamily) -> UInt64? {
+  package func property(_ name: String, _ family: DBColumnFamily) -> UInt64? {
     var value: UInt64 = 0
     guard rocksdb_property_int_cf(connection.handle, handle(of: family), name, &value) == 0
     else { return nil }
@@ -144,7 +144,7 @@ extension DB {
   }
 
   /// A property in words; nil when RocksDB does not know it.
-  package func text(_ name: String, _ family: ColumnFamily) -> String? {
+  package func text(_ name: String, _ family: DBColumnFamily) -> String? {
     guard let text = rocksdb_property_value_cf(connection.handle, handle(of: family), name)
     else { return nil }
     defer { rocksdb_free(text) }

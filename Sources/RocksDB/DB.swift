@@ -2,9 +2,9 @@ import CRocksDB
 
 /// An open database. It closes when it and everything made from it have been released.
 package final class DB: Sendable {
-  let connection: Connection
+  let connection: DBHandle
   /// The column families, in the order in which they were named.
-  package let families: [ColumnFamily]
+  package let families: [DBColumnFamily]
 
   package var path: String { connection.path }
 
@@ -35,11 +35,11 @@ package final class DB: Sendable {
     guard let handle else {
       throw RocksDBError(operation: operation, message: "no database and no error")
     }
-    let connection = Connection(
+    let connection = DBHandle(
       path: path, handle: handle, families: handles.compactMap { $0 }, temporary: temporary)
     self.connection = connection
     families = named.indices.map {
-      ColumnFamily(name: named[$0].name, connection: connection, position: $0)
+      DBColumnFamily(name: named[$0].name, connection: connection, position: $0)
     }
   }
 
@@ -62,11 +62,11 @@ package final class DB: Sendable {
   }
 
   /// The family of that name; nil when it was not opened.
-  package func family(_ name: String) -> ColumnFamily? {
+  package func family(_ name: String) -> DBColumnFamily? {
     families.first { $0.name == name }
   }
 
-  func handle(of family: ColumnFamily) -> OpaquePointer {
+  func handle(of family: DBColumnFamily) -> OpaquePointer {
     precondition(family.connection === connection, "a column family of another database")
     return family.handle
   }
@@ -76,13 +76,13 @@ package final class DB: Sendable {
 
 extension DB {
   /// The value under `key`, copied once; nil when there is none.
-  package func get(_ family: ColumnFamily, _ key: [UInt8]) throws(RocksDBError) -> [UInt8]? {
+  package func get(_ family: DBColumnFamily, _ key: [UInt8]) throws(RocksDBError) -> [UInt8]? {
     try get(family, key, connection.readOptions)
   }
 
   /// The value under `key` at the snapshot's moment.
   package func get(
-    _ family: ColumnFamily, _ key: [UInt8], at snapshot: Snapshot
+    _ family: DBColumnFamily, _ key: [UInt8], at snapshot: DBSnapshot
   ) throws(RocksDBError) -> [UInt8]? {
     try get(family, key, snapshot.readOptions)
   }
@@ -90,7 +90,7 @@ extension DB {
   /// The value under `key` if memtables and block cache tell it; reads no file. Nil where a file would have
   /// to be read; nil inside when there is no value.
   package func getFromMemory(
-    _ family: ColumnFamily, _ key: [UInt8]
+    _ family: DBColumnFamily, _ key: [UInt8]
   ) throws(RocksDBError) -> [UInt8]?? {
     do throws(RocksDBError) {
       return .some(try get(family, key, connection.memoryReadOptions))
@@ -101,7 +101,7 @@ extension DB {
   }
 
   private func get(
-    _ family: ColumnFamily, _ key: [UInt8], _ options: OpaquePointer
+    _ family: DBColumnFamily, _ key: [UInt8], _ options: OpaquePointer
   ) throws(RocksDBError) -> [UInt8]? {
     let family = handle(of: family)
     let slice = try check("get") { error in
@@ -115,7 +115,7 @@ extension DB {
 
   /// The values under `keys` in their order, all of one moment.
   package func multiGet(
-    _ family: ColumnFamily, _ keys: [[UInt8]], at snapshot: Snapshot? = nil
+    _ family: DBColumnFamily, _ keys: [[UInt8]], at snapshot: DBSnapshot? = nil
   ) throws(RocksDBError) -> [[UInt8]?] {
     guard !keys.isEmpty else { return [] }
     let options = snapshot?.readOptions ?? connection.readOptions
@@ -146,7 +146,7 @@ extension DB {
     return found
   }
 
-  /// Copies a pinned value and lets go of it.
+  /// Copies a pinned value and releases it.
   private static func take(_ slice: OpaquePointer) -> [UInt8] {
     defer { rocksdb_pinnableslice_destroy(slice) }
     var count = 0
@@ -155,7 +155,7 @@ extension DB {
   }
 
   /// Applies the batch as a whole; with `sync` it is durable on return, with all before it.
-  package func write(_ batch: borrowing WriteBatch, sync: Bool) throws(RocksDBError) {
+  package func write(_ batch: borrowing DBWriteBatch, sync: Bool) throws(RocksDBError) {
     let options = sync ? connection.syncedWrite : connection.bufferedWrite
     let handle = batch.handle
     try connection.writing { () throws(RocksDBError) in
@@ -166,15 +166,15 @@ extension DB {
   }
 
   /// The state of this moment.
-  package func snapshot() -> Snapshot { Snapshot(connection) }
+  package func snapshot() -> DBSnapshot { DBSnapshot(connection) }
 
   /// An iterator over `[lower, upper)`; nil leaves a side open.
   package func iterator(
-    _ family: ColumnFamily, from lower: [UInt8]? = nil, to upper: [UInt8]? = nil,
-    at snapshot: Snapshot? = nil, fillCache: Bool = true, readahead: Int = 0
-  ) -> Iterator {
+    _ family: DBColumnFamily, from lower: [UInt8]? = nil, to upper: [UInt8]? = nil,
+    at snapshot: DBSnapshot? = nil, fillCache: Bool = true, readahead: Int = 0
+  ) -> DBIterator {
     precondition(family.connection === connection, "a column family of another database")
-    return Iterator(
+    return DBIterator(
       family, from: lower, to: upper, at: snapshot, fillCache: fillCache, readahead: readahead)
   }
 }

@@ -34,7 +34,7 @@ package struct DBOptions: Sendable {
   package var keepInfoLogs: Int = 3
   package var maxInfoLogBytes: Int = 8 << 20
   package var pipelinedWrite = false
-  /// Deletes files in the background instead of in whatever call lets go of them last.
+  /// Deletes files in the background instead of in whatever call releases them last.
   package var avoidBlockingIO = true
 
   package init() {}

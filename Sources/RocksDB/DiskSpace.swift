@@ -1,20 +1,20 @@
 import Glibc
 
-/// Room on the file system of a database.
+/// Free space of the file system of a database.
 enum DiskSpace {
   /// With less than this a database is not opened for writing: recovery would run into the end of
   /// the disk half-way.
   static let least: UInt64 = 8 << 20
 
-  /// Throws when there is too little room at `path`, or in the directory it is to be made in.
+  /// Throws when there is too little space at `path`, or in the directory it is to be made in.
   static func check(_ path: String) throws(RocksDBError) {
-    var place = path
+    var directory = path
     var status = statvfs()
-    while statvfs(place, &status) != 0 {
+    while statvfs(directory, &status) != 0 {
       // What else may be wrong with the path, opening will tell.
-      guard errno == ENOENT, let slash = place.lastIndex(of: "/"), slash > place.startIndex
+      guard errno == ENOENT, let slash = directory.lastIndex(of: "/"), slash > directory.startIndex
       else { return }
-      place = String(place[..<slash])
+      directory = String(directory[..<slash])
     }
     let (free, isOverflowing) = UInt64(status.f_bavail)
       .multipliedReportingOverflow(by: UInt64(status.f_frsize))

@@ -1,7 +1,7 @@
 import CPlatform
 import Glibc
 
-/// What a process writes when it crashes.
+/// The crash report of a process.
 package enum CrashReport {
   /// Replaces the crash handlers of Swift's runtime, for the whole process; call it first of all.
   ///

@@ -29,7 +29,7 @@ package final class Doorbell: @unchecked Sendable {
     absorb()
   }
 
-  /// Blocks until rung or until `limit` has passed, by a clock that nobody sets: a deadline on the wall
+  /// Blocks until rung or until `limit` has passed, by a clock that no one sets: a deadline on the wall
   /// clock would be an hour late when that is set back by an hour. A limit above a day counts as a day.
   package func wait(atMost limit: Duration) {
     var deadline = timespec()

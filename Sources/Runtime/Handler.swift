@@ -14,7 +14,7 @@ package protocol Handler<Message>: SendableMetatype {
   mutating func flush()
 
   /// Called once, after the mailbox was closed and the last batch was handled. Everything the
-  /// handler still owes an answer must be answered here.
+  /// handler still owes a response must be completed here.
   mutating func stop()
 }
 

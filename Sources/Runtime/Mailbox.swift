@@ -3,7 +3,7 @@ import Synchronization
 /// The queue in front of a handler. Senders never block.
 ///
 /// Two ways in, because two kinds of message exist: `send` is for work that can be refused (requests,
-/// ticks, raft messages: the sender answers `ServerIsBusy`, drops or counts), `post` is for messages
+/// ticks, raft messages: the sender responds `ServerIsBusy`, drops or counts), `post` is for messages
 /// the system owes its own workers (a finished log write, an applied batch), whose number is bounded by
 /// what those workers were given and which must not be lost.
 package final class Mailbox<Message: Sendable>: Sendable {
@@ -69,7 +69,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
   package var count: Int { state.withLock { $0.queue.count } }
 
   /// Whether more than three quarters of what `send` accepts is waiting: the worker behind it is slow.
-  package var isCrowded: Bool {
+  package var isOverBound: Bool {
     state.withLock { $0.queue.count > bound.count / 4 * 3 || $0.bytes > bound.bytes / 4 * 3 }
   }
 
@@ -126,7 +126,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
   }
 }
 
-/// What a mailbox accepts before it refuses.
+/// The capacity of a mailbox.
 package struct MailboxBound<Message: Sendable>: Sendable {
   /// Messages waiting.
   package var count: Int

@@ -28,11 +28,11 @@ package final class MemoryFileSystem: FileSystem {
     self.clock = clock
   }
 
-  /// Forgets what was not synced: contents past their last sync, and entries created, renamed or removed
-  /// since their directory was last synced.
+  /// Forgets what was not synced: contents past their last sync, and entries created, renamed or
+  /// removed since their directory was last synced.
   ///
   /// - Parameters:
-  ///   - keepsNames: the directories survive as they are, though nobody synced them.
+  ///   - keepsNames: the directories survive as they are, though no one synced them.
   ///   - tail: of so many bytes at the end of a file that were not synced, how many survive; asked file
   ///     by file in the order of their names.
   package func crash(keepsNames: Bool = false, tail: (Int) -> Int = { _ in 0 }) {

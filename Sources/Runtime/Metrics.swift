@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A process's metrics, handed to whoever counts something; printed in Prometheus' text format.
+/// A process's metrics, passed to whoever counts something; printed in Prometheus' text format.
 ///
 /// Instruments are made once, at start, and then cost one atomic addition. The registry's lock is taken
 /// only to make an instrument and to print.

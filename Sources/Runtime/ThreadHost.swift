@@ -1,6 +1,6 @@
 /// Production host: one dedicated thread per worker, one more for timers.
 package final class ThreadHost: WorkerHost {
-  /// Messages handed to a handler at a time, so that one flush never waits for an unbounded batch.
+  /// Messages passed to a handler at a time, so that one flush never waits for an unbounded batch.
   private static let batchLimit = 4096
 
   package let clock: any Clock

@@ -30,7 +30,7 @@ extension WorkerHost {
   }
 }
 
-/// Something that can be called off. Idempotent; callable from any thread.
+/// Something that can be cancelled. Idempotent; callable from any thread.
 package protocol Cancellable: Sendable {
   func cancel()
 }

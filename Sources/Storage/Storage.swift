@@ -9,15 +9,15 @@ package protocol Storage: Sendable {
   /// replicated. May wait for the disk: not for event loops.
   ///
   /// - Parameter body: gets one moment of the data and the range of the region; keys outside it are not
-  ///   its business. It may be run in vain.
+  ///   its business. It may be run without success.
   /// - Returns: nil when `read` must be asked.
-  func readAtOnce<T>(
+  func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>?
 
-  /// One key's value, as `readAtOnce` would return it, if it is in memory: for event loops. Nil inside means
+  /// One key's value, as `tryLocalRead` would return it, if it is in memory: for event loops. Nil inside means
   /// that there is none.
-  func getAtOnce(
+  func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>?
 

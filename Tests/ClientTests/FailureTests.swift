@@ -5,7 +5,7 @@ import Testing
 
 /// Stores and placement drivers that are gone, silent, or someone else's.
 struct FailureTests {
-  /// Where nobody listens: the port is not for ordinary programs.
+  /// Where no one listens: the port is not for ordinary programs.
   static let nobody = "127.0.0.1:1"
 
   @Test func aDeadLeaderIsReplaced() async throws {

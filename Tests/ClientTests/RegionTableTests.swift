@@ -7,7 +7,7 @@ struct RegionTableTests {
   private func place(
     _ id: UInt64, _ start: String, _ end: String, version: UInt64 = 1, peers: Int = 3
   ) -> RoutedRegion {
-    let peers = (1...peers).map { Peer(id: id * 10 + UInt64($0), storeID: UInt64($0)) }
+    let peers = (1...peers).map { PeerInfo(id: id * 10 + UInt64($0), storeID: UInt64($0)) }
     return RoutedRegion(
       region: Region(
         id: id, startKey: bytes(start), endKey: bytes(end),
@@ -68,9 +68,9 @@ struct RegionTableTests {
     turns.append(table.turn(id: 1, from: peers[1]))
     turns.append(table.turn(id: 1, from: peers[2]))
     #expect(turns == [true, true, true, false])
-    #expect(table.find([])?.isDoubtful == true)
+    #expect(table.find([])?.isStale == true)
     table.confirm(id: 1)
-    #expect(table.find([])?.isDoubtful == false)
+    #expect(table.find([])?.isStale == false)
   }
 
   @Test func learnersAreNotAsked() throws {

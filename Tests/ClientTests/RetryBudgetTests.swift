@@ -4,7 +4,7 @@ import Testing
 @testable import Client
 
 struct RetryBudgetTests {
-  private static let cause = ClientCause.placement("x")
+  private static let cause = AttemptFailure.pd("x")
 
   private func budget(
     _ time: ManualTime, isWrite: Bool = false, retries: Bool = true,
@@ -18,20 +18,20 @@ struct RetryBudgetTests {
 
   @Test func pausesDoubleUpToTheirCap() {
     var backoff = Backoff()
-    let pauses = (0..<10).map { _ in backoff.next(.regionMiss, chance: 0.5) }
+    let pauses = (0..<10).map { _ in backoff.next(.regionMiss, random: 0.5) }
     let expected = [2, 4, 8, 16, 32, 64, 128, 256, 500, 500].map { Duration.milliseconds($0) }
     #expect(pauses == expected)
-    #expect(backoff.next(.serverBusy, chance: 0) == .seconds(1))
-    #expect(backoff.next(.serverBusy, chance: 0.5) == .seconds(3))
-    for _ in 0..<100 { _ = backoff.next(.transport, chance: 0) }
-    #expect(backoff.next(.transport, chance: 0) == .seconds(1))
+    #expect(backoff.next(.serverBusy, random: 0) == .seconds(1))
+    #expect(backoff.next(.serverBusy, random: 0.5) == .seconds(3))
+    for _ in 0..<100 { _ = backoff.next(.transport, random: 0) }
+    #expect(backoff.next(.transport, random: 0) == .seconds(1))
   }
 
   @Test func timeRunsOut() async throws {
     let time = ManualTime()
     var budget = budget(time)
     await #expect(throws: ClientError.deadlineExceeded(last: Self.cause)) {
-      while true { try await budget.pause(Setback(pause: .regionMiss, cause: Self.cause)) }
+      while true { try await budget.pause(RetryReason(pause: .regionMiss, cause: Self.cause)) }
     }
     let total = time.takePauses().reduce(Duration.zero, +)
     #expect(total > .seconds(9))
@@ -42,23 +42,23 @@ struct RetryBudgetTests {
     let time = ManualTime()
     var budget = budget(time)
     try await budget.pause(
-      Setback(pause: .serverBusy, minimum: .seconds(4), cause: Self.cause))
+      RetryReason(pause: .serverBusy, minimum: .seconds(4), cause: Self.cause))
     #expect(time.takePauses() == [.seconds(4)])
   }
 
   @Test func hurryEndsInAPause() async throws {
     let time = ManualTime()
     var budget = budget(time)
-    for _ in 0..<4 { try await budget.pause(Setback(cause: Self.cause)) }
+    for _ in 0..<4 { try await budget.pause(RetryReason(cause: Self.cause)) }
     #expect(time.takePauses() == [.milliseconds(2)])
   }
 
   @Test func aWriteThatMayHaveHappenedNeverJustTimesOut() async throws {
     var budget = budget(ManualTime(), isWrite: true)
     try await budget.pause(
-      Setback(pause: .transport, cause: Self.cause, mayHaveHappened: true))
+      RetryReason(pause: .transport, cause: Self.cause, isUndetermined: true))
     await #expect(throws: ClientError.undetermined(last: Self.cause)) {
-      while true { try await budget.pause(Setback(pause: .transport, cause: Self.cause)) }
+      while true { try await budget.pause(RetryReason(pause: .transport, cause: Self.cause)) }
     }
     #expect(budget.final(.deadlineExceeded(last: Self.cause)) == .undetermined(last: Self.cause))
   }
@@ -67,16 +67,16 @@ struct RetryBudgetTests {
     var budget = budget(ManualTime(), timeout: .milliseconds(1))
     await #expect(throws: ClientError.deadlineExceeded(last: Self.cause)) {
       try await budget.pause(
-        Setback(pause: .transport, cause: Self.cause, mayHaveHappened: true))
+        RetryReason(pause: .transport, cause: Self.cause, isUndetermined: true))
     }
   }
 
   @Test func anUndeterminedWriteIsNotRepeatedWhereThatIsNotWanted() async throws {
     var budget = budget(ManualTime(), isWrite: true, retries: false)
-    try await budget.pause(Setback(pause: .noLeader, cause: Self.cause))
+    try await budget.pause(RetryReason(pause: .noLeader, cause: Self.cause))
     await #expect(throws: ClientError.undetermined(last: Self.cause)) {
       try await budget.pause(
-        Setback(pause: .transport, cause: Self.cause, mayHaveHappened: true))
+        RetryReason(pause: .transport, cause: Self.cause, isUndetermined: true))
     }
   }
 }

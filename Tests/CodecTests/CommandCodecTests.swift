@@ -7,7 +7,7 @@ import Wire
 /// Log entries: our bytes are those of the generated message, and the other way round.
 struct CommandCodecTests {
   private let header = CommandHeader(
-    regionID: 2, peer: Peer(id: 3, storeID: 1), epoch: RegionEpoch(confVersion: 1, version: 5),
+    regionID: 2, peer: PeerInfo(id: 3, storeID: 1), epoch: RegionEpoch(confVersion: 1, version: 5),
     term: 6)
 
   @Test func aPutIsTheKnownBytes() {
@@ -29,7 +29,7 @@ struct CommandCodecTests {
       #expect(wire.header.regionID == command.header.regionID)
       #expect(wire.header.term == command.header.term)
       #expect(wire.header.uuid == command.header.uuid.data)
-      #expect(try Peer(wire.header.peer) == command.header.peer)
+      #expect(try PeerInfo(wire.header.peer) == command.header.peer)
       #expect(RegionEpoch(wire.header.regionEpoch) == command.header.epoch)
       #expect(wire.requests.map(plain) == command.mutations)
       #expect(wire.hasAdminRequest == (command.admin != nil))
@@ -43,7 +43,7 @@ struct CommandCodecTests {
       let bytes = CommandCodec.encode(header, command)
       return try RaftCmdpb_RaftCmdRequest(serializedBytes: bytes).adminRequest
     }
-    let peer = Peer(id: 9, storeID: 4, role: .learner)
+    let peer = PeerInfo(id: 9, storeID: 4, role: .learner)
     let change = AdminCommand.PeerChange(type: .addLearnerNode, peer: peer)
 
     let one = try admin(.changePeer(change))

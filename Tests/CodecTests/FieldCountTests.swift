@@ -57,7 +57,7 @@ struct FieldCountTests {
   /// The fullest batch that a store sends: as many entries as fit, the smallest there are.
   @Test func aFullBatchOfRaftMessagesPasses() throws {
     let header = CommandHeader(
-      regionID: 2, peer: Peer(id: 3, storeID: 1), epoch: .initial, term: 6)
+      regionID: 2, peer: PeerInfo(id: 3, storeID: 1), epoch: .initial, term: 6)
     var requests = RequestList()
     requests.put(.default, [1], [])
     let data = CommandCodec.encode(header, [requests])
@@ -66,7 +66,8 @@ struct FieldCountTests {
     var message = Raft.Message(.append, to: 3, from: 4, term: 6)
     message.entries = entries
     let envelope = RaftEnvelope(
-      regionID: 2, from: Peer(id: 4, storeID: 2), to: Peer(id: 3, storeID: 1), message: message)
+      regionID: 2, from: PeerInfo(id: 4, storeID: 2), to: PeerInfo(id: 3, storeID: 1),
+      message: message)
     #expect(!isRefused(RaftBatch(messages: [envelope]).encoded(), depth: 3))
   }
 }

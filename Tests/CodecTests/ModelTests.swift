@@ -54,7 +54,7 @@ struct ModelTests {
   @Test func regionsKnowTheirPeers() {
     let region = Region(
       id: 1, startKey: [1], endKey: [3],
-      peers: [Peer(id: 10, storeID: 1), Peer(id: 20, storeID: 2)])
+      peers: [PeerInfo(id: 10, storeID: 1), PeerInfo(id: 20, storeID: 2)])
     #expect(region.peer(onStore: 2)?.id == 20 && region.peer(id: 10)?.storeID == 1)
     #expect(region.peer(onStore: 3) == nil && region.peer(id: 1) == nil)
     #expect(region.isInitialized && !Region(id: 1).isInitialized)
@@ -65,7 +65,7 @@ struct ModelTests {
   @Test func rolesAmountToAMembership() {
     func region(_ roles: [PeerRole]) -> Region {
       let peers = roles.enumerated().map { offset, role in
-        Peer(id: UInt64(roles.count - offset), storeID: 1, role: role)
+        PeerInfo(id: UInt64(roles.count - offset), storeID: 1, role: role)
       }
       return Region(id: 1, peers: peers)
     }

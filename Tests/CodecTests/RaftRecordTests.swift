@@ -80,9 +80,9 @@ struct RaftRecordTests {
 
   @Test func anEnvelopeSaysWhoSpeaksEvenWithoutAMessage() throws {
     let envelope = RaftEnvelope(
-      regionID: 1, from: Peer(id: 2, storeID: 3), to: Peer(id: 4, storeID: 5),
+      regionID: 1, from: PeerInfo(id: 2, storeID: 3), to: PeerInfo(id: 4, storeID: 5),
       epoch: RegionEpoch(confVersion: 6, version: 7), isTombstone: true,
-      extra: ExtraMessage(kind: .checkStalePeerResponse, checkPeers: [Peer(id: 8, storeID: 9)]))
+      extra: ExtraMessage(kind: .checkStalePeerResponse, checkPeers: [PeerInfo(id: 8, storeID: 9)]))
     let wire = try RaftServerpb_RaftMessage(serializedBytes: envelope.encoded())
     #expect(!wire.hasMessage && wire.isTombstone && wire.hasRegionEpoch)
     #expect(wire.fromPeer == envelope.from.wire && wire.toPeer == envelope.to.wire)
@@ -102,14 +102,14 @@ struct RaftRecordTests {
       + [0xC2, 0x3E, 3, 9, 9, 9]  // length and bytes
       + [0xC3, 0x3E, 0x08, 1, 0x0B, 0x0C, 0xC4, 0x3E]  // a group with one inside
       + [0xC5, 0x3E, 1, 2, 3, 4]  // four bytes
-    let peer = Peer(id: 1, storeID: 2)
-    #expect(try Peer(decoding: strange + peer.encoded() + strange) == peer)
+    let peer = PeerInfo(id: 1, storeID: 2)
+    #expect(try PeerInfo(decoding: strange + peer.encoded() + strange) == peer)
     // A known field of another wire type is as good as unknown.
-    #expect(try Peer(decoding: [0x0A, 1, 0xFF] + peer.encoded()) == peer)
+    #expect(try PeerInfo(decoding: [0x0A, 1, 0xFF] + peer.encoded()) == peer)
   }
 
   @Test func aNumberWithoutMeaningIsAnError() {
-    #expect(throws: CodecError.self) { try Peer(decoding: [0x18, 4]) }
+    #expect(throws: CodecError.self) { try PeerInfo(decoding: [0x18, 4]) }
     #expect(throws: CodecError.self) { try Raft.Entry(decoding: [0x08, 3]) }
     // Types of messages that are local to a node.
     for type in 19...24 as ClosedRange<UInt8> {
@@ -118,16 +118,16 @@ struct RaftRecordTests {
   }
 
   @Test func groupsThatDoNotCloseOrNestTooDeepAreRefused() {
-    #expect(throws: CodecError.self) { try Peer(decoding: [0x2B]) }
-    #expect(throws: CodecError.self) { try Peer(decoding: [0x2B, 0x34]) }
-    #expect(throws: CodecError.self) { try Peer(decoding: [0x2C]) }
+    #expect(throws: CodecError.self) { try PeerInfo(decoding: [0x2B]) }
+    #expect(throws: CodecError.self) { try PeerInfo(decoding: [0x2B, 0x34]) }
+    #expect(throws: CodecError.self) { try PeerInfo(decoding: [0x2C]) }
     #expect(throws: CodecError.self) {
-      try Peer(decoding: [UInt8](repeating: 0x2B, count: 100_000))
+      try PeerInfo(decoding: [UInt8](repeating: 0x2B, count: 100_000))
     }
   }
 
   @Test func encodingIntoBytesAppends() throws {
-    let peer = Peer(id: 1, storeID: 300)
+    let peer = PeerInfo(id: 1, storeID: 300)
     var bytes: [UInt8] = [0xAA]
     peer.encode(into: &bytes)
     #expect(bytes == [0xAA] + peer.encoded())

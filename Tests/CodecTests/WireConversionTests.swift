@@ -13,7 +13,7 @@ struct WireConversionTests {
       // Both ways to bytes are the same way.
       #expect(try region.wire.serializedBytes() == region.encoded())
       let peer = values.peer()
-      #expect(try Peer(peer.wire) == peer)
+      #expect(try PeerInfo(peer.wire) == peer)
       #expect(try peer.wire.serializedBytes() == peer.encoded())
     }
   }
@@ -35,7 +35,7 @@ struct WireConversionTests {
   @Test func numbersOfTheFutureAreRefused() {
     var peer = Metapb_Peer()
     peer.role = .UNRECOGNIZED(9)
-    #expect(throws: CodecError.self) { try Peer(peer) }
+    #expect(throws: CodecError.self) { try PeerInfo(peer) }
     var store = Metapb_Store()
     store.state = .UNRECOGNIZED(9)
     #expect(throws: CodecError.self) { try StoreInfo(store) }
@@ -46,11 +46,11 @@ struct WireConversionTests {
 
   static let errors: [RegionError] = [
     .notLeader(regionID: 1, leader: nil),
-    .notLeader(regionID: 1, leader: Peer(id: 2, storeID: 3)),
+    .notLeader(regionID: 1, leader: PeerInfo(id: 2, storeID: 3)),
     .regionNotFound(regionID: 1),
     .keyNotInRegion(key: [1], regionID: 2, start: [3], end: []),
     .epochNotMatch(currentRegions: []),
-    .epochNotMatch(currentRegions: [Region(id: 1, startKey: [1], peers: [Peer(id: 2)])]),
+    .epochNotMatch(currentRegions: [Region(id: 1, startKey: [1], peers: [PeerInfo(id: 2)])]),
     .serverIsBusy(reason: "queue full", backoffMs: 5),
     .staleCommand,
     .storeNotMatch(requestStoreID: 1, actualStoreID: 2),
@@ -94,7 +94,7 @@ struct WireConversionTests {
   @Test func contexts() throws {
     let context = RequestContext(
       regionID: 1, epoch: RegionEpoch(confVersion: 2, version: 3),
-      peer: Peer(id: 4, storeID: 5), term: 6, priority: .high, replicaRead: true,
+      peer: PeerInfo(id: 4, storeID: 5), term: 6, priority: .high, replicaRead: true,
       staleRead: true, clusterID: 7, maxExecutionMs: 8, requestSource: "s", apiVersion: .v2)
     #expect(try RequestContext(context.wire) == context)
     // What the Python client sends.
@@ -103,7 +103,7 @@ struct WireConversionTests {
     #expect(
       plain
         == RequestContext(
-          regionID: 2, epoch: .initial, peer: Peer(id: 11, storeID: 1)))
+          regionID: 2, epoch: .initial, peer: PeerInfo(id: 11, storeID: 1)))
     var future = Kvrpcpb_Context()
     future.priority = .UNRECOGNIZED(7)
     #expect(try RequestContext(future).priority == .normal)
@@ -126,9 +126,9 @@ struct WireConversionTests {
 
   @Test func rangesAndMembershipChanges() throws {
     let range = KeyRange(start: [1], end: [2])
-    #expect(KeyRange(range.wire) == range && KeyRange(range.schedulerWire) == range)
+    #expect(KeyRange(range.wire) == range && KeyRange(range.pdWire) == range)
     for type in AdminCommand.ChangeType.allCases {
-      let change = AdminCommand.PeerChange(type: type, peer: Peer(id: 1, storeID: 2))
+      let change = AdminCommand.PeerChange(type: type, peer: PeerInfo(id: 1, storeID: 2))
       #expect(try AdminCommand.PeerChange(change.wire) == change)
       #expect(UInt64(type.rawValue) == type.raftType.wireValue)
     }

@@ -2,7 +2,7 @@ import Engine
 import Runtime
 import Testing
 
-/// Random operations on both engines: what one answers, the other must answer.
+/// Random operations on both engines: what one responds, the other must respond.
 struct EngineOracleTests {
   @Test(arguments: [UInt64(1), 2])
   func enginesAgree(seed: UInt64) throws {

@@ -2,7 +2,7 @@ import History
 import Runtime
 import Testing
 
-/// Histories as long as a run of minutes makes them. That they are judged in time is what the limits
+/// Histories as long as a run of minutes makes them. That they are checked in time is what the limits
 /// of the search are for: a verdict that needed more would be `undecided`.
 struct BigHistoryTests {
   @Test(.timeLimit(.minutes(1)), arguments: [nil, 5])
@@ -11,7 +11,7 @@ struct BigHistoryTests {
     let history = RandomHistory(
       clients: 64, keys: 100, calls: 100_000, values: values, unknown: 1
     ).make(using: &random)
-    let verdict = LinearizabilityJudge(steps: 10_000).judge(history)
+    let verdict = LinearizabilityChecker(steps: 10_000).check(history)
     guard case .linearizable(let summary) = verdict else {
       Issue.record("\(verdict)")
       return
@@ -28,8 +28,8 @@ struct BigHistoryTests {
     var history = RandomHistory(
       clients: 64, calls: 8_000, deletes: deletes, unknown: 1, rest: 1
     ).make(using: &random)
-    let judge = LinearizabilityJudge(steps: 1_000_000)
-    #expect(judge.judge(history).isLinearizable)
+    let check = LinearizabilityChecker(steps: 1_000_000)
+    #expect(check.check(history).isLinearizable)
 
     let written = try #require(history.first { !$0.call.isRead && $0.outcome == .done })
     guard case .put(let key, let value) = written.call else {
@@ -42,7 +42,7 @@ struct BigHistoryTests {
         return false
       })
     history[at].outcome = .found([Pair(key: key, value: value)])
-    let violation = try #require(judge.judge(history).violation)
+    let violation = try #require(check.check(history).violation)
     #expect(violation.operations.count == 3)
     #expect(violation.operations.first == written)
     #expect(violation.operations.contains(history[at]))
@@ -63,7 +63,7 @@ struct BigHistoryTests {
       }
       let at = reads.count - Int.random(in: 1...50, using: &random)
       history[reads[at]].outcome = history[reads[at - 200]].outcome
-      switch LinearizabilityJudge(steps: 300_000).judge(history) {
+      switch LinearizabilityChecker(steps: 300_000).check(history) {
       case .linearizable: continue
       case .undecided(let reason): Issue.record("\(reason)")
       case .violation(let violation):
@@ -75,7 +75,7 @@ struct BigHistoryTests {
     #expect(violations > 2)
   }
 
-  /// Deletes whose answers were lost, and a key that is gone again and again.
+  /// Deletes whose responses were lost, and a key that is gone again and again.
   @Test(.timeLimit(.minutes(1)))
   func manyOpenEndedDeletes() {
     var recording = Recording()
@@ -85,7 +85,7 @@ struct BigHistoryTests {
       recording.put(round * 10 + 2, round * 10 + 5, "\((round + 1) % 3)")
       recording.get(round * 10 + 3, round * 10 + 6, round % 2 == 0 ? nil : "\(round % 3)")
     }
-    #expect(LinearizabilityJudge(steps: 100_000).judge(recording.history).isLinearizable)
+    #expect(LinearizabilityChecker(steps: 100_000).check(recording.history).isLinearizable)
   }
 
   @Test(.timeLimit(.minutes(1)))

@@ -3,11 +3,11 @@ import Testing
 
 /// Batches, scans and range deletes: what they say of each key.
 struct ManyKeyCallTests {
-  private func judge(_ write: (inout Recording) -> Void) -> Verdict {
+  private func check(_ write: (inout Recording) -> Void) -> Verdict {
     var recording = Recording()
     for key in ["a", "b", "c", "d"] { recording.put(0, 1, key + "1", key: key) }
     write(&recording)
-    return LinearizabilityJudge().judge(recording.history)
+    return LinearizabilityChecker().check(recording.history)
   }
 
   private func pairs(_ found: [(String, String)]) -> [Pair] {
@@ -19,20 +19,20 @@ struct ManyKeyCallTests {
   // MARK: Batches
 
   @Test func batches() {
-    let good = judge {
+    let good = check {
       $0.add(2, 3, .batchPut(pairs: pairs([("a", "2"), ("x", "3")])), .done)
       $0.add(4, 5, .batchGet(keys: keys("a", "x", "y")), .found(pairs([("x", "3"), ("a", "2")])))
       $0.add(6, 7, .batchDelete(keys: keys("a", "b")), .done)
       $0.add(8, 9, .batchGet(keys: keys("a", "b", "c")), .found(pairs([("c", "c1")])))
     }
     #expect(good.isLinearizable)
-    let missing = judge {
+    let missing = check {
       $0.add(2, 3, .batchPut(pairs: pairs([("a", "2"), ("x", "3")])), .done)
       $0.add(4, 5, .batchGet(keys: keys("a", "x")), .found(pairs([("a", "2")])))
     }
     #expect(missing.violation?.key == Array("x".utf8))
     #expect(missing.violation?.operations.map(\.id) == [5, 6])
-    let undead = judge {
+    let undead = check {
       $0.add(2, 3, .batchDelete(keys: keys("a", "b")), .done)
       $0.add(4, 5, .batchGet(keys: keys("a", "b")), .found(pairs([("b", "b1")])))
     }
@@ -41,14 +41,14 @@ struct ManyKeyCallTests {
 
   /// A batch is a call for each key, not a transaction.
   @Test func theKeysOfABatchMayBeSeenToChangeOneAfterTheOther() {
-    let verdict = judge {
+    let verdict = check {
       $0.add(2, 100, .batchPut(pairs: pairs([("a", "2"), ("b", "2")])), .done)
       $0.get(3, 4, "2", key: "a")
       $0.get(5, 6, "b1", key: "b")
       $0.get(101, 102, "2", key: "b")
     }
     #expect(verdict.isLinearizable)
-    let unanswered = judge {
+    let unanswered = check {
       $0.add(2, nil, .batchPut(pairs: pairs([("a", "2"), ("b", "2")])), .unknown)
       $0.get(300, 301, "2", key: "a")
       $0.get(302, 303, "b1", key: "b")
@@ -58,21 +58,21 @@ struct ManyKeyCallTests {
 
   @Test func aKeyAskedForTwiceMayBeFoundTwice() {
     let found = pairs([("a", "a1"), ("a", "a1")])
-    let twice = judge { $0.add(2, 3, .batchGet(keys: keys("a", "a")), .found(found)) }
+    let twice = check { $0.add(2, 3, .batchGet(keys: keys("a", "a")), .found(found)) }
     #expect(twice.isLinearizable)
-    let once = judge { $0.add(2, 3, .batchGet(keys: keys("a")), .found(found)) }
+    let once = check { $0.add(2, 3, .batchGet(keys: keys("a")), .found(found)) }
     #expect(once.violation?.operations.map(\.id) == [5])
   }
 
   @Test(arguments: ["", "a", "bb", "z"])
   func aKeyNotAskedForIsNoAnswer(key: String) {
     let answer = pairs([("b", "b1"), (key, "1")])
-    let batch = judge { $0.add(2, 3, .batchGet(keys: keys("b", "c")), .found(answer)) }
+    let batch = check { $0.add(2, 3, .batchGet(keys: keys("b", "c")), .found(answer)) }
     #expect(batch.violation?.key == Array(key.utf8))
     #expect(batch.violation?.operations.map(\.id) == [5])
-    let get = judge { $0.add(2, 3, .get(key: Array("b".utf8)), .found(pairs([(key, "1")]))) }
+    let get = check { $0.add(2, 3, .get(key: Array("b".utf8)), .found(pairs([(key, "1")]))) }
     #expect(get.violation?.operations.map(\.id) == [5])
-    let nothing = judge { $0.add(2, 3, .batchGet(keys: []), .found(pairs([(key, "1")]))) }
+    let nothing = check { $0.add(2, 3, .batchGet(keys: []), .found(pairs([(key, "1")]))) }
     #expect(nothing.violation?.operations.map(\.id) == [5])
   }
 
@@ -80,7 +80,7 @@ struct ManyKeyCallTests {
 
   @Test func scansSeeWhatIsThere() {
     let all = [("a", "a1"), ("b", "b1"), ("c", "c1"), ("d", "d1")]
-    let verdict = judge {
+    let verdict = check {
       $0.scan(2, 3, all)
       $0.scan(2, 3, isReverse: true, all.reversed())
       $0.scan(2, 3, from: "b", to: "d", Array(all[1...2]))
@@ -112,7 +112,7 @@ struct ManyKeyCallTests {
   func aScanThatPassesOverAKey(
     from: String, to: String, limit: Int, isReverse: Bool, found: [String], missing: String
   ) {
-    let verdict = judge {
+    let verdict = check {
       $0.scan(
         2, 3, from: from, to: to, limit: limit, isReverse: isReverse, found.map { ($0, $0 + "1") })
     }
@@ -138,7 +138,7 @@ struct ManyKeyCallTests {
   func aScanThatAnswersWhatItMayNot(
     from: String, to: String, limit: Int, isReverse: Bool, found: [String], wrong: String
   ) {
-    let verdict = judge {
+    let verdict = check {
       $0.scan(
         2, 3, from: from, to: to, limit: limit, isReverse: isReverse, found.map { ($0, $0 + "1") })
     }
@@ -147,7 +147,7 @@ struct ManyKeyCallTests {
   }
 
   @Test func aScanIsNoSnapshot() {
-    let verdict = judge {
+    let verdict = check {
       $0.scan(2, 100, [("a", "a1"), ("b", "2"), ("c", "c1"), ("d", "d1")])
       $0.put(3, 4, "2", key: "a")
       $0.put(5, 6, "2", key: "b")
@@ -156,7 +156,7 @@ struct ManyKeyCallTests {
   }
 
   @Test func aScanFindsAKeyThatNobodyWrote() {
-    let verdict = judge { $0.scan(2, 3, from: "e", [("z", "1")]) }
+    let verdict = check { $0.scan(2, 3, from: "e", [("z", "1")]) }
     #expect(verdict.violation?.key == Array("z".utf8))
     #expect(verdict.violation?.operations.map(\.id) == [5])
   }
@@ -164,22 +164,22 @@ struct ManyKeyCallTests {
   // MARK: Range deletes
 
   @Test func deleteRangeTakesWhatIsInItsBounds() {
-    let good = judge {
+    let good = check {
       $0.add(2, 3, .deleteRange(start: Array("b".utf8), end: Array("d".utf8)), .done)
       $0.scan(4, 5, [("a", "a1"), ("d", "d1")])
     }
     #expect(good.isLinearizable)
-    let stays = judge {
+    let stays = check {
       $0.add(2, 3, .deleteRange(start: Array("b".utf8), end: []), .done)
       $0.scan(4, 5, [("a", "a1"), ("d", "d1")])
     }
     #expect(stays.violation?.operations.map(\.id) == [4, 5, 6])
-    let tooMuch = judge {
+    let tooMuch = check {
       $0.add(2, 3, .deleteRange(start: [], end: Array("c".utf8)), .done)
       $0.get(4, 5, nil, key: "c")
     }
     #expect(tooMuch.violation?.operations.map(\.id) == [3, 6])
-    let inverted = judge {
+    let inverted = check {
       $0.add(2, 3, .deleteRange(start: Array("d".utf8), end: Array("a".utf8)), .done)
       $0.scan(4, 5, [("a", "a1"), ("b", "b1"), ("c", "c1"), ("d", "d1")])
     }
@@ -187,13 +187,13 @@ struct ManyKeyCallTests {
   }
 
   @Test func aDeleteRangeWithoutAnswerMayHappenInPart() {
-    let verdict = judge {
+    let verdict = check {
       $0.add(2, nil, .deleteRange(start: [], end: []), .unknown)
       $0.scan(4, 5, [("a", "a1"), ("c", "c1")])
       $0.scan(6, 7, [("c", "c1")])
     }
     #expect(verdict.isLinearizable)
-    let back = judge {
+    let back = check {
       $0.add(2, nil, .deleteRange(start: [], end: []), .unknown)
       $0.get(4, 5, nil, key: "b")
       $0.get(6, 7, "b1", key: "b")

@@ -2,7 +2,7 @@ import History
 import Runtime
 import Testing
 
-/// The judge against histories of a store that is linearizable, and against the brute-force judge.
+/// The check against histories of a store that is linearizable, and against the brute-force check.
 struct RandomHistoryTests {
   @Test(arguments: [nil, 2, 5, 50], [2, 8, 32])
   func whatALinearizableStoreAnswersIsAccepted(values: Int?, clients: Int) {
@@ -13,12 +13,12 @@ struct RandomHistoryTests {
         reads: [20, 50, 80][round % 3], deletes: [0, 20, 90][round / 4], unknown: round % 4 * 5,
         rest: [1, 30, 300][round % 3]
       ).make(using: &random)
-      let verdict = LinearizabilityJudge().judge(history)
+      let verdict = LinearizabilityChecker().check(history)
       #expect(verdict.isLinearizable, "round \(round): \(verdict)")
     }
   }
 
-  /// Answers some reads with another value than they saw.
+  /// Serves some reads with another value than they saw.
   private func corrupt(_ history: inout [Operation], using random: inout SplitMix64) {
     let reads = history.indices.filter {
       if case .found = history[$0].outcome { return true }
@@ -44,8 +44,8 @@ struct RandomHistoryTests {
         rest: [1, 80][round % 2]
       ).make(using: &random)
       if round % 8 > 0 { corrupt(&history, using: &random) }
-      let isLinearizable = BruteForceJudge(history).isLinearizable()
-      let verdict = LinearizabilityJudge().judge(history)
+      let isLinearizable = BruteForceChecker(history).isLinearizable()
+      let verdict = LinearizabilityChecker().check(history)
       if isLinearizable {
         verdicts.good += 1
         #expect(verdict.isLinearizable, "round \(round): \(history)")
@@ -55,7 +55,7 @@ struct RandomHistoryTests {
           Issue.record("round \(round): \(verdict) of \(history)")
           continue
         }
-        #expect(!BruteForceJudge(violation.operations).isLinearizable())
+        #expect(!BruteForceChecker(violation.operations).isLinearizable())
         #expect(violation.operations.allSatisfy(history.contains))
       }
     }

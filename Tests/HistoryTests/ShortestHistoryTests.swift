@@ -29,7 +29,7 @@ struct ShortestHistoryTests {
     let at = reads[Int.random(in: 20..<reads.count, using: &random)]
     let old = reads[Int.random(in: 0..<20, using: &random)]
     history[at].outcome = history[old].outcome
-    guard let violation = LinearizabilityJudge().judge(history).violation else { return nil }
+    guard let violation = LinearizabilityChecker().check(history).violation else { return nil }
     return (history, violation)
   }
 
@@ -46,13 +46,13 @@ struct ShortestHistoryTests {
       #expect(shown.count <= 12, "\(shown.count) calls are shown")
       #expect(shown.allSatisfy(history.contains))
       #expect(shown.map(\.start) == shown.map(\.start).sorted())
-      #expect(LinearizabilityJudge().judge(shown).violation?.operations == shown)
+      #expect(LinearizabilityChecker().check(shown).violation?.operations == shown)
       let seen = shown.compactMap(value(seenBy:))
       for (index, operation) in shown.enumerated() {
         if let written = value(writtenBy: operation), seen.contains(written) { continue }
         var fewer = shown
         fewer.remove(at: index)
-        #expect(LinearizabilityJudge().judge(fewer).isLinearizable)
+        #expect(LinearizabilityChecker().check(fewer).isLinearizable)
       }
       // A value that was read is shown with a write of it, if there is one.
       let candidates = history.filter { $0.outcome != .failed && !$0.call.isRead }
@@ -74,18 +74,18 @@ struct ShortestHistoryTests {
     recording.put(6, 7, "c")
     recording.get(8, 9, "b")
     recording.get(10, 11, nil)
-    let violation = LinearizabilityJudge().judge(recording.history).violation
+    let violation = LinearizabilityChecker().check(recording.history).violation
     #expect(violation?.operations.map(\.id) == [1, 2, 3])
   }
 
-  /// A write that is not answered when the bad answer comes is shown as it was.
+  /// A write that is not completed when the bad response comes is shown as it was.
   @Test func aWriteStillUnderWayIsShownWhole() {
     var recording = Recording()
     recording.put(0, 100, "a")
     recording.get(1, 2, "a")
     recording.get(3, 4, nil)
     recording.get(101, 102, "a")
-    let violation = LinearizabilityJudge().judge(recording.history).violation
+    let violation = LinearizabilityChecker().check(recording.history).violation
     #expect(violation?.operations == Array(recording.history.prefix(3)))
   }
 }

@@ -8,9 +8,9 @@ struct ViolationReportTests {
     recording.put(1015, nil, "b")
     recording.get(1020, 1021, "b")
     recording.get(1030, 1031, "a")
-    let violation = try #require(LinearizabilityJudge().judge(recording.history).violation)
+    let violation = try #require(LinearizabilityChecker().check(recording.history).violation)
     let picture = """
-      no order of these calls explains what they saw of "k", absent at first:
+      no linearization of these calls explains the values of "k", absent at first:
         call  client  from ms      to ms
           #1       1    0.000     10.000  [=========]                       put "k" = "a"  done
           #2       2   15.000  no answer                 [===============>  put "k" = "b"  unknown

@@ -5,46 +5,47 @@ import Testing
 import Wire
 
 struct BootstrapTests {
-  private func isBootstrapped(_ bench: Bench) throws -> Bool {
-    try bench.driver.isBootstrapped(.with { $0.header = bench.header }, bench.moment).bootstrapped
+  private func isBootstrapped(_ fixture: PDFixture) throws -> Bool {
+    try fixture.driver.isBootstrapped(.with { $0.header = fixture.header }, fixture.reading)
+      .bootstrapped
   }
 
   @Test func onceAndForEver() throws {
-    let bench = try Bench()
-    #expect(try !isBootstrapped(bench))
-    #expect(try !bench.bootstrap().header.hasError)
-    #expect(try isBootstrapped(bench))
-    let again = try bench.bootstrap()
+    let fixture = try PDFixture()
+    #expect(try !isBootstrapped(fixture))
+    #expect(try !fixture.bootstrap().header.hasError)
+    #expect(try isBootstrapped(fixture))
+    let again = try fixture.bootstrap()
     #expect(again.header.error.type == .alreadyBootstrapped)
-    try bench.restart(lossy: true)
-    #expect(try isBootstrapped(bench))
-    #expect(try bench.bootstrap().header.error.type == .alreadyBootstrapped)
-    #expect(try bench.region("").region.id == 2)
-    #expect(try bench.info(1).address == "127.0.0.1:20161")
+    try fixture.restart(lossy: true)
+    #expect(try isBootstrapped(fixture))
+    #expect(try fixture.bootstrap().header.error.type == .alreadyBootstrapped)
+    #expect(try fixture.region("").region.id == 2)
+    #expect(try fixture.info(1).address == "127.0.0.1:20161")
   }
 
   @Test func theOnlyVoterIsTheLeader() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
-    let response = try bench.region("any")
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    let response = try fixture.region("any")
     #expect(response.region.id == 2)
     #expect(response.leader.id == 3 && response.leader.storeID == 1)
-    try bench.restart()
-    #expect(try bench.region("any").leader.id == 3)
+    try fixture.restart()
+    #expect(try fixture.region("any").leader.id == 3)
   }
 
   @Test func callsThatNeedAClusterSaySo() throws {
-    let bench = try Bench()
-    #expect(try bench.region("a").header.error.type == .notBootstrapped)
-    #expect(try bench.put(1).header.error.type == .notBootstrapped)
-    #expect(try bench.beat(1).header.error.type == .notBootstrapped)
-    let replies = try bench.beat(region(2, "", ""), leader: 1)
+    let fixture = try PDFixture()
+    #expect(try fixture.region("a").header.error.type == .notBootstrapped)
+    #expect(try fixture.put(1).header.error.type == .notBootstrapped)
+    #expect(try fixture.beat(1).header.error.type == .notBootstrapped)
+    let replies = try fixture.beat(region(2, "", ""), leader: 1)
     #expect(replies.map(\.response.header.error.type) == [.notBootstrapped])
-    #expect(try bench.driver.tick(bench.moment).isEmpty)
+    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
   }
 
   @Test func nonsenseIsRefused() throws {
-    let good = Region(id: 2, epoch: .initial, peers: [Peer(id: 3, storeID: 1)])
+    let good = Region(id: 2, epoch: .initial, peers: [PeerInfo(id: 3, storeID: 1)])
     var cases: [Region] = []
     func add(_ change: (inout Region) -> Void) {
       var region = good
@@ -56,44 +57,44 @@ struct BootstrapTests {
     add { $0.endKey = [1] }
     add { $0.epoch = RegionEpoch() }
     add { $0.peers = [] }
-    add { $0.peers.append(Peer(id: 4, storeID: 2)) }
+    add { $0.peers.append(PeerInfo(id: 4, storeID: 2)) }
     add { $0.peers[0].id = 0 }
     add { $0.peers[0].storeID = 2 }
-    let bench = try Bench()
+    let fixture = try PDFixture()
     for region in cases {
-      #expect(try bench.bootstrap(region).header.error.type == .unknown, "\(region)")
+      #expect(try fixture.bootstrap(region).header.error.type == .unknown, "\(region)")
     }
-    let bare = try bench.driver.bootstrap(.with { $0.header = bench.header }, bench.moment)
+    let bare = try fixture.driver.bootstrap(.with { $0.header = fixture.header }, fixture.reading)
     #expect(bare.header.error.message == "missing store meta for bootstrap")
-    let half = try bench.driver.bootstrap(
+    let half = try fixture.driver.bootstrap(
       .with {
-        $0.header = bench.header
-        $0.store = bench.store(1)
-      }, bench.moment)
+        $0.header = fixture.header
+        $0.store = fixture.store(1)
+      }, fixture.reading)
     #expect(half.header.error.message == "missing region meta for bootstrap")
-    #expect(try !isBootstrapped(bench))
-    #expect(try !bench.bootstrap(good).header.hasError)
+    #expect(try !isBootstrapped(fixture))
+    #expect(try !fixture.bootstrap(good).header.hasError)
   }
 
   @Test func configurationIsKept() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
     func count() throws -> UInt32 {
-      try bench.driver.getClusterConfig(.with { $0.header = bench.header }, bench.moment)
+      try fixture.driver.getClusterConfig(.with { $0.header = fixture.header }, fixture.reading)
         .cluster.maxPeerCount
     }
-    func set(_ count: UInt32, _ id: UInt64 = Bench.clusterID) throws -> Pdpb_ResponseHeader {
-      try bench.driver.putClusterConfig(
+    func set(_ count: UInt32, _ id: UInt64 = PDFixture.clusterID) throws -> Pdpb_ResponseHeader {
+      try fixture.driver.putClusterConfig(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.cluster.id = id
           $0.cluster.maxPeerCount = count
-        }, bench.moment
+        }, fixture.reading
       ).header
     }
     #expect(try count() == 3)
     #expect(try !set(5).hasError)
-    try bench.restart(lossy: true)
+    try fixture.restart(lossy: true)
     #expect(try count() == 5)
     #expect(try set(0).error.type == .invalidValue)
     #expect(try set(3, 1).error.type == .unknown)
@@ -101,12 +102,12 @@ struct BootstrapTests {
   }
 
   @Test func damagedStateIsNamed() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
     var batch = WriteBatch()
     batch.put(.raft, key("pd/r/") + [0, 0, 0, 0, 0, 0, 0, 2], [0xFF, 0xFF])
-    try bench.engine.write(batch, .synced)
-    let error = #expect(throws: PlacementError.self) { try bench.restart() }
+    try fixture.engine.write(batch, .synced)
+    let error = #expect(throws: PDError.self) { try fixture.restart() }
     #expect(error?.code == .dataLoss)
     #expect(error?.message.contains("pd/r/") == true)
   }

@@ -10,11 +10,11 @@ import Wire
 struct HandlerTests {
   /// What the handler told, for tests to wait on.
   private final class Ear: Sendable {
-    let opened = Mutex<Result<UInt64, PlacementError>?>(nil)
-    let failures = Mutex<[PlacementError]>([])
+    let opened = Mutex<Result<UInt64, PDError>?>(nil)
+    let failures = Mutex<[PDError]>([])
     let delivered = Mutex<[UInt64]>([])
 
-    var outlets: PlacementDriverHandler.Outlets {
+    var outlets: PDHandler.PushHandlers {
       .init(
         opened: { result in self.opened.withLock { $0 = result } },
         deliver: { replies in self.delivered.withLock { $0 += replies.map(\.storeID) } },
@@ -23,27 +23,27 @@ struct HandlerTests {
   }
 
   private func ask<Request: Sendable, Response: Sendable>(
-    _ worker: Worker<PlacementDriverMessage>,
+    _ worker: Worker<PDMessage>,
     _ method:
-      @escaping @Sendable (PlacementDriver) -> (Request, Moment) throws(PlacementError) -> Response,
+      @escaping @Sendable (PDCore) -> (Request, ClockReading) throws(PDError) -> Response,
     _ request: Request
-  ) async -> Result<Response, PlacementError> {
+  ) async -> Result<Response, PDError> {
     await withCheckedContinuation { continuation in
-      let completion = Completion<Result<Response, PlacementError>>(
+      let completion = Completion<Result<Response, PDError>>(
         abandoned: .failure(.stopped)
       ) { continuation.resume(returning: $0) }
       let isSent = worker.mailbox.send(
-        .call(PlacementDriverCall(method, request, completion)))
+        .call(PDCall(method, request, completion)))
       #expect(isSent)
     }
   }
 
   private func spawn(
     _ host: ThreadHost, _ engine: MemoryEngine, _ ear: Ear, _ metrics: Metrics? = nil
-  ) -> Worker<PlacementDriverMessage> {
-    let config = PlacementConfig(advertiseClientURLs: ["http://127.0.0.1:2379"])
+  ) -> Worker<PDMessage> {
+    let config = PDConfig(advertiseClientURLs: ["http://127.0.0.1:2379"])
     return host.spawn(name: "pd", capacity: 100) { _ in
-      PlacementDriverHandler(
+      PDHandler(
         engine: engine, config: config, newClusterID: 77, clock: host.clock, metrics: metrics,
         outlets: ear.outlets)
     }
@@ -54,13 +54,13 @@ struct HandlerTests {
     let ear = Ear()
     let metrics = Metrics()
     let worker = spawn(host, try MemoryEngine(), ear, metrics)
-    let members = try await ask(worker, PlacementDriver.getMembers, .init()).get()
+    let members = try await ask(worker, PDCore.getMembers, .init()).get()
     #expect(members.header.clusterID == 77)
     let header = Pdpb_RequestHeader.with { $0.clusterID = 77 }
     var last = Timestamp.zero
     for _ in 0..<100 {
       let response = try await ask(
-        worker, PlacementDriver.tso,
+        worker, PDCore.tso,
         .with {
           $0.header = header
           $0.count = 3
@@ -70,8 +70,8 @@ struct HandlerTests {
       #expect(next > last)
       last = next
     }
-    let refused = await ask(worker, PlacementDriver.tso, .init())
-    #expect(throws: PlacementError.self) { try refused.get() }
+    let refused = await ask(worker, PDCore.tso, .init())
+    #expect(throws: PDError.self) { try refused.get() }
     _ = worker.mailbox.send(.tick)
     worker.stop()
     host.shutdown()
@@ -89,13 +89,13 @@ struct HandlerTests {
     let host = ThreadHost()
     let ear = Ear()
     let worker = spawn(host, engine, ear)
-    let answer = await ask(worker, PlacementDriver.getMembers, .init())
-    #expect(throws: PlacementError.self) { try answer.get() }
+    let answer = await ask(worker, PDCore.getMembers, .init())
+    #expect(throws: PDError.self) { try answer.get() }
     _ = worker.mailbox.send(.tick)
     worker.stop()
     host.shutdown()
     let opened = ear.opened.withLock { $0 }
-    let error = #expect(throws: PlacementError.self) { try opened?.get() }
+    let error = #expect(throws: PDError.self) { try opened?.get() }
     #expect(error?.code == .dataLoss)
   }
 
@@ -104,12 +104,12 @@ struct HandlerTests {
     let host = ThreadHost()
     let ear = Ear()
     let worker = spawn(host, engine, ear)
-    _ = await ask(worker, PlacementDriver.getMembers, .init())
+    _ = await ask(worker, PDCore.getMembers, .init())
     engine.inject(.sync)
     let request = Pdpb_AllocIDRequest.with { $0.header.clusterID = 77 }
     for _ in 0..<3 {
-      let answer = await ask(worker, PlacementDriver.allocID, request)
-      #expect(throws: PlacementError.self) { try answer.get() }
+      let answer = await ask(worker, PDCore.allocID, request)
+      #expect(throws: PDError.self) { try answer.get() }
       _ = worker.mailbox.send(.tick)
     }
     worker.stop()

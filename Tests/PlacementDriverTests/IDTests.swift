@@ -3,50 +3,50 @@ import Testing
 
 struct IDTests {
   @Test func idsIncrease() throws {
-    let bench = try Bench()
+    let fixture = try PDFixture()
     var last: UInt64 = 0
     for _ in 0..<2500 {
-      let id = try bench.allocate()
+      let id = try fixture.allocate()
       #expect(id == last + 1)
       last = id
     }
   }
 
   @Test func aBlockAnswersItsLast() throws {
-    let bench = try Bench()
-    #expect(try bench.allocate(5) == 5)
-    #expect(try bench.allocate(0) == 6)
-    #expect(try bench.allocate(1994) == 2000)
-    #expect(try bench.allocate() == 2001)
+    let fixture = try PDFixture()
+    #expect(try fixture.allocate(5) == 5)
+    #expect(try fixture.allocate(0) == 6)
+    #expect(try fixture.allocate(1994) == 2000)
+    #expect(try fixture.allocate() == 2001)
   }
 
   @Test(arguments: [1, 999, 1000, 1001, 3333] as [UInt32])
   func noIDComesTwiceAfterACrash(count: UInt32) throws {
-    let bench = try Bench()
-    let before = try bench.allocate(count)
-    try bench.restart(lossy: true)
-    let first = try bench.allocate()
+    let fixture = try PDFixture()
+    let before = try fixture.allocate(count)
+    try fixture.restart(lossy: true)
+    let first = try fixture.allocate()
     #expect(first > before)
     #expect(first <= before + 1001)
-    try bench.restart(lossy: true)
-    #expect(try bench.allocate() > first)
+    try fixture.restart(lossy: true)
+    #expect(try fixture.allocate() > first)
   }
 
   @Test func tooManyAtOnceIsRefused() throws {
-    let bench = try Bench()
-    let error = #expect(throws: PlacementError.self) { try bench.allocate(.max) }
+    let fixture = try PDFixture()
+    let error = #expect(throws: PDError.self) { try fixture.allocate(.max) }
     #expect(error?.code == .invalidArgument)
-    #expect(try bench.allocate() == 1)
+    #expect(try fixture.allocate() == 1)
   }
 
   @Test func nothingIsGivenWhenTheDiskFails() throws {
-    let bench = try Bench()
-    _ = try bench.allocate(1000)
-    bench.fail(.sync)
-    #expect(throws: PlacementError.self) { try bench.allocate() }
-    #expect(bench.driver.failure != nil)
+    let fixture = try PDFixture()
+    _ = try fixture.allocate(1000)
+    fixture.fail(.sync)
+    #expect(throws: PDError.self) { try fixture.allocate() }
+    #expect(fixture.driver.failure != nil)
     // Nothing is trusted any more, not even what needs no disk.
-    let error = #expect(throws: PlacementError.self) { try bench.region("a") }
+    let error = #expect(throws: PDError.self) { try fixture.region("a") }
     #expect(error?.code == .unavailable)
   }
 }

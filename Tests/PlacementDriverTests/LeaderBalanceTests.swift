@@ -5,19 +5,19 @@ import Wire
 
 struct LeaderBalanceTests {
   /// `count` regions on stores 1, 4 and 5, all led by store 1.
-  private func world(_ count: Int) throws -> World {
-    let world = try World(Bench(), stores: [1, 4, 5])
+  private func world(_ count: Int) throws -> SimulatedStores {
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     world.regions = (0..<count).map { index in
       let start = index == 0 ? "" : "k\(100 + index)"
       let end = index == count - 1 ? "" : "k\(101 + index)"
       let made = region(
         200 + UInt64(index), start, end, version: 50, conf: 5, stores: [1, 4, 5])
-      return World.Replica(region: made, leader: 1)
+      return SimulatedStores.Replica(region: made, leader: 1)
     }
     return world
   }
 
-  private func leaders(_ world: World) -> [Int] {
+  private func leaders(_ world: SimulatedStores) -> [Int] {
     [1, 4, 5].map { id in world.regions.filter { $0.leader == id }.count }
   }
 
@@ -51,63 +51,63 @@ struct LeaderBalanceTests {
   }
 
   @Test func sickRegionsAreLeftAlone() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
-    for id in [4, 5] as [UInt64] { try bench.put(id) }
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    for id in [4, 5] as [UInt64] { try fixture.put(id) }
     for (id, start, end) in [(100, "", "m"), (101, "m", "")] as [(UInt64, String, String)] {
       let made = region(id, start, end, version: 5, conf: 5, stores: [1, 4, 5])
-      try bench.beat(made, leader: 1, pending: [4])
+      try fixture.beat(made, leader: 1, pending: [4])
     }
-    bench.pass(2)
-    #expect(try bench.driver.tick(bench.moment).isEmpty)
+    fixture.pass(2)
+    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
     let healthy = region(101, "m", "", version: 5, conf: 5, stores: [1, 4, 5])
-    try bench.beat(healthy, leader: 1)
-    bench.pass(2)
-    let replies = try bench.driver.tick(bench.moment)
+    try fixture.beat(healthy, leader: 1)
+    fixture.pass(2)
+    let replies = try fixture.driver.tick(fixture.reading)
     #expect(replies.map(\.response.regionID) == [101])
     #expect(replies.map(\.response.transferLeader.peer.storeID) == [4])
     #expect(replies.map(\.response.transferLeader.peers.count) == [1])
     // The transfer does not happen: it is given up, and the region rests.
-    bench.pass(11)
-    for id in [1, 4, 5] as [UInt64] { try bench.beat(id) }
-    #expect(try bench.driver.tick(bench.moment).isEmpty)
-    bench.pass(30)
-    for id in [1, 4, 5] as [UInt64] { try bench.beat(id) }
-    #expect(try bench.driver.tick(bench.moment).isEmpty)
-    bench.pass(31)
-    for id in [1, 4, 5] as [UInt64] { try bench.beat(id) }
-    #expect(try !bench.driver.tick(bench.moment).isEmpty)
+    fixture.pass(11)
+    for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
+    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    fixture.pass(30)
+    for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
+    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    fixture.pass(31)
+    for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
+    #expect(try !fixture.driver.tick(fixture.reading).isEmpty)
   }
 
   @Test func onlyAFewMoveAtATime() throws {
-    let bench = try Bench { $0.leaderScheduleLimit = 2 }
-    try bench.bootstrap()
-    for id in [4, 5] as [UInt64] { try bench.put(id) }
+    let fixture = try PDFixture { $0.leaderScheduleLimit = 2 }
+    try fixture.bootstrap()
+    for id in [4, 5] as [UInt64] { try fixture.put(id) }
     for index in 0..<10 {
       let start = index == 0 ? "" : "k\(index)"
       let end = index == 9 ? "" : "k\(index + 1)"
       let made = region(
         100 + UInt64(index), start, end, version: 20, conf: 5, stores: [1, 4, 5])
-      try bench.beat(made, leader: 1)
+      try fixture.beat(made, leader: 1)
     }
-    bench.pass(2)
-    #expect(try bench.driver.tick(bench.moment).count == 2)
-    bench.pass(2)
-    #expect(try bench.driver.tick(bench.moment).isEmpty)
+    fixture.pass(2)
+    #expect(try fixture.driver.tick(fixture.reading).count == 2)
+    fixture.pass(2)
+    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
   }
 
   @Test func nothingMovesBeforeLeadersAreKnown() throws {
     let world = try world(10)
-    world.bench.pass(1)
-    for replica in world.regions { try world.bench.beat(replica.region, leader: 1) }
-    try world.bench.restart()
-    for id in [1, 4, 5] as [UInt64] { try world.bench.beat(id) }
+    world.fixture.pass(1)
+    for replica in world.regions { try world.fixture.beat(replica.region, leader: 1) }
+    try world.fixture.restart()
+    for id in [1, 4, 5] as [UInt64] { try world.fixture.beat(id) }
     for replica in world.regions.prefix(7) {
-      try world.bench.beat(replica.region, leader: 1)
+      try world.fixture.beat(replica.region, leader: 1)
     }
-    world.bench.pass(5)
-    #expect(try world.bench.driver.tick(world.bench.moment).isEmpty)
-    try world.bench.beat(world.regions[7].region, leader: 1)
-    #expect(try !world.bench.driver.tick(world.bench.moment).isEmpty)
+    world.fixture.pass(5)
+    #expect(try world.fixture.driver.tick(world.fixture.reading).isEmpty)
+    try world.fixture.beat(world.regions[7].region, leader: 1)
+    #expect(try !world.fixture.driver.tick(world.fixture.reading).isEmpty)
   }
 }

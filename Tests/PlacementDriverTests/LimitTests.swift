@@ -5,10 +5,10 @@ import Wire
 
 /// What clients may make the driver keep and send is bounded, and refused in words beyond.
 struct LimitTests {
-  private func bench(_ change: (inout PlacementLimits) -> Void) throws -> Bench {
-    let bench = try Bench { change(&$0.limits) }
-    try bench.bootstrap()
-    return bench
+  private func fixture(_ change: (inout PlacementLimits) -> Void) throws -> PDFixture {
+    let fixture = try PDFixture { change(&$0.limits) }
+    try fixture.bootstrap()
+    return fixture
   }
 
   private func isOver(_ header: Pdpb_ResponseHeader, _ words: String) -> Bool {
@@ -16,27 +16,27 @@ struct LimitTests {
   }
 
   @Test func storesAreCounted() throws {
-    let bench = try bench { $0.stores = 3 }
-    #expect(try !bench.put(4).header.hasError)
-    #expect(try !bench.put(5).header.hasError)
-    #expect(isOver(try bench.put(6).header, "no more than 3"))
-    #expect(throws: PlacementError.self) { try bench.info(6) }
+    let fixture = try fixture { $0.stores = 3 }
+    #expect(try !fixture.put(4).header.hasError)
+    #expect(try !fixture.put(5).header.hasError)
+    #expect(isOver(try fixture.put(6).header, "no more than 3"))
+    #expect(throws: PDError.self) { try fixture.info(6) }
     // What is known may change.
-    #expect(try !bench.put(5).header.hasError)
-    try bench.restart()
-    #expect(isOver(try bench.put(6).header, "no more than 3"))
+    #expect(try !fixture.put(5).header.hasError)
+    try fixture.restart()
+    #expect(isOver(try fixture.put(6).header, "no more than 3"))
   }
 
   @Test func aStoresRecordIsBounded() throws {
-    let bench = try bench { _ in }
+    let fixture = try fixture { _ in }
     func put(_ change: (inout Metapb_Store) -> Void) throws -> Pdpb_ResponseHeader {
-      var store = bench.store(9)
+      var store = fixture.store(9)
       change(&store)
-      return try bench.driver.putStore(
+      return try fixture.driver.putStore(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.store = store
-        }, bench.moment
+        }, fixture.reading
       ).header
     }
     let label = Metapb_StoreLabel.with { ($0.key, $0.value) = ("zone", "a") }
@@ -45,19 +45,19 @@ struct LimitTests {
     #expect(isOver(try put { $0.labels = [.with { $0.key = long }] }, "more than 4096"))
     #expect(isOver(try put { $0.deployPath = long }, "more than 4096"))
     #expect(isOver(try put { $0.peerAddress = long }, "more than 4096"))
-    #expect(throws: PlacementError.self) { try bench.info(9) }
+    #expect(throws: PDError.self) { try fixture.info(9) }
     #expect(try !put { $0.labels = .init(repeating: label, count: 64) }.hasError)
   }
 
   @Test func aStoresReportIsBounded() throws {
-    let bench = try bench { _ in }
+    let fixture = try fixture { _ in }
     func beat(_ threads: Int) throws -> Pdpb_ResponseHeader {
-      try bench.driver.storeHeartbeat(
+      try fixture.driver.storeHeartbeat(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.stats.storeID = 1
           $0.stats.cpuUsages = .init(repeating: .with { $0.key = "thread" }, count: threads)
-        }, bench.moment
+        }, fixture.reading
       ).header
     }
     #expect(try !beat(100).hasError)
@@ -65,15 +65,15 @@ struct LimitTests {
   }
 
   @Test func servicesAreCounted() throws {
-    let bench = try bench { $0.services = 3 }
+    let fixture = try fixture { $0.services = 3 }
     func update(_ id: String, ttl: Int64 = 100) throws -> Pdpb_ResponseHeader {
-      try bench.driver.updateServiceGCSafePoint(
+      try fixture.driver.updateServiceGCSafePoint(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.serviceID = key(id).data
           $0.ttl = ttl
           $0.safePoint = 10
-        }, bench.moment
+        }, fixture.reading
       ).header
     }
     #expect(try !update("a").hasError)
@@ -82,46 +82,46 @@ struct LimitTests {
     #expect(try !update("b").hasError)
     #expect(try !update("a", ttl: 0).hasError)
     #expect(try !update("c").hasError)
-    bench.pass(200)
+    fixture.pass(200)
     #expect(try !update("d").hasError, "what has expired makes room")
     #expect(isOver(try update(String(repeating: "x", count: 257)), "more than 256"))
   }
 
   /// Regions 100…: "" to "a000", "a000" to "a001", and so on.
-  private func regions(_ count: Int, _ bench: Bench) throws {
+  private func regions(_ count: Int, _ fixture: PDFixture) throws {
     func bound(_ number: Int) -> String { "a" + String(String(1000 + number).dropFirst()) }
     for number in 0..<count {
       let made = region(
         100 + UInt64(number), number == 0 ? "" : bound(number - 1),
         number == count - 1 ? "" : bound(number), version: 11)
-      #expect(try bench.beat(made, leader: 1).isEmpty)
+      #expect(try fixture.beat(made, leader: 1).isEmpty)
     }
   }
 
   @Test func repliesOfRegionsAreBoundedInBytes() throws {
-    let bench = try bench { $0.replyBytes = 20_000 }
-    try regions(100, bench)
+    let fixture = try fixture { $0.replyBytes = 20_000 }
+    try regions(100, fixture)
     func scan(_ limit: Int32) throws -> Pdpb_ScanRegionsResponse {
-      try bench.driver.scanRegions(
+      try fixture.driver.scanRegions(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.limit = limit
-        }, bench.moment)
+        }, fixture.reading)
     }
     func batch(_ limit: Int32) throws -> Pdpb_BatchScanRegionsResponse {
-      try bench.driver.batchScanRegions(
+      try fixture.driver.batchScanRegions(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.limit = limit
           $0.ranges = [Pdpb_KeyRange()]
-        }, bench.moment)
+        }, fixture.reading)
     }
     func query(_ ids: Range<UInt64>) throws -> Pdpb_QueryRegionResponse {
-      try bench.driver.queryRegion(
+      try fixture.driver.queryRegion(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.ids = Array(ids)
-        }, bench.moment)
+        }, fixture.reading)
     }
     #expect(try scan(30).regions.count == 30)
     #expect(try scan(30).serializedData().count <= 20_000)
@@ -137,31 +137,31 @@ struct LimitTests {
   }
 
   @Test func queriesAreCounted() throws {
-    let bench = try bench { $0.queries = 10 }
+    let fixture = try fixture { $0.queries = 10 }
     func query(_ count: Int) throws -> Pdpb_QueryRegionResponse {
-      try bench.driver.queryRegion(
+      try fixture.driver.queryRegion(
         .with {
-          $0.header = bench.header
+          $0.header = fixture.header
           $0.ids = .init(repeating: 2, count: count)
           $0.keys = [key("k").data]
-        }, bench.moment)
+        }, fixture.reading)
     }
     #expect(try query(9).keyIDMap == [2])
     #expect(isOver(try query(10).header, "more than 10"))
   }
 
   @Test func aRegionsPartsAreBounded() throws {
-    let bench = try bench { ($0.peers, $0.keyBytes) = (3, 100) }
+    let fixture = try fixture { ($0.peers, $0.keyBytes) = (3, 100) }
     let long = region(50, "", String(repeating: "k", count: 101), version: 5)
-    let header = try #require(try bench.beat(long, leader: 1).first?.response.header)
+    let header = try #require(try fixture.beat(long, leader: 1).first?.response.header)
     #expect(isOver(header, "101 bytes"))
-    let peers = (1...4).map { Peer(id: 60 + $0, storeID: $0) }
+    let peers = (1...4).map { PeerInfo(id: 60 + $0, storeID: $0) }
     let wide = Region(id: 50, endKey: key("k"), epoch: .initial, peers: peers)
-    let refused = try #require(try bench.beat(wide, leader: 1).first?.response.header)
+    let refused = try #require(try fixture.beat(wide, leader: 1).first?.response.header)
     #expect(isOver(refused, "4 peers"))
-    let fine = Region(id: 2, epoch: .initial, peers: [Peer(id: 3, storeID: 1)])
-    #expect(try bench.beat(fine, leader: 1, pending: [1, 1, 1], down: [1, 1]).isEmpty)
-    #expect(try bench.region("k").pendingPeers.count == 1)
-    #expect(try bench.region("k").downPeers.count == 1)
+    let fine = Region(id: 2, epoch: .initial, peers: [PeerInfo(id: 3, storeID: 1)])
+    #expect(try fixture.beat(fine, leader: 1, pending: [1, 1, 1], down: [1, 1]).isEmpty)
+    #expect(try fixture.region("k").pendingPeers.count == 1)
+    #expect(try fixture.region("k").downPeers.count == 1)
   }
 }

@@ -5,28 +5,28 @@ import Wire
 
 struct RegionLookupTests {
   /// Regions 100…109: "" to "b", "b" to "c", … , "j" to "".
-  private func tenRegions() throws -> Bench {
-    let bench = try Bench()
-    try bench.bootstrap()
+  private func tenRegions() throws -> PDFixture {
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
     let bounds = [""] + "bcdefghij".map(String.init) + [""]
     for index in 0..<10 {
       let made = region(100 + UInt64(index), bounds[index], bounds[index + 1], version: 11)
-      let replies = try bench.beat(made, leader: 1)
+      let replies = try fixture.beat(made, leader: 1)
       #expect(replies.isEmpty)
     }
-    return bench
+    return fixture
   }
 
   private func scan(
-    _ bench: Bench, _ start: String, _ end: String, _ limit: Int32
+    _ fixture: PDFixture, _ start: String, _ end: String, _ limit: Int32
   ) throws -> [UInt64] {
-    let response = try bench.driver.scanRegions(
+    let response = try fixture.driver.scanRegions(
       .with {
-        $0.header = bench.header
+        $0.header = fixture.header
         $0.startKey = key(start).data
         $0.endKey = key(end).data
         $0.limit = limit
-      }, bench.moment)
+      }, fixture.reading)
     #expect(response.regionMetas == response.regions.map(\.region))
     #expect(response.leaders.count == response.regions.count)
     #expect(response.leaders.map(\.storeID) == response.regions.map(\.leader.storeID))
@@ -34,70 +34,70 @@ struct RegionLookupTests {
   }
 
   @Test func everyKeyHasItsRegion() throws {
-    let bench = try tenRegions()
-    #expect(try bench.region("").region.id == 100)
-    #expect(try bench.region("azz").region.id == 100)
-    #expect(try bench.region("b").region.id == 101)
-    #expect(try bench.region("c").region.id == 102)
-    #expect(try bench.region("zzz").region.id == 109)
-    #expect(try bench.region("c").leader.storeID == 1)
-    #expect(try bench.region("c").region.regionEpoch.version == 11)
+    let fixture = try tenRegions()
+    #expect(try fixture.region("").region.id == 100)
+    #expect(try fixture.region("azz").region.id == 100)
+    #expect(try fixture.region("b").region.id == 101)
+    #expect(try fixture.region("c").region.id == 102)
+    #expect(try fixture.region("zzz").region.id == 109)
+    #expect(try fixture.region("c").leader.storeID == 1)
+    #expect(try fixture.region("c").region.regionEpoch.version == 11)
   }
 
   @Test func thePreviousRegionIsTheNeighbour() throws {
-    let bench = try tenRegions()
-    #expect(try !bench.previous("").hasRegion)
-    #expect(try !bench.previous("a").hasRegion)
-    #expect(try bench.previous("b").region.id == 100)
-    #expect(try bench.previous("bb").region.id == 100)
-    #expect(try bench.previous("z").region.id == 108)
+    let fixture = try tenRegions()
+    #expect(try !fixture.previous("").hasRegion)
+    #expect(try !fixture.previous("a").hasRegion)
+    #expect(try fixture.previous("b").region.id == 100)
+    #expect(try fixture.previous("bb").region.id == 100)
+    #expect(try fixture.previous("z").region.id == 108)
   }
 
   @Test func idsAreExact() throws {
-    let bench = try tenRegions()
-    #expect(try bench.region(id: 105).region.startKey == key("f").data)
-    let unknown = try bench.region(id: 2)
+    let fixture = try tenRegions()
+    #expect(try fixture.region(id: 105).region.startKey == key("f").data)
+    let unknown = try fixture.region(id: 2)
     #expect(!unknown.hasRegion && !unknown.header.hasError && unknown.header.clusterID != 0)
-    #expect(try bench.region(id: 0).header.error.type == .unknown)
+    #expect(try fixture.region(id: 0).header.error.type == .unknown)
   }
 
   @Test func scansAreClipped() throws {
-    let bench = try tenRegions()
-    #expect(try scan(bench, "", "", 0) == Array(100...109))
-    #expect(try scan(bench, "", "", 3) == [100, 101, 102])
-    #expect(try scan(bench, "b", "g", 0) == Array(101...105))
-    #expect(try scan(bench, "b", "g", -1) == Array(101...105))
-    #expect(try scan(bench, "b", "g", 2) == [101, 102])
-    #expect(try scan(bench, "bb", "c", 0) == [101])
-    #expect(try scan(bench, "zz", "", 1) == [109])
-    #expect(try scan(bench, "c", "b", 0).isEmpty)
+    let fixture = try tenRegions()
+    #expect(try scan(fixture, "", "", 0) == Array(100...109))
+    #expect(try scan(fixture, "", "", 3) == [100, 101, 102])
+    #expect(try scan(fixture, "b", "g", 0) == Array(101...105))
+    #expect(try scan(fixture, "b", "g", -1) == Array(101...105))
+    #expect(try scan(fixture, "b", "g", 2) == [101, 102])
+    #expect(try scan(fixture, "bb", "c", 0) == [101])
+    #expect(try scan(fixture, "zz", "", 1) == [109])
+    #expect(try scan(fixture, "c", "b", 0).isEmpty)
   }
 
   @Test func gapsArePassedOver() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
     // A merge not yet heard of in full: the middle is missing.
-    try bench.beat(region(101, "b", "c", version: 5), leader: 1)
-    try bench.beat(region(103, "d", "e", version: 5), leader: 1)
-    #expect(try !bench.region("a").hasRegion)
-    #expect(try !bench.region("cc").hasRegion)
-    #expect(try !bench.previous("d").hasRegion)
-    #expect(try scan(bench, "", "", 0) == [101, 103])
-    #expect(try scan(bench, "cc", "", 0) == [103])
+    try fixture.beat(region(101, "b", "c", version: 5), leader: 1)
+    try fixture.beat(region(103, "d", "e", version: 5), leader: 1)
+    #expect(try !fixture.region("a").hasRegion)
+    #expect(try !fixture.region("cc").hasRegion)
+    #expect(try !fixture.previous("d").hasRegion)
+    #expect(try scan(fixture, "", "", 0) == [101, 103])
+    #expect(try scan(fixture, "cc", "", 0) == [103])
   }
 
   @Test func manyRangesAtOnce() throws {
-    let bench = try tenRegions()
+    let fixture = try tenRegions()
     func scan(
       _ ranges: [(String, String)], limit: Int32 = 0, whole: Bool = false
     ) throws -> Pdpb_BatchScanRegionsResponse {
-      try bench.driver.batchScanRegions(
+      try fixture.driver.batchScanRegions(
         .with {
-          $0.header = bench.header
-          $0.ranges = ranges.map { KeyRange(start: key($0.0), end: key($0.1)).schedulerWire }
+          $0.header = fixture.header
+          $0.ranges = ranges.map { KeyRange(start: key($0.0), end: key($0.1)).pdWire }
           $0.limit = limit
           $0.containAllKeyRange = whole
-        }, bench.moment)
+        }, fixture.reading)
     }
     func ids(_ response: Pdpb_BatchScanRegionsResponse) -> [UInt64] {
       response.regions.map(\.region.id)
@@ -112,8 +112,8 @@ struct RegionLookupTests {
     #expect(try scan([("e", "g"), ("b", "c")]).header.error.type == .unknown)
     #expect(try scan([("b", "d"), ("c", "e")]).header.error.type == .unknown)
     #expect(try scan([("d", "c")]).header.error.type == .unknown)
-    try bench.beat(region(200, "c", "d", version: 20), leader: 1)
-    try bench.beat(region(201, "c", "ca", version: 21), leader: 1)
+    try fixture.beat(region(200, "c", "d", version: 20), leader: 1)
+    try fixture.beat(region(201, "c", "ca", version: 21), leader: 1)
     #expect(
       try scan([("b", "e")], whole: true).header.error.type == .regionsNotContainAllKeyRange)
     #expect(try scan([("b", "e")], whole: true).regions.isEmpty)
@@ -121,14 +121,14 @@ struct RegionLookupTests {
   }
 
   @Test func queriesAnswerInParallel() throws {
-    let bench = try tenRegions()
-    let response = try bench.driver.queryRegion(
+    let fixture = try tenRegions()
+    let response = try fixture.driver.queryRegion(
       .with {
-        $0.header = bench.header
+        $0.header = fixture.header
         $0.keys = ["", "bb", "b", "zz"].map { key($0).data }
         $0.prevKeys = ["", "c", "zz"].map { key($0).data }
         $0.ids = [105, 4]
-      }, bench.moment)
+      }, fixture.reading)
     #expect(response.keyIDMap == [100, 101, 101, 109])
     #expect(response.prevKeyIDMap == [0, 101, 108])
     #expect(response.regionsByID.keys.sorted() == [100, 101, 105, 108, 109])
@@ -140,35 +140,35 @@ struct RegionLookupTests {
   }
 
   @Test func withoutALeaderThereIsNone() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
-    for id in [4, 5] as [UInt64] { try bench.put(id) }
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    for id in [4, 5] as [UInt64] { try fixture.put(id) }
     let wide = region(100, "", "", version: 2, stores: [1, 4, 5])
-    try bench.beat(wide, leader: 4)
-    #expect(try bench.region("a").leader.storeID == 4)
-    try bench.restart()
-    let response = try bench.region("a")
+    try fixture.beat(wide, leader: 4)
+    #expect(try fixture.region("a").leader.storeID == 4)
+    try fixture.restart()
+    let response = try fixture.region("a")
     #expect(response.region.peers.count == 3)
     #expect(!response.hasLeader)
-    let scanned = try bench.driver.scanRegions(
-      .with { $0.header = bench.header }, bench.moment)
+    let scanned = try fixture.driver.scanRegions(
+      .with { $0.header = fixture.header }, fixture.reading)
     #expect(scanned.leaders == [Metapb_Peer()])
     #expect(!scanned.regions[0].hasLeader)
-    try bench.beat(wide, leader: 5)
-    #expect(try bench.region("a").leader.storeID == 5)
+    try fixture.beat(wide, leader: 5)
+    #expect(try fixture.region("a").leader.storeID == 5)
   }
 
   @Test func pendingAndDownPeersAreTold() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
-    for id in [4, 5] as [UInt64] { try bench.put(id) }
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    for id in [4, 5] as [UInt64] { try fixture.put(id) }
     let wide = region(100, "", "", version: 2, stores: [1, 4, 5])
-    try bench.beat(wide, leader: 1, pending: [4], down: [5])
-    var response = try bench.region("a")
+    try fixture.beat(wide, leader: 1, pending: [4], down: [5])
+    var response = try fixture.region("a")
     #expect(response.pendingPeers.map(\.storeID) == [4])
     #expect(response.downPeers.map(\.peer.storeID) == [5])
-    try bench.beat(wide, leader: 1)
-    response = try bench.region("a")
+    try fixture.beat(wide, leader: 1)
+    response = try fixture.region("a")
     #expect(response.pendingPeers.isEmpty && response.downPeers.isEmpty)
   }
 }

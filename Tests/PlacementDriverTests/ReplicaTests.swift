@@ -6,17 +6,17 @@ import Wire
 /// What becomes of a cluster whose stores do as they are told.
 struct ReplicaTests {
   @Test func oneReplicaBecomesThreeLearnersFirst() throws {
-    let world = try World(Bench(), stores: [1, 4, 5])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     try world.run(8)
     #expect(world.voters() == [1, 4, 5])
     #expect(world.told == ["learner on 4", "voter on 4", "learner on 5", "voter on 5"])
     try world.run(20)
     #expect(world.told.count == 4)
-    #expect(world.bench.driver.operatorSummaries(world.bench.moment).isEmpty)
+    #expect(world.fixture.driver.operatorSummaries(world.fixture.reading).isEmpty)
   }
 
   @Test func aLearnerThatLagsIsNotPromoted() throws {
-    let world = try World(Bench(), stores: [1, 4])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4])
     world.catchUp = false
     try world.run(20)
     #expect(world.told == ["learner on 4"])
@@ -26,7 +26,7 @@ struct ReplicaTests {
   }
 
   @Test func twoStoresGetTwoReplicas() throws {
-    let world = try World(Bench(), stores: [1, 4])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4])
     try world.run(30)
     #expect(world.stores() == [1, 4])
     #expect(world.voters() == [1, 4])
@@ -36,7 +36,7 @@ struct ReplicaTests {
   }
 
   @Test func aSilentStoreIsGivenTime() throws {
-    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
     try world.run(10)
     #expect(world.voters() == [1, 4, 5])
     world.kill(5)
@@ -48,7 +48,7 @@ struct ReplicaTests {
   }
 
   @Test func aDeadStoreIsReplacedBeforeItIsRemoved() throws {
-    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
     try world.run(10)
     world.told = []
     world.kill(5)
@@ -58,7 +58,7 @@ struct ReplicaTests {
   }
 
   @Test func aDeadLeaderIsReplacedToo() throws {
-    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
     try world.run(10)
     #expect(world.regions[0].leader == 1)
     world.kill(1)
@@ -68,7 +68,7 @@ struct ReplicaTests {
   }
 
   @Test func withoutASpareTheDeadKeepsItsPlace() throws {
-    let world = try World(Bench(), stores: [1, 4, 5])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     try world.run(10)
     world.kill(5)
     try world.run(400)
@@ -79,7 +79,7 @@ struct ReplicaTests {
   }
 
   @Test func aWipedStoreAtTheSameAddressTakesOver() throws {
-    let world = try World(Bench(), stores: [1, 4, 5])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     try world.run(10)
     world.kill(5)
     try world.run(1)
@@ -87,28 +87,28 @@ struct ReplicaTests {
     try world.run(8)
     #expect(world.voters() == [1, 4, 9])
     #expect(world.stores() == [1, 4, 9])
-    #expect(try world.bench.info(5).state == .tombstone)
+    #expect(try world.fixture.info(5).state == .tombstone)
   }
 
   @Test func aRemovedStoreIsEmptiedEvenWhereItLeads() throws {
-    let world = try World(Bench(), stores: [1, 4, 5, 6])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
     try world.run(10)
     world.told = []
-    try world.bench.driver.removeStore(1, isDestroyed: false, world.bench.moment)
+    try world.fixture.driver.removeStore(1, isDestroyed: false, world.fixture.reading)
     try world.run(8)
     #expect(world.stores() == [4, 5, 6])
     #expect(
       world.told == ["learner on 6", "voter on 6", "transfer to 4", "remove from 1"])
-    // It reports one last time, then it is told that it is over.
-    #expect(try world.bench.info(1).state == .tombstone)
+    // It reports one last time, then it is notified that it is over.
+    #expect(try world.fixture.info(1).state == .tombstone)
   }
 
   @Test func extraReplicasAreRemoved() throws {
-    let bench = try Bench()
-    try bench.bootstrap()
-    for id in [4, 5, 6] as [UInt64] { try bench.put(id) }
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    for id in [4, 5, 6] as [UInt64] { try fixture.put(id) }
     let four = region(100, "", "", version: 2, conf: 6, stores: [1, 4, 5, 6])
-    let replies = try bench.beat(four, leader: 6, pending: [4])
+    let replies = try fixture.beat(four, leader: 6, pending: [4])
     // The one that lags is missed least.
     #expect(replies.map(\.response.changePeer.peer.storeID) == [4])
     #expect(replies.map(\.response.changePeer.changeType) == [.removeNode])
@@ -116,24 +116,24 @@ struct ReplicaTests {
   }
 
   @Test func fewerReplicasWhenAsked() throws {
-    let world = try World(Bench(), stores: [1, 4, 5])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     try world.run(8)
-    _ = try world.bench.driver.putClusterConfig(
+    _ = try world.fixture.driver.putClusterConfig(
       .with {
-        $0.header = world.bench.header
-        $0.cluster.id = Bench.clusterID
+        $0.header = world.fixture.header
+        $0.cluster.id = PDFixture.clusterID
         $0.cluster.maxPeerCount = 1
-      }, world.bench.moment)
+      }, world.fixture.reading)
     try world.run(6)
     #expect(world.stores() == [1])
   }
 
   @Test func manyRegionsReachThreeReplicasSpreadEvenly() throws {
-    let world = try World(Bench(), stores: [1, 4, 5, 6, 7])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6, 7])
     world.regions = (0..<20).map { index in
       let start = index == 0 ? "" : "k\(Character(UnicodeScalar(97 + UInt8(index))))"
       let end = index == 19 ? "" : "k\(Character(UnicodeScalar(98 + UInt8(index))))"
-      return World.Replica(
+      return SimulatedStores.Replica(
         region: region(100 + UInt64(index), start, end, version: 21), leader: 1)
     }
     try world.run(60)
@@ -153,11 +153,11 @@ struct ReplicaTests {
   }
 
   @Test func aRestartOfTheDriverLosesNoWork() throws {
-    let world = try World(Bench(), stores: [1, 4, 5])
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     world.catchUp = false
     try world.run(2)
     #expect(world.told == ["learner on 4"])
-    try world.bench.restart(lossy: true)
+    try world.fixture.restart(lossy: true)
     world.catchUp = true
     try world.run(8)
     #expect(world.voters() == [1, 4, 5])
@@ -166,9 +166,9 @@ struct ReplicaTests {
 
   @Test func sameCallsSameAnswers() throws {
     func play() throws -> [String] {
-      let world = try World(Bench(), stores: [1, 4, 5, 6])
+      let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
       world.regions = (0..<10).map { index in
-        World.Replica(
+        SimulatedStores.Replica(
           region: region(
             100 + UInt64(index), index == 0 ? "" : "k\(index)", index == 9 ? "" : "k\(index + 1)",
             version: 11), leader: 1)

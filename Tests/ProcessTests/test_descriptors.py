@@ -136,7 +136,7 @@ def test_a_failing_accept_does_not_spin(alone):
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (alone.files(), old[1]))
     with crowd(alone.port, 5):
         eventually(
-            lambda: "cannot accept connections" in alone.process.log.read_text(), 20, "noticed")
+            lambda: "accepting paused" in alone.process.log.read_text(), 20, "noticed")
         alone.rests()
         assert alone.get(b"nothing") == b""
         resource.prlimit(pid, resource.RLIMIT_NOFILE, old)

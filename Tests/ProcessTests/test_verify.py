@@ -59,7 +59,7 @@ def test_its_history_is_judged_alike(run):
     said, path = run
     checked = answer(apus("verify", "--check", path, "--json"), 0)
     assert checked["verdict"] == "linearizable"
-    assert checked["judged"] == said["judged"] == len(calls(path))
+    assert checked["checked"] == said["checked"] == len(calls(path))
 
 
 def with_a_stale_read(lines: list[str]) -> tuple[list[str], dict]:
@@ -151,6 +151,6 @@ def test_an_interrupted_run_is_judged_and_leaves_nothing_behind(tmp_path):
         finally:
             process.kill()
     assert process.returncode == 0, said
-    assert said["verdict"] == "linearizable" and said["judged"] > 0
+    assert said["verdict"] == "linearizable" and said["checked"] > 0
     assert "the run was interrupted" in said["notes"]
     assert not [child for child in started if pathlib.Path(f"/proc/{child}").exists()]

@@ -46,7 +46,7 @@ import Testing
 
   @Test func clientStreaming() async throws {
     try await TestPair.run(TestServices.router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.collect, handler: collector)
       for _ in 0..<1000 { stream.send(ByteBuffer(repeating: 7, count: 100)) }
       stream.finish()
@@ -58,7 +58,7 @@ import Testing
 
   @Test func serverStreaming() async throws {
     try await TestPair.run(TestServices.router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.expand, handler: collector)
       let payload = ByteBuffer(repeating: 9, count: 300_000)
       stream.send(payload)
@@ -71,7 +71,7 @@ import Testing
 
   @Test func bidirectionalStreaming() async throws {
     try await TestPair.run(TestServices.router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.chat, handler: collector)
       stream.send(ByteBuffer(string: "first"))
       let answer = try await collector.first.wait()

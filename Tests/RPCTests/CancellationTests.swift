@@ -10,7 +10,7 @@ import Testing
     var router = MethodRouter()
     router.stream("/a/b") { EchoHandler($0, .chat) { cancelled.send($0) } }
     try await TestPair.run(router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream("/a/b", handler: collector)
       stream.send(ByteBuffer(string: "x"))
       _ = try await collector.first.wait()
@@ -46,7 +46,7 @@ import Testing
     var router = MethodRouter()
     router.stream("/a/b") { EchoHandler($0, .chat) { cancelled.send($0) } }
     try await TestPair.run(router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream("/a/b", handler: collector)
       stream.send(ByteBuffer(string: "x"))
       _ = try await collector.first.wait()
@@ -65,7 +65,7 @@ import Testing
       return EchoHandler(call, .chat)
     }
     try await TestPair.run(router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream("/a/b", handler: collector)
       stream.send(ByteBuffer(repeating: 1, count: 1000))
       let outcome = try await collector.closed.wait()
@@ -87,7 +87,7 @@ import Testing
       return EchoHandler(call, .collect)
     }
     try await TestPair.run(router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       pair.channel.openStream("/a/b", handler: collector)
       let outcome = try await collector.closed.wait()
       #expect(outcome.status == RPCStatus(.dataLoss, "after a hundred"))

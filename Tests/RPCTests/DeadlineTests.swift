@@ -32,7 +32,7 @@ import Testing
       _ = await #expect(throws: RPCStatus.self) {
         _ = try await pair.channel.unary("/a/connected", ByteBuffer())
       }
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(
         "/a/stream", options: CallOptions(timeout: .milliseconds(300)), handler: collector)
       stream.send(ByteBuffer(string: "x"))

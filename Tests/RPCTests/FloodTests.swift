@@ -115,7 +115,7 @@ import Testing
   @Test func windowUpdatesForWhatWasSent() async throws {
     try await TestPair.run(TestServices.router) { pair in
       let peer = try await RawPeer.greet(pair.address)
-      // Two for each answer, as the busiest of clients send them.
+      // Two for each response, as the busiest of clients send them.
       for number in 0..<10_000 {
         let stream = 2 * number + 1
         let update = RawPeer.frame(8, [0, 0, 0, 6])
@@ -202,7 +202,7 @@ import Testing
     }
   }
 
-  /// Answers in HTTP/2's own queue are bounded too, if the peer reads nothing at all.
+  /// Responses in HTTP/2's own queue are bounded too, if the peer reads nothing at all.
   @Test func answersToAPeerThatDoesNotRead() async throws {
     var configuration = ServerConfiguration()
     configuration.resetBurst = 1_000_000
@@ -218,7 +218,7 @@ import Testing
       try await peer.send(
         RawPeer.frame(8, window) + RawPeer.open("/a/flood", stream: 1)
           + RawPeer.frame(8, stream: 1, window))
-      // The socket is full by now or soon; answers to these calls wait behind it.
+      // The socket is full by now or soon; responses to these calls wait behind it.
       var isOpen = true
       var number = 1
       while isOpen, number < 100_000 {

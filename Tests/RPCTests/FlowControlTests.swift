@@ -56,7 +56,7 @@ import Testing
       let stream = pair.channel.openAsyncStream("/a/flood")
       _ = try await sender.wait()
       let first = try await full.wait()
-      // Nobody reads: what was let through is bounded by send buffer and window, far below all.
+      // No one reads: what was let through is bounded by send buffer and window, far below all.
       #expect(first < total / 4)
       var iterator = stream.messages.makeAsyncIterator()
       var count = 0
@@ -91,7 +91,7 @@ import Testing
 
   @Test func pendingBytesFallToZero() async throws {
     try await TestPair.run(TestServices.router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.collect, handler: collector)
       for _ in 0..<64 { stream.send(ByteBuffer(repeating: 1, count: 100_000)) }
       stream.finish()

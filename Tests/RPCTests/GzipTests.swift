@@ -53,7 +53,8 @@ import Testing
 
   // MARK: Calls
 
-  /// What came back for `bytes`, sent on stream 1: the answer's messages, and its headers and trailers.
+  /// What came back for `bytes`, sent on stream 1: the response's messages, and its headers and
+  /// trailers.
   private func call(
     _ bytes: [UInt8], _ configuration: ServerConfiguration = ServerConfiguration()
   ) async throws -> (data: [UInt8], headers: [String: String]) {
@@ -143,7 +144,7 @@ import Testing
     router.stream("/a/hasty") { HastyHandler($0) }
     try await TestPair.run(router) { pair in
       let peer = try await RawPeer.greet(pair.address)
-      // No window for answers: the first call's trailers cannot leave, though its end is decided.
+      // No window for responses: the first call's trailers cannot leave, though its end is decided.
       try await peer.send(RawPeer.frame(4, [0, 4, 0, 0, 0, 0]))
       let bomb = compress([UInt8](repeating: 0, count: 8 << 20))
       #expect(bomb.count < 16_000)
@@ -279,7 +280,7 @@ private final class HastyHandler: StreamHandler {
   }
 
   private func watch() {
-    guard call.stream.intake.inflated == 0 else { return call.finish() }
+    guard call.stream.receiveWindow.inflated == 0 else { return call.finish() }
     call.eventLoop.assumeIsolated().execute { self.watch() }
   }
 

@@ -31,7 +31,7 @@ import Testing
     var router = MethodRouter()
     router.stream("/a/b") { EchoHandler($0, .chat) { cancelled.send($0) } }
     let pair = try await TestPair.make(router)
-    let collector = Collector()
+    let collector = RecordingStreamHandler()
     let stream = pair.channel.openStream("/a/b", handler: collector)
     stream.send(ByteBuffer(string: "x"))
     _ = try await collector.first.wait()
@@ -140,7 +140,7 @@ import Testing
     try await TestPair.run(TestServices.router, client: configuration) { pair in
       pair.channel.observeState { state in reports.withLock { $0.append(state) } }
       _ = try await pair.channel.unary(TestServices.echo, ByteBuffer())
-      // Ten intervals of quiet, measured by a call that is answered only by its deadline.
+      // Ten intervals of quiet, measured by a call that is completed only by its deadline.
       _ = await #expect(throws: RPCStatus.self) {
         let stream = pair.channel.openAsyncStream(
           TestServices.asyncChat, options: CallOptions(timeout: .milliseconds(200)))

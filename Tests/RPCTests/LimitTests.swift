@@ -64,7 +64,7 @@ import Testing
 
   @Test func twoMessagesToAUnaryMethod() async throws {
     try await TestPair.run(TestServices.router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.echo, handler: collector)
       stream.send(ByteBuffer(string: "one"))
       stream.send(ByteBuffer(string: "two"))
@@ -76,7 +76,7 @@ import Testing
 
   @Test func noMessageToAUnaryMethod() async throws {
     try await TestPair.run(TestServices.router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       pair.channel.openStream(TestServices.echo, handler: collector).finish()
       let answer = try await collector.closed.wait().status.code
       #expect(answer == .unimplemented)

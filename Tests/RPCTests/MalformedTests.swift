@@ -93,7 +93,7 @@ import Testing
       let ping = RawPeer.frame(6, [1, 2, 3, 4, 5, 6, 7, 8])
       try await peer.send(RawPeer.preface + RawPeer.emptySettings)
       for _ in 0..<2000 { try await peer.send(ping) }
-      // A GOAWAY of ours makes the server close: everything before it has been answered then.
+      // A GOAWAY of ours makes the server close: everything before it has been completed then.
       try await peer.send(RawPeer.frame(7, [0, 0, 0, 0, 0, 0, 0, 0]))
       let types = RawPeer.frameTypes(try await peer.untilClosed())
       #expect(types.filter { $0 == 6 }.count == 2000)

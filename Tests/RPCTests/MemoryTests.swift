@@ -9,7 +9,7 @@ import Testing
 @Suite struct MemoryTests {
   private static let mebibyte = 1 << 20
 
-  // MARK: Answers nobody reads
+  // MARK: Responses no one reads
 
   @Test func streamsStopTakingMessagesWhileTheirAnswersAreNotRead() async throws {
     let total = 600
@@ -54,7 +54,7 @@ import Testing
       call.reply(ByteBuffer(repeating: 1, count: Self.mebibyte))
     }
     var configuration = ServerConfiguration()
-    configuration.answerBytesPerConnection = 4 * Self.mebibyte
+    configuration.responseBytesPerConnection = 4 * Self.mebibyte
     let budget = configuration.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
@@ -88,7 +88,7 @@ import Testing
       calls.withLock { $0.append(call) }
     }
     var configuration = ServerConfiguration()
-    configuration.answerBytesPerConnection = 4 * Self.mebibyte
+    configuration.responseBytesPerConnection = 4 * Self.mebibyte
     try await TestPair.run(router, server: configuration) { pair in
       _ = try await pair.channel.unary("/a/big", ByteBuffer(string: "now"))
       let answered = Atomic<Int>(0)
@@ -103,7 +103,7 @@ import Testing
       _ = try await peer.pong()
       let first = calls.withLock { $0.count }
       #expect(first <= 5)
-      // Each answer, given on a thread of no event loop, lets in the next.
+      // Each response, given on a thread of no event loop, lets in the next.
       for number in 0..<50 {
         while calls.withLock({ $0.count }) <= number { await Task.yield() }
         calls.withLock { $0[number] }.reply(ByteBuffer(string: "late"))
@@ -136,8 +136,8 @@ import Testing
       #expect(error?.code == .resourceExhausted)
       let polite = try await pair.channel.unary("/a/polite", ByteBuffer())
       #expect(polite == ByteBuffer(string: "busy"))
-      // A stream's message waits, and is served once there is room.
-      let collector = Collector()
+      // A stream's message waits, and is served once there is capacity.
+      let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.chat, handler: collector)
       stream.send(ByteBuffer(string: "patient"))
       try await peer.close()
@@ -162,7 +162,7 @@ import Testing
       if count == 64 { all.send(true) }
     }
     var configuration = ServerConfiguration()
-    configuration.answerBytesPerConnection = 4 * Self.mebibyte
+    configuration.responseBytesPerConnection = 4 * Self.mebibyte
     let budget = configuration.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
@@ -172,7 +172,7 @@ import Testing
           RawPeer.open("/a/big", stream: stream) + RawPeer.message([], stream: stream))
       }
       _ = try await all.wait()
-      // Nobody expected such answers.
+      // No one expected such responses.
       for call in calls.withLock({ $0 }) {
         call.reply(ByteBuffer(repeating: 1, count: Self.mebibyte))
       }
@@ -182,7 +182,7 @@ import Testing
     }
   }
 
-  // MARK: Messages nobody ends
+  // MARK: Messages no one ends
 
   @Test func unfinishedMessagesAreBoundedInAll() async throws {
     var configuration = ServerConfiguration()
@@ -247,7 +247,7 @@ import Testing
     let budget = configuration.budget
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let payload = ByteBuffer(repeating: 6, count: Self.mebibyte)
-      let collectors = (0..<24).map { _ in Collector() }
+      let collectors = (0..<24).map { _ in RecordingStreamHandler() }
       let streams = collectors.map { pair.channel.openStream(TestServices.echo, handler: $0) }
       for stream in streams { stream.send(payload) }
       while budget.used < Self.mebibyte { await Task.yield() }
@@ -274,7 +274,7 @@ import Testing
       return EchoHandler(call, .collect)
     }
     var configuration = ServerConfiguration()
-    configuration.answerBytesPerConnection = 4 * Self.mebibyte
+    configuration.responseBytesPerConnection = 4 * Self.mebibyte
     let budget = configuration.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
@@ -283,7 +283,7 @@ import Testing
       let answer = Google_Protobuf_BytesValue.with {
         $0.value = .init(repeating: 1, count: Self.mebibyte)
       }
-      // Questions under way are answered one after the other.
+      // Questions under way are completed one after the other.
       for call in calls.withLock({ $0 }) { for _ in 0..<64 { call.send(answer: answer) } }
       _ = try await peer.pong()
       #expect(budget.used <= 10 * Self.mebibyte)

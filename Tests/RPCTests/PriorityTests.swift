@@ -29,7 +29,7 @@ struct PriorityTests {
     RawPeer.preface + RawPeer.emptySettings,
     RawPeer.preface + RawPeer.frame(4, [0xF1, 0xA7, 0, 0, 0, 0]),
     RawPeer.preface + RawPeer.frame(4, [0xF1, 0xA8, 0, 0, 0, 1]),
-    // Not SETTINGS, not whole entries, and more than anybody looks through.
+    // Not SETTINGS, not whole entries, and more than anyone looks through.
     RawPeer.preface + RawPeer.frame(6, mark),
     RawPeer.preface + RawPeer.frame(4, mark + [0]),
     RawPeer.preface + [0xFF, 0xFF, 0xFC, 4, 0, 0, 0, 0, 0],

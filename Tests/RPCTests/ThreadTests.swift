@@ -53,7 +53,7 @@ import Testing
       return EchoHandler(call, .collect)
     }
     try await TestPair.run(router) { pair in
-      let collector = Collector()
+      let collector = RecordingStreamHandler()
       pair.channel.openStream("/a/b", handler: collector)
       let outcome = try await collector.closed.wait()
       #expect(outcome.status == .ok)

@@ -15,12 +15,12 @@ struct LogDamageTests {
 
   /// Closes the store and changes its database behind its back.
   private func tamper(
-    _ fixture: LogFixture, _ change: (inout RocksDB.WriteBatch, ColumnFamily) -> Void
+    _ fixture: LogFixture, _ change: (inout DBWriteBatch, DBColumnFamily) -> Void
   ) throws {
     try fixture.store.close()
     let db = try DB(
       path: fixture.path, options: DBOptions(), families: [("default", FamilyOptions())])
-    var batch = RocksDB.WriteBatch()
+    var batch = DBWriteBatch()
     change(&batch, db.families[0])
     try db.write(batch, sync: true)
   }
@@ -40,11 +40,11 @@ struct LogDamageTests {
     let error = #expect(throws: LogStoreError.self, sourceLocation: sourceLocation) {
       try RocksDBLogStore(path: fixture.path)
     }
-    guard case .corrupted(let place, let reason) = error else {
+    guard case .corrupted(let location, let reason) = error else {
       Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
       return
     }
-    #expect(place.contains(fixture.path), sourceLocation: sourceLocation)
+    #expect(location.contains(fixture.path), sourceLocation: sourceLocation)
     #expect(reason.contains(words), sourceLocation: sourceLocation)
   }
 
@@ -138,8 +138,8 @@ struct LogDamageTests {
       case 0:
         let indexes: [UInt64] = [0, 5, 9, 10, .max - 1, .max]
         let index = indexes[Int.random(in: 0..<indexes.count, using: &random)]
-        let place = (0..<8).map { UInt8(truncatingIfNeeded: index >> (56 - 8 * UInt64($0))) }
-        return (region + [1] + place, [16] + number() + [24] + varint(index) + [34, 1, 7])
+        let location = (0..<8).map { UInt8(truncatingIfNeeded: index >> (56 - 8 * UInt64($0))) }
+        return (region + [1] + location, [16] + number() + [24] + varint(index) + [34, 1, 7])
       case 1:
         let inner: [UInt8] = [8] + number() + [16] + number() + [24] + number()
         return (region + [2], [10, UInt8(inner.count)] + inner + [16] + number())

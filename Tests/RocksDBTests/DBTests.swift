@@ -19,7 +19,7 @@ struct DBTests {
   }
 
   private func put(_ db: DB, _ pairs: [(String, String)]) throws {
-    var batch = RocksDB.WriteBatch()
+    var batch = DBWriteBatch()
     for (key, value) in pairs { batch.put(db.families[0], Array(key.utf8), Array(value.utf8)) }
     try db.write(batch, sync: true)
   }
@@ -41,7 +41,7 @@ struct DBTests {
   @Test func familiesAreCreatedAndKeptApart() throws {
     var db: DB? = try open(families: ["default", "x"])
     if let db {
-      var batch = RocksDB.WriteBatch()
+      var batch = DBWriteBatch()
       batch.put(db.families[0], [1], [10])
       batch.put(db.families[1], [1], [20])
       #expect(batch.count == 2)
@@ -69,7 +69,7 @@ struct DBTests {
     var db: DB? = try open()
     if let db { try put(db, [("a", "1")]) }
     let family = try #require(db?.families[0])
-    func snapshotAndIterator() throws -> (Snapshot, RocksDBIteratorBox) {
+    func snapshotAndIterator() throws -> (DBSnapshot, RocksDBIteratorBox) {
       let open = try #require(db)
       return (open.snapshot(), RocksDBIteratorBox(open.iterator(family)))
     }
@@ -139,7 +139,7 @@ struct DBTests {
 
   @Test func aValueInTwoPiecesIsOne() throws {
     let db = try open()
-    var batch = RocksDB.WriteBatch()
+    var batch = DBWriteBatch()
     let (key, head, tail): ([UInt8], [UInt8], [UInt8]) = ([1], [2, 3], [4])
     batch.put(db.families[0], key.span.bytes, head.span.bytes, tail.span.bytes)
     try db.write(batch, sync: false)
@@ -180,7 +180,7 @@ struct DBTests {
       try #require(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
       var failures: [RocksDBError] = []
       for key: UInt8 in 0..<64 {
-        var batch = RocksDB.WriteBatch()
+        var batch = DBWriteBatch()
         batch.put(db.families[0], [key], [UInt8](repeating: key, count: 64 << 10))
         do throws(RocksDBError) {
           try db.write(batch, sync: key % 2 == 0)
@@ -212,9 +212,9 @@ struct DBTests {
 
 /// A place for an iterator in a value that may be copied.
 private final class RocksDBIteratorBox {
-  let iterator: RocksDB.Iterator
+  let iterator: DBIterator
 
-  init(_ iterator: consuming RocksDB.Iterator) {
+  init(_ iterator: consuming DBIterator) {
     self.iterator = iterator
   }
 }

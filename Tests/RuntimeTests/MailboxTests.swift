@@ -28,9 +28,9 @@ struct MailboxTests {
     let mailbox = Mailbox(bound: bound) {}
     let large = [UInt8](repeating: 1, count: 400)
     #expect(mailbox.send(large))
-    #expect(!mailbox.isCrowded)
+    #expect(!mailbox.isOverBound)
     #expect(mailbox.send(large))
-    #expect(mailbox.isCrowded)
+    #expect(mailbox.isOverBound)
     #expect(!mailbox.send(large))
     #expect(!mailbox.send(contentsOf: [large, large]))
     #expect(mailbox.send([1]))

@@ -194,8 +194,8 @@ import Testing
   }
 
   @Test func placementDriverNumbersHaveRanges() {
-    func problem(_ change: (inout PlacementDriverConfiguration) -> Void) -> String? {
-      var configuration = PlacementDriverConfiguration()
+    func problem(_ change: (inout PDConfiguration) -> Void) -> String? {
+      var configuration = PDConfiguration()
       change(&configuration)
       return configuration.problem()
     }
@@ -205,10 +205,11 @@ import Testing
     }
     for time in [Duration.zero, .milliseconds(999), .seconds(366 * 86_400), .seconds(Int64.max)] {
       #expect(problem { $0.maxStoreDownTime = time }?.contains("--max-store-down-time") == true)
-      #expect(problem { $0.storeTakeoverDelay = time }?.contains("--store-takeover-delay") == true)
+      #expect(
+        problem { $0.storeReplacementDelay = time }?.contains("--store-takeover-delay") == true)
     }
     #expect(problem { $0.maxStoreDownTime = .seconds(1) } == nil)
-    #expect(problem { $0.storeTakeoverDelay = .seconds(3600) } == nil)
+    #expect(problem { $0.storeReplacementDelay = .seconds(3600) } == nil)
     #expect(problem { $0.address = HostPort(host: "0.0.0.0", port: 2379) } != nil)
     #expect(problem { $0.advertisedAddress = HostPort(host: "::", port: 2379) } != nil)
     #expect(problem { $0.advertisedAddress = HostPort(host: "pd", port: 0) } != nil)
@@ -330,27 +331,27 @@ import Testing
   // MARK: Memory
 
   @Test func theBlockCacheIsAShareOfTheMemory() {
-    #expect(MachineMemory.blockCacheBytes(ofMemory: 100 << 30) == 45 << 30)
-    #expect(MachineMemory.blockCacheBytes(ofMemory: 0) == 64 << 20)
-    #expect(MachineMemory.blockCacheBytes(ofMemory: .max) < UInt64.max / 2)
-    #expect(MachineMemory.available(SystemFileSystem()) > 64 << 20)
+    #expect(SystemMemory.blockCacheBytes(ofMemory: 100 << 30) == 45 << 30)
+    #expect(SystemMemory.blockCacheBytes(ofMemory: 0) == 64 << 20)
+    #expect(SystemMemory.blockCacheBytes(ofMemory: .max) < UInt64.max / 2)
+    #expect(SystemMemory.available(SystemFileSystem()) > 64 << 20)
   }
 
   @Test func controlGroupsLimitTheMemory() throws {
-    let second = MachineMemory.limitFiles("0::/system.slice/apus.service\n")
+    let second = SystemMemory.limitFiles("0::/system.slice/apus.service\n")
     #expect(
       second == [
         "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/system.slice/memory.max",
         "/sys/fs/cgroup/system.slice/apus.service/memory.max",
       ])
-    let first = MachineMemory.limitFiles("5:cpu,cpuacct:/a\n4:memory:/docker/1\nnonsense\n")
+    let first = SystemMemory.limitFiles("5:cpu,cpuacct:/a\n4:memory:/docker/1\nnonsense\n")
     #expect(
       first == [
         "/sys/fs/cgroup/memory/memory.limit_in_bytes",
         "/sys/fs/cgroup/memory/docker/memory.limit_in_bytes",
         "/sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes",
       ])
-    #expect(MachineMemory.limitFiles("") == [])
+    #expect(SystemMemory.limitFiles("") == [])
     let scratch = try ScratchDirectory()
     let files = SystemFileSystem()
     for (text, bytes) in [("max\n", nil), ("1048576\n", 1 << 20), ("", nil), ("-1", nil)]
@@ -358,8 +359,8 @@ import Testing
     {
       let file = try files.create("\(scratch.path)/limit", exclusive: false)
       try file.append(Array(text.utf8))
-      #expect(MachineMemory.limit(in: "\(scratch.path)/limit", files) == bytes)
+      #expect(SystemMemory.limit(in: "\(scratch.path)/limit", files) == bytes)
     }
-    #expect(MachineMemory.limit(in: "\(scratch.path)/missing", files) == nil)
+    #expect(SystemMemory.limit(in: "\(scratch.path)/missing", files) == nil)
   }
 }

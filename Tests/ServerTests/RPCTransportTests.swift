@@ -122,7 +122,7 @@ struct RPCTransportTests {
     var message = Message(.appendResponse)
     message.index = index
     return RaftEnvelope(
-      regionID: 1, from: Peer(id: 1, storeID: 1), to: Peer(id: store, storeID: store),
+      regionID: 1, from: PeerInfo(id: 1, storeID: 1), to: PeerInfo(id: store, storeID: store),
       message: message)
   }
 }
@@ -135,7 +135,7 @@ private struct OneLoop {
 }
 
 /// What a router would hand to the raft worker.
-private final class Inbox: Sendable {
+private final class StoreMailboxes: Sendable {
   let router = Router()
   private let bell = Doorbell()
   private let raft: Mailbox<RaftWorkerMessage>
@@ -187,7 +187,7 @@ private final class Inbox: Sendable {
 
 /// A store as far as other stores see it.
 private final class Receiver: Sendable {
-  let inbox = Inbox()
+  let inbox = StoreMailboxes()
   let address: HostPort
   let metrics = Metrics()
   private let host = ThreadHost()
@@ -204,7 +204,7 @@ private final class Receiver: Sendable {
     service = RaftService(
       ident: StoreIdent(clusterID: 1, storeID: storeID), router: inbox.router, snapshots: snapshots,
       host: host,
-      streams: LiveStreams(), metrics: metrics, logger: quiet)
+      streams: OpenStreams(), metrics: metrics, logger: quiet)
     var router = MethodRouter()
     service.register(on: &router)
     var configuration = ServerConfiguration(host: "127.0.0.1", port: port)
@@ -224,7 +224,7 @@ private final class Receiver: Sendable {
 
 /// A store as far as its own transport sees it.
 private final class Sender: Sendable {
-  let inbox = Inbox()
+  let inbox = StoreMailboxes()
   let transport: RPCTransport
   private let host = ThreadHost()
 
@@ -235,7 +235,7 @@ private final class Sender: Sendable {
         directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
         clock: host.clock, metrics: metrics)
       transport = RPCTransport(
-        scheduler: AddressBook(stores: stores), snapshots: snapshots, router: inbox.router,
+        pd: AddressBook(stores: stores), snapshots: snapshots, router: inbox.router,
         group: MultiThreadedEventLoopGroup.singleton,
         raftGroup: MultiThreadedEventLoopGroup.singleton, host: host, security: nil,
         metrics: metrics, logger: quiet)
@@ -253,7 +253,7 @@ private final class Sender: Sendable {
 }
 
 /// A placement driver that knows where stores are, and nothing else.
-private final class AddressBook: SchedulerClient {
+private final class AddressBook: PDClient {
   private let stores: [UInt64: HostPort]
 
   init(stores: [UInt64: HostPort]) {
@@ -261,7 +261,7 @@ private final class AddressBook: SchedulerClient {
   }
 
   func store(
-    id: UInt64, _ completion: @escaping @Sendable (Result<StoreInfo, SchedulerError>) -> Void
+    id: UInt64, _ completion: @escaping @Sendable (Result<StoreInfo, PDClientError>) -> Void
   ) {
     guard let address = stores[id] else {
       return completion(.failure(.refused("invalid store ID \(id), not found")))
@@ -269,32 +269,32 @@ private final class AddressBook: SchedulerClient {
     completion(.success(StoreInfo(id: id, address: address.description)))
   }
 
-  func clusterID(_ completion: @escaping @Sendable (Result<UInt64, SchedulerError>) -> Void) {
+  func clusterID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void) {
     completion(.success(1))
   }
-  func allocateID(_ completion: @escaping @Sendable (Result<UInt64, SchedulerError>) -> Void) {
+  func allocateID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void) {
     completion(.failure(.refused("no ids")))
   }
-  func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, SchedulerError>) -> Void) {
+  func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void) {
     completion(.success(true))
   }
   func bootstrap(
     store: StoreInfo, region: Region,
-    _ completion: @escaping @Sendable (Result<Void, SchedulerError>) -> Void
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
   ) { completion(.failure(.alreadyBootstrapped)) }
   func putStore(
-    _ store: StoreInfo, _ completion: @escaping @Sendable (Result<Void, SchedulerError>) -> Void
+    _ store: StoreInfo, _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
   ) { completion(.success(())) }
   func region(
     containing key: [UInt8],
-    _ completion: @escaping @Sendable (Result<Region?, SchedulerError>) -> Void
+    _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
   ) { completion(.success(nil)) }
   func region(
-    id: UInt64, _ completion: @escaping @Sendable (Result<Region?, SchedulerError>) -> Void
+    id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
   ) { completion(.success(nil)) }
   func storeHeartbeat(
-    _ statistics: StoreStatistics,
-    _ completion: @escaping @Sendable (Result<Void, SchedulerError>) -> Void
+    _ statistics: StoreHeartbeat,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
   ) { completion(.success(())) }
   func regionHeartbeat(_ heartbeat: RegionHeartbeat) {}
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {}

@@ -33,7 +33,7 @@ struct ReadPoolTests {
   @Test(.timeLimit(.minutes(1)))
   func whatYieldsStandsBehindWhatWaits() throws {
     let host = ThreadHost()
-    let pool = ReadPool(host: host)
+    let pool = ReadThread(host: host)
     let journal = Journal()
     let gates = [Journal(), Journal(), Journal()]
     let turns = pool.turns(RequestContext())
@@ -59,7 +59,7 @@ struct ReadPoolTests {
   @Test(.timeLimit(.minutes(1)))
   func whatUnfinishedReadsHoldIsBounded() throws {
     let host = ThreadHost()
-    let pool = ReadPool(host: host)
+    let pool = ReadThread(host: host)
     let turns = pool.turns(RequestContext())
     let journal = Journal()
     let gates = [Journal(), Journal(), Journal()]
@@ -81,7 +81,7 @@ struct ReadPoolTests {
 
   @Test func aClientMayWantItBackSooner() {
     let host = ThreadHost()
-    let pool = ReadPool(host: host)
+    let pool = ReadThread(host: host)
     let now = host.clock.now
     func limit(_ milliseconds: UInt64) -> Duration {
       pool.turns(RequestContext(maxExecutionMs: milliseconds)).deadline - now

@@ -12,10 +12,10 @@ struct StoreServerTests {
   @Test(.timeLimit(.minutes(2)))
   func threeStoresReplicateAndALeaderLeavesWithoutLoss() async throws {
     let scratch = try ScratchDirectory()
-    var driverConfiguration = PlacementDriverConfiguration()
+    var driverConfiguration = PDConfiguration()
     driverConfiguration.address = HostPort(host: "127.0.0.1", port: 0)
     driverConfiguration.dataDirectory = scratch.path + "/pd"
-    let driver = try await PlacementDriverServer.start(
+    let driver = try await PDServer.start(
       driverConfiguration, logger: quiet
     ) { _ in }
     let stores = try await start(3, in: scratch.path, driver.address)
@@ -70,7 +70,7 @@ struct StoreServerTests {
     }
   }
 
-  /// Repeats until a leader answers something but "not here", or the patience ends.
+  /// Repeats until a leader responses something but "not here", or the patience ends.
   @discardableResult
   private func atLeader<T>(
     _ placement: RawCaller, _ stores: [StoreServer],

@@ -10,7 +10,7 @@ import Testing
 /// The checkers of regions, data and what is left, each shown one thing that is wrong.
 @Suite struct CheckerDataTests {
   private func changeRegion(
-    _ stage: CheckerStage, _ body: (inout RegionLocalState) -> Void
+    _ stage: CheckerFixture, _ body: (inout RegionLocalState) -> Void
   ) throws {
     let store = try stage.follower()
     var local = try #require(try stage.replica(store).local)
@@ -21,7 +21,7 @@ import Testing
   }
 
   private func regionFinding(_ body: (inout RegionLocalState) -> Void) throws -> String {
-    let stage = try CheckerStage(boundaries: [WorkloadKeys.key(10)])
+    let stage = try CheckerFixture(boundaries: [WorkloadKeys.key(10)])
     let checker = RegionChecker()
     #expect(checker.check(try stage.view()) == nil)
     try changeRegion(stage, body)
@@ -73,8 +73,8 @@ import Testing
 
   @Test(arguments: ["changed", "added", "removed"])
   func aReplicaWithOtherData(how: String) throws {
-    let stage = try CheckerStage()
-    let checker = ReplicaChecker()
+    let stage = try CheckerFixture()
+    let checker = StateMachineSafetyChecker()
     #expect(checker.check(try stage.view()) == nil)
     let store = try stage.follower()
     store.end(.killed)
@@ -87,36 +87,36 @@ import Testing
     }
     store.start()
     #expect(checker.check(try stage.view())?.contains("has other data") == true)
-    #expect(checker.checkAtRest(try stage.view())?.contains("has other data") == true)
+    #expect(checker.checkQuiescent(try stage.view())?.contains("has other data") == true)
   }
 
   @Test func atRestEveryByteIsCompared() throws {
-    let stage = try CheckerStage()
+    let stage = try CheckerFixture()
     let value = [UInt8](repeating: 1, count: 100)
     for store in stage.cluster.stores {
       try stage.write(store) { $0.put(.default, WorkloadKeys.key(30), value) }
     }
-    let checker = ReplicaChecker()
-    #expect(checker.checkAtRest(try stage.view()) == nil)
+    let checker = StateMachineSafetyChecker()
+    #expect(checker.checkQuiescent(try stage.view()) == nil)
     try stage.write(try stage.follower()) {
       $0.put(.default, WorkloadKeys.key(30), Array(value.dropLast()) + [2])
     }
-    #expect(checker.checkAtRest(try stage.view())?.contains("has other data") == true)
+    #expect(checker.checkQuiescent(try stage.view())?.contains("has other data") == true)
   }
 
-  /// A snapshot that is being put in place may have any part of its data there.
+  /// A snapshot that is being applied may have any part of its data there.
   @Test func dataOfAnApplyingRegionIsNotCompared() throws {
-    let stage = try CheckerStage()
+    let stage = try CheckerFixture()
     try changeRegion(stage) { $0.state = .applying }
     try stage.write(try stage.follower()) { $0.delete(.default, WorkloadKeys.key(3)) }
-    #expect(ReplicaChecker().checkAtRest(try stage.view()) == nil)
+    #expect(StateMachineSafetyChecker().checkQuiescent(try stage.view()) == nil)
   }
 
   // MARK: Rest
 
-  /// A cluster whose snapshots, made when it was founded, are gone.
-  private func restingStage() throws -> CheckerStage {
-    let stage = try CheckerStage()
+  /// A cluster whose snapshots, made when it was bootstrapped, are gone.
+  private func restingStage() throws -> CheckerFixture {
+    let stage = try CheckerFixture()
     for store in stage.cluster.stores {
       for name in try store.disk.files.list("snap") { try store.disk.files.remove("snap/\(name)") }
       store.end(.killed)
@@ -126,12 +126,12 @@ import Testing
     return stage
   }
 
-  private func restFinding(_ tamper: (CheckerStage) throws -> Void) throws -> String {
+  private func restFinding(_ tamper: (CheckerFixture) throws -> Void) throws -> String {
     let stage = try restingStage()
-    let checker = RestChecker()
-    #expect(checker.checkAtRest(try stage.view()) == nil)
+    let checker = QuiescenceChecker()
+    #expect(checker.checkQuiescent(try stage.view()) == nil)
     try tamper(stage)
-    return checker.checkAtRest(try stage.view()) ?? "nothing"
+    return checker.checkQuiescent(try stage.view()) ?? "nothing"
   }
 
   @Test func aSnapshotFileThatIsLeft() throws {
@@ -151,7 +151,7 @@ import Testing
         batch.put(.raft, KeyLayout.regionState(regionID: 77), stranger.encoded())
       }
     }
-    #expect(found.contains("of which it is no member"))
+    #expect(found.contains("of which it is not a member"))
   }
 
   @Test func aLogThatIsLeft() throws {

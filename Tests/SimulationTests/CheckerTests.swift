@@ -12,18 +12,18 @@ import Testing
 @Suite struct CheckerTests {
   /// Looks at the healthy cluster, has it tampered with, and looks again.
   private func finding(
-    _ checker: any ClusterChecker, _ stage: CheckerStage, atRest: Bool = false,
-    _ tamper: (CheckerStage) throws -> Void
+    _ checker: any ClusterChecker, _ stage: CheckerFixture, atRest: Bool = false,
+    _ tamper: (CheckerFixture) throws -> Void
   ) throws -> String {
     let healthy = try stage.view()
-    #expect((atRest ? checker.checkAtRest(healthy) : checker.check(healthy)) == nil)
+    #expect((atRest ? checker.checkQuiescent(healthy) : checker.check(healthy)) == nil)
     try tamper(stage)
     let view = try stage.view()
-    return (atRest ? checker.checkAtRest(view) : checker.check(view)) ?? "nothing"
+    return (atRest ? checker.checkQuiescent(view) : checker.check(view)) ?? "nothing"
   }
 
   @Test func aHealthyClusterPasses() throws {
-    let stage = try CheckerStage(boundaries: [WorkloadKeys.key(10)])
+    let stage = try CheckerFixture(boundaries: [WorkloadKeys.key(10)])
     let checkers = CheckerCatalog.make()
     for round in 0..<3 {
       let view = try stage.view()
@@ -34,18 +34,18 @@ import Testing
     }
     stage.pass(.seconds(1))
     let view = try stage.view()
-    for checker in checkers where !(checker is RestChecker) {
-      #expect(checker.checkAtRest(view) == nil, "\(checker.name)")
+    for checker in checkers where !(checker is QuiescenceChecker) {
+      #expect(checker.checkQuiescent(view) == nil, "\(checker.name)")
     }
   }
 
   // MARK: Elections and promises
 
   @Test func twoLeadersOfOneTerm() throws {
-    let found = try finding(LeadershipChecker(), CheckerStage()) { stage in
+    let found = try finding(ElectionSafetyChecker(), CheckerFixture()) { stage in
       let status = try #require(try stage.view().leader(of: stage.regionID)).status
       let impostor = try #require(status.region.peers.first { $0.id != status.peer.id })
-      stage.cluster.network.witness.hear(
+      stage.cluster.network.observer.hear(
         RaftEnvelope(
           regionID: status.region.id, from: impostor, to: status.peer,
           message: message(.heartbeat, status.term)))
@@ -54,14 +54,14 @@ import Testing
   }
 
   @Test func twoVotesInOneTerm() throws {
-    let found = try finding(PromiseChecker(), CheckerStage()) { stage in
+    let found = try finding(DurabilityChecker(), CheckerFixture()) { stage in
       let status = try #require(try stage.view().leader(of: stage.regionID)).status
       let peers = status.region.peers
       // The first grants its vote to both others, in a term of the past.
       for candidate in peers.dropFirst() {
         var vote = message(.voteResponse, 1)
         vote.to = candidate.id
-        stage.cluster.network.witness.hear(
+        stage.cluster.network.observer.hear(
           RaftEnvelope(
             regionID: status.region.id, from: peers[0], to: candidate, message: vote))
       }
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func aTermThatFalls() throws {
-    let found = try finding(PromiseChecker(), CheckerStage()) { stage in
+    let found = try finding(DurabilityChecker(), CheckerFixture()) { stage in
       let store = try stage.follower()
       var (state, log) = try parts(of: store, stage)
       store.end(.killed)
@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test func aVoteThatChanges() throws {
-    let found = try finding(PromiseChecker(), CheckerStage()) { stage in
+    let found = try finding(DurabilityChecker(), CheckerFixture()) { stage in
       let store = try stage.leader()
       var (state, log) = try parts(of: store, stage)
       store.end(.killed)
@@ -93,7 +93,7 @@ import Testing
   }
 
   @Test func aConfirmedEntryThatIsGone() throws {
-    let found = try finding(PromiseChecker(), CheckerStage()) { stage in
+    let found = try finding(DurabilityChecker(), CheckerFixture()) { stage in
       let store = try stage.follower()
       var (state, log) = try parts(of: store, stage)
       store.end(.killed)
@@ -106,7 +106,7 @@ import Testing
   // MARK: Logs
 
   @Test func aCommittedEntryThatIsAnotherOne() throws {
-    let found = try finding(LogChecker(), CheckerStage()) { stage in
+    let found = try finding(LogMatchingChecker(), CheckerFixture()) { stage in
       let store = try stage.follower()
       let (state, log) = try parts(of: store, stage)
       store.end(.killed)
@@ -125,7 +125,7 @@ import Testing
   }
 
   @Test func aCommittedEntryOfAnotherTerm() throws {
-    let found = try finding(LogChecker(), CheckerStage()) { stage in
+    let found = try finding(LogMatchingChecker(), CheckerFixture()) { stage in
       let store = try stage.follower()
       let (state, log) = try parts(of: store, stage)
       store.end(.killed)
@@ -147,8 +147,8 @@ import Testing
   }
 
   @Test func aLeaderWithoutWhatWasCommitted() throws {
-    let stage = try CheckerStage()
-    let checker = LogChecker()
+    let stage = try CheckerFixture()
+    let checker = LogMatchingChecker()
     let view = try stage.view()
     #expect(checker.check(view) == nil)
     let leader = try #require(view.leader(of: stage.regionID))
@@ -164,7 +164,7 @@ import Testing
   }
 
   private func parts(
-    of store: SimulatedStore, _ stage: CheckerStage
+    of store: SimulatedStore, _ stage: CheckerFixture
   ) throws -> (HardState, DiskView.LogBounds) {
     let replica = try stage.replica(store)
     return (replica.hardState, try #require(replica.log))
@@ -179,28 +179,28 @@ import Testing
   // MARK: Indexes, leases
 
   @Test func appliedBeyondTheLog() throws {
-    let found = try finding(ProgressChecker(), CheckerStage()) { stage in
+    let found = try finding(IndexOrderChecker(), CheckerFixture()) { stage in
       try change(stage) { $0.appliedIndex += 1_000 }
     }
     #expect(found.contains("> last"))
   }
 
   @Test func appliedGoesBack() throws {
-    let found = try finding(ProgressChecker(), CheckerStage()) { stage in
+    let found = try finding(IndexOrderChecker(), CheckerFixture()) { stage in
       try change(stage) { $0.appliedIndex -= 1 }
     }
     #expect(found.contains("applied falls from"))
   }
 
   @Test func committedBeyondTheLogInMemory() throws {
-    let stage = try CheckerStage()
+    let stage = try CheckerFixture()
     var status = try #require(try stage.view().all.first).status
     status.committed = status.lastIndex + 1
     let view = ClusterView(cluster: stage.cluster, replicas: [1: [status]])
-    #expect(ProgressChecker().check(view)?.contains("> last") == true)
+    #expect(IndexOrderChecker().check(view)?.contains("> last") == true)
   }
 
-  private func change(_ stage: CheckerStage, _ body: (inout ApplyState) -> Void) throws {
+  private func change(_ stage: CheckerFixture, _ body: (inout ApplyState) -> Void) throws {
     let store = try stage.follower()
     var state = try #require(try stage.replica(store).apply)
     body(&state)
@@ -210,7 +210,7 @@ import Testing
   }
 
   @Test func twoLeases() throws {
-    let found = try finding(LeaseChecker(), CheckerStage()) { stage in
+    let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       for store in stage.cluster.stores {
         let delegate = try #require(store.store?.meta.delegate(stage.regionID))
         delegate.renew(term: 50, until: store.machine.clock.now + .seconds(1))
@@ -220,7 +220,7 @@ import Testing
   }
 
   @Test func aPausedStoreHoldsNoLease() throws {
-    let found = try finding(LeaseChecker(), CheckerStage()) { stage in
+    let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       for (place, store) in stage.cluster.stores.enumerated() {
         let delegate = try #require(store.store?.meta.delegate(stage.regionID))
         delegate.renew(term: 50, until: store.machine.clock.now + .seconds(1))
@@ -231,7 +231,7 @@ import Testing
   }
 
   @Test func aLeaderElectedAgainstALease() throws {
-    let found = try finding(LeaseChecker(), CheckerStage()) { stage in
+    let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       // Known by its first message, however short the lease.
       let view = try stage.view()
       let status = try #require(view.leader(of: stage.regionID)).status
@@ -240,7 +240,7 @@ import Testing
       let delegate = try #require(holder.store?.meta.delegate(stage.regionID))
       delegate.renew(term: status.term, until: holder.machine.clock.now + .milliseconds(1))
       let rival = try #require(status.region.peers.last)
-      stage.cluster.network.witness.hear(
+      stage.cluster.network.observer.hear(
         RaftEnvelope(
           regionID: status.region.id, from: rival, to: status.peer,
           message: message(.append, status.term + 1)))
@@ -250,7 +250,7 @@ import Testing
   }
 
   @Test func aLeaseThatOutlivesItsTerm() throws {
-    let found = try finding(LeaseChecker(), CheckerStage()) { stage in
+    let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       for store in stage.cluster.stores { store.store?.meta.delegate(try stage.regionID)?.expire() }
       let store = try stage.follower()
       let delegate = try #require(store.store?.meta.delegate(stage.regionID))

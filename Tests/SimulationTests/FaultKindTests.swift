@@ -20,7 +20,7 @@ import Testing
 
   @Test func aRunWithFaultsRepeats() throws {
     var options = SimulationOptions(seed: 21)
-    options.faults = [.partition, .powerLoss, .bitFlip, .wipe, .pause, .driverStale]
+    options.faults = [.partition, .powerLoss, .bitFlip, .wipe, .pause, .pdStale]
     options.duration = .seconds(8)
     let first = try Simulation(options).run()
     let second = try Simulation(options).run()

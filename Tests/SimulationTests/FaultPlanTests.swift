@@ -46,7 +46,7 @@ import Testing
     for kind in FaultKind.allCases {
       let alone = plan(seed: 5, allowed: [kind], isForced: true)
       let among = all.faults.filter { $0.kind == kind }
-      #expect(alone.faults.map(\.dice) == among.map(\.dice))
+      #expect(alone.faults.map(\.randomValues) == among.map(\.randomValues))
       #expect(alone.faults.map(\.at) == among.map(\.at))
     }
   }

@@ -5,7 +5,7 @@ import Testing
 
 /// What a damaged or dying disk does to those who use it.
 @Suite struct FaultyDiskTests {
-  private let scheduler = Scheduler(seed: 1)
+  private let scheduler = SimulationScheduler(seed: 1)
 
   private func disk() throws -> (SimulatedDisk, SimulatedProcess) {
     let machine = SimulatedMachine(number: 1, name: "store1", scheduler: scheduler)
@@ -61,13 +61,13 @@ import Testing
   }
 
   @Test func aDeathBeforeTheBarrierMayLoseTheWriteAndOneAfterItDoesNot() throws {
-    for moment in DiskFaults.Moment.allCases {
+    for moment in DiskFaults.DeathPoint.allCases {
       let (disk, process) = try disk()
       let mount = try disk.mount(for: process)
       var deaths = 0
       disk.faults.onDeath = { deaths += 1 }
       // The write itself is the first operation, its barrier the second.
-      disk.faults.deathIn = (1, moment)
+      disk.faults.crashAfter = (1, moment)
       if moment == .before {
         #expect(throws: EngineError.self) { try mount.engine.write(pair("a", "1"), .synced) }
         #expect(disk.engine.unsyncedWrites == 1)

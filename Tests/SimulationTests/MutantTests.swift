@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-/// The simulation sees bugs: such as are built in by wrapping what the parts are handed.
+/// The simulation sees bugs: such as are built in by wrapping what the parts are given.
 @Suite struct MutantTests {
   /// A bug that shows soon, and in how many runs at most.
   struct Quick: Sendable, CustomTestStringConvertible {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct SchedulerTests {
   @Test func eventsHappenInOrderOfTimeAndThenOfBeingAskedFor() {
-    let scheduler = Scheduler(seed: 1)
+    let scheduler = SimulationScheduler(seed: 1)
     let start = scheduler.now
     var seen: [Int] = []
     scheduler.after(.milliseconds(2)) { seen.append(3) }
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func manyEventsComeOutSorted() {
-    let scheduler = Scheduler(seed: 1)
+    let scheduler = SimulationScheduler(seed: 1)
     var random = SplitMix64(seed: 7)
     var last = scheduler.now
     var count = 0
@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func whatIsCalledOffDoesNotHappen() {
-    let scheduler = Scheduler(seed: 1)
+    let scheduler = SimulationScheduler(seed: 1)
     var happened = false
     let ticket = scheduler.after(.milliseconds(1)) { happened = true }
     ticket.cancel()
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test func aDeadProcessDoesNothingAndAPausedOneLater() {
-    let scheduler = Scheduler(seed: 1)
+    let scheduler = SimulationScheduler(seed: 1)
     let machine = SimulatedMachine(number: 1, name: "m", scheduler: scheduler)
     let first = machine.startProcess()
     var seen: [String] = []
@@ -67,7 +67,7 @@ import Testing
 
   @Test func theTraceTellsRunsApart() {
     func hash(_ numbers: [UInt64]) -> UInt64 {
-      let scheduler = Scheduler(seed: 1)
+      let scheduler = SimulationScheduler(seed: 1)
       for number in numbers { scheduler.note(.note, number, "text") }
       return scheduler.trace.hash
     }
@@ -77,14 +77,14 @@ import Testing
 
   @Test func readingTheTraceDoesNotChangeIt() {
     func hash(_ trace: Trace) -> UInt64 {
-      let scheduler = Scheduler(seed: 1, trace: trace)
+      let scheduler = SimulationScheduler(seed: 1, trace: trace)
       scheduler.note(.note, 1, "a line")
-      scheduler.remark("for people")
+      scheduler.annotate("for people")
       return scheduler.trace.hash
     }
     #expect(hash(Trace()) == hash(Trace(tailLength: 5)))
     var trace = Trace(tailLength: 2)
-    for number in 0..<5 { trace.remark(at: Instant(nanoseconds: 0), "line \(number)") }
+    for number in 0..<5 { trace.annotate(at: Instant(nanoseconds: 0), "line \(number)") }
     #expect(trace.lastLines.count == 2)
     #expect(trace.lastLines.last?.hasSuffix("line 4") == true)
   }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct SimulatedClockTests {
   @Test func driftChangesTheRateAndNothingElse() {
-    let scheduler = Scheduler(seed: 1)
+    let scheduler = SimulationScheduler(seed: 1)
     let machine = SimulatedMachine(number: 1, name: "m", scheduler: scheduler)
     let clock = machine.clock
     scheduler.run(until: scheduler.now + .seconds(10))
@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func timersFollowTheClockOfTheirMachine() {
-    let scheduler = Scheduler(seed: 1)
+    let scheduler = SimulationScheduler(seed: 1)
     let machine = SimulatedMachine(number: 1, name: "m", scheduler: scheduler)
     machine.clock.drift(to: 2_000_000)
     let host = SimulatedHost(machine.startProcess())

@@ -3,7 +3,7 @@ import Simulation
 import Testing
 
 @Suite struct SimulatedNetworkTests {
-  private let scheduler = Scheduler(seed: 3)
+  private let scheduler = SimulationScheduler(seed: 3)
   private let network: SimulatedNetwork
   private let one: SimulatedMachine
   private let two: SimulatedMachine
@@ -69,7 +69,7 @@ import Testing
     #expect(deliveries(3).count == 3)
   }
 
-  /// Calls the other machine and answers what its caller is told, and when, in milliseconds.
+  /// Calls the other machine and returns what its caller is told, and when, in milliseconds.
   private func call(
     _ serve: @escaping (SimulatedProcess, @escaping (Int) -> Void) -> Void,
     meanwhile: () -> Void = {}

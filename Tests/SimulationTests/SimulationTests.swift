@@ -41,10 +41,10 @@ import Testing
     let kills = FaultPlan(
       duration: .seconds(30), allowed: [.kill], isForced: true, random: &two)
     #expect(!kills.faults.isEmpty)
-    func dice(_ plan: FaultPlan) -> [[UInt64]] {
-      plan.faults.filter { $0.kind == .kill }.map(\.dice)
+    func randomValues(_ plan: FaultPlan) -> [[UInt64]] {
+      plan.faults.filter { $0.kind == .kill }.map(\.randomValues)
     }
-    #expect(dice(all) == dice(kills))
+    #expect(randomValues(all) == randomValues(kills))
   }
 
   @Test func unknownNamesAreRefused() {

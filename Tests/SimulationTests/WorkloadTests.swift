@@ -33,7 +33,7 @@ import Testing
     #expect(try calls() == calls())
   }
 
-  /// The judge of linearizability is quick, and sharp, where no value is written twice.
+  /// The check of linearizability is quick, and sharp, where no value is written twice.
   @Test(arguments: names)
   func noValueIsWrittenTwice(name: String) throws {
     var random = SplitMix64(seed: 12)
@@ -58,7 +58,7 @@ import Testing
     #expect(writes > 20)
   }
 
-  // MARK: What they judge
+  // MARK: What they check
 
   private func read(
     _ id: Int, _ start: UInt64, _ call: Call, _ pairs: [(Int, String)]
@@ -83,11 +83,11 @@ import Testing
       }
       return operations
     }
-    #expect(CounterTally.judge(history(second: "4 1", doubt: false)) == nil)
+    #expect(CounterTally.check(history(second: "4 1", doubt: false)) == nil)
     #expect(
-      CounterTally.judge(history(second: "3 9", doubt: false))
+      CounterTally.check(history(second: "3 9", doubt: false))
         == "call 2 read 3 after call 1 had read 4")
-    #expect(CounterTally.judge(history(second: "3 9", doubt: true)) == nil)
+    #expect(CounterTally.check(history(second: "3 9", doubt: true)) == nil)
   }
 
   @Test func aCounterBelowWhatWasAcknowledged() {
@@ -96,19 +96,19 @@ import Testing
       id: 1, client: 0, start: 1, end: 5,
       call: .put(key: key, value: CounterTally.value(1, serial: 1)), outcome: .done)
     let miss = read(2, 6, .get(key: key), [])
-    #expect(CounterTally.judge([put, miss]) == "call 2 read 0 after call 1 had written 1")
+    #expect(CounterTally.check([put, miss]) == "call 2 read 0 after call 1 had written 1")
     // One that overlaps the write may miss it.
-    #expect(CounterTally.judge([put, read(2, 5, .get(key: key), [])]) == nil)
+    #expect(CounterTally.check([put, read(2, 5, .get(key: key), [])]) == nil)
   }
 
   @Test func halfOfACouple() {
-    let keys = KeyCouples.keys(3)
+    let keys = PairedKeys.keys(3)
     #expect(
-      KeyCouples.judge([read(1, 1, .batchGet(keys: keys), [(6, "a"), (7, "a")])]) == nil)
-    #expect(KeyCouples.judge([read(1, 1, .batchGet(keys: keys), [(6, "a")])]) != nil)
+      PairedKeys.check([read(1, 1, .batchGet(keys: keys), [(6, "a"), (7, "a")])]) == nil)
+    #expect(PairedKeys.check([read(1, 1, .batchGet(keys: keys), [(6, "a")])]) != nil)
     #expect(
-      KeyCouples.judge([read(1, 1, .batchGet(keys: keys), [(6, "a"), (7, "b")])]) != nil)
-    #expect(KeyCouples.judge([read(1, 1, .batchGet(keys: [keys[0]]), [(6, "a")])]) == nil)
+      PairedKeys.check([read(1, 1, .batchGet(keys: keys), [(6, "a"), (7, "b")])]) != nil)
+    #expect(PairedKeys.check([read(1, 1, .batchGet(keys: [keys[0]]), [(6, "a")])]) == nil)
   }
 
   @Test func aScanMayEndInsideACouple() {
@@ -117,16 +117,16 @@ import Testing
         start: WorkloadKeys.key(4), end: WorkloadKeys.key(end), limit: limit, isReverse: false)
     }
     let found = [(4, "a"), (5, "a"), (6, "b")]
-    #expect(KeyCouples.judge([read(1, 1, scan(3, 8), found)]) == nil)
-    #expect(KeyCouples.judge([read(1, 1, scan(4, 7), found)]) == nil)
-    #expect(KeyCouples.judge([read(1, 1, scan(4, 8), found)]) != nil)
+    #expect(PairedKeys.check([read(1, 1, scan(3, 8), found)]) == nil)
+    #expect(PairedKeys.check([read(1, 1, scan(4, 7), found)]) == nil)
+    #expect(PairedKeys.check([read(1, 1, scan(4, 8), found)]) != nil)
   }
 
   /// Wherever a cluster of up to four regions is cut, couples stay whole.
   @Test func regionsAreNotCutInsideACouple() {
-    let firsts = (0..<KeyCouples.count).map { KeyCouples.keys($0)[0] }
+    let firsts = (0..<PairedKeys.count).map { PairedKeys.keys($0)[0] }
     for regions in 1...4 {
-      for boundary in WorkloadKeys.boundaries(KeyCouples.keyCount, regions: regions) {
+      for boundary in WorkloadKeys.boundaries(PairedKeys.keyCount, regions: regions) {
         #expect(firsts.contains(boundary))
       }
     }

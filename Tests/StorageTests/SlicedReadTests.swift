@@ -51,8 +51,10 @@ struct SlicedReadTests {
 
     /// Runs the first in line; false when there is none.
     func runFirst() -> Bool {
-      guard let work = state.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() })
-      else { return false }
+      let first = state.withLock { state -> (@Sendable () -> Void)? in
+        state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+      }
+      guard let work = first else { return false }
       work()
       return true
     }

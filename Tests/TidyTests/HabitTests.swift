@@ -78,7 +78,7 @@ struct HabitTests {
     for file in SourceTree.all.sources {
       #expect(Self.unexplained(file).isEmpty, "\(file.path): \(Self.unexplained(file))")
       for index in file.lines.indices where file.code(index).contains("@unchecked Sendable") {
-        if file.room == "Simulation" { confined += 1 } else { count += 1 }
+        if file.target == "Simulation" { confined += 1 } else { count += 1 }
       }
       for index in file.lines.indices {
         #expect(
@@ -90,7 +90,7 @@ struct HabitTests {
     #expect(Self.unexplained(.init(path: "x", lines: ["class A: @unchecked Sendable {}"])) == [0])
   }
 
-  // MARK: What core code reaches only through what it is handed
+  // MARK: What core code reaches only through what it is given
 
   static let core: Set<String> = [
     "Raft", "Raftstore", "PlacementDriver", "Storage", "Engine", "RaftLog", "Codec", "Simulation",
@@ -112,7 +112,7 @@ struct HabitTests {
   }
 
   @Test func coreRoomsReachNoClockThreadChanceOrFileByThemselves() {
-    for file in SourceTree.all.sources where Self.core.contains(file.room) {
+    for file in SourceTree.all.sources where Self.core.contains(file.target) {
       #expect(Self.violations(file).isEmpty, "\(Self.violations(file))")
     }
     #expect(Self.violations(.init(path: "x", lines: ["let now = Date()"])).count == 1)
@@ -122,7 +122,7 @@ struct HabitTests {
   static let never = ["fatalError(", "try!", "TODO", "FIXME", "print("]
 
   @Test func nothingIsLeftUndoneOrPrinted() {
-    for file in SourceTree.all.sources where !["apus", "Benchmarks"].contains(file.room) {
+    for file in SourceTree.all.sources where !["apus", "Benchmarks"].contains(file.target) {
       for index in file.lines.indices {
         for word in Self.never {
           #expect(!file.code(index).contains(word), "\(file.path):\(index + 1): \(word)")

@@ -2,8 +2,8 @@ import Testing
 
 /// Who may import whom: the compiler does not enforce it, so this table does.
 struct ImportTests {
-  /// Our own rooms that each room may import.
-  static let rooms: [String: Set<String>] = [
+  /// Our own targets that each target may import.
+  static let targets: [String: Set<String>] = [
     "Raft": [],
     "Runtime": ["CPlatform"],
     "RocksDB": ["CRocksDB"],
@@ -31,7 +31,7 @@ struct ImportTests {
     "Benchmarks": ["Raft", "CAllocations"],
   ]
 
-  /// What each room may import from outside, beside `Synchronization`.
+  /// What each target may import from outside, beside `Synchronization`.
   static let outside: [String: Set<String>] = [
     "Raft": [],
     "Runtime": ["Glibc", "Logging"],
@@ -80,15 +80,15 @@ struct ImportTests {
   }
 
   @Test func everyRoomIsInTheTable() {
-    let found = Set(SourceTree.all.sources.map(\.room))
-    #expect(found.isSubset(of: Set(Self.rooms.keys)), "a room without a row")
+    let found = Set(SourceTree.all.sources.map(\.target))
+    #expect(found.isSubset(of: Set(Self.targets.keys)), "a target without a row")
     #expect(found.count > 5, "no sources were read")
   }
 
   @Test func importsFollowTheTable() {
     for file in SourceTree.all.sources {
-      let allowed = Self.rooms[file.room, default: []]
-        .union(Self.outside[file.room, default: []]).union(["Synchronization"])
+      let allowed = Self.targets[file.target, default: []]
+        .union(Self.outside[file.target, default: []]).union(["Synchronization"])
       for name in Self.imports(file) {
         #expect(allowed.contains(name), "\(file.path) imports \(name)")
       }
@@ -98,6 +98,6 @@ struct ImportTests {
   @Test func theRuleSeesAForbiddenImport() {
     let file = SourceTree.File(path: "Sources/Raft/X.swift", lines: ["package import Engine"])
     #expect(Self.imports(file) == ["Engine"])
-    #expect(!Self.rooms["Raft", default: []].contains("Engine"))
+    #expect(!Self.targets["Raft", default: []].contains("Engine"))
   }
 }

@@ -7,8 +7,8 @@ struct SourceTree {
     let path: String
     let lines: [String]
 
-    /// `Sources/<room>/…` → room.
-    var room: String {
+    /// `Sources/<target>/…` → capacity.
+    var target: String {
       let parts = path.split(separator: "/")
       return parts.count > 1 ? String(parts[1]) : ""
     }

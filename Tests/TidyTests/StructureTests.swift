@@ -14,7 +14,9 @@ struct StructureTests {
   static func storedProperties(_ file: SourceTree.File) -> [StoredProperties] {
     var found: [StoredProperties] = []
     for start in file.lines.indices {
-      guard let name = declaredName(file.code(start), ["struct", "class", "actor"]) else { continue }
+      guard let name = declaredName(file.code(start), ["struct", "class", "actor"]) else {
+        continue
+      }
       let indent = file.indent(start)
       var count = 0
       for index in (start + 1)..<max(start + 1, file.lines.count) {
@@ -54,7 +56,8 @@ struct StructureTests {
       path: "x",
       lines: [
         "package final class A {", "  let a: Int", "  private var b = [Int]() {", "    didSet {}",
-        "  }", "  var c: Int {", "    1", "  }", "  static let d = 1", "  func f() {", "    let e = 1",
+        "  }", "  var c: Int {", "    1", "  }", "  static let d = 1", "  func f() {",
+        "    let e = 1",
         "  }", "}",
       ])
     #expect(Self.storedProperties(sample) == [StoredProperties(type: "A", count: 2)])
@@ -75,7 +78,8 @@ struct StructureTests {
     for file in SourceTree.all.sources {
       let declared = file.lines.indices.contains {
         file.indent($0) == 0
-          && Self.declaredName(file.code($0), ["struct", "class", "actor", "enum", "protocol"]) != nil
+          && Self.declaredName(file.code($0), ["struct", "class", "actor", "enum", "protocol"])
+            != nil
       }
       let extended = Set(
         file.lines.indices.compactMap {
@@ -96,7 +100,8 @@ struct StructureTests {
     for index in file.lines.indices {
       let words = file.code(index).split(separator: " ").map(String.init)
       guard words.contains("package") || words.contains("public"),
-        !words.contains("import"), !words.contains("extension"), words.first?.hasPrefix("//") != true
+        !words.contains("import"), !words.contains("extension"),
+        words.first?.hasPrefix("//") != true
       else { continue }
       let line = file.code(index)
       let type = declaredName(line, ["struct", "class", "actor", "enum", "protocol"])

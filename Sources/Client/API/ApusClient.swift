@@ -32,13 +32,13 @@ public final class ApusClient: Sendable {
       group: group ?? MultiThreadedEventLoopGroup.singleton, time: .system)
   }
 
-  /// As above, with time and chance handed in.
+  /// As above, with time and chance passed in.
   package static func connect(
     to endpoints: [String], options: ClientOptions, group: any EventLoopGroup, time: ClientTime
   ) async throws(ClientError) -> ApusClient {
     let session = try ClusterSession(
       endpoints: endpoints, options: options, group: group, time: time)
-    try await session.placement.connect()
+    try await session.pd.connect()
     return ApusClient(session: session)
   }
 

@@ -1,4 +1,4 @@
-/// How patient a client is.
+/// Timeouts and retry limits of a client.
 public struct ClientOptions: Sendable {
   /// How long one operation may take in all, retries and pauses included.
   public var timeout: Duration = .seconds(20)

@@ -4,7 +4,7 @@ import RPC
 import Runtime
 import Wire
 
-/// What the placement driver knows of the cluster: members, stores, regions, time.
+/// Queries of the placement driver: members, stores, regions, timestamps.
 public struct ClusterClient: Sendable {
   let session: ClusterSession
 
@@ -13,12 +13,12 @@ public struct ClusterClient: Sendable {
   }
 
   /// The number by which the cluster tells itself from others.
-  public var clusterID: UInt64 { session.placement.clusterID }
+  public var clusterID: UInt64 { session.pd.clusterID }
 
   /// The placement driver's own members.
   public func members() async throws(ClientError) -> [MemberView] {
     var budget = session.budget()
-    let answer = try await session.placement.members(&budget)
+    let answer = try await session.pd.members(&budget)
     return answer.members.map { MemberView($0, leader: answer.leader.memberID) }
   }
 
@@ -27,7 +27,7 @@ public struct ClusterClient: Sendable {
     var budget = session.budget()
     var request = Pdpb_GetAllStoresRequest()
     request.excludeTombstoneStores = !includingTombstones
-    let answer: Pdpb_GetAllStoresResponse = try await session.placement.ask(
+    let answer: Pdpb_GetAllStoresResponse = try await session.pd.call(
       "GetAllStores", request, &budget)
     var stores: [StoreView] = []
     for store in answer.stores.sorted(by: { $0.id < $1.id }) {
@@ -53,7 +53,7 @@ public struct ClusterClient: Sendable {
     request.storeID = id
     let answer: Pdpb_GetStoreResponse
     do throws(ClientError) {
-      answer = try await session.placement.ask("GetStore", request, &budget)
+      answer = try await session.pd.call("GetStore", request, &budget)
     } catch .refused(let message) where message.contains("not found") {
       return nil
     }
@@ -76,7 +76,7 @@ public struct ClusterClient: Sendable {
       request.endKey = end.data
       let page = limit == 0 ? Self.regionPage : min(Self.regionPage, limit - regions.count)
       request.limit = Int32(page)
-      let answer: Pdpb_ScanRegionsResponse = try await session.placement.ask(
+      let answer: Pdpb_ScanRegionsResponse = try await session.pd.call(
         "ScanRegions", request, &budget)
       let found = try Self.regions(answer)
       regions += found
@@ -90,7 +90,7 @@ public struct ClusterClient: Sendable {
 
   private static let regionPage = 1024
 
-  /// Older placement drivers answer with regions and leaders side by side.
+  /// Older placement drivers respond with regions and leaders side by side.
   private static func regions(
     _ answer: Pdpb_ScanRegionsResponse
   ) throws(ClientError) -> [RegionView] {
@@ -111,7 +111,7 @@ public struct ClusterClient: Sendable {
     var budget = session.budget()
     var request = Pdpb_GetRegionRequest()
     request.regionKey = key.data
-    let answer: Pdpb_GetRegionResponse = try await session.placement.ask(
+    let answer: Pdpb_GetRegionResponse = try await session.pd.call(
       "GetRegion", request, &budget)
     return try RegionView(answer)
   }
@@ -123,7 +123,7 @@ public struct ClusterClient: Sendable {
     var budget = session.budget()
     var request = Pdpb_GetRegionByIDRequest()
     request.regionID = id
-    let answer: Pdpb_GetRegionResponse = try await session.placement.ask(
+    let answer: Pdpb_GetRegionResponse = try await session.pd.call(
       "GetRegionByID", request, &budget)
     return try RegionView(answer)
   }
@@ -131,7 +131,7 @@ public struct ClusterClient: Sendable {
   /// A fresh timestamp, larger than every one given out before.
   public func timestamp() async throws(ClientError) -> UInt64 {
     var budget = session.budget()
-    let link = try await session.placement.link(&budget)
+    let link = try await session.pd.link(&budget)
     let limit = max(.milliseconds(1), min(budget.remaining, session.options.attemptTimeout))
     let stream = link.channel.openAsyncStream(
       "/pdpb.PD/Tso", options: CallOptions(timeout: .nanoseconds(limit.asNanoseconds)))
@@ -145,7 +145,7 @@ public struct ClusterClient: Sendable {
         let answer: Pdpb_TsoResponse = try MessageCoding.decode(message)
         return try Self.timestamp(answer)
       }
-      throw ClientError.malformedAnswer("Tso: no timestamp")
+      throw ClientError.malformedResponse("Tso: no timestamp")
     } catch let error as ClientError {
       throw error
     } catch is CancellationError {
@@ -159,7 +159,7 @@ public struct ClusterClient: Sendable {
     let (physical, logical) = (answer.timestamp.physical, answer.timestamp.logical)
     guard answer.hasTimestamp, physical > 0, physical >> 46 == 0, logical >= 0,
       UInt64(logical) <= Timestamp.maxLogical
-    else { throw .malformedAnswer("Tso: \(physical), \(logical) is no timestamp") }
+    else { throw .malformedResponse("Tso: \(physical), \(logical) is not a timestamp") }
     return Timestamp(physical: UInt64(physical), logical: UInt64(logical)).value
   }
 }

@@ -48,7 +48,7 @@ public struct StoreView: Sendable, Hashable, Codable {
   }
 }
 
-/// What a store tells of itself with each heartbeat. Sizes are in bytes.
+/// A store's statistics as reported by its heartbeats. Sizes are in bytes.
 public struct StoreStatistics: Sendable, Hashable, Codable {
   public var capacity: UInt64
   public var available: UInt64
@@ -106,7 +106,7 @@ public struct RegionView: Sendable, Hashable {
   /// Peers that still lack what a new leader would need.
   public var pendingPeers: [PeerView]
 
-  /// A peer that was not heard of for so many seconds.
+  /// A peer that was not heard from for so many seconds.
   public struct DownPeer: Sendable, Hashable, Codable {
     public var peer: PeerView
     public var seconds: UInt64

@@ -53,7 +53,7 @@ extension RawClient {
 
   // MARK: By region
 
-  /// Groups `items` by region, sends the groups side by side, and groups anew what has to be sent
+  /// Groups `items` by region, sends the groups side by side, and groups again what has to be sent
   /// again, for regions may have split meanwhile.
   private func batch<Item: Sendable, Request: RegionRequest>(
     _ items: [Item], key: @Sendable (Item) -> [UInt8], size: @Sendable (Item) -> Int,
@@ -66,14 +66,14 @@ extension RawClient {
       let groups = try await split(pending, key: key, size: size, &budget)
       let outcomes = await send(groups.map { ($0.place, make($0.items)) }, budget)
       pending = []
-      var worst: Setback?
+      var worst: RetryReason?
       var failure: ClientError?
       for (index, outcome) in outcomes {
         switch outcome {
         case .success(.answered(let answer)): answers.append(answer)
-        case .success(.again(let setback)):
+        case .success(.again(let retryReason)):
           pending += groups[index].items
-          worst = Self.worse(worst, setback)
+          worst = Self.worse(worst, retryReason)
         case .failure(let error): failure = failure ?? error
         }
       }
@@ -87,12 +87,12 @@ extension RawClient {
   }
 
   /// The one with the longer pause; what may have happened stays so.
-  private static func worse(_ left: Setback?, _ right: Setback) -> Setback {
+  private static func worse(_ left: RetryReason?, _ right: RetryReason) -> RetryReason {
     guard let left else { return right }
-    let weight = { (setback: Setback) in setback.pause?.capMs ?? 0 }
+    let weight = { (retryReason: RetryReason) in retryReason.pause?.capMs ?? 0 }
     var worse = weight(left) < weight(right) ? right : left
     worse.minimum = max(left.minimum, right.minimum)
-    worse.mayHaveHappened = left.mayHaveHappened || right.mayHaveHappened
+    worse.isUndetermined = left.isUndetermined || right.isUndetermined
     return worse
   }
 

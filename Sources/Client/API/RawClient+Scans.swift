@@ -2,7 +2,7 @@ import Codec
 import Wire
 
 extension RawClient {
-  /// In what order a scan answers.
+  /// The order of a scan's results.
   public enum Order: Sendable {
     case ascending
     case descending
@@ -31,8 +31,8 @@ extension RawClient {
       request.cf = family.rawValue
       let answer: Kvrpcpb_RawScanResponse
       switch try await session.attempt(request, at: place, &budget) {
-      case .again(let setback):
-        try await budget.pause(setback)
+      case .again(let retryReason):
+        try await budget.pause(retryReason)
         continue
       case .answered(let found): answer = found
       }

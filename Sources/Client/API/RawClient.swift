@@ -67,7 +67,7 @@ public struct RawClient: Sendable {
       request.endKey = part.end.data
       request.cf = family.rawValue
       switch try await session.attempt(request, at: place, &budget) {
-      case .again(let setback): try await budget.pause(setback)
+      case .again(let retryReason): try await budget.pause(retryReason)
       case .answered:
         guard part.end != end, !part.end.isEmpty else { return }
         position = part.end
@@ -84,7 +84,7 @@ public struct RawClient: Sendable {
       let place = try await session.locate(key, &budget)
       switch try await session.attempt(request, at: place, &budget) {
       case .answered(let answer): return answer
-      case .again(let setback): try await budget.pause(setback)
+      case .again(let retryReason): try await budget.pause(retryReason)
       }
     }
   }

@@ -3,14 +3,14 @@ import Wire
 
 /// A request for one region.
 protocol RegionRequest: Message {
-  associatedtype Answer: RegionAnswer
+  associatedtype Answer: RegionResponse
   static var path: String { get }
   static var isWrite: Bool { get }
   var context: Kvrpcpb_Context { get set }
 }
 
-/// An answer that may be a region error, or a refusal in words.
-protocol RegionAnswer: Message {
+/// A response that may carry a region error or an error text.
+protocol RegionResponse: Message {
   var hasRegionError: Bool { get }
   var regionError: Errorpb_Error { get }
   /// Empty if the request was carried out.
@@ -65,18 +65,20 @@ extension Kvrpcpb_RawDeleteRangeRequest: RegionRequest {
   static var isWrite: Bool { true }
 }
 
-extension Kvrpcpb_RawGetResponse: RegionAnswer { var refusal: String { error } }
-extension Kvrpcpb_RawPutResponse: RegionAnswer { var refusal: String { error } }
-extension Kvrpcpb_RawBatchPutResponse: RegionAnswer { var refusal: String { error } }
-extension Kvrpcpb_RawDeleteResponse: RegionAnswer { var refusal: String { error } }
-extension Kvrpcpb_RawBatchDeleteResponse: RegionAnswer { var refusal: String { error } }
-extension Kvrpcpb_RawDeleteRangeResponse: RegionAnswer { var refusal: String { error } }
+extension Kvrpcpb_RawGetResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawPutResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawBatchPutResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawDeleteResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawBatchDeleteResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawDeleteRangeResponse: RegionResponse { var refusal: String { error } }
 
-extension Kvrpcpb_RawBatchGetResponse: RegionAnswer { var refusal: String { Self.refusal(pairs) } }
-extension Kvrpcpb_RawScanResponse: RegionAnswer { var refusal: String { Self.refusal(kvs) } }
+extension Kvrpcpb_RawBatchGetResponse: RegionResponse {
+  var refusal: String { Self.refusal(pairs) }
+}
+extension Kvrpcpb_RawScanResponse: RegionResponse { var refusal: String { Self.refusal(kvs) } }
 
-extension RegionAnswer {
-  /// Answers with pairs put what failed into a pair.
+extension RegionResponse {
+  /// Responses with pairs put what failed into a pair.
   static func refusal(_ pairs: [Kvrpcpb_KvPair]) -> String {
     guard let pair = pairs.first(where: \.hasError) else { return "" }
     return pair.error.abort.isEmpty ? "\(pair.error)" : pair.error.abort

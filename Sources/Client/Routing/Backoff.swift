@@ -5,7 +5,7 @@ struct Backoff: Sendable {
     case regionMiss
     case noLeader
     case transport
-    case placement
+    case pd
     case serverBusy
     case staleCommand
     case notInitialized
@@ -16,7 +16,7 @@ struct Backoff: Sendable {
       switch self {
       case .regionMiss, .noLeader, .staleCommand, .notInitialized: 2
       case .transport, .recovery: 100
-      case .placement, .diskFull: 500
+      case .pd, .diskFull: 500
       case .serverBusy: 2000
       }
     }
@@ -27,7 +27,7 @@ struct Backoff: Sendable {
       case .regionMiss: 500
       case .staleCommand, .notInitialized: 1000
       case .transport: 2000
-      case .placement: 3000
+      case .pd: 3000
       case .diskFull: 5000
       case .serverBusy, .recovery: 10_000
       }
@@ -36,7 +36,7 @@ struct Backoff: Sendable {
     /// Whether half of the pause is left to chance, lest many clients come back at once.
     var isJittered: Bool {
       switch self {
-      case .transport, .placement, .serverBusy, .diskFull, .recovery: true
+      case .transport, .pd, .serverBusy, .diskFull, .recovery: true
       case .regionMiss, .noLeader, .staleCommand, .notInitialized: false
       }
     }
@@ -45,11 +45,11 @@ struct Backoff: Sendable {
   private var counts = [Int](repeating: 0, count: Reason.allCases.count)
 
   /// The pause for one more failure for this reason.
-  mutating func next(_ reason: Reason, chance: Double) -> Duration {
+  mutating func next(_ reason: Reason, random: Double) -> Duration {
     let count = min(counts[reason.rawValue], 30)
     counts[reason.rawValue] += 1
     let full = min(reason.baseMs * Double(1 << count), reason.capMs)
-    let pause = reason.isJittered ? full / 2 + full / 2 * chance : full
+    let pause = reason.isJittered ? full / 2 + full / 2 * random : full
     return .microseconds(Int64(pause * 1000))
   }
 }

@@ -5,13 +5,13 @@ import Runtime
 import Synchronization
 import Wire
 
-/// What all faces of a client share: the placement driver, the regions and stores known so far, and
-/// one attempt at a request.
+/// State shared by all parts of a client: the PD connection, the region and store caches, and one
+/// attempt of a request.
 final class ClusterSession: Sendable {
   let options: ClientOptions
   let time: ClientTime
   let links: StoreLinks
-  let placement: PlacementClient
+  let pd: PDRPCClient
   private let table = Mutex(RegionTable())
 
   init(
@@ -20,7 +20,7 @@ final class ClusterSession: Sendable {
     self.options = options
     self.time = time
     links = StoreLinks(group: group, linksPerStore: options.connectionsPerStore)
-    placement = try PlacementClient(
+    pd = try PDRPCClient(
       endpoints: endpoints, options: options, links: links, time: time)
   }
 
@@ -37,12 +37,13 @@ final class ClusterSession: Sendable {
     _ key: [UInt8], _ budget: inout RetryBudget
   ) async throws(ClientError) -> RoutedRegion {
     let known = table.withLock { $0.find(key) }
-    if let known, !known.isDoubtful { return known }
+    if let known, !known.isStale { return known }
     while true {
       if let place = try await load("GetRegion", key, orElse: known, &budget) {
         guard place.region.contains(key) else {
           throw budget.final(
-            .malformedAnswer("asked for key \(key.hex), the placement driver named \(place.region)")
+            .malformedResponse(
+              "asked for key \(key.hex), the placement driver named \(place.region)")
           )
         }
         return place
@@ -56,7 +57,7 @@ final class ClusterSession: Sendable {
     before key: [UInt8], _ budget: inout RetryBudget
   ) async throws(ClientError) -> RoutedRegion {
     let known = table.withLock { $0.find(before: key) }
-    if let known, !known.isDoubtful { return known }
+    if let known, !known.isStale { return known }
     // No question leads straight to the last region: guess high, and walk on from there.
     var probe = key.isEmpty ? [UInt8](repeating: 0xFF, count: 32) : key
     var method = "GetRegion"
@@ -78,9 +79,9 @@ final class ClusterSession: Sendable {
     }
   }
 
-  private func missing(_ key: [UInt8]) -> Setback {
-    Setback(
-      pause: .regionMiss, cause: .placement("no region with a peer is known for key \(key.hex)"))
+  private func missing(_ key: [UInt8]) -> RetryReason {
+    RetryReason(
+      pause: .regionMiss, cause: .pd("no region with a peer is known for key \(key.hex)"))
   }
 
   /// Asks the placement driver; if there is something to go on without it, only once.
@@ -91,22 +92,22 @@ final class ClusterSession: Sendable {
     request.regionKey = key.data
     let answer: Pdpb_GetRegionResponse
     if let known {
-      do throws(PlacementFailure) {
-        answer = try await placement.askOnce(method, request, timeout: budget.remaining)
+      do throws(PDFailure) {
+        answer = try await pd.callOnce(method, request, timeout: budget.remaining)
       } catch {
         return known
       }
     } else {
-      answer = try await placement.ask(method, request, &budget)
+      answer = try await pd.call(method, request, &budget)
     }
     guard answer.hasRegion else { return nil }
     let region: Region
-    let leader: Peer?
+    let leader: PeerInfo?
     do {
       region = try Region(answer.region)
-      leader = answer.hasLeader && answer.leader.id != 0 ? try Peer(answer.leader) : nil
+      leader = answer.hasLeader && answer.leader.id != 0 ? try PeerInfo(answer.leader) : nil
     } catch {
-      throw budget.final(.malformedAnswer("\(method): \(error)"))
+      throw budget.final(.malformedResponse("\(method): \(error)"))
     }
     guard let place = RoutedRegion(region: region, leader: leader) else { return nil }
     table.withLock { _ = $0.put(place) }
@@ -115,39 +116,39 @@ final class ClusterSession: Sendable {
 
   // MARK: Stores
 
-  /// Where the store is, from memory or from the placement driver; nil if it is gone for good.
+  /// Where the store is, from memory or from the placement driver; nil if it is gone permanently.
   private func address(
     of storeID: UInt64, _ budget: inout RetryBudget
   ) async throws(ClientError) -> String? {
     let known = links.address(of: storeID)
-    if let known, !known.isDoubtful { return known.text }
+    if let known, !known.isStale { return known.text }
     var request = Pdpb_GetStoreRequest()
     request.storeID = storeID
     let answer: Pdpb_GetStoreResponse
-    do throws(PlacementFailure) {
-      answer = try await placement.askOnce("GetStore", request, timeout: budget.remaining)
+    do throws(PDFailure) {
+      answer = try await pd.callOnce("GetStore", request, timeout: budget.remaining)
     } catch {
       switch error {
       // It does not know the store.
       case .answered: return nil
       case .endpoint(let message), .refused(let message):
         if let known { return known.text }
-        try await budget.pause(Setback(pause: .placement, cause: .placement(message)))
+        try await budget.pause(RetryReason(pause: .pd, cause: .pd(message)))
         return nil
       }
     }
     guard answer.hasStore, answer.store.state != .tombstone, !answer.store.address.isEmpty
     else { return nil }
-    links.learn(storeID, answer.store.address)
+    links.update(storeID, answer.store.address)
     return answer.store.address
   }
 
   // MARK: Attempts
 
-  /// What became of one attempt.
+  /// The result of one attempt.
   enum Attempt<Answer: Sendable>: Sendable {
     case answered(Answer)
-    case again(Setback)
+    case again(RetryReason)
   }
 
   /// Sends `request` to the peer that `place` names, and learns from what comes back.
@@ -162,7 +163,7 @@ final class ClusterSession: Sendable {
       return .again(unserved(place, "store \(target.storeID) has no usable address: '\(address)'"))
     }
     guard await link.isReady() else {
-      return .again(unreachable(place, address, "cannot connect", mayHaveHappened: false))
+      return .again(unreachable(place, address, "cannot connect", isUndetermined: false))
     }
     var request = request
     request.context = place.context.wire
@@ -184,52 +185,52 @@ final class ClusterSession: Sendable {
 
   private func broken(
     _ status: RPCStatus, _ place: RoutedRegion, _ address: String, _ budget: RetryBudget
-  ) throws(ClientError) -> Setback {
+  ) throws(ClientError) -> RetryReason {
     switch status.code {
     case .cancelled where Task.isCancelled:
       throw budget.isWrite
         ? .undetermined(last: .store(address: address, message: "\(status)"))
         : .cancelled
     case .unavailable, .deadlineExceeded, .cancelled, .unknown, .internal, .aborted, .dataLoss:
-      return unreachable(place, address, "\(status)", mayHaveHappened: true)
+      return unreachable(place, address, "\(status)", isUndetermined: true)
     default: throw budget.final(.refused("store at \(address): \(status)"))
     }
   }
 
   /// The next peer is asked at once; only after all of them had their turn there is a pause.
   private func unreachable(
-    _ place: RoutedRegion, _ address: String, _ message: String, mayHaveHappened: Bool
-  ) -> Setback {
-    links.doubt(place.target.storeID)
+    _ place: RoutedRegion, _ address: String, _ message: String, isUndetermined: Bool
+  ) -> RetryReason {
+    links.invalidateLeader(place.target.storeID)
     let isTurned = table.withLock { $0.turn(id: place.region.id, from: place.target) }
-    return Setback(
+    return RetryReason(
       pause: isTurned ? nil : .noLeader, cause: .store(address: address, message: message),
-      mayHaveHappened: mayHaveHappened)
+      isUndetermined: isUndetermined)
   }
 
-  private func unserved(_ place: RoutedRegion, _ message: String) -> Setback {
+  private func unserved(_ place: RoutedRegion, _ message: String) -> RetryReason {
     let isTurned = table.withLock { $0.turn(id: place.region.id, from: place.target) }
-    return Setback(
+    return RetryReason(
       pause: isTurned ? nil : .regionMiss, cause: .region(id: place.region.id, message: message))
   }
 
   private func refused(
     _ wire: Errorpb_Error, _ place: RoutedRegion, _ budget: RetryBudget
-  ) throws(ClientError) -> Setback {
+  ) throws(ClientError) -> RetryReason {
     let error: RegionError
     do {
       error = try RegionError(wire)
     } catch let malformed {
       error = .other(message: "\(wire.message) (\(malformed))")
     }
-    let verdict = RegionVerdict(error, at: place)
+    let verdict = RegionErrorAction(error, at: place)
     table.withLock { table in
-      switch verdict.lesson {
+      switch verdict.cacheUpdate {
       case .nothing: break
       case .forget: table.remove(id: place.region.id)
       case .forgetStore:
         table.remove(id: place.region.id)
-        links.doubt(place.target.storeID)
+        links.invalidateLeader(place.target.storeID)
       case .leader(let leader): table.setTarget(id: place.region.id, leader)
       case .turn: _ = table.turn(id: place.region.id, from: place.target)
       case .replace(let regions):
@@ -241,9 +242,9 @@ final class ClusterSession: Sendable {
         }
       }
     }
-    guard let setback = verdict.setback else {
+    guard let retryReason = verdict.retryReason else {
       throw budget.final(.refused("\(error.message)"))
     }
-    return setback
+    return retryReason
   }
 }

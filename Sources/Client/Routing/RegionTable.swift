@@ -54,7 +54,7 @@ struct RegionTable: Sendable {
   private func index(_ id: UInt64) -> Int? { regions.firstIndex { $0.region.id == id } }
 
   /// Asks `peer` from now on.
-  mutating func setTarget(id: UInt64, _ peer: Peer) {
+  mutating func setTarget(id: UInt64, _ peer: PeerInfo) {
     guard let index = index(id) else { return }
     regions[index].target = peer
   }
@@ -63,12 +63,12 @@ struct RegionTable: Sendable {
   mutating func confirm(id: UInt64) {
     guard let index = index(id) else { return }
     regions[index].misses = 0
-    regions[index].isDoubtful = false
+    regions[index].isStale = false
   }
 
   /// `peer` would not serve: turns to the next one. False once each had its turn: the placement driver
   /// is to be asked again then.
-  mutating func turn(id: UInt64, from peer: Peer) -> Bool {
+  mutating func turn(id: UInt64, from peer: PeerInfo) -> Bool {
     guard let index = index(id) else { return false }
     // Another call may have turned away from it already.
     guard regions[index].target.id == peer.id else { return true }
@@ -80,7 +80,7 @@ struct RegionTable: Sendable {
     }
     guard regions[index].misses >= peers.count else { return true }
     regions[index].misses = 0
-    regions[index].isDoubtful = true
+    regions[index].isStale = true
     return false
   }
 }

@@ -1,6 +1,6 @@
 import Runtime
 
-/// What an operation may still spend, and what became of its attempts so far.
+/// The remaining time of an operation and the results of its attempts so far.
 struct RetryBudget: Sendable {
   let time: ClientTime
   let deadline: Instant
@@ -8,8 +8,8 @@ struct RetryBudget: Sendable {
   let retriesUndetermined: Bool
   private var backoff = Backoff()
   /// Attempts in a row that were to be followed by another at once.
-  private var hurried = 0
-  private var mayHaveHappened = false
+  private var isLowLatency = 0
+  private var isUndetermined = false
 
   init(_ options: ClientOptions, time: ClientTime, isWrite: Bool = false, within: Duration? = nil) {
     self.time = time
@@ -22,42 +22,42 @@ struct RetryBudget: Sendable {
   var remaining: Duration { max(.zero, deadline - time.clock.now) }
 
   /// Waits until the next attempt; throws if there will be none.
-  mutating func pause(_ setback: Setback) async throws(ClientError) {
-    if isWrite, setback.mayHaveHappened {
-      mayHaveHappened = true
-      guard retriesUndetermined else { throw .undetermined(last: setback.cause) }
+  mutating func pause(_ retryReason: RetryReason) async throws(ClientError) {
+    if isWrite, retryReason.isUndetermined {
+      isUndetermined = true
+      guard retriesUndetermined else { throw .undetermined(last: retryReason.cause) }
     }
-    var reason = setback.pause
+    var reason = retryReason.pause
     if reason == nil {
       // Two stores that each name the other as leader must not be asked in a tight loop.
-      hurried += 1
-      if hurried > 3 { reason = .noLeader }
+      isLowLatency += 1
+      if isLowLatency > 3 { reason = .noLeader }
     }
     guard let reason else {
-      guard time.clock.now < deadline else { throw outOfTime(setback.cause) }
+      guard time.clock.now < deadline else { throw deadlineError(retryReason.cause) }
       return
     }
-    hurried = 0
-    let pause = max(setback.minimum, backoff.next(reason, chance: time.chance()))
-    guard time.clock.now + pause < deadline else { throw outOfTime(setback.cause) }
+    isLowLatency = 0
+    let pause = max(retryReason.minimum, backoff.next(reason, random: time.random()))
+    guard time.clock.now + pause < deadline else { throw deadlineError(retryReason.cause) }
     do {
       try await time.sleep(pause)
     } catch {
-      throw isWrite && mayHaveHappened ? .undetermined(last: setback.cause) : .cancelled
+      throw isWrite && isUndetermined ? .undetermined(last: retryReason.cause) : .cancelled
     }
   }
 
-  private func outOfTime(_ cause: ClientCause) -> ClientError {
-    isWrite && mayHaveHappened ? .undetermined(last: cause) : .deadlineExceeded(last: cause)
+  private func deadlineError(_ cause: AttemptFailure) -> ClientError {
+    isWrite && isUndetermined ? .undetermined(last: cause) : .deadlineExceeded(last: cause)
   }
 
   /// An error that ends the operation, as it is for the operation as a whole.
   func final(_ error: ClientError) -> ClientError {
-    guard isWrite, mayHaveHappened else { return error }
+    guard isWrite, isUndetermined else { return error }
     switch error {
     case .undetermined: return error
     case .deadlineExceeded(let last): return .undetermined(last: last)
-    default: return .undetermined(last: .placement("\(error)"))
+    default: return .undetermined(last: .pd("\(error)"))
     }
   }
 }

@@ -1,28 +1,28 @@
 import Codec
 
-/// A region as the client knows it, and the peer to ask.
+/// A cached region and the peer requests are sent to.
 struct RoutedRegion: Sendable, Equatable {
   var region: Region
   /// The leader, as far as is known.
-  var target: Peer
+  var target: PeerInfo
   /// Peers that would not or could not serve since the last one that did.
   var misses = 0
-  /// The placement driver is to be asked again; if it does not answer, this is still the best guess.
-  var isDoubtful = false
+  /// The placement driver is to be asked again; if it does not respond, this is still the best guess.
+  var isStale = false
 
-  init(region: Region, target: Peer, misses: Int = 0) {
+  init(region: Region, target: PeerInfo, misses: Int = 0) {
     self.region = region
     self.target = target
     self.misses = misses
   }
 
   /// Nil for a region without peers that could serve.
-  init?(region: Region, leader: Peer?) {
+  init?(region: Region, leader: PeerInfo?) {
     guard let target = leader ?? region.peers.first(where: Self.canLead) else { return nil }
     self.init(region: region, target: target)
   }
 
-  static func canLead(_ peer: Peer) -> Bool {
+  static func canLead(_ peer: PeerInfo) -> Bool {
     (peer.role == .voter || peer.role == .incomingVoter) && !peer.isWitness
   }
 

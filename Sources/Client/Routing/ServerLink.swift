@@ -58,7 +58,7 @@ final class ServerLink: Sendable {
 
   func close() {
     channel.close()
-    // The channel tells nobody that it was closed.
+    // The channel tells no one that it was closed.
     entered(.closed)
   }
 }

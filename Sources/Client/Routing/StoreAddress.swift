@@ -1,6 +1,6 @@
-/// Where a store was when last heard of.
+/// The last known address of a store.
 struct StoreAddress: Sendable, Equatable {
   var text: String
-  /// The placement driver is to be asked again; if it does not answer, this is still the best guess.
-  var isDoubtful = false
+  /// The placement driver is to be asked again; if it does not respond, this is still the best guess.
+  var isStale = false
 }

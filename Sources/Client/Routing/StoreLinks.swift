@@ -2,7 +2,7 @@ import NIOCore
 import RPC
 import Synchronization
 
-/// Where stores are, and the connections to them.
+/// Store addresses and connections.
 final class StoreLinks: Sendable {
   private struct State {
     var addresses: [UInt64: StoreAddress] = [:]
@@ -22,13 +22,13 @@ final class StoreLinks: Sendable {
 
   func address(of storeID: UInt64) -> StoreAddress? { state.withLock { $0.addresses[storeID] } }
 
-  func learn(_ storeID: UInt64, _ address: String) {
+  func update(_ storeID: UInt64, _ address: String) {
     state.withLock { $0.addresses[storeID] = StoreAddress(text: address) }
   }
 
   /// The store cannot be reached there: it may have moved.
-  func doubt(_ storeID: UInt64) {
-    state.withLock { $0.addresses[storeID]?.isDoubtful = true }
+  func invalidateLeader(_ storeID: UInt64) {
+    state.withLock { $0.addresses[storeID]?.isStale = true }
   }
 
   /// A connection to `address`; nil if that is no address, or all is closed.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Any JSON, for answers of which only some fields matter and the rest is to be passed on.
+/// Any JSON, for responses of which only some fields matter and the rest is to be passed on.
 package enum JSONValue: Sendable, Hashable, Codable {
   case null
   case bool(Bool)
@@ -15,7 +15,7 @@ package enum JSONValue: Sendable, Hashable, Codable {
     do {
       self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
     } catch {
-      throw .malformedAnswer("not JSON: \(error)")
+      throw .malformedResponse("not JSON: \(error)")
     }
   }
 

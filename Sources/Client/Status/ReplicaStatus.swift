@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// What one store tells of its replica of a region.
+/// One store's replica of a region, as its status port reports it.
 package struct ReplicaStatus: Sendable, Encodable {
   package var storeID: UInt64
   /// Nil where the store does not say where its status port is.
@@ -16,8 +16,8 @@ package struct ReplicaStatus: Sendable, Encodable {
     case statusAddress = "status_address"
   }
 
-  /// Asks the store's status port. What goes wrong is part of the answer.
-  package static func ask(
+  /// Asks the store's status port. What goes wrong is part of the response.
+  package static func call(
     _ store: StoreView?, id: UInt64, region: UInt64, group: any EventLoopGroup,
     timeout: TimeAmount = .seconds(2)
   ) async -> ReplicaStatus {
@@ -26,7 +26,7 @@ package struct ReplicaStatus: Sendable, Encodable {
     }
     var status = ReplicaStatus(storeID: id, statusAddress: store.statusAddress)
     do throws(ClientError) {
-      let body = try await StatusPort.get(
+      let body = try await StatusClient.get(
         "/regions", at: store.statusAddress, group: group, timeout: timeout)
       let replicas = try JSONValue(parsing: body).elements
       status.raft = replicas.first { $0["id"]?.unsigned == region }

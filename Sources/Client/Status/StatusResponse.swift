@@ -1,4 +1,4 @@
-/// An HTTP/1.1 answer whose connection was closed after it.
+/// An HTTP/1.1 response whose connection was closed after it.
 struct StatusResponse {
   struct Malformed: Error {
     var reason: String
@@ -10,13 +10,13 @@ struct StatusResponse {
   init(_ bytes: [UInt8]) throws(Malformed) {
     let separator = Array("\r\n\r\n".utf8)
     guard let split = bytes.firstRange(of: separator) else {
-      throw Malformed(reason: "no HTTP answer")
+      throw Malformed(reason: "not an HTTP response")
     }
     let head = String(decoding: bytes[..<split.lowerBound], as: UTF8.self)
     let lines = head.split(separator: "\r\n", omittingEmptySubsequences: false)
     let words = lines[0].split(separator: " ")
     guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let code = Int(words[1]) else {
-      throw Malformed(reason: "no HTTP answer")
+      throw Malformed(reason: "not an HTTP response")
     }
     self.code = code
     var body = Array(bytes[split.upperBound...])

@@ -10,9 +10,9 @@ package enum AdminCommand: Sendable, Hashable {
   /// One step of a membership change.
   package struct PeerChange: Sendable, Hashable {
     package var type: ChangeType
-    package var peer: Peer
+    package var peer: PeerInfo
 
-    package init(type: ChangeType, peer: Peer) {
+    package init(type: ChangeType, peer: PeerInfo) {
       self.type = type
       self.peer = peer
     }
@@ -37,7 +37,7 @@ package enum AdminCommand: Sendable, Hashable {
   case changePeerV2([PeerChange])
   case compactLog(index: UInt64, term: UInt64)
   /// `candidates` are further peers that would do.
-  case transferLeader(peer: Peer, candidates: [Peer])
+  case transferLeader(peer: PeerInfo, candidates: [PeerInfo])
   /// With `rightDerive` the old region keeps the right-most part.
   case batchSplit([Split], rightDerive: Bool)
 }

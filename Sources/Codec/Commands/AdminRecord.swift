@@ -74,7 +74,7 @@ private struct AdminBodies {
   private var changePeer: AdminCommand.PeerChange?
   private var changePeerV2: [AdminCommand.PeerChange]?
   private var compactLog: (index: UInt64, term: UInt64)?
-  private var transferLeader: (peer: Peer, candidates: [Peer])?
+  private var transferLeader: (peer: PeerInfo, candidates: [PeerInfo])?
   private var batchSplit: (splits: [AdminCommand.Split], rightDerive: Bool)?
 
   func command(_ number: AdminNumber) -> AdminCommand? {
@@ -114,7 +114,7 @@ private struct AdminBodies {
 
   private mutating func mergeTransferLeader(from reader: inout ProtoReader) throws(CodecError) {
     guard var nested = try reader.message() else { return }
-    var body = transferLeader ?? (Peer(), [])
+    var body = transferLeader ?? (PeerInfo(), [])
     while try nested.next() {
       switch nested.field {
       case 1: try nested.read(&body.peer)

@@ -58,7 +58,7 @@ package enum CommandCodec {
     }
   }
 
-  /// Tells `visitor` what is in the entry. After an error, whatever was visited before is void.
+  /// Passes to `visitor` what is in the entry. After an error, whatever was visited before is void.
   package static func visit<Visitor: CommandVisitor>(
     _ payload: [UInt8], _ visitor: inout Visitor
   ) throws(CodecError) {
@@ -79,7 +79,7 @@ package enum CommandCodec {
     }
   }
 
-  /// Tells `visitor` what is in a list that is not in an entry yet; `begin` is not called.
+  /// Passes to `visitor` what is in a list that is not in an entry yet; `begin` is not called.
   package static func visit<Visitor: CommandVisitor>(
     _ requests: RequestList, _ visitor: inout Visitor
   ) throws(CodecError) {
@@ -208,7 +208,7 @@ private struct RequestBody {
     }
   }
 
-  /// The family of a name, told apart without making a string.
+  /// The family of a name, distinguished without making a string.
   private static func family(
     _ name: UnsafeRawBufferPointer, offset: Int
   ) throws(CodecError) -> DataCF {

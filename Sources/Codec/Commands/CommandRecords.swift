@@ -36,7 +36,7 @@ extension CommandHeader: ProtoRecord {
 }
 
 extension AdminCommand.PeerChange: ProtoRecord {
-  package init() { self.init(type: .addNode, peer: Peer()) }
+  package init() { self.init(type: .addNode, peer: PeerInfo()) }
 
   package var protoSize: Int { ProtoSize.number(type.rawValue) + ProtoSize.record(peer) }
 

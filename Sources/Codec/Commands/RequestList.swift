@@ -12,7 +12,7 @@ package struct RequestList: Sendable, Hashable {
     count = 0
   }
 
-  /// Room for changes of `byteCount` bytes in all.
+  /// Capacity for changes of `byteCount` bytes in all.
   package init(capacity byteCount: Int) {
     self.init()
     bytes.reserveCapacity(byteCount)

@@ -28,11 +28,11 @@ package struct ExtraMessage: Sendable, Hashable {
     package var fromRegionID: UInt64
     package var checkRegionID: UInt64
     package var checkRegionEpoch: RegionEpoch
-    package var checkPeer: Peer
+    package var checkPeer: PeerInfo
 
     package init(
       fromRegionID: UInt64 = 0, checkRegionID: UInt64 = 0,
-      checkRegionEpoch: RegionEpoch = RegionEpoch(), checkPeer: Peer = Peer()
+      checkRegionEpoch: RegionEpoch = RegionEpoch(), checkPeer: PeerInfo = PeerInfo()
     ) {
       self.fromRegionID = fromRegionID
       self.checkRegionID = checkRegionID
@@ -43,15 +43,15 @@ package struct ExtraMessage: Sendable, Hashable {
 
   package var kind: Kind
   package var index: UInt64
-  /// The members as the answering peer knows them, in a `checkStalePeerResponse`.
-  package var checkPeers: [Peer]
+  /// The members as the responding peer knows them, in a `checkStalePeerResponse`.
+  package var checkPeers: [PeerInfo]
   package var waitData: Bool
   package var forcelyAwaken: Bool
   package var checkGCPeer: CheckGCPeer?
   package var snapGenPrecheckPassed: Bool
 
   package init(
-    kind: Kind, index: UInt64 = 0, checkPeers: [Peer] = [], waitData: Bool = false,
+    kind: Kind, index: UInt64 = 0, checkPeers: [PeerInfo] = [], waitData: Bool = false,
     forcelyAwaken: Bool = false, checkGCPeer: CheckGCPeer? = nil,
     snapGenPrecheckPassed: Bool = false
   ) {

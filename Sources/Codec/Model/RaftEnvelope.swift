@@ -3,12 +3,12 @@ package import Raft
 /// One message between the peers of a region on two stores: `raft_serverpb.RaftMessage`.
 package struct RaftEnvelope: Sendable, Equatable {
   package var regionID: UInt64
-  package var from: Peer
-  package var to: Peer
+  package var from: PeerInfo
+  package var to: PeerInfo
   /// Absent when the envelope carries an extra message or a tombstone notice only.
   package var message: Raft.Message?
   package var epoch: RegionEpoch
-  /// Tells the receiver that its peer was removed from the region.
+  /// Notifies the receiver that its peer was removed from the region.
   package var isTombstone: Bool
   /// The region's range, so that a receiver which lacks the peer can tell whether it overlaps
   /// another; only sent with the messages that may create a peer.
@@ -19,7 +19,7 @@ package struct RaftEnvelope: Sendable, Equatable {
   package var extra: ExtraMessage?
 
   package init(
-    regionID: UInt64, from: Peer, to: Peer, message: Raft.Message? = nil,
+    regionID: UInt64, from: PeerInfo, to: PeerInfo, message: Raft.Message? = nil,
     epoch: RegionEpoch = RegionEpoch(), isTombstone: Bool = false, startKey: [UInt8] = [],
     endKey: [UInt8] = [], mergeTarget: Region? = nil, extra: ExtraMessage? = nil
   ) {

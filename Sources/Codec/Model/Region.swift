@@ -5,11 +5,11 @@ package struct Region: Sendable, Hashable {
   /// Empty means no upper bound.
   package var endKey: [UInt8]
   package var epoch: RegionEpoch
-  package var peers: [Peer]
+  package var peers: [PeerInfo]
 
   package init(
     id: UInt64 = 0, startKey: [UInt8] = [], endKey: [UInt8] = [],
-    epoch: RegionEpoch = RegionEpoch(), peers: [Peer] = []
+    epoch: RegionEpoch = RegionEpoch(), peers: [PeerInfo] = []
   ) {
     self.id = id
     self.startKey = startKey
@@ -24,12 +24,12 @@ package struct Region: Sendable, Hashable {
   package var isInitialized: Bool { !peers.isEmpty }
 
   /// The region's peer on this store; nil when it has none.
-  package func peer(onStore storeID: UInt64) -> Peer? {
+  package func peer(onStore storeID: UInt64) -> PeerInfo? {
     peers.first { $0.storeID == storeID }
   }
 
   /// The region's peer of this id; nil when it has none.
-  package func peer(id: UInt64) -> Peer? {
+  package func peer(id: UInt64) -> PeerInfo? {
     peers.first { $0.id == id }
   }
 

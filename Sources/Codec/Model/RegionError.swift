@@ -1,6 +1,6 @@
 /// Why a request was refused, in a form by which clients find the right place: `errorpb.Error`.
 package enum RegionError: Error, Sendable, Hashable {
-  case notLeader(regionID: UInt64, leader: Peer?)
+  case notLeader(regionID: UInt64, leader: PeerInfo?)
   case regionNotFound(regionID: UInt64)
   case keyNotInRegion(key: [UInt8], regionID: UInt64, start: [UInt8], end: [UInt8])
   /// The region as it is now first, then those known to have been split from it.

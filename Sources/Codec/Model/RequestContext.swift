@@ -18,7 +18,7 @@ package struct RequestContext: Sendable, Hashable {
   package var regionID: UInt64
   package var epoch: RegionEpoch
   /// The zero peer when the client named none.
-  package var peer: Peer
+  package var peer: PeerInfo
   /// 0 when the client does not know it.
   package var term: UInt64
   package var priority: Priority
@@ -33,7 +33,7 @@ package struct RequestContext: Sendable, Hashable {
   package var apiVersion: APIVersion
 
   package init(
-    regionID: UInt64 = 0, epoch: RegionEpoch = RegionEpoch(), peer: Peer = Peer(),
+    regionID: UInt64 = 0, epoch: RegionEpoch = RegionEpoch(), peer: PeerInfo = PeerInfo(),
     term: UInt64 = 0, priority: Priority = .normal, replicaRead: Bool = false,
     staleRead: Bool = false, syncLog: Bool = false, clusterID: UInt64 = 0,
     maxExecutionMs: UInt64 = 0, requestSource: String = "", apiVersion: APIVersion = .v1

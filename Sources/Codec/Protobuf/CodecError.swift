@@ -10,7 +10,7 @@ package struct CodecError: Error, Sendable, Hashable {
     case malformedTag
     /// A number that this version has no meaning for.
     case unknownNumber(UInt64)
-    /// A field that may stand once only stands twice.
+    /// A field that may stand once only is duplicated.
     case repeated
     /// A field without which the record makes no sense.
     case missing
@@ -41,7 +41,7 @@ extension CodecError: CustomStringConvertible {
     case .malformedVarint: "\(subject): malformed number\(place)"
     case .malformedTag: "\(subject): malformed field\(place)"
     case .unknownNumber(let number): "\(subject): unknown number \(number)\(place)"
-    case .repeated: "\(subject): stands twice\(place)"
+    case .repeated: "\(subject): duplicate\(place)"
     case .missing: "\(subject): missing\(place)"
     case .malformed: "\(subject): malformed\(place)"
     case .unsupported: "\(subject): not supported\(place)"

@@ -64,7 +64,7 @@ extension ExtraMessage.CheckGCPeer: ProtoRecord {
 }
 
 extension RaftEnvelope: ProtoRecord {
-  package init() { self.init(regionID: 0, from: Peer(), to: Peer()) }
+  package init() { self.init(regionID: 0, from: PeerInfo(), to: PeerInfo()) }
 
   package var protoSize: Int {
     let route =

@@ -1,6 +1,6 @@
 // `metapb`: what regions are made of.
 
-extension Peer: ProtoRecord {
+extension PeerInfo: ProtoRecord {
   package init() { self.init(id: 0) }
 
   package var protoSize: Int {

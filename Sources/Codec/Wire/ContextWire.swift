@@ -9,7 +9,7 @@ extension RequestContext {
         .unknownNumber(UInt64(bitPattern: Int64(wire.apiVersion.rawValue))), "API version")
     }
     self.init(
-      regionID: wire.regionID, epoch: RegionEpoch(wire.regionEpoch), peer: try Peer(wire.peer),
+      regionID: wire.regionID, epoch: RegionEpoch(wire.regionEpoch), peer: try PeerInfo(wire.peer),
       term: wire.term, priority: Priority(rawValue: wire.priority.rawValue) ?? .normal,
       replicaRead: wire.replicaRead,
       staleRead: wire.staleRead, clusterID: wire.clusterID,

@@ -72,7 +72,7 @@ extension RegionError {
     if wire.hasNotLeader {
       let found = wire.notLeader
       self = .notLeader(
-        regionID: found.regionID, leader: found.hasLeader ? try Peer(found.leader) : nil)
+        regionID: found.regionID, leader: found.hasLeader ? try PeerInfo(found.leader) : nil)
     } else if wire.hasRegionNotFound {
       self = .regionNotFound(regionID: wire.regionNotFound.regionID)
     } else if wire.hasKeyNotInRegion {

@@ -20,7 +20,7 @@ extension PeerRole {
   }
 }
 
-extension Peer {
+extension PeerInfo {
   package init(_ wire: Metapb_Peer) throws(CodecError) {
     self.init(
       id: wire.id, storeID: wire.storeID, role: try PeerRole(wire.role),
@@ -52,9 +52,9 @@ extension RegionEpoch {
 
 extension Region {
   package init(_ wire: Metapb_Region) throws(CodecError) {
-    var peers: [Peer] = []
+    var peers: [PeerInfo] = []
     peers.reserveCapacity(wire.peers.count)
-    for peer in wire.peers { peers.append(try Peer(peer)) }
+    for peer in wire.peers { peers.append(try PeerInfo(peer)) }
     self.init(
       id: wire.id, startKey: [UInt8](wire.startKey), endKey: [UInt8](wire.endKey),
       epoch: RegionEpoch(wire.regionEpoch), peers: peers)

@@ -15,7 +15,7 @@
 /// | `id` | integer, unique in the file |
 /// | `client` | integer; the calls of one client do not overlap |
 /// | `start` | integer ≥ 0, when the call was made, on one monotonic clock for the whole file |
-/// | `end` | when it was answered, or `null` (or left out) when no answer came |
+/// | `end` | when it was completed, or `null` (or left out) when no response came |
 /// | `call` | its name, with the fields of the table below |
 /// | `outcome` | `"done"`: a write took effect; `"found"`: a read saw the pairs in `found`, and nothing else; `"failed"`: nothing happened nor will; `"unknown"`: a write may have taken effect, in part too, or may yet |
 /// | `found` | pairs; only and always with the outcome `"found"` |
@@ -35,7 +35,8 @@
 /// JSON string. Fields come in any order, unknown ones are ignored, a known one given twice is refused.
 /// Integers have neither fraction nor exponent.
 ///
-/// Lines stand for themselves: a file can be written while calls complete, and cut anywhere between two.
+/// Lines stand for themselves: a file can be written while calls complete, and cut anywhere between
+/// two.
 package enum HistoryFile {
   package static let format = "apus-history"
   package static let version = 1

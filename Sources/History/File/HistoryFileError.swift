@@ -1,6 +1,6 @@
 /// Why a line of a history file was refused, and where.
 package struct HistoryFileError: Error, Hashable, CustomStringConvertible {
-  /// The line, counted from 1; nil when the line was handed in by itself.
+  /// The line, counted from 1; nil when the line was passed in by itself.
   package var line: Int?
   /// The byte within the line, counted from 0.
   package var position: Int

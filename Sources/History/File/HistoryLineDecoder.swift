@@ -57,10 +57,11 @@ struct HistoryLineDecoder {
       throw HistoryFileError(position: 0, reason: "not the header of an \(HistoryFile.format) file")
     }
     guard version == HistoryFile.version else {
-      throw HistoryFileError(position: 0, reason: "only version \(HistoryFile.version) is known")
+      throw HistoryFileError(
+        position: 0, reason: "unknown version: expected \(HistoryFile.version)")
     }
     guard let clock, clock.elementsEqual(HistoryFile.clock.utf8) else {
-      throw HistoryFileError(position: 0, reason: "only the clock \(HistoryFile.clock) is known")
+      throw HistoryFileError(position: 0, reason: "unknown clock: expected \(HistoryFile.clock)")
     }
   }
 
@@ -198,7 +199,7 @@ struct HistoryLineDecoder {
         isReverse: try need(isReverse, "reverse"))
     case "deleteRange":
       return .deleteRange(start: try need(from, "from"), end: try need(to, "to"))
-    default: throw scanner.failure("no call is named \(Self.excerpt(name))")
+    default: throw scanner.failure("unknown call \(Self.excerpt(name))")
     }
   }
 
@@ -212,7 +213,7 @@ struct HistoryLineDecoder {
     case "done": return .done
     case "failed": return .failed
     case "unknown": return .unknown
-    default: throw scanner.failure("no outcome is named \(Self.excerpt(name))")
+    default: throw scanner.failure("unknown outcome \(Self.excerpt(name))")
     }
   }
 

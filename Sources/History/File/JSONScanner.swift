@@ -54,7 +54,7 @@ struct JSONScanner {
   }
 
   mutating func takeEnd() throws(HistoryFileError) {
-    if peek() != nil { throw failure("the line should end here") }
+    if peek() != nil { throw failure("expected the end of the line") }
   }
 
   // MARK: Values
@@ -118,7 +118,7 @@ struct JSONScanner {
         }
         return out
       }
-      if byte < 0x20 { throw failure("a control character in a string") }
+      if byte < 0x20 { throw failure("control character in a string") }
       at += 1
       if byte == UInt8(ascii: "\\") {
         try takeEscape(into: &out)

@@ -4,8 +4,8 @@ package import Codec
 package struct RegionSummary: Sendable, Hashable {
   package var region: Region
   /// Nil when no leader is known.
-  package var leader: Peer?
-  package var pendingPeers: [Peer]
+  package var leader: PeerInfo?
+  package var pendingPeers: [PeerInfo]
   package var downPeers: [DownPeer]
   /// Bytes, as the leader estimates.
   package var approximateSize: UInt64
@@ -20,21 +20,21 @@ package struct RegionSummary: Sendable, Hashable {
     approximateKeys = record.approximateKeys
   }
 
-  /// A peer that does not answer its leader, and for how long.
+  /// A peer that does not respond to its leader, and for how long.
   package struct DownPeer: Sendable, Hashable {
-    package var peer: Peer
+    package var peer: PeerInfo
     package var seconds: UInt64
   }
 }
 
-/// What does not change from one request to the next, or seldom.
-package struct DriverSummary: Sendable, Hashable {
+/// Configuration and membership, which change rarely.
+package struct PDSummary: Sendable, Hashable {
   package var clusterID: UInt64
   package var memberID: UInt64
   package var isBootstrapped: Bool
   package var maxReplicas: Int
   package var regionCount: Int
-  package var config: PlacementConfig
+  package var config: PDConfig
   /// The version clients are told.
   package var version: String
 }

@@ -1,10 +1,10 @@
-/// How a store is doing, in the words people know from TiKV's tools.
+/// A store's state, as TiKV's tools name it.
 package enum StoreStatus: String, Sendable, Hashable, CaseIterable {
-  /// Heard of lately.
+  /// Heard from lately.
   case up = "Up"
   /// Silent, and expected back.
   case disconnected = "Disconnected"
-  /// Silent for so long that its replicas are made anew elsewhere.
+  /// Silent for so long that its replicas are recreated elsewhere.
   case down = "Down"
   /// Told to leave; its replicas are moving away.
   case offline = "Offline"

@@ -15,7 +15,7 @@ package struct StoreSummary: Sendable, Hashable {
   package var available: UInt64
   package var used: UInt64
   package var isBusy: Bool
-  /// Time since it was heard of last, or since the driver started.
+  /// Time since it was heard from last, or since the driver started.
   package var silence: Duration
   /// The store whose address this newcomer waits for.
   package var claimedStoreID: UInt64?

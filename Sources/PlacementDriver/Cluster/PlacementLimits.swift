@@ -46,20 +46,20 @@ struct ReplyBudget {
   /// As many regions as cannot fit: more need not be looked up.
   var tooMany: Int { limit / (Self.regionBytes * copies) + 1 }
 
-  mutating func take(_ record: RegionRecord) throws(PlacementError) {
+  mutating func take(_ record: RegionRecord) throws(PDError) {
     let region = record.region
     let peers = region.peers.count + 1
     let keys = region.startKey.count + region.endKey.count
     left -= copies * (Self.regionBytes + keys + peers * Self.peerBytes)
     left -= (record.pendingPeers.count + record.downPeers.count) * Self.peerBytes
     guard left >= 0 else {
-      throw PlacementError(
+      throw PDError(
         header: .invalidValue,
         "the reply would be larger than \(limit) bytes: ask for fewer regions at a time")
     }
   }
 
-  mutating func take(_ records: [RegionRecord]) throws(PlacementError) {
+  mutating func take(_ records: [RegionRecord]) throws(PDError) {
     for record in records { try take(record) }
   }
 }

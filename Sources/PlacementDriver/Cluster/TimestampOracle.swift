@@ -17,9 +17,9 @@ struct TimestampOracle {
   /// Whether someone asked since the window was last moved: an idle driver writes nothing.
   private var isAsked = false
 
-  init(_ storage: PlacementStorage) throws(PlacementError) {
-    windowEnd = try storage.integer(PlacementKeys.timestampEnd) ?? 0
-    guard windowEnd < Self.physicalEnd else { throw storage.damaged(PlacementKeys.timestampEnd) }
+  init(_ storage: PDStorage) throws(PDError) {
+    windowEnd = try storage.integer(PDKeys.timestampEnd) ?? 0
+    guard windowEnd < Self.physicalEnd else { throw storage.damaged(PDKeys.timestampEnd) }
     physical = windowEnd
   }
 
@@ -29,12 +29,12 @@ struct TimestampOracle {
     wallMilliseconds < physicalEnd - 2 * windowMilliseconds ? wallMilliseconds : 0
   }
 
-  /// Takes `count` timestamps in a row and answers the largest.
+  /// Takes `count` timestamps in a row and returns the largest.
   mutating func take(
-    _ count: UInt64, wallMilliseconds: UInt64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) -> Timestamp {
+    _ count: UInt64, wallMilliseconds: UInt64, _ storage: inout PDStorage
+  ) throws(PDError) -> Timestamp {
     guard count >= 1, count <= Self.maxCount else {
-      throw PlacementError(.unknown, "tso count should be in 1...\(Self.maxCount), not \(count)")
+      throw PDError(.unknown, "tso count should be in 1...\(Self.maxCount), not \(count)")
     }
     var next = (physical: physical, logical: logical)
     let wall = Self.usable(wallMilliseconds)
@@ -49,8 +49,8 @@ struct TimestampOracle {
 
   /// Moves the window on before a request has to wait for it.
   mutating func extend(
-    wallMilliseconds: UInt64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    wallMilliseconds: UInt64, _ storage: inout PDStorage
+  ) throws(PDError) {
     guard isAsked else { return }
     let half = Self.windowMilliseconds / 2
     let ahead = max(physical, Self.usable(wallMilliseconds)) + half
@@ -61,14 +61,14 @@ struct TimestampOracle {
   }
 
   private mutating func reserve(
-    beyond physical: UInt64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    beyond physical: UInt64, _ storage: inout PDStorage
+  ) throws(PDError) {
     guard physical >= windowEnd else { return }
     let newEnd = physical + Self.windowMilliseconds
     guard newEnd < Self.physicalEnd else {
-      throw PlacementError(.internal, "timestamps have reached their end: \(physical) ms")
+      throw PDError(.internal, "timestamps have reached their end: \(physical) ms")
     }
-    try storage.put(PlacementKeys.timestampEnd, newEnd)
+    try storage.put(PDKeys.timestampEnd, newEnd)
     windowEnd = newEnd
   }
 }

@@ -1,7 +1,7 @@
 import Codec
 
-/// A peer that does not answer its leader, and for how long.
+/// A peer that does not respond to its leader, and for how long.
 struct DownPeer: Sendable, Hashable {
-  var peer: Peer
+  var peer: PeerInfo
   var seconds: UInt64
 }

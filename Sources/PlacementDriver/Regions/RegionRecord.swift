@@ -5,11 +5,11 @@ import Runtime
 struct RegionRecord: Sendable {
   var region: Region
   /// Who said to lead it last; nil after a restart until a heartbeat comes.
-  var leader: Peer?
+  var leader: PeerInfo?
   /// The term the leader reported; 0 when it does not tell.
   var term: UInt64 = 0
   /// Peers that lack log entries the leader no longer has.
-  var pendingPeers: [Peer] = []
+  var pendingPeers: [PeerInfo] = []
   var downPeers: [DownPeer] = []
   var approximateSize: UInt64 = 0
   var approximateKeys: UInt64 = 0
@@ -21,22 +21,22 @@ struct RegionRecord: Sendable {
 
   var id: UInt64 { region.id }
 
-  /// The leader to tell clients. Where there is one voter, it leads or nobody does.
-  var knownLeader: Peer? {
+  /// The leader to tell clients. Where there is one voter, it leads or no one does.
+  var knownLeader: PeerInfo? {
     if let leader { return leader }
     let voters = region.peers.filter { $0.role == .voter }
     return voters.count == 1 ? voters[0] : nil
   }
 
-  func isPending(_ peer: Peer) -> Bool {
+  func isPending(_ peer: PeerInfo) -> Bool {
     pendingPeers.contains { $0.id == peer.id }
   }
 
-  func isDown(_ peer: Peer) -> Bool {
+  func isDown(_ peer: PeerInfo) -> Bool {
     downPeers.contains { $0.peer.id == peer.id }
   }
 
-  /// Whether every peer answers and follows.
+  /// Whether every peer responds and follows.
   var isHealthy: Bool { pendingPeers.isEmpty && downPeers.isEmpty }
 
   /// Whether a change of members was begun and not ended.

@@ -79,7 +79,7 @@ struct RegionTree {
     return nil
   }
 
-  /// Puts a record in its place and answers the ids of the regions it drives out.
+  /// Puts a record in its place and returns the ids of the regions it drives out.
   mutating func put(_ record: RegionRecord) -> [UInt64] {
     var removed: [UInt64] = []
     for other in records(in: record.region.range) where other.id != record.id {

@@ -1,4 +1,4 @@
-/// What the regions make of one store.
+/// The load of one store: the sum of its regions.
 struct StoreLoad: Sendable, Hashable {
   var leaders = 0
   /// Peers of every role.

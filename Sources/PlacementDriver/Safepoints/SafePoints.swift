@@ -8,13 +8,13 @@ struct SafePoints {
   /// Ascending by id.
   private(set) var services: [ServiceSafePoint] = []
 
-  init(_ storage: PlacementStorage) throws(PlacementError) {
-    gcSafePoint = try storage.integer(PlacementKeys.gcSafePoint) ?? 0
-    txnSafePoint = try storage.integer(PlacementKeys.txnSafePoint) ?? 0
-    for (id, value) in try storage.scan(PlacementKeys.services) {
-      guard value.count == 16, let expiresAt = PlacementKeys.integer(value.prefix(8)),
-        let safePoint = PlacementKeys.integer(value.suffix(8))
-      else { throw storage.damaged(PlacementKeys.service(id)) }
+  init(_ storage: PDStorage) throws(PDError) {
+    gcSafePoint = try storage.integer(PDKeys.gcSafePoint) ?? 0
+    txnSafePoint = try storage.integer(PDKeys.txnSafePoint) ?? 0
+    for (id, value) in try storage.scan(PDKeys.services) {
+      guard value.count == 16, let expiresAt = PDKeys.integer(value.prefix(8)),
+        let safePoint = PDKeys.integer(value.suffix(8))
+      else { throw storage.damaged(PDKeys.service(id)) }
       services.append(
         ServiceSafePoint(
           id: id, expiresAt: Int64(bitPattern: expiresAt), safePoint: safePoint))
@@ -23,11 +23,11 @@ struct SafePoints {
 
   // MARK: One for all
 
-  /// Moves both points up to `target` and answers where collection stands; an older target changes
+  /// Moves both points up to `target` and returns where collection stands; an older target changes
   /// nothing. For clients that know of no transaction safe point.
   mutating func update(
-    to target: UInt64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) -> UInt64 {
+    to target: UInt64, _ storage: inout PDStorage
+  ) throws(PDError) -> UInt64 {
     if target > gcSafePoint {
       try save(gc: target, txn: max(txnSafePoint, target), &storage)
     }
@@ -36,27 +36,27 @@ struct SafePoints {
 
   /// Moves the point up to which data may be collected; transactions must have been barred first.
   mutating func advanceGC(
-    to target: UInt64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    to target: UInt64, _ storage: inout PDStorage
+  ) throws(PDError) {
     guard target >= gcSafePoint else {
-      throw PlacementError(
+      throw PDError(
         header: .unknown, "trying to decrease gc safe point: \(gcSafePoint) to \(target)")
     }
     guard target <= txnSafePoint else {
-      throw PlacementError(
+      throw PDError(
         header: .unknown,
         "gc safe point \(target) would exceed the txn safe point \(txnSafePoint)")
     }
     try save(gc: target, txn: txnSafePoint, &storage)
   }
 
-  /// Bars transactions that began before `target`, or before what a service still needs; answers
+  /// Bars transactions that began before `target`, or before what a service still needs; responses
   /// which one that is.
   mutating func advanceTxn(
-    to target: UInt64, at seconds: Int64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) -> ServiceSafePoint? {
+    to target: UInt64, at seconds: Int64, _ storage: inout PDStorage
+  ) throws(PDError) -> ServiceSafePoint? {
     guard target >= txnSafePoint else {
-      throw PlacementError(
+      throw PDError(
         header: .unknown, "trying to decrease txn safe point: \(txnSafePoint) to \(target)")
     }
     let blocker = barriers(at: seconds).filter { $0.safePoint < target }
@@ -72,23 +72,23 @@ struct SafePoints {
     services.filter { $0.id != ServiceSafePoint.collector && $0.expiresAt > seconds }
   }
 
-  /// Registers, renews or (`ttl` <= 0) removes a service's need, and answers the oldest need there
-  /// is. One that is older than the oldest is too late and is not taken: the answer tells.
+  /// Registers, renews or (`ttl` <= 0) removes a service's need, and returns the oldest need there
+  /// is. One that is older than the oldest is too late and is not taken: the response tells.
   mutating func updateService(
     _ id: [UInt8], ttl: Int64, safePoint: UInt64, at seconds: Int64,
-    _ limits: PlacementLimits, _ storage: inout PlacementStorage
-  ) throws(PlacementError) -> ServiceSafePoint {
+    _ limits: PlacementLimits, _ storage: inout PDStorage
+  ) throws(PDError) -> ServiceSafePoint {
     let isCollector = id == ServiceSafePoint.collector
     guard id.count <= limits.serviceIDBytes else {
-      throw PlacementError(
+      throw PDError(
         header: .invalidValue,
         "a service id of \(id.count) bytes, more than \(limits.serviceIDBytes)")
     }
     guard !id.isEmpty else {
-      throw PlacementError(header: .unknown, "a service safe point needs a service id")
+      throw PDError(header: .unknown, "a service safe point needs a service id")
     }
     if isCollector && ttl != .max {
-      throw PlacementError(
+      throw PDError(
         header: .unknown, "the service safe point of gc_worker cannot expire or be removed")
     }
     try dropExpired(at: seconds, &storage)
@@ -100,7 +100,7 @@ struct SafePoints {
     guard safePoint >= oldest.safePoint else { return oldest }
     // The collector has its place already: it is made with the first question.
     guard services.count < limits.services || services.contains(where: { $0.id == id }) else {
-      throw PlacementError(
+      throw PDError(
         header: .invalidValue,
         "\(services.count) services hold safe points, and no more than \(limits.services) may: "
           + "remove one, or let one expire")
@@ -118,8 +118,8 @@ struct SafePoints {
 
   /// The oldest need; the collector's own exists from the first question on.
   private mutating func oldest(
-    _ storage: inout PlacementStorage
-  ) throws(PlacementError) -> ServiceSafePoint {
+    _ storage: inout PDStorage
+  ) throws(PDError) -> ServiceSafePoint {
     let known = services.min { $0.safePoint < $1.safePoint }
     if services.contains(where: { $0.id == ServiceSafePoint.collector }), let known {
       return known
@@ -133,43 +133,43 @@ struct SafePoints {
   // MARK: Keeping
 
   private mutating func save(
-    gc: UInt64, txn: UInt64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    gc: UInt64, txn: UInt64, _ storage: inout PDStorage
+  ) throws(PDError) {
     guard gc != gcSafePoint || txn != txnSafePoint else { return }
     var batch = WriteBatch()
-    batch.put(.raft, PlacementKeys.gcSafePoint, PlacementKeys.bigEndian(gc))
-    batch.put(.raft, PlacementKeys.txnSafePoint, PlacementKeys.bigEndian(txn))
+    batch.put(.raft, PDKeys.gcSafePoint, PDKeys.bigEndian(gc))
+    batch.put(.raft, PDKeys.txnSafePoint, PDKeys.bigEndian(txn))
     try storage.write(batch)
     gcSafePoint = gc
     txnSafePoint = txn
   }
 
   private mutating func put(
-    _ service: ServiceSafePoint, _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    _ service: ServiceSafePoint, _ storage: inout PDStorage
+  ) throws(PDError) {
     let value =
-      PlacementKeys.bigEndian(UInt64(bitPattern: service.expiresAt))
-      + PlacementKeys.bigEndian(service.safePoint)
-    try storage.put(PlacementKeys.service(service.id), value)
+      PDKeys.bigEndian(UInt64(bitPattern: service.expiresAt))
+      + PDKeys.bigEndian(service.safePoint)
+    try storage.put(PDKeys.service(service.id), value)
     services.removeAll { $0.id == service.id }
     let place = services.firstIndex { precedes(service.id, $0.id) } ?? services.count
     services.insert(service, at: place)
   }
 
   private mutating func dropExpired(
-    at seconds: Int64, _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    at seconds: Int64, _ storage: inout PDStorage
+  ) throws(PDError) {
     for service in services where service.expiresAt <= seconds {
       try drop(service.id, &storage)
     }
   }
 
   private mutating func drop(
-    _ id: [UInt8], _ storage: inout PlacementStorage
-  ) throws(PlacementError) {
+    _ id: [UInt8], _ storage: inout PDStorage
+  ) throws(PDError) {
     guard services.contains(where: { $0.id == id }) else { return }
     var batch = WriteBatch()
-    batch.delete(.raft, PlacementKeys.service(id))
+    batch.delete(.raft, PDKeys.service(id))
     try storage.write(batch)
     services.removeAll { $0.id == id }
   }

@@ -1,6 +1,6 @@
 import Runtime
 
-/// What became of a region's last operator, kept for a while for those who ask.
+/// The result of a region's last operator, kept for queries.
 struct FinishedOperator: Sendable {
   var kind: Operator.Kind
   var description: String

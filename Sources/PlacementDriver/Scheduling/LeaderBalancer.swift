@@ -2,10 +2,10 @@ import Codec
 
 /// Spreads leaders over the stores: a leader moves where that brings two stores closer together.
 struct LeaderBalancer {
-  let view: PlacementView
+  let view: SchedulingView
 
   /// At most `limit` moves, found in key order.
-  func plans(limit: Int) -> [(RegionRecord, PlacementPlan)] {
+  func plans(limit: Int) -> [(RegionRecord, SchedulingPlan)] {
     let stores = view.stores.records.filter {
       $0.isUsable(at: view.now, view.config) && $0.stats?.isBusy != true
     }
@@ -16,13 +16,13 @@ struct LeaderBalancer {
       return []
     }
 
-    var plans: [(RegionRecord, PlacementPlan)] = []
+    var plans: [(RegionRecord, SchedulingPlan)] = []
     for record in view.regions.all {
       guard plans.count < limit else { break }
       guard let leader = record.leader, let leading = counts[leader.storeID],
         view.operators.isFree(record.id, at: view.now), record.isHealthy, !record.isJoint
       else { continue }
-      let candidates = record.region.peers.compactMap { peer -> (count: Int, peer: Peer)? in
+      let candidates = record.region.peers.compactMap { peer -> (count: Int, peer: PeerInfo)? in
         guard peer.role == .voter, let count = counts[peer.storeID], leading - count >= 2
         else { return nil }
         return (count, peer)

@@ -1,9 +1,9 @@
 import Codec
 import Runtime
 
-/// A piece of work on one region, carried out by its leader step by step.
+/// A sequence of steps on one region, executed by its leader.
 struct Operator: Sendable {
-  /// Why the work is done; each kind has a limit of its own.
+  /// The scheduler that created the operator; each kind has its own limit.
   enum Kind: Int, Sendable, Hashable, CaseIterable {
     /// Replicas are missing, too many or in the wrong place.
     case replica
@@ -77,7 +77,7 @@ struct Operator: Sendable {
     kind.name + ": " + steps.map(\.description).joined(separator: ", then ")
   }
 
-  /// Moves on past what the region shows to be done, and gives up when somebody else changed it.
+  /// Moves on past what the region shows to be done, and gives up when someone else changed it.
   mutating func advance(_ record: RegionRecord, at now: Instant) -> Progress {
     // A split or merge leaves another region than the one the decision was made for.
     guard record.region.epoch.version == epoch.version else { return .ended(.cancel) }

@@ -2,11 +2,11 @@ import Codec
 
 /// One change on the way to where a region shall be. Whether it is done is read from the region.
 enum OperatorStep: Sendable, Hashable {
-  case addLearner(Peer)
-  case promoteLearner(Peer)
+  case addLearner(PeerInfo)
+  case promoteLearner(PeerInfo)
   /// Where the peer leads, the leader moves away first.
-  case removePeer(Peer)
-  case transferLeader(from: UInt64, to: Peer)
+  case removePeer(PeerInfo)
+  case transferLeader(from: UInt64, to: PeerInfo)
   case leaveJoint
 
   /// Whether the region shows the step's change, be it still settling.
@@ -38,7 +38,8 @@ enum OperatorStep: Sendable, Hashable {
   }
 
   /// What the leader must do now; nil while waiting is all there is to do.
-  func command(for record: RegionRecord, successor: (RegionRecord) -> Peer?) -> PlacementCommand? {
+  func command(for record: RegionRecord, successor: (RegionRecord) -> PeerInfo?) -> OperatorCommand?
+  {
     switch self {
     case .addLearner(let peer):
       return isVisible(in: record) ? nil : .addLearner(peer)

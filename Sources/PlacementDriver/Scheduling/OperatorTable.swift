@@ -48,7 +48,7 @@ struct OperatorTable {
 
   mutating func end(_ regionID: UInt64, _ status: Operator.Status, at now: Instant) {
     guard let operation = running.removeValue(forKey: regionID) else { return }
-    // Put in anew, so that the order stays that of ending.
+    // Put in again, so that the order stays that of ending.
     finished.removeValue(forKey: regionID)
     finished[regionID] = FinishedOperator(
       kind: operation.kind, description: operation.description, status: status, at: now)

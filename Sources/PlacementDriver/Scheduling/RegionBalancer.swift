@@ -2,10 +2,10 @@ import Codec
 
 /// Spreads replicas over the stores: a replica moves where that brings two stores closer together.
 struct RegionBalancer {
-  let view: PlacementView
+  let view: SchedulingView
 
   /// At most `limit` moves, found in key order.
-  func plans(limit: Int) -> [(RegionRecord, PlacementPlan)] {
+  func plans(limit: Int) -> [(RegionRecord, SchedulingPlan)] {
     let stores = view.stores.records.filter {
       $0.isUsable(at: view.now, view.config) && $0.stats?.isBusy != true
     }
@@ -16,13 +16,13 @@ struct RegionBalancer {
       return []
     }
 
-    var plans: [(RegionRecord, PlacementPlan)] = []
+    var plans: [(RegionRecord, SchedulingPlan)] = []
     for record in view.regions.all {
       guard plans.count < limit else { break }
       guard isSettled(record), let target = view.target(for: record.region),
         let goal = counts[target.id]
       else { continue }
-      let sources = record.region.peers.compactMap { peer -> (count: Int, peer: Peer)? in
+      let sources = record.region.peers.compactMap { peer -> (count: Int, peer: PeerInfo)? in
         guard let count = counts[peer.storeID], count - goal >= 2 else { return nil }
         return (count, peer)
       }

@@ -2,13 +2,13 @@ import Codec
 import Runtime
 import Wire
 
-/// A store as the driver knows it: `info` is durable, the rest is of this life of the driver.
+/// A store as PD knows it: `info` is durable, the rest is lost on a restart.
 struct StoreRecord: Sendable {
   var info: StoreInfo
-  /// When it was heard of last; the driver's own start where it was not heard of since.
+  /// When it was heard from last; the driver's own start where it was not heard from since.
   var lastSeen: Instant
-  /// Whether it was heard of since the driver started.
-  var isHeard = false
+  /// Whether it was heard from since the driver started.
+  var hasHeartbeat = false
   /// Its connection broke and nothing came since.
   var isCutOff = false
   /// What its last heartbeat said.
@@ -40,25 +40,25 @@ struct StoreRecord: Sendable {
   func silence(at now: Instant) -> Duration { now - lastSeen }
 
   /// Whether replicas and leaders may be moved here.
-  func isUsable(at now: Instant, _ config: PlacementConfig) -> Bool {
-    info.state == .up && isHeard && !isCutOff && claim == nil
+  func isUsable(at now: Instant, _ config: PDConfig) -> Bool {
+    info.state == .up && hasHeartbeat && !isCutOff && claim == nil
       && silence(at: now) <= config.disconnectTime
   }
 
-  /// Whether its replicas must be made anew elsewhere.
-  func isGone(at now: Instant, _ config: PlacementConfig) -> Bool {
+  /// Whether its replicas must be recreated elsewhere.
+  func isTombstone(at now: Instant, _ config: PDConfig) -> Bool {
     info.state != .up || silence(at: now) > config.maxStoreDownTime
   }
 
   /// Whether another process may take its place. A broken stream alone says nothing: networks break too.
-  func isSilent(at now: Instant, _ config: PlacementConfig) -> Bool {
+  func isDisconnected(at now: Instant, _ config: PDConfig) -> Bool {
     silence(at: now) >= config.takeoverDelay
   }
 
-  mutating func hear(at moment: Moment) {
-    lastSeen = moment.now
-    isHeard = true
+  mutating func recordHeartbeat(at reading: ClockReading) {
+    lastSeen = reading.now
+    hasHeartbeat = true
     isCutOff = false
-    info.lastHeartbeat = Int64(clamping: moment.wallMilliseconds) &* 1_000_000
+    info.lastHeartbeat = Int64(clamping: reading.wallMilliseconds) &* 1_000_000
   }
 }

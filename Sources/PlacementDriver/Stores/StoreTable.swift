@@ -26,13 +26,15 @@ struct StoreTable {
   }
 
   /// The store other than `id` that holds `address` by right: tombstones and destroyed ones have
-  /// none any more. Of several (all but one are elsewhere by now) the one heard of last.
+  /// none any more. Of several (all but one are elsewhere by now) the one heard from last.
   func holder(ofAddress address: String, besides id: UInt64) -> StoreRecord? {
     let holders = records.filter {
       $0.id != id && $0.info.address == address && $0.info.state != .tombstone
         && !$0.info.physicallyDestroyed && $0.claim == nil
     }
-    return holders.max { ($0.isHeard ? 1 : 0, $0.lastSeen) < ($1.isHeard ? 1 : 0, $1.lastSeen) }
+    return holders.max {
+      ($0.hasHeartbeat ? 1 : 0, $0.lastSeen) < ($1.hasHeartbeat ? 1 : 0, $1.lastSeen)
+    }
   }
 
   private func position(of id: UInt64) -> Int? {

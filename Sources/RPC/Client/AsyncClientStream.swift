@@ -12,7 +12,7 @@ package struct AsyncClientStream: Sendable {
     self.stream = stream
   }
 
-  /// Waits for room in the send buffer, then queues the message.
+  /// Waits for capacity in the send buffer, then queues the message.
   package func send(_ payload: ByteBuffer) async throws(RPCStatus) {
     try await stream.sendWhenWritable(payload)
   }

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// What may be said about a call beyond its path and message.
+/// Options of a call.
 package struct CallOptions: Sendable {
   package var timeout: TimeAmount?
   package var metadata: RPCMetadata

@@ -4,7 +4,7 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The event loop's side of a channel: connects, reconnects, hands calls to the connection.
+/// The event loop's side of a channel: connects, reconnects, passes calls to the connection.
 // @unchecked: `var`s are read and written on the outbox's event loop only; `state` is atomic.
 final class ChannelCore: @unchecked Sendable {
   let target: RPCTarget
@@ -82,7 +82,7 @@ final class ChannelCore: @unchecked Sendable {
     guard !call.open(on: connection) else { return }
     // Stream numbers are used up (or the session is ending): go on with a new connection.
     wait(call)
-    isLeaving(connection)
+    isGoingAway(connection)
   }
 
   private func wait(_ call: ClientCallStream) {
@@ -205,11 +205,11 @@ final class ChannelCore: @unchecked Sendable {
   }
 
   /// Its calls under way may end; new ones need a new connection.
-  func isLeaving(_ connection: ClientConnection) {
+  func isGoingAway(_ connection: ClientConnection) {
     guard connection === self.connection, state != .closed else { return }
     self.connection = nil
     connection.drain()
-    reconnect(RPCStatus(.unavailable, "the server is leaving"))
+    reconnect(RPCStatus(.unavailable, "the server is shutting down"))
   }
 
   func ended(_ connection: ClientConnection, _ reason: RPCStatus) {

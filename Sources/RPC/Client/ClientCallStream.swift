@@ -39,7 +39,7 @@ final class ClientCallStream: CallStream, @unchecked Sendable {
     if let timeout = options.timeout { deadline = .now() + timeout }
   }
 
-  /// A call of one message and one answer; both sides of it are there already.
+  /// A call of one message and one response; both sides of it are there already.
   convenience init(
     unary path: String, _ payload: ByteBuffer, _ options: CallOptions, _ outbox: LoopOutbox,
     _ configuration: ClientConfiguration, completion: @escaping Completion

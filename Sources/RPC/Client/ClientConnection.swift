@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 
 /// The client's end of a connection.
-final class ClientConnection: Connection {
+final class ClientConnection: HTTP2Connection {
   let authority: [UInt8]
   let isTLS: Bool
   private weak var core: ChannelCore?
@@ -25,7 +25,7 @@ final class ClientConnection: Connection {
     core?.becameReady(self)
   }
 
-  override func peerIsLeaving() { core?.isLeaving(self) }
+  override func peerSentGoAway() { core?.isGoingAway(self) }
 
   override func connectionEnded(_ reason: RPCStatus) { core?.ended(self, reason) }
 }

@@ -26,16 +26,16 @@ package struct ClientStream: Sendable {
 
   /// False while more is queued than the send buffer should hold: wait for `onWritable`.
   package var isWritable: Bool { pendingBytes < stream.sendBuffer }
-  /// Bytes queued and not yet handed to the socket.
+  /// Bytes queued and not yet passed to the socket.
   package var pendingBytes: Int { stream.pending.load(ordering: .relaxed) }
 
   /// Calls `body` on the event loop each time the queue has drained to half of the send buffer
   /// after having been full. Replaces the former one.
   package func onWritable(_ body: (@Sendable () -> Void)?) { stream.setOnWritable(body) }
 
-  /// Hands a message over once the queue has room. Throws when the call is over.
+  /// Passes a message over once the queue has capacity. Throws when the call is over.
   package func sendWhenWritable(_ payload: ByteBuffer) async throws(RPCStatus) {
-    try await stream.waitForRoom()
+    try await stream.waitForCapacity()
     send(payload)
   }
 

@@ -2,11 +2,11 @@ package import Logging
 package import NIOCore
 package import SwiftProtobuf
 
-/// A client's way to one server: one connection, made anew whenever it is lost.
+/// A client's way to one server: one connection, recreated whenever it is lost.
 ///
 /// All of a channel's callbacks run on its one event loop; its methods may be called from any thread.
 package final class RPCChannel: Sendable {
-  /// Takes the answer of a unary call, exactly once, on the event loop.
+  /// Takes the response of a unary call, exactly once, on the event loop.
   package typealias Completion = @Sendable (Result<ByteBuffer, RPCStatus>) -> Void
 
   private let core: ChannelCore

@@ -7,9 +7,9 @@ extension CallStream {
 
   func setManual() {
     if eventLoop.inEventLoop {
-      intake.isManual = true
+      receiveWindow.isManual = true
     } else {
-      execute { self.intake.isManual = true }
+      execute { self.receiveWindow.isManual = true }
     }
   }
 
@@ -21,8 +21,8 @@ extension CallStream {
     }
   }
 
-  /// Returns once the queue has room; throws when the call is over.
-  func waitForRoom() async throws(RPCStatus) {
+  /// Returns once the queue has capacity; throws when the call is over.
+  func waitForCapacity() async throws(RPCStatus) {
     while pending.load(ordering: .relaxed) >= sendBuffer {
       let isOpen = await withCheckedContinuation { continuation in
         execute { self.addWaiter(continuation) }

@@ -9,29 +9,29 @@ import Synchronization
 class CallStream: @unchecked Sendable {
   let outbox: LoopOutbox
   let sendBuffer: Int
-  /// Where answers are counted; nil on a client.
+  /// Where responses are counted; nil on a client.
   let ledger: OutputLedger?
 
-  /// Bytes handed to `send` and not yet written to the socket's buffer.
+  /// Bytes passed to `send` and not yet written to the socket's buffer.
   let pending = Atomic<Int>(0)
   /// Set once nothing sent on this call can matter any more.
   let isOver = Atomic<Bool>(false)
   private let queued = Atomic<Int>(0)
 
-  var connection: Connection?
+  var connection: HTTP2Connection?
   var id: Int32 = 0
   var slot = 0
   var deadline = NIODeadline.distantFuture
 
-  var intake: Intake
+  var receiveWindow: ReceiveWindow
   var outgoing = OutboundQueue()
   var outgoingBytes = 0
-  /// nghttp2 asked for data when there was none; it must be told when there is.
+  /// nghttp2 asked for data when there was none; it must be notified when there is.
   var isDeferred = false
   /// The status has been decided (server) or the request is complete (client).
   var isFinished = false
   var isRemoteClosed = false
-  /// The answer is complete before the request is: see `Connection.resetAfterEnd`.
+  /// The response is complete before the request is: see `HTTP2Connection.resetAfterEnd`.
   var isCutShort = false
   var isClosed = false
   var wasUnwritable = false
@@ -46,7 +46,7 @@ class CallStream: @unchecked Sendable {
     self.outbox = outbox
     self.sendBuffer = sendBuffer
     self.ledger = ledger
-    intake = Intake(limit: receiveLimit, window: window)
+    receiveWindow = ReceiveWindow(limit: receiveLimit, window: window)
   }
 
   var eventLoop: any EventLoop { outbox.eventLoop }
@@ -101,7 +101,7 @@ class CallStream: @unchecked Sendable {
     guard !isClosed, !isFinished else {
       pending.subtract(bytes, ordering: .relaxed)
       ledger?.add(-bytes)
-      connection?.madeRoom()
+      connection?.capacityFreed()
       return
     }
     outgoing.append(payload)
@@ -122,7 +122,7 @@ class CallStream: @unchecked Sendable {
   }
 
   /// Sends what must precede data, if that has not happened: a server's response headers.
-  func openOutput(_ connection: Connection) {}
+  func openOutput(_ connection: HTTP2Connection) {}
 
   func applyFinish(_ status: RPCStatus) {}
 
@@ -145,7 +145,7 @@ class CallStream: @unchecked Sendable {
     pending.subtract(count, ordering: .relaxed)
     if wasUnwritable, outgoingBytes <= sendBuffer / 2 {
       wasUnwritable = false
-      if onWritable != nil || !waiters.isEmpty || intake.isBlocked {
+      if onWritable != nil || !waiters.isEmpty || receiveWindow.isBlocked {
         connection?.becameWritable(self)
       }
     }
@@ -172,6 +172,6 @@ class CallStream: @unchecked Sendable {
   func expire() {}
   /// The stream is gone. Nil reset code: the whole connection is.
   func closed(resetCode: UInt32?, reason: RPCStatus) {}
-  /// What waited for room may go on: called when there may be some.
+  /// What waited for capacity may go on: called when there may be some.
   func retry() { advance() }
 }

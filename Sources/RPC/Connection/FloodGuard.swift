@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Counts what costs its sender little and us much. Each check is false once a peer overdoes it: the
-/// connection is to end with ENHANCE_YOUR_CALM.
+/// Rate limits of frames that are cheap to send and expensive to handle. Each check is false once a
+/// peer overdoes it: the connection is to end with ENHANCE_YOUR_CALM.
 struct FloodGuard {
   /// Empty DATA, PING, PRIORITY, SETTINGS, empty messages.
   private var control: RateLimit

@@ -6,7 +6,7 @@ import NIOCore
 /// nghttp2 is a C library driven by callbacks. This file and `SessionCallbacks.swift` are the only
 /// ones that touch it; what crosses to the rest of the target are integers, spans and buffers.
 /// A stream is known to nghttp2 as its slot in the connection's table, plus one, in the place of a
-/// pointer: no reference is ever handed to C but that of the connection, which owns this session and
+/// pointer: no reference is ever passed to C but that of the connection, which owns this session and
 /// thereby outlives it.
 struct FrameSession: ~Copyable {
   enum Role { case server, client }
@@ -43,7 +43,7 @@ struct FrameSession: ~Copyable {
   deinit { nghttp2_session_del(raw) }
 
   /// Names the receiver of callbacks. Must be the object that owns this session.
-  func setOwner(_ connection: Connection) {
+  func setOwner(_ connection: HTTP2Connection) {
     nghttp2_session_set_user_data(raw, Unmanaged.passUnretained(connection).toOpaque())
   }
 
@@ -54,7 +54,7 @@ struct FrameSession: ~Copyable {
   // MARK: Bytes in and out
 
   /// Feeds what was read from the socket; `connection` is called back for what it means.
-  func receive(_ bytes: ByteBuffer, for connection: Connection) throws(SessionError) {
+  func receive(_ bytes: ByteBuffer, for connection: HTTP2Connection) throws(SessionError) {
     let result = bytes.withUnsafeReadableBytes { raw in
       connection.arrival.bytes = bytes
       connection.arrival.base = raw.baseAddress
@@ -68,7 +68,7 @@ struct FrameSession: ~Copyable {
   }
 
   /// Appends the next frame to the connection's output. False if there is none (now).
-  func produce(into connection: Connection) throws(SessionError) -> Bool {
+  func produce(into connection: HTTP2Connection) throws(SessionError) -> Bool {
     let before = connection.output.writerIndex
     var data: UnsafePointer<UInt8>?
     let count = nghttp2_session_mem_send(raw, &data)
@@ -119,10 +119,10 @@ struct FrameSession: ~Copyable {
     }
   }
 
-  /// Tells the peer to open no more streams; those under way to here are still served.
+  /// Notifies the peer to open no more streams; those under way to here are still served.
   func announceShutdown() { nghttp2_submit_shutdown_notice(raw) }
 
-  /// The last word on which streams are served.
+  /// The final decision on which streams are served.
   func goAway() {
     let last = nghttp2_session_get_last_proc_stream_id(raw)
     nghttp2_submit_goaway(raw, Self.noFlags, last, NGHTTP2_NO_ERROR.rawValue, nil, 0)
@@ -178,7 +178,7 @@ struct FrameSession: ~Copyable {
     }
   }
 
-  /// A plain HTTP answer. The stream's queue is the body; without a slot none is sent.
+  /// A plain HTTP response. The stream's queue is the body; without a slot none is sent.
   func respond(_ id: Int32, http reply: HTTPReply, slot: Int?) {
     var code = Array("\(reply.code)".utf8)
     var type = Array(reply.contentType.utf8)
@@ -206,7 +206,7 @@ struct FrameSession: ~Copyable {
     }
   }
 
-  /// Opens a stream as a client; answers its id, or a negative number when none can be opened.
+  /// Opens a stream as a client; returns its id, or a negative number when none can be opened.
   func request(_ head: RequestHead, slot: Int) -> Int32 {
     var path = head.path
     var authority = head.authority

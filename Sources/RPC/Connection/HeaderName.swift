@@ -1,4 +1,4 @@
-/// The headers gRPC gives a meaning, told apart by length first.
+/// The headers gRPC gives a meaning, distinguished by length first.
 enum HeaderName {
   case path, method, status, contentType, timeout, encoding, acceptEncoding, grpcStatus
   case grpcMessage

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Decompresses the messages of one event loop's streams: one at a time, and no more in a turn of the
-/// loop than delays nobody else. On the event loop only.
+/// loop than delays no one else. On the event loop only.
 final class InflateQueue {
   enum Outcome {
     case done(ByteBuffer)
@@ -27,7 +27,7 @@ final class InflateQueue {
     self.eventLoop = eventLoop
   }
 
-  /// Decompresses `stream`'s first message, now if nobody else is in line.
+  /// Decompresses `stream`'s first message, now if no one else is in line.
   func inflate(_ stream: CallStream, _ compressed: ByteBuffer, limit: Int) -> Outcome {
     if current === stream {
       guard allowance > 0 else { return wait(stream, first: true) }
@@ -56,7 +56,7 @@ final class InflateQueue {
         return fail(
           RPCStatus(.resourceExhausted, "a message decompresses to more than \(limit) bytes"))
       }
-      stream.intake.inflated = output.readableBytes
+      stream.receiveWindow.inflated = output.readableBytes
       if let refusal = stream.settleGrowth() { return fail(refusal) }
       current = stream
       return wait(stream, first: true)
@@ -75,8 +75,8 @@ final class InflateQueue {
   }
 
   private func wait(_ stream: CallStream, first: Bool) -> Outcome {
-    if !stream.intake.isInflating {
-      stream.intake.isInflating = true
+    if !stream.receiveWindow.isInflating {
+      stream.receiveWindow.isInflating = true
       if first { waiting.insert(stream, at: 0) } else { waiting.append(stream) }
     }
     schedule()
@@ -95,11 +95,11 @@ final class InflateQueue {
     allowance = Self.bytesPerTurn
     while allowance > 0, !waiting.isEmpty {
       let stream = waiting.removeFirst()
-      stream.intake.isInflating = false
+      stream.receiveWindow.isInflating = false
       stream.advance()
-      // A call may end in the middle of its message: then nobody will ask for the rest, and those
+      // A call may end in the middle of its message: then no one will ask for the rest, and those
       // behind it must not wait for that.
-      if current === stream, !stream.intake.isInflating { forget() }
+      if current === stream, !stream.receiveWindow.isInflating { forget() }
     }
     isTurn = false
     if !waiting.isEmpty { schedule() }

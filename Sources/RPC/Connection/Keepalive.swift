@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Pings on a quiet connection, to notice a peer that is gone without a word.
+/// Pings on a quiet connection, to notice a peer that is gone silently.
 package struct Keepalive: Sendable {
   /// Quiet time before a ping.
   package var interval: TimeAmount

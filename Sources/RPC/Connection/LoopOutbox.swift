@@ -10,7 +10,7 @@ final class LoopOutbox: @unchecked Sendable {
   let eventLoop: any EventLoop
   private let items = Mutex<[OutboxItem]>([])
   private var spare: [OutboxItem] = []
-  private var touched: [Connection] = []
+  private var touched: [HTTP2Connection] = []
   private(set) var isDraining = false
   /// Made for the first compressed message.
   private(set) lazy var inflations = InflateQueue(eventLoop: eventLoop)
@@ -31,7 +31,7 @@ final class LoopOutbox: @unchecked Sendable {
   }
 
   /// On the loop: `connection` has something to write. It does so at the end of the present event.
-  func touch(_ connection: Connection) {
+  func touch(_ connection: HTTP2Connection) {
     guard !connection.isTouched else { return }
     connection.isTouched = true
     touched.append(connection)

@@ -1,4 +1,4 @@
-/// What a stream has for its next DATA frame.
+/// The data of a stream's next DATA frame.
 enum OutgoingChunk {
   /// Nothing yet.
   case none

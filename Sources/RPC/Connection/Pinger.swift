@@ -7,12 +7,12 @@ final class Pinger {
   private static let keepaliveMark: UInt64 = 0x616c_6976_6500_0001
 
   private let keepalive: Keepalive
-  private weak var connection: Connection?
+  private weak var connection: HTTP2Connection?
   private var timer: Scheduled<Void>?
   private var isQuiet = true
   private var isWaiting = false
 
-  init(_ keepalive: Keepalive, _ connection: Connection) {
+  init(_ keepalive: Keepalive, _ connection: HTTP2Connection) {
     self.keepalive = keepalive
     self.connection = connection
     arm(keepalive.interval, connection)
@@ -29,7 +29,7 @@ final class Pinger {
     timer = nil
   }
 
-  private func arm(_ delay: TimeAmount, _ connection: Connection) {
+  private func arm(_ delay: TimeAmount, _ connection: HTTP2Connection) {
     timer = connection.outbox.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
       self?.fire()
     }
@@ -38,7 +38,7 @@ final class Pinger {
   private func fire() {
     guard let connection, !connection.isClosed else { return }
     if isWaiting {
-      return connection.close(RPCStatus(.unavailable, "the peer does not answer pings"))
+      return connection.close(RPCStatus(.unavailable, "keepalive ping timed out"))
     }
     guard isQuiet else {
       isQuiet = true

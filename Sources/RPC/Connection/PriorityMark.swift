@@ -1,6 +1,6 @@
 import NIOCore
 
-/// How a client says that its connection matters more than others: an entry of the SETTINGS frame that
+/// How a client marks a connection as prioritized: an entry of the SETTINGS frame that
 /// opens the connection. Its identifier is of the range kept for experiments, and HTTP/2 peers ignore
 /// settings they do not know (RFC 9113, 6.5.2).
 enum PriorityMark {

@@ -4,8 +4,8 @@ import NIOCore
 // The C functions nghttp2 calls. `user` is the connection that owns the session (see
 // `FrameSession.setOwner`); it is alive because every call into nghttp2 is made by one of its methods.
 
-private func owner(_ user: UnsafeMutableRawPointer?) -> Unmanaged<Connection>? {
-  user.map { Unmanaged<Connection>.fromOpaque($0) }
+private func owner(_ user: UnsafeMutableRawPointer?) -> Unmanaged<HTTP2Connection>? {
+  user.map { Unmanaged<HTTP2Connection>.fromOpaque($0) }
 }
 
 private func slot(_ session: OpaquePointer?, _ stream: Int32) -> Int? {
@@ -66,7 +66,7 @@ private let receivedFrame: nghttp2_on_frame_recv_callback = { session, frame, us
 }
 
 private func received(
-  _ frame: UnsafePointer<nghttp2_frame>, _ session: OpaquePointer?, _ connection: Connection
+  _ frame: UnsafePointer<nghttp2_frame>, _ session: OpaquePointer?, _ connection: HTTP2Connection
 ) {
   let head = frame.pointee.hd
   let isLast = head.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0

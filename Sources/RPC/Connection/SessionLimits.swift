@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What an HTTP/2 session promises and tolerates. Sizes in bytes.
+/// Settings and limits of an HTTP/2 session. Sizes in bytes.
 struct SessionLimits: Sendable {
   /// Whether a client marks its connection with `PriorityMark`.
   var hasPriority = false
@@ -12,7 +12,7 @@ struct SessionLimits: Sendable {
   var streamWindow: Int
   /// All by which windows of one connection's streams may be wider than the initial one.
   var extraWindow = Int.max
-  /// From here on only one unfinished message of the connection is given more room.
+  /// From here on only one unfinished message of the connection is given more capacity.
   var heldBytes = Int.max
   /// The largest message that is taken.
   var maxMessageBytes: Int

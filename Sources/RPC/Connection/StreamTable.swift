@@ -3,7 +3,7 @@ struct StreamTable {
   private(set) var streams: [CallStream?] = []
   private var free: [Int] = []
   private(set) var count = 0
-  /// Streams to reset once their answer's end is sent.
+  /// Streams to reset once their response's end is sent.
   var cutShort = 0
 
   subscript(slot: Int) -> CallStream? {

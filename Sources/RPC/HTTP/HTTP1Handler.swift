@@ -1,7 +1,7 @@
 package import NIOCore
 package import NIOHTTP1
 
-/// One HTTP/1.1 connection: answers one request at a time, and ends when its client takes too long.
+/// One HTTP/1.1 connection: responses one request at a time, and ends when its client takes too long.
 package final class HTTP1Handler: ChannelInboundHandler {
   package typealias InboundIn = HTTPServerRequestPart
   package typealias OutboundOut = HTTPServerResponsePart
@@ -9,7 +9,7 @@ package final class HTTP1Handler: ChannelInboundHandler {
   private let service: HTTPService
   private var head: HTTPRequestHead?
   private var bodyBytes = 0
-  private var isAnswering = false
+  private var isResponding = false
   private var isDraining = false
   private var alarm: Scheduled<Void>?
   private var context: ChannelHandlerContext?
@@ -59,7 +59,7 @@ package final class HTTP1Handler: ChannelInboundHandler {
   }
 
   /// A broken client's connection is of no further use, and nothing else depends on it. (What does not
-  /// parse has been answered with 400 by the handler before.)
+  /// parse has been completed with 400 by the handler before.)
   package func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
 
   private func end() {
@@ -68,10 +68,10 @@ package final class HTTP1Handler: ChannelInboundHandler {
     context = nil
   }
 
-  // MARK: Answering
+  // MARK: Responding
 
   private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-    isAnswering = true
+    isResponding = true
     expect(within: service.limits.replyTimeout)
     guard let request = HTTPRequest(method: head.method.rawValue, target: head.uri) else {
       return send(HTTPReply(code: 400, text: "malformed request target\n"), to: head)
@@ -111,7 +111,7 @@ package final class HTTP1Handler: ChannelInboundHandler {
   }
 
   private func sent(_ keepsAlive: Bool) {
-    isAnswering = false
+    isResponding = false
     guard keepsAlive, !isDraining else { return close() }
     expect(within: service.limits.idleTimeout)
   }
@@ -127,7 +127,7 @@ extension HTTP1Handler: PlainConnection {
   /// Closes, after the reply where one is owed.
   func drain() {
     isDraining = true
-    if !isAnswering { close() }
+    if !isResponding { close() }
   }
 
   func close() { context?.close(promise: nil) }

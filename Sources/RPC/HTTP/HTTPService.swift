@@ -32,7 +32,7 @@ package struct HTTPRequest: Sendable, Hashable {
   package var isRead: Bool { method == "GET" || method == "HEAD" }
 }
 
-/// The answer to a request over plain HTTP.
+/// The response to a request over plain HTTP.
 package struct HTTPReply: Sendable {
   package var code: Int
   package var contentType: String
@@ -55,13 +55,13 @@ package struct HTTPService: Sendable {
   /// Takes the reply, once, on any thread.
   package typealias Done = @Sendable (HTTPReply) -> Void
 
-  /// How patient and how large. Sizes in bytes.
+  /// Timeouts and limits. Sizes in bytes.
   package struct Limits: Sendable {
     /// From the start of a connection to the end of its first request.
     package var requestTimeout = TimeAmount.seconds(10)
     /// From a reply to the end of the next request.
     package var idleTimeout = TimeAmount.seconds(75)
-    /// From the end of a request until its reply has been handed to the socket.
+    /// From the end of a request until its reply has been passed to the socket.
     package var replyTimeout = TimeAmount.seconds(30)
     /// Of a request's line and headers.
     package var headerBytes = 16 << 10
@@ -98,7 +98,7 @@ final class ReplyBudget: Sendable {
     self.limit = limit
   }
 
-  /// False when there is no room; a single reply of any size has room.
+  /// False when there is no capacity; a single reply of any size has capacity.
   func take(_ bytes: Int) -> Bool {
     held.withLock { held in
       guard held == 0 || bytes <= limit - held else { return false }
@@ -111,7 +111,7 @@ final class ReplyBudget: Sendable {
     held.withLock { $0 -= bytes }
   }
 
-  /// The reply, if there is room for it, or a refusal that takes none.
+  /// The reply, if there is capacity for it, or a refusal that takes none.
   func admit(_ reply: HTTPReply) -> (reply: HTTPReply, held: Int) {
     let bytes = reply.body.readableBytes
     if take(bytes) { return (reply, bytes) }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Tells HTTP/2 with prior knowledge from HTTP/1.1 by a connection's first bytes, and makes room for who
-/// speaks it. One that says nothing for too long is closed.
+/// Distinguishes HTTP/2 with prior knowledge from HTTP/1.1 by a connection's first bytes, and frees
+/// space for who speaks it. One that says nothing for too long is closed.
 final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer

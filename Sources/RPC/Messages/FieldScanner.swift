@@ -17,7 +17,7 @@ package struct FieldScanner {
     case fixed
   }
 
-  /// Not a protobuf message (groups, which nobody sends, are not looked into).
+  /// Not a protobuf message (groups, which no one sends, are not looked into).
   package struct Malformed: Error {}
 
   private let bytes: ByteBuffer

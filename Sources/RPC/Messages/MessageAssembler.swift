@@ -63,7 +63,7 @@ struct MessageAssembler {
       prefixCount = 0
       return whole
     }
-    // The peer may never send what it announced: room is made for twice what has come.
+    // The peer may never send what it announced: capacity is made for twice what has come.
     var buffer = ByteBuffer()
     buffer.reserveCapacity(min(length, max(2 * chunk.readableBytes, 4096)))
     buffer.writeBuffer(&chunk)

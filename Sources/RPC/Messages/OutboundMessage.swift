@@ -13,7 +13,7 @@ struct OutboundMessage {
     length = UInt32(truncatingIfNeeded: payload.readableBytes)
   }
 
-  /// Bytes that go out as they are, without a prefix: the body of a plain HTTP answer.
+  /// Bytes that go out as they are, without a prefix: the body of a plain HTTP response.
   init(raw body: ByteBuffer) {
     payload = body
     prefixSent = Self.prefixBytes
@@ -22,7 +22,7 @@ struct OutboundMessage {
 
   var isDone: Bool { prefixSent == Self.prefixBytes && payload.readableBytes == 0 }
 
-  /// Moves up to `limit` bytes to `out`; answers how many.
+  /// Moves up to `limit` bytes to `out`; returns how many.
   mutating func move(_ limit: Int, to out: inout ByteBuffer) -> Int {
     var moved = 0
     if prefixSent == 0, limit >= Self.prefixBytes {

@@ -47,7 +47,7 @@ package final class AcceptGate: ChannelInboundHandler {
   private let limit: ConnectionLimit
   private let logger: Logger
   private var isAccepting = true
-  private var isResting = false
+  private var isAcceptPaused = false
   /// The limit was reached, which was logged, and has not been left far behind since.
   private var isCrowded = false
   private var failureLoggedAt: NIODeadline?
@@ -75,14 +75,14 @@ package final class AcceptGate: ChannelInboundHandler {
     let now = NIODeadline.now()
     if failureLoggedAt.map({ now - $0 >= Self.logInterval }) ?? true {
       failureLoggedAt = now
-      logger.warning("cannot accept connections for now", metadata: ["error": "\(failure)"])
+      logger.warning("accepting paused", metadata: ["error": "\(failure)"])
     }
-    guard !isResting else { return }
-    isResting = true
+    guard !isAcceptPaused else { return }
+    isAcceptPaused = true
     decide(context.channel)
     let channel = context.channel
     context.eventLoop.assumeIsolated().scheduleTask(in: Self.rest) {
-      self.isResting = false
+      self.isAcceptPaused = false
       self.decide(channel)
     }
   }
@@ -92,12 +92,12 @@ package final class AcceptGate: ChannelInboundHandler {
     if isFull, !isCrowded {
       isCrowded = true
       logger.warning(
-        "all connections are taken; new ones wait until one closes",
+        "connection limit reached; new connections wait",
         metadata: ["limit": "\(limit.capacity)"])
     } else if isCrowded, limit.open <= limit.capacity - max(1, limit.capacity / 10) {
       isCrowded = false
     }
-    let accepts = !isFull && !isResting
+    let accepts = !isFull && !isAcceptPaused
     guard accepts != isAccepting, channel.isActive else { return }
     isAccepting = accepts
     limit.setPaused(!accepts)

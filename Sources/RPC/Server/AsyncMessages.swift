@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// The messages of a call's other side, for a task. Taking one makes room for the next: a slow
+/// The messages of a call's other side, for a task. Taking one frees space for the next: a slow
 /// reader slows the sender down. Throws `RPCStatus` when the call is cancelled or fails.
 package struct AsyncMessages: AsyncSequence, Sendable {
   package typealias Element = ByteBuffer

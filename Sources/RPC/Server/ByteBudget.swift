@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Bytes that the calls of a server hold, over all its connections and event loops: unfinished and
-/// waiting requests, requests under way, answers not yet sent and those still expected. Any thread.
+/// waiting requests, requests under way, responses not yet sent and those still expected. Any thread.
 ///
 /// Connections report in steps of `step` bytes, so the sum lags by less than that for each of them.
 package final class ByteBudget: Sendable {
@@ -19,7 +19,7 @@ package final class ByteBudget: Sendable {
 
   package var isFull: Bool { used >= limit }
 
-  /// Half above the limit: large answers and what unfinished messages bring are refused.
+  /// Half above the limit: large responses and what unfinished messages bring are refused.
   package var isOverdrawn: Bool { used / 3 >= limit / 2 }
 
   /// Twice the limit: not even what streams that are always served bring is taken.
@@ -30,15 +30,15 @@ package final class ByteBudget: Sendable {
   }
 }
 
-/// What a connection's calls have queued, or are expected, to answer, and the requests they work on, in
-/// bytes. Any thread.
+/// What a connection's calls have queued, or are expected, to respond, and the requests they work on,
+/// in bytes. Any thread.
 final class OutputLedger: Sendable {
   let budget: ByteBudget
   let limit: Int
   private let total = Atomic<Int>(0)
 
-  /// Half of the limit is where waiting calls go on. What a socket has taken in is below that, as nobody
-  /// tells when it is sent.
+  /// Half of the limit is where waiting calls go on. What a socket has taken in is below that, as no
+  /// one tells when it is sent.
   static let leastLimit = 4 << 20
 
   init(budget: ByteBudget, limit: Int) {
@@ -55,7 +55,7 @@ final class OutputLedger: Sendable {
     if steps != 0 { budget.add(steps * ByteBudget.step) }
   }
 
-  /// Whether there is far more than was let in, for answers that nobody expected to be so large.
+  /// Whether there is far more than was let in, for responses that no one expected to be so large.
   ///
   /// - Parameter charge: what the ledger holds for the call that asks.
   func isOverdrawn(besides charge: Int) -> Bool {

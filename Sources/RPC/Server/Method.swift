@@ -10,9 +10,9 @@ final class Method: Sendable {
   let path: String
   let pathBytes: [UInt8]
   let shape: Shape
-  /// How large its answers are.
+  /// How large its responses are.
   let replies = ReplyEstimate()
-  /// The answer of a server that has no room for the call; nil for a status.
+  /// The response of a server that has no capacity for the call; nil for a status.
   let busyReply: ByteBuffer?
 
   init(path: String, shape: Shape, busyReply: ByteBuffer? = nil) {

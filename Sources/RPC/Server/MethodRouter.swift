@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// The methods a server answers, by path (`/package.Service/Method`).
+/// The methods a server responds, by path (`/package.Service/Method`).
 package struct MethodRouter {
   /// Called on the event loop once for each call that ends: path, code, time from headers to end.
   package typealias Observer = @Sendable (String, RPCCode, TimeAmount) -> Void
@@ -10,7 +10,7 @@ package struct MethodRouter {
 
   private(set) var methods: [Method] = []
 
-  /// For metrics. Paths nobody serves are reported as `unknown`.
+  /// For metrics. Paths no one serves are reported as `unknown`.
   package var observer: Observer?
 
   package init() {}
@@ -18,10 +18,10 @@ package struct MethodRouter {
   /// What is served, in the order it was registered.
   package var paths: [String] { methods.map(\.path) }
 
-  /// One message in, one answer. `handler` runs on the event loop and must not block.
+  /// One message in, one response. `handler` runs on the event loop and must not block.
   ///
   /// - Parameter busyReply: an encoded message that says that the server is busy, sent in place of an
-  ///   answer when it holds too much; nil for the status `resourceExhausted`.
+  ///   response when it holds too much; nil for the status `resourceExhausted`.
   package mutating func unary(
     _ path: String, busyReply: ByteBuffer? = nil, _ handler: @escaping UnaryHandler
   ) {

@@ -12,7 +12,7 @@ package final class RPCServer: Sendable {
   private let logger: Logger
   private let loops: [ObjectIdentifier: ServerLoop]
   private let priority: PriorityConnections?
-  /// What closing may take beyond the grace period (TLS says goodbye and waits for the answer).
+  /// What closing may take beyond the grace period (TLS says goodbye and waits for the response).
   private static let closingTime = TimeAmount.seconds(6)
   private let listener = Mutex<(any Channel)?>(nil)
 
@@ -40,7 +40,7 @@ package final class RPCServer: Sendable {
     self.loops = loops
   }
 
-  /// Binds and listens; answers the address, with the port the system chose if it was asked to.
+  /// Binds and listens; returns the address, with the port the system chose if it was asked to.
   package func start() async throws(RPCStatus) -> SocketAddress {
     let tls = try configuration.tls.map { tls throws(RPCStatus) in try tls.context() }
     let (configuration, methods, loops, logger) = (configuration, methods, loops, logger)

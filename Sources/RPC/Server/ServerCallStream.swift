@@ -10,7 +10,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     case status(RPCStatus)
   }
 
-  private let isAnswered = Atomic<Bool>(false)
+  private let isCompleted = Atomic<Bool>(false)
   private var method: Method?
   private(set) var metadata = RPCMetadata()
   private(set) var clientDeadline: NIODeadline?
@@ -26,7 +26,8 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private var hasHead = false
   /// The client speaks of compression: it is told what is understood here.
   private var namesEncodings = false
-  /// What the ledger holds for a unary call until its answer. Written before the handler sees the call.
+  /// What the ledger holds for a unary call until its response. Written before the handler sees the
+  /// call.
   private var charge = 0
   private var startTime = NIODeadline.uptimeNanoseconds(0)
   private var status: RPCStatus?
@@ -44,10 +45,10 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
 
   var path: String { method?.path ?? "unknown" }
 
-  /// True for the first answer only; a second one is a fault of the handler.
-  func claimAnswer() -> Bool {
-    let isFirst = !isAnswered.exchange(true, ordering: .relaxed)
-    assert(isFirst, "\(path) answered twice")
+  /// True for the first response only; a second one is a fault of the handler.
+  func claimResponse() -> Bool {
+    let isFirst = !isCompleted.exchange(true, ordering: .relaxed)
+    assert(isFirst, "\(path) responded twice")
     return isFirst
   }
 
@@ -67,14 +68,14 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     case .encoding:
       namesEncodings = true
       if HeaderName.isGzip(value) {
-        intake.assembler.encoding = .gzip
+        receiveWindow.assembler.encoding = .gzip
       } else if !HeaderName.isIdentity(value) {
         refusal = .status(RPCStatus(.unimplemented, "only gzip and identity are understood"))
       }
     case .acceptEncoding: namesEncodings = true
     case .status, .grpcStatus, .grpcMessage, .transport: break
     case .other:
-      intake.request += name.count + value.count
+      receiveWindow.request += name.count + value.count
       metadata.append(text(name), text(value))
     }
   }
@@ -93,18 +94,18 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     hasHead = true
     settleInput()
     if server.methods.observer != nil { startTime = server.eventTime }
-    if let refusal = refusalOfRequest() { return refuse(refusal) }
+    if let refusal = requestRefusal() { return refuse(refusal) }
     guard let method else {
       return refuse(.status(RPCStatus(.unimplemented, "no such method")))
     }
     if deadline != .distantFuture { server.watchDeadline(deadline) }
     if case .stream(let make) = method.shape {
-      intake.isGated = true
+      receiveWindow.isGated = true
       handler = make(StreamCall(stream: self))
     }
   }
 
-  private func refusalOfRequest() -> Refusal? {
+  private func requestRefusal() -> Refusal? {
     if !isPost { return .http(405) }
     if !hasContentType { return .http(415) }
     return refusal
@@ -117,7 +118,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
       if servePlain() { return }
       guard let connection, !isClosed else { return }
       isFinished = true
-      intake.isIgnored = true
+      receiveWindow.isIgnored = true
       isOver.store(true, ordering: .releasing)
       connection.session.respond(id, httpStatus: code)
       closeRequest(connection)
@@ -131,7 +132,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
       return failReceiving(RPCStatus(.unimplemented, "a unary call takes one message"))
     }
     request = message
-    intake.request += message.readableBytes
+    receiveWindow.request += message.readableBytes
   }
 
   /// A request that waits for its end must not keep a whole read buffer alive.
@@ -145,16 +146,16 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     dispatch()
   }
 
-  /// Runs a unary call, if there is room for its answer.
+  /// Runs a unary call, if there is capacity for its response.
   private func dispatch() {
     guard !isFinished, !isClosed, let method, case .unary(let body) = method.shape else { return }
-    if ledger?.budget.isFull ?? false { return refuseForWant(of: method) }
-    guard server.hasRoom, let request else {
+    if ledger?.budget.isFull ?? false { return refuseForCapacity(of: method) }
+    guard server.hasCapacity, let request else {
       request = request?.compacted()
       return server.block(self)
     }
     self.request = nil
-    intake.request -= request.readableBytes
+    receiveWindow.request -= request.readableBytes
     settleInput()
     charge = method.replies.value + request.readableBytes
     ledger?.add(charge)
@@ -162,31 +163,32 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   }
 
   /// The server holds too much.
-  private func refuseForWant(of method: Method) {
+  private func refuseForCapacity(of method: Method) {
     guard let reply = method.busyReply else { return applyFinish(Self.isBusy) }
     sendAndFinish(reply, insteadOf: 0)
   }
 
-  private static let isBusy = RPCStatus(.resourceExhausted, "the server is busy: it holds too much")
+  private static let isBusy = RPCStatus(
+    .resourceExhausted, "the server is busy: its memory limit is reached")
 
   override func retry() {
-    if intake.awaitsRoom {
-      guard hasRoom else { return server.block(self) }
-      intake.awaitsRoom = false
-      handler?.onRoom()
+    if receiveWindow.awaitsCapacity {
+      guard hasCapacity else { return server.block(self) }
+      receiveWindow.awaitsCapacity = false
+      handler?.onCapacity()
     }
-    if request != nil, isRemoteClosed, intake.backlog.isEmpty { return dispatch() }
+    if request != nil, isRemoteClosed, receiveWindow.backlog.isEmpty { return dispatch() }
     advance()
   }
 
-  func awaitRoom() {
-    intake.awaitsRoom = true
+  func awaitCapacity() {
+    receiveWindow.awaitsCapacity = true
     server.block(self)
   }
 
   func resumeReceiving() {
-    guard intake.isPaused else { return }
-    intake.isPaused = false
+    guard receiveWindow.isPaused else { return }
+    receiveWindow.isPaused = false
     advance()
   }
 
@@ -219,7 +221,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
 
   // MARK: Plain HTTP
 
-  /// Hands a request that is none of gRPC's to the service for plain HTTP; false where there is none.
+  /// Passes a request that is none of gRPC's to the service for plain HTTP; false where there is none.
   private func servePlain() -> Bool {
     guard !isClosed, let http = server.configuration.http, let target = plain.target,
       let request = HTTPRequest(method: plain.method, target: target)
@@ -228,7 +230,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     deadline = .distantFuture
     // A body is dropped as it comes.
     isOver.store(true, ordering: .releasing)
-    intake.isIgnored = true
+    receiveWindow.isIgnored = true
     discardInput()
     http.answer(request) { reply in self.execute { self.applyPlain(reply, http) } }
     return true
@@ -252,29 +254,29 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     connection.touch()
   }
 
-  // MARK: Answering
+  // MARK: Responding
 
-  /// Any thread: the answer of a unary call. A large one that nobody would take for a long time becomes
-  /// a refusal, as reads may be asked again.
+  /// Any thread: the response of a unary call. A large one that no one would take for a long time
+  /// becomes a refusal, as reads may be asked again.
   func answer(_ payload: ByteBuffer) {
     guard let method else { return }
     method.replies.note(payload.readableBytes)
-    if payload.readableBytes > Self.smallAnswer, ledger?.isOverdrawn(besides: charge) ?? false {
+    if payload.readableBytes > Self.smallResponse, ledger?.isOverdrawn(besides: charge) ?? false {
       guard let reply = method.busyReply else { return answer(Self.isBusy) }
       return sendAndFinish(reply, insteadOf: charge)
     }
     sendAndFinish(payload, insteadOf: charge)
   }
 
-  /// Any thread: a unary call ends without an answer.
+  /// Any thread: a unary call ends without a response.
   func answer(_ status: RPCStatus) {
     ledger?.add(-charge)
     finish(status)
   }
 
-  static let smallAnswer = 4096
+  static let smallResponse = 4096
 
-  override func openOutput(_ connection: Connection) {
+  override func openOutput(_ connection: HTTP2Connection) {
     guard !isResponseOpen else { return }
     isResponseOpen = true
     connection.session.respond(id, slot: slot, namesEncodings: namesEncodings)
@@ -282,11 +284,11 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
 
   override func applyFinish(_ status: RPCStatus) {
     guard !isFinished, !isClosed, let connection else {
-      connection?.madeRoom()
+      connection?.capacityFreed()
       return
     }
     isFinished = true
-    intake.isIgnored = true
+    receiveWindow.isIgnored = true
     discardInput()
     self.status = status
     if outgoing.isEmpty, !isResponseOpen {
@@ -301,7 +303,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     wakeWaiters()
   }
 
-  /// The trailers follow the last data; a plain HTTP answer has none.
+  /// The trailers follow the last data; a plain HTTP response has none.
   override func lastChunk(_ count: Int) -> OutgoingChunk {
     if plain.isServed { return .last(count, withTrailers: false) }
     guard let connection else { return .last(count, withTrailers: false) }
@@ -313,8 +315,8 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     return .last(count, withTrailers: true)
   }
 
-  /// After an answer nobody reads the rest of the request: tells the client to stop sending it.
-  private func closeRequest(_ connection: Connection) {
+  /// After a response no one reads the rest of the request: notifies the client to stop sending it.
+  private func closeRequest(_ connection: HTTP2Connection) {
     handler = nil
     request = nil
     discardInput()

@@ -3,7 +3,7 @@ package import NIOCore
 /// How a server listens and what it admits. Sizes are in bytes.
 ///
 /// What one connection can make the server hold is bounded by `heldBytesPerConnection`, one message,
-/// `extraWindowBytes`, `initialWindowBytes` for each stream, and `answerBytesPerConnection`; what all of
+/// `extraWindowBytes`, `initialWindowBytes` for each stream, and `responseBytesPerConnection`; what all of
 /// them can, by twice the limit of `budget`.
 package struct ServerConfiguration: Sendable {
   /// One rule for all that is sent between clients, stores and placement drivers: what is proposed must
@@ -11,13 +11,13 @@ package struct ServerConfiguration: Sendable {
   package static let defaultMaxReceiveMessageBytes = 64 << 20
 
   package var host: String
-  /// 0 lets the system choose; `RPCServer.start` answers which.
+  /// 0 lets the system choose; `RPCServer.start` responses which.
   package var port: Int
   package var tls: ServerTLS?
   /// Serves the connections of clients that ask for it (`ClientConfiguration.hasPriority`), and nothing
   /// else; it must outlive the server. Nil, and behind TLS: they are served like all others.
   package var priorityLoop: (any EventLoop)?
-  /// More of them at a time are served like all others: anybody can ask.
+  /// More of them at a time are served like all others: anyone can ask.
   package var maxPriorityConnections = 256
   /// A larger message, as it comes or decompressed, ends its call with `resourceExhausted`.
   package var maxReceiveMessageBytes = Self.defaultMaxReceiveMessageBytes
@@ -32,15 +32,15 @@ package struct ServerConfiguration: Sendable {
   /// Received bytes of unfinished and undelivered messages of a connection, above which only one of its
   /// unfinished messages may grow.
   package var heldBytesPerConnection = 64 << 20
-  /// Answers that a connection's calls have queued or are expected to give, with the requests they work
-  /// on, above which its further calls wait.
-  package var answerBytesPerConnection = 32 << 20
+  /// Responses that a connection's calls have queued or are expected to give, with the requests they
+  /// work on, above which its further calls wait.
+  package var responseBytesPerConnection = 32 << 20
   /// What the calls of the whole server hold. Beyond it unary calls are refused and streams wait.
   package var budget = ByteBudget(limit: 512 << 20)
   package var maxHeaderListBytes = 16 << 10
   /// Queued bytes of one stream above which `StreamCall.isWritable` is false.
   package var sendBufferBytes = 1 << 20
-  /// Notices clients that are gone without a word. Nil: no pings.
+  /// Notices clients that are gone silently. Nil: no pings.
   package var keepalive: Keepalive? = Keepalive(interval: .seconds(15), timeout: .seconds(10))
   /// From accepting a connection to its TLS handshake and both sides' HTTP/2 SETTINGS.
   package var handshakeTimeout = TimeAmount.seconds(10)

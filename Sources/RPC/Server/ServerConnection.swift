@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 
 /// The server's end of a connection.
-final class ServerConnection: Connection {
+final class ServerConnection: HTTP2Connection {
   let methods: MethodTable
   let configuration: ServerConfiguration
   private let onEnd: (ServerConnection) -> Void
@@ -17,7 +17,7 @@ final class ServerConnection: Connection {
     try super.init(
       role: .server, limits: configuration.limits,
       ledger: OutputLedger(
-        budget: configuration.budget, limit: configuration.answerBytesPerConnection),
+        budget: configuration.budget, limit: configuration.responseBytesPerConnection),
       keepalive: configuration.keepalive,
       needsALPN: configuration.tls != nil, outbox: outbox, logger: logger)
   }

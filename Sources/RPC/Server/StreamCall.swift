@@ -21,12 +21,12 @@ package struct StreamCall: Sendable {
   /// Ends the call after what was sent before. Later calls are ignored.
   package func finish(_ status: RPCStatus = .ok) { stream.finish(status) }
 
-  /// Tells the client now, before any message, that the call was accepted.
+  /// Notifies the client now, before any message, that the call was accepted.
   package func sendHeaders() { stream.execute { [stream] in stream.pushOut() } }
 
   /// False while more is queued than the send buffer should hold: wait for `onWritable`.
   package var isWritable: Bool { pendingBytes < stream.sendBuffer }
-  /// Bytes queued and not yet handed to the socket.
+  /// Bytes queued and not yet passed to the socket.
   package var pendingBytes: Int { stream.pending.load(ordering: .relaxed) }
 
   /// Calls `body` on the event loop each time the queue has drained to half of the send buffer
@@ -35,35 +35,37 @@ package struct StreamCall: Sendable {
     stream.setOnWritable(body)
   }
 
-  /// Hands a message over once the queue has room. Throws when the call is over.
+  /// Passes a message over once the queue has capacity. Throws when the call is over.
   package func sendWhenWritable(_ payload: ByteBuffer) async throws(RPCStatus) {
-    try await stream.waitForRoom()
+    try await stream.waitForCapacity()
     send(payload)
   }
 
-  /// Whether answers to more requests may be produced: there is room in this stream's queue, its
+  /// Whether responses to more requests may be produced: there is capacity in this stream's queue, its
   /// connection's, and the server's memory. On the event loop only.
-  package var hasRoom: Bool { stream.hasRoom }
+  package var hasCapacity: Bool { stream.hasCapacity }
 
-  /// Calls the handler's `onRoom` once `hasRoom`; no message is delivered before. On the event loop only.
-  package func awaitRoom() { stream.awaitRoom() }
+  /// Calls the handler's `onCapacity` once `hasCapacity`; no message is delivered before. On the event loop only.
+  package func awaitCapacity() { stream.awaitCapacity() }
 
-  /// Far more is queued than expected: an answer of more than `smallAnswer` should be an error instead.
+  /// Far more is queued than expected: a response of more than `smallResponse` should be an error
+  /// instead.
   package var isOverdrawn: Bool { stream.ledger?.isOverdrawn(besides: 0) ?? false }
 
-  /// Answers of up to so many bytes are given in any case.
-  package static let smallAnswer = ServerCallStream.smallAnswer
+  /// Responses of up to so many bytes are given in any case.
+  package static let smallResponse = ServerCallStream.smallResponse
 
-  /// Counts `bytes` of an answer that is ready and not yet sent; later off again, with a minus. Any thread.
+  /// Counts `bytes` of a response that is ready and not yet sent; later off again, with a minus. Any
+  /// thread.
   package func count(_ bytes: Int) { stream.ledger?.add(bytes) }
 
-  /// Encodes and queues an answer; a large one ends the call when far more is queued than expected.
+  /// Encodes and queues a response; a large one ends the call when far more is queued than expected.
   package func send(answer: some Message) {
     do throws(RPCStatus) {
       let payload = try MessageCoding.encode(answer)
-      if payload.readableBytes > Self.smallAnswer, isOverdrawn {
+      if payload.readableBytes > Self.smallResponse, isOverdrawn {
         return finish(
-          RPCStatus(.resourceExhausted, "too much waits for a client that does not read"))
+          RPCStatus(.resourceExhausted, "too many unread bytes queued for the client"))
       }
       send(payload)
     } catch {
@@ -72,16 +74,16 @@ package struct StreamCall: Sendable {
   }
 
   /// Delivers no message until `resumeReceiving`. On the event loop only.
-  package func pauseReceiving() { stream.intake.isPaused = true }
+  package func pauseReceiving() { stream.receiveWindow.isPaused = true }
 
   /// Ends `pauseReceiving`. On the event loop only.
   package func resumeReceiving() { stream.resumeReceiving() }
 
-  /// Messages are delivered even while answers wait: for streams that matter more than others and are
-  /// hardly answered at all. Call it before the first message is handled.
+  /// Messages are delivered even while responses wait: for streams that matter more than others and are
+  /// hardly completed at all. Call it before the first message is handled.
   package func receiveAlways() {
-    stream.intake.isGated = false
-    stream.intake.isServedAlways = true
+    stream.receiveWindow.isGated = false
+    stream.receiveWindow.isServedAlways = true
   }
 
   /// From now on each delivered message counts against the client's window until `consumed`.

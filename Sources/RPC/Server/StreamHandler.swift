@@ -2,9 +2,9 @@ package import NIOCore
 
 /// The receiving side of a call with streams, on the server. Called on the call's event loop only.
 ///
-/// Messages are delivered while there is room for answers: neither the stream's own queue, nor its
-/// connection's, nor what the server holds is over its bound. Until then they wait, and their sender with
-/// them.
+/// Messages are delivered while there is capacity for responses: neither the stream's own queue, nor
+/// its connection's, nor what the server holds is over its bound. Until then they wait, and their
+/// sender with them.
 package protocol StreamHandler: AnyObject {
   /// A message arrived. It may be a slice of a larger buffer: copy what is kept for long.
   func onMessage(_ message: ByteBuffer)
@@ -12,10 +12,10 @@ package protocol StreamHandler: AnyObject {
   func onHalfClose()
   /// The client went away, or the deadline passed, before `finish`. Nothing more can be sent.
   func onCancel(_ status: RPCStatus)
-  /// There is room again, after `StreamCall.awaitRoom`.
-  func onRoom()
+  /// There is capacity again, after `StreamCall.awaitCapacity`.
+  func onCapacity()
 }
 
 extension StreamHandler {
-  package func onRoom() {}
+  package func onCapacity() {}
 }

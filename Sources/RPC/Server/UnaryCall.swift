@@ -1,20 +1,20 @@
 package import NIOCore
 package import SwiftProtobuf
 
-/// A unary call waiting for its answer. Answer it exactly once, from any thread.
+/// A unary call waiting for its response. Complete it exactly once, from any thread.
 package struct UnaryCall: Sendable {
   let stream: ServerCallStream
 
-  /// Answers with an encoded message.
+  /// Responds with an encoded message.
   package func reply(_ payload: ByteBuffer) {
-    guard stream.claimAnswer() else { return }
+    guard stream.claimResponse() else { return }
     stream.answer(payload)
   }
 
-  /// Answers with an encoded message.
+  /// Responds with an encoded message.
   package func reply(_ payload: [UInt8]) { reply(ByteBuffer(bytes: payload)) }
 
-  /// Encodes on the calling thread and answers.
+  /// Encodes on the calling thread and responses.
   package func reply(message: some Message) {
     do throws(RPCStatus) {
       reply(try MessageCoding.encode(message))
@@ -23,9 +23,9 @@ package struct UnaryCall: Sendable {
     }
   }
 
-  /// Answers with a status instead of a message.
+  /// Responds with a status instead of a message.
   package func fail(_ status: RPCStatus) {
-    guard stream.claimAnswer() else { return }
+    guard stream.claimResponse() else { return }
     stream.answer(status)
   }
 
@@ -34,7 +34,7 @@ package struct UnaryCall: Sendable {
   package var metadata: RPCMetadata { stream.metadata }
   /// When the client stops waiting, if it said so.
   package var deadline: NIODeadline? { stream.clientDeadline }
-  /// Nobody waits for the answer any more (it must be given all the same).
+  /// No one waits for the response any more (it must be given all the same).
   package var isCancelled: Bool { stream.isOver.load(ordering: .relaxed) }
   package var eventLoop: any EventLoop { stream.eventLoop }
 

@@ -18,7 +18,7 @@ package enum RPCCode: Int, Sendable, CaseIterable {
   case dataLoss = 15
   case unauthenticated = 16
 
-  /// The code of an HTTP answer that carried no `grpc-status` (gRPC's own mapping table).
+  /// The code of an HTTP response that carried no `grpc-status` (gRPC's own mapping table).
   init(httpStatus: Int) {
     switch httpStatus {
     case 400: self = .internal

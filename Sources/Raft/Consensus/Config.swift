@@ -1,4 +1,4 @@
-/// Everything a node is told at its construction.
+/// The initial configuration of a node.
 package struct Config {
   /// This node; not 0 and no storage thread.
   package var id: UInt64
@@ -8,7 +8,7 @@ package struct Config {
   package var heartbeatTick: Int
   /// Last index applied before a restart; 0 if unknown.
   package var applied: UInt64 = 0
-  /// Hands log writes and applies to storage threads by messages instead of `advance`.
+  /// Passes log writes and applies to storage threads by messages instead of `advance`.
   package var asyncStorageWrites = false
   /// Encoded bytes of entries per append message; 0 is one entry each.
   package var maxSizePerMessage = UInt64.max
@@ -20,7 +20,7 @@ package struct Config {
   package var maxInflightMessages = 256
   /// Payload bytes under way to one peer; 0 is no limit.
   package var maxInflightBytes: UInt64 = 0
-  /// A leader steps down that did not hear of a quorum within an election timeout; others keep to
+  /// A leader steps down that did not hear from a quorum within an election timeout; others keep to
   /// their leader for that long.
   package var checkQuorum = false
   /// Asks whether an election could be won before raising the term.
@@ -34,7 +34,7 @@ package struct Config {
   package var skipBroadcastCommit = false
   /// A leader tells no commit index beyond what it has applied itself, so that no follower's state is
   /// ever ahead of the leader's: whoever read from a follower finds the same or newer at the leader.
-  package var tellsAppliedOnly = false
+  package var broadcastsAppliedOnly = false
   /// Entries for a peer join the append message to it that is still queued, where they follow it.
   package var batchAppend = false
   /// Among equal logs, voters refuse a candidate of lower priority than their own.
@@ -92,7 +92,7 @@ struct ConsensusOptions {
   let disableProposalForwarding: Bool
   let disableConfChangeValidation: Bool
   let stepDownOnRemoval: Bool
-  let tellsAppliedOnly: Bool
+  let broadcastsAppliedOnly: Bool
   let batchAppend: Bool
 
   init(_ config: Config) {
@@ -112,7 +112,7 @@ struct ConsensusOptions {
     disableProposalForwarding = config.disableProposalForwarding
     disableConfChangeValidation = config.disableConfChangeValidation
     stepDownOnRemoval = config.stepDownOnRemoval
-    tellsAppliedOnly = config.tellsAppliedOnly
+    broadcastsAppliedOnly = config.broadcastsAppliedOnly
     batchAppend = config.batchAppend
   }
 }

@@ -84,7 +84,7 @@ extension Consensus {
     }
   }
 
-  /// Answers a vote request of the own term, or a pre-vote of any term that is not below it.
+  /// Responds to a vote request of the own term, or a pre-vote of any term that is not below it.
   mutating func handleVoteRequest(_ message: borrowing Message) throws(RaftError) {
     let from = message.from
     let type = message.type
@@ -134,7 +134,7 @@ extension Consensus {
 // What a candidate or pre-candidate does with messages of its term.
 extension Consensus {
   mutating func stepCandidate(_ message: Message) throws(RaftError) {
-    let ownAnswer: MessageType = role == .preCandidate ? .preVoteResponse : .voteResponse
+    let ownResponse: MessageType = role == .preCandidate ? .preVoteResponse : .voteResponse
     switch message.type {
     case .propose:
       sink.info("\(self.id.hex) no leader at term \(self.term); dropping proposal")
@@ -143,7 +143,7 @@ extension Consensus {
       // Someone has won this term.
       becomeFollower(term: message.term, leader: message.from)
       try handleFromLeader(message)
-    case ownAnswer:
+    case ownResponse:
       let tally = poll(from: message.from, message.type, granted: !message.reject)
       sink.info(
         "\(self.id.hex) has received \(tally.granted) \(message.type) votes and "
@@ -157,7 +157,7 @@ extension Consensus {
           try broadcastAppend()
         }
       case .lost:
-        // The term of a pre-vote answer is not this node's.
+        // The term of a pre-vote response is not this node's.
         becomeFollower(term: term, leader: NodeID.none)
       case .pending: break
       }

@@ -98,7 +98,7 @@ extension Consensus {
     return nil
   }
 
-  // MARK: Answers of peers
+  // MARK: Responses of peers
 
   private mutating func handleAppendRejection(
     _ message: borrowing Message, from slot: Int
@@ -147,9 +147,9 @@ extension Consensus {
     }
     if try maybeCommit() {
       try releasePendingReadIndexMessages()
-      if announcesCommit { try broadcastAppend() }
-    } else if from != id, announcesCommit,
-      tracker.progress.values[slot].canBumpCommit(toldCommit)
+      if broadcastsCommit { try broadcastAppend() }
+    } else if from != id, broadcastsCommit,
+      tracker.progress.values[slot].canBumpCommit(sentCommitIndex)
     {
       try sendAppend(to: slot)
     }
@@ -194,7 +194,7 @@ extension Consensus {
         "\(self.id.hex) snapshot succeeded, resumed sending replication messages to "
           + "\(from.hex) [\(self.tracker.progress.values[slot])]")
     }
-    // Wait for the peer's answer, or after a failure for a heartbeat, before the next append.
+    // Wait for the peer's response, or after a failure for a heartbeat, before the next append.
     tracker.progress.values[slot].appendsPaused = true
   }
 

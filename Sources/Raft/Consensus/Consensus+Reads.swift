@@ -2,7 +2,7 @@
 extension Consensus {
   mutating func handleReadIndex(_ request: Message) throws(RaftError) {
     if tracker.config.voters.isSingleton {
-      try answerRead(request, at: log.committed)
+      try respondToRead(request, at: log.committed)
       return
     }
     // A new leader does not know the commit index before it has committed in its own term.
@@ -32,24 +32,24 @@ extension Consensus {
       readQueue.acknowledge(from: id, position: readQueue.position)
       try broadcastHeartbeat()
     case .leaseBased:
-      try answerRead(request, at: log.committed)
+      try respondToRead(request, at: log.committed)
     }
   }
 
   mutating func confirmReads(from peer: UInt64, position: UInt64) throws(RaftError) {
     readQueue.acknowledge(from: peer, position: position)
     for read in readQueue.takeConfirmed(by: tracker.config.voters) {
-      try answerRead(read.request, at: read.index)
+      try respondToRead(read.request, at: read.index)
     }
   }
 
-  private mutating func answerRead(_ request: Message, at index: UInt64) throws(RaftError) {
+  private mutating func respondToRead(_ request: Message, at index: UInt64) throws(RaftError) {
     if request.from == NodeID.none || request.from == id {
       let context = request.entries.first?.data ?? []
       readStates.append(ReadState(index: index, context: context))
       return
     }
-    if index > toldCommit { owedCommit = max(owedCommit, index) }
+    if index > sentCommitIndex { owedCommit = max(owedCommit, index) }
     var answer = Message(.readIndexResponse, to: request.from)
     answer.index = index
     answer.entries = request.entries

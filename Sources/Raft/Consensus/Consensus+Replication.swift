@@ -57,11 +57,11 @@ extension Consensus {
       message.index = next - 1
       message.logTerm = previousTerm
       message.entries = entries
-      message.commit = toldCommit
+      message.commit = sentCommitIndex
       try send(message)
     }
     tracker.progress.values[slot].sentEntries(count, bytes: bytes)
-    tracker.progress.values[slot].sentCommit = toldCommit
+    tracker.progress.values[slot].sentCommit = sentCommitIndex
     return true
   }
 
@@ -74,7 +74,7 @@ extension Consensus {
       messages[place].index + UInt64(messages[place].entries.count) == previous
     else { return false }
     messages[place].entries.append(contentsOf: entries)
-    messages[place].commit = toldCommit
+    messages[place].commit = sentCommitIndex
     return true
   }
 
@@ -119,8 +119,8 @@ extension Consensus {
   mutating func broadcastHeartbeat() throws(RaftError) {
     let context = readQueue.heartbeatContext
     for slot in 0..<tracker.progress.count where tracker.progress.ids[slot] != id {
-      // A peer may only be told to commit what is known to match.
-      let commit = min(tracker.progress.values[slot].match, toldCommit)
+      // A peer may only be instructed to commit what is known to match.
+      let commit = min(tracker.progress.values[slot].match, sentCommitIndex)
       var message = Message(.heartbeat, to: tracker.progress.ids[slot])
       message.commit = commit
       message.context = context
@@ -137,19 +137,19 @@ extension Consensus {
   }
 
   /// The commit index as other members may know it.
-  var toldCommit: UInt64 {
-    guard options.tellsAppliedOnly else { return log.committed }
-    return min(log.committed, max(log.applied, announcedApplied))
+  var sentCommitIndex: UInt64 {
+    guard options.broadcastsAppliedOnly else { return log.committed }
+    return min(log.committed, max(log.applied, broadcastApplied))
   }
 
   /// Whether a commit advance is worth messages of its own. One that may not be told yet is not.
-  var announcesCommit: Bool {
-    !skipBroadcastCommit || (pendingConfIndex > log.applied && !options.tellsAppliedOnly)
+  var broadcastsCommit: Bool {
+    !skipBroadcastCommit || (pendingConfIndex > log.applied && !options.broadcastsAppliedOnly)
   }
 
-  /// As leader: tells the followers that wait to read what has become known to be applied.
-  mutating func tellOwedCommit() throws(RaftError) {
-    guard owedCommit > 0, toldCommit >= owedCommit else { return }
+  /// As leader: notifies the followers that wait to read what has become known to be applied.
+  mutating func sendOwedCommit() throws(RaftError) {
+    guard owedCommit > 0, sentCommitIndex >= owedCommit else { return }
     owedCommit = 0
     if role == .leader { try broadcastAppend() }
   }

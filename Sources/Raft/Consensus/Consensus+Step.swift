@@ -2,7 +2,7 @@
 extension Consensus {
   mutating func step(_ message: Message) throws(RaftError) {
     if message.term != 0 && message.term != term {
-      guard try passTermGate(message) else { return }
+      guard try checkTerm(message) else { return }
     }
     switch message.type {
     case .hup:
@@ -15,7 +15,7 @@ extension Consensus {
       try applied(to: last.index, size: EntryLimits.encodedSize(of: message.entries))
       let payload = EntryLimits.payloadSize(of: message.entries)
       uncommittedSize -= min(uncommittedSize, payload)
-      try tellOwedCommit()
+      try sendOwedCommit()
     case .vote, .preVote:
       try handleVoteRequest(message)
     default:
@@ -28,9 +28,9 @@ extension Consensus {
   }
 
   /// Whether a message of another term is to be handled at all; adopts a higher term.
-  private mutating func passTermGate(_ message: borrowing Message) throws(RaftError) -> Bool {
+  private mutating func checkTerm(_ message: borrowing Message) throws(RaftError) -> Bool {
     guard message.term > term else {
-      try answerLowerTerm(message)
+      try respondToLowerTerm(message)
       return false
     }
     let type = message.type
@@ -69,7 +69,7 @@ extension Consensus {
         + "(remaining ticks: \(self.options.electionTick - self.electionElapsed))")
   }
 
-  private mutating func answerLowerTerm(_ message: borrowing Message) throws(RaftError) {
+  private mutating func respondToLowerTerm(_ message: borrowing Message) throws(RaftError) {
     let type = message.type
     let from = message.from
     let theirTerm = message.term
@@ -150,7 +150,7 @@ extension Consensus {
       guard message.to != id else {
         throw sink.abort("message should not be self-addressed when sending \(type)")
       }
-      // Room for what a ready of three members holds: each hands its buffer away.
+      // Capacity for what a ready of three members holds: each passes its buffer away.
       if messages.isEmpty { messages.reserveCapacity(4) }
       messages.append(message)
     }

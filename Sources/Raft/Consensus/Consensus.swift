@@ -41,8 +41,8 @@ struct Consensus<Storage: LogStorage>: ~Copyable {
   var jitter: Jitter
   var skipBroadcastCommit: Bool
   /// What the owner says it has applied before it says so by `storageApplyResponse`.
-  var announcedApplied: UInt64 = 0
-  /// The highest index a follower was told to read at that it may not know to be committed yet.
+  var broadcastApplied: UInt64 = 0
+  /// The highest index a follower was instructed to read at that it may not know to be committed yet.
   var owedCommit: UInt64 = 0
 
   private init(blank config: Config, storage: Storage) {

@@ -1,7 +1,7 @@
-/// Read requests that wait until a quorum has answered a heartbeat sent after them.
+/// Read requests that wait until a quorum has responded a heartbeat sent after them.
 ///
 /// A request is a position in the queue; a heartbeat carries the position up to which requests had
-/// come in, and an answer confirms all of them: duplicates and delays cannot confirm a later one.
+/// come in, and a response confirms all of them: duplicates and delays cannot confirm a later one.
 struct ReadOnlyQueue {
   struct Pending {
     var request: Message
@@ -31,7 +31,7 @@ struct ReadOnlyQueue {
     unconfirmed.append(Pending(request: request, index: index))
   }
 
-  /// Takes note of an answered heartbeat.
+  /// Takes note of an completed heartbeat.
   mutating func acknowledge(from id: UInt64, position: UInt64) {
     if let slot = acknowledgements.firstIndex(where: { $0.id == id }) {
       acknowledgements[slot].position = max(acknowledgements[slot].position, position)
@@ -58,7 +58,7 @@ struct ReadOnlyQueue {
     (0..<8).map { UInt8(truncatingIfNeeded: position >> (8 * UInt64($0))) }
   }
 
-  /// The position in a heartbeat answer; nil if it is none of ours.
+  /// The position in a heartbeat response; nil if it is none of ours.
   static func decode(_ context: [UInt8]) -> UInt64? {
     guard context.count == 8 else { return nil }
     var position: UInt64 = 0

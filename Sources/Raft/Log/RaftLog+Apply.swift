@@ -1,6 +1,6 @@
 // Handing out committed entries and hearing of their application.
 extension RaftLog {
-  /// The last index that may be handed out.
+  /// The last index that may be given out.
   func maxAppliable(allowUnstable: Bool) -> UInt64 {
     allowUnstable ? committed : min(committed, unstable.offset - 1)
   }
@@ -10,7 +10,7 @@ extension RaftLog {
     return applying < maxAppliable(allowUnstable: allowUnstable)
   }
 
-  /// Committed entries not handed out yet, as many as the apply limit leaves room for.
+  /// Committed entries not handed out yet, as many as the apply limit leaves capacity for.
   func nextCommittedEntries(allowUnstable: Bool) throws(RaftError) -> [Entry] {
     guard hasNextCommittedEntries(allowUnstable: allowUnstable) else { return [] }
     guard applyingSize < maxApplyingSize else {
@@ -27,7 +27,7 @@ extension RaftLog {
     }
   }
 
-  /// Entries up to `index`, of `size` encoded bytes, were handed out.
+  /// Entries up to `index`, of `size` encoded bytes, were given out.
   mutating func acceptApplying(
     to index: UInt64, size: UInt64, allowUnstable: Bool
   ) throws(RaftError) {

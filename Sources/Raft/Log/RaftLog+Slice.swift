@@ -18,7 +18,7 @@ extension RaftLog {
   }
 
   /// Entries `lo..<hi`, up to `maxSize` encoded bytes but at least one. `.storage(.compacted)` is
-  /// an answer, all else a failure.
+  /// a response, all else a failure.
   func slice(from lo: UInt64, to hi: UInt64, maxSize: UInt64) throws(RaftError) -> [Entry] {
     try checkBounds(from: lo, to: hi)
     if lo == hi { return [] }
@@ -32,7 +32,7 @@ extension RaftLog {
     let cut = min(hi, unstable.offset)
     var result = try storedEntries(from: lo, to: cut, maxSize: maxSize)
     if hi <= unstable.offset { return result }
-    // A short answer means that the next entry would go over the limit.
+    // A short response means that the next entry would go over the limit.
     if UInt64(result.count) < cut - lo { return result }
     if maxSize == .max {
       result.append(contentsOf: unstable.slice(from: unstable.offset, to: hi))
@@ -42,7 +42,7 @@ extension RaftLog {
     if size >= maxSize { return result }
     let run = unstable.slice(from: unstable.offset, to: hi)
     let tail = run.prefix(EntryLimits.prefixCount(of: run, maxSize: maxSize - size))
-    // A lone entry may be over the remaining room: then it stays out.
+    // A lone entry may be over the remaining capacity: then it stays out.
     if tail.count == 1 && size + EntryLimits.encodedSize(of: tail) > maxSize { return result }
     result.append(contentsOf: tail)
     return result
@@ -76,7 +76,7 @@ extension RaftLog {
   }
 
   /// The most recent snapshot, stable or not.
-  func snapshot() throws(StorageError) -> Snapshot {
+  func snapshot() throws(LogStorageError) -> Snapshot {
     if let snapshot = unstable.snapshot { return snapshot }
     return try storage.snapshot()
   }

@@ -32,9 +32,9 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
 
   // MARK: Terms
 
-  /// The term at `index`, or why it is not known. Only `.compacted` and `.unavailable` are answers;
+  /// The term at `index`, or why it is not known. Only `.compacted` and `.unavailable` are responses;
   /// other errors are failures of storage.
-  func term(at index: UInt64) throws(StorageError) -> UInt64 {
+  func term(at index: UInt64) throws(LogStorageError) -> UInt64 {
     if let term = unstable.termIfKnown(at: index) { return term }
     guard index >= firstIndex - 1 else { throw .compacted }
     guard index <= lastIndex else { throw .unavailable }
@@ -61,7 +61,7 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     let index = lastIndex
     guard let term = try termIfHeld(at: index) else {
       throw sink.abort(
-        "unexpected error when getting the last term at \(index): \(StorageError.unavailable)")
+        "unexpected error when getting the last term at \(index): \(LogStorageError.unavailable)")
     }
     return EntryID(term: term, index: index)
   }

@@ -1,8 +1,9 @@
 // Which messages of other nodes the core may see.
 //
-// The core is etcd's: it trusts its peers and aborts when one of them contradicts what it holds. A process
-// must not end because of a message, so what no correct member can have sent to a node in this state is
-// refused before it changes anything. What cannot be told apart from a correct message is let through.
+// The core is etcd's: it trusts its peers and aborts when one of them contradicts what it holds. A
+// process must not end because of a message, so what no correct member can have sent to a node in this
+// state is refused before it changes anything. What cannot be distinguished from a correct message is
+// let through.
 extension RawNode {
   /// Bounds every number of a message, so that arithmetic on it cannot overflow.
   private static var numberLimit: UInt64 { 1 << 62 }
@@ -31,7 +32,7 @@ extension RawNode {
     // Requests for the leader, forwarded by others, belong to no term.
     if message.type == .readIndex { return }
     guard message.term > 0 else { throw .malformed("\(message.type) without a term") }
-    // What belongs to an earlier term is answered or ignored, whatever it says.
+    // What belongs to an earlier term is completed or ignored, whatever it says.
     guard message.term >= core.term else { return }
     try checkSender(message)
     try checkLogPosition(message)
@@ -89,7 +90,7 @@ extension RawNode {
     }
   }
 
-  /// A term has one leader, and only it replicates, answers reads and hands over.
+  /// A term has one leader, and only it replicates, responses reads and hands over.
   private func checkSender(_ message: borrowing Message) throws(RaftError) {
     guard message.term == core.term, core.leader != NodeID.none, message.from != core.leader else {
       return

@@ -136,8 +136,8 @@ extension RawNode {
 
   /// The owner has applied entries up to `index`, but will report so later: other members may know of
   /// it now, which matters to those that a membership change is about to leave out.
-  package mutating func announceApplied(_ index: UInt64) throws(RaftError) {
-    core.announcedApplied = max(core.announcedApplied, index)
+  package mutating func broadcastAppliedIndex(_ index: UInt64) throws(RaftError) {
+    core.broadcastApplied = max(core.broadcastApplied, index)
     if core.role == .leader { try core.broadcastAppend() }
   }
 

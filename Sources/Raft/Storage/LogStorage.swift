@@ -1,16 +1,16 @@
 /// The stable part of a log, as the core reads it. Writing it is the owner's work.
 package protocol LogStorage: AnyObject {
   /// The hard state and membership found at start.
-  func initialState() throws(StorageError) -> (HardState, ConfState)
+  func initialState() throws(LogStorageError) -> (HardState, ConfState)
 
   /// Entries `lo..<hi`, cut to the longest prefix of at most `maxSize` encoded bytes, but never
   /// to less than one entry.
   func entries(
     from lo: UInt64, to hi: UInt64, maxSize: UInt64
-  ) throws(StorageError) -> [Entry]
+  ) throws(LogStorageError) -> [Entry]
 
   /// The term of the entry at `index`, which may be the one just below the first.
-  func term(at index: UInt64) throws(StorageError) -> UInt64
+  func term(at index: UInt64) throws(LogStorageError) -> UInt64
 
   /// The first index kept.
   func firstIndex() -> UInt64
@@ -19,11 +19,11 @@ package protocol LogStorage: AnyObject {
   func lastIndex() -> UInt64
 
   /// The most recent snapshot, to be sent to a peer that is too far behind.
-  func snapshot() throws(StorageError) -> Snapshot
+  func snapshot() throws(LogStorageError) -> Snapshot
 }
 
-/// Why a log storage cannot answer.
-package enum StorageError: Error, Sendable, Equatable {
+/// Why a log storage cannot respond.
+package enum LogStorageError: Error, Sendable, Equatable {
   /// The index lies below the first one kept.
   case compacted
   /// The index lies beyond the last one.
@@ -36,7 +36,7 @@ package enum StorageError: Error, Sendable, Equatable {
   case failed(String)
 }
 
-extension StorageError: CustomStringConvertible {
+extension LogStorageError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .compacted: "requested index is unavailable due to compaction"

@@ -15,7 +15,7 @@ package final class MemoryStorage: LogStorage {
 
   private var dummyIndex: UInt64 { log[0].index }
 
-  package func initialState() throws(StorageError) -> (HardState, ConfState) {
+  package func initialState() throws(LogStorageError) -> (HardState, ConfState) {
     (hardState, storedSnapshot.metadata.confState)
   }
 
@@ -26,14 +26,14 @@ package final class MemoryStorage: LogStorage {
 
   package func entries(
     from lo: UInt64, to hi: UInt64, maxSize: UInt64
-  ) throws(StorageError) -> [Entry] {
+  ) throws(LogStorageError) -> [Entry] {
     guard lo > dummyIndex else { throw .compacted }
     guard hi <= lastIndex() + 1, lo <= hi, log.count > 1 else { throw .unavailable }
     let range = log[Int(lo - dummyIndex)..<Int(hi - dummyIndex)]
     return Array(range.prefix(EntryLimits.prefixCount(of: range, maxSize: maxSize)))
   }
 
-  package func term(at index: UInt64) throws(StorageError) -> UInt64 {
+  package func term(at index: UInt64) throws(LogStorageError) -> UInt64 {
     guard index >= dummyIndex else { throw .compacted }
     guard index - dummyIndex < UInt64(log.count) else { throw .unavailable }
     return log[Int(index - dummyIndex)].term
@@ -43,10 +43,10 @@ package final class MemoryStorage: LogStorage {
 
   package func lastIndex() -> UInt64 { dummyIndex + UInt64(log.count) - 1 }
 
-  package func snapshot() throws(StorageError) -> Snapshot { storedSnapshot }
+  package func snapshot() throws(LogStorageError) -> Snapshot { storedSnapshot }
 
   /// Replaces everything by `snapshot`.
-  package func applySnapshot(_ snapshot: Snapshot) throws(StorageError) {
+  package func applySnapshot(_ snapshot: Snapshot) throws(LogStorageError) {
     let existing = storedSnapshot.metadata.index
     guard existing == 0 || existing < snapshot.metadata.index else { throw .snapshotOutOfDate }
     storedSnapshot = snapshot
@@ -57,7 +57,7 @@ package final class MemoryStorage: LogStorage {
   @discardableResult
   package func createSnapshot(
     at index: UInt64, confState: ConfState? = nil, data: [UInt8] = []
-  ) throws(StorageError) -> Snapshot {
+  ) throws(LogStorageError) -> Snapshot {
     guard index > storedSnapshot.metadata.index else { throw .snapshotOutOfDate }
     let term = try term(at: index)
     storedSnapshot.metadata.index = index
@@ -68,7 +68,7 @@ package final class MemoryStorage: LogStorage {
   }
 
   /// Drops all entries up to `index`, which becomes the dummy.
-  package func compact(to index: UInt64) throws(StorageError) {
+  package func compact(to index: UInt64) throws(LogStorageError) {
     guard index > dummyIndex else { throw .compacted }
     guard index <= lastIndex() else { throw .unavailable }
     let offset = Int(index - dummyIndex)
@@ -77,7 +77,7 @@ package final class MemoryStorage: LogStorage {
   }
 
   /// Appends entries, replacing what they overlap. A gap is refused.
-  package func append(_ entries: [Entry]) throws(StorageError) {
+  package func append(_ entries: [Entry]) throws(LogStorageError) {
     guard let head = entries.first, let tail = entries.last, tail.index >= firstIndex() else {
       return
     }

@@ -152,7 +152,7 @@ extension ConfChanger {
 
   private mutating func start(_ id: UInt64, isLearner: Bool) {
     if isLearner { config.learners.insert(id) } else { config.voters.incoming.insert(id) }
-    // A new peer counts as active, or the leader might step down before it could answer.
+    // A new peer counts as active, or the leader might step down before it could respond.
     progress[id] = Progress(
       match: 0, next: max(lastIndex, 1),
       inflights: Inflights(size: maxInflight, maxBytes: maxInflightBytes),

@@ -19,9 +19,9 @@ package struct Progress: Sendable, Equatable {
   package var pendingSnapshot: UInt64 = 0
   package var inflights: Inflights
   package var state = ProgressState.probe
-  /// Whether the peer was heard of since the last quorum check.
+  /// Whether the peer was heard from since the last quorum check.
   package var recentActive = false
-  /// Whether appends must wait for an answer or a heartbeat.
+  /// Whether appends must wait for a response or a heartbeat.
   package var appendsPaused = false
   package var isLearner = false
 

@@ -22,11 +22,11 @@ package struct TrackerConfig: Sendable, Equatable {
 struct Tracker: Sendable {
   var config = TrackerConfig()
   var progress = ProgressMap()
-  private(set) var votes: [Ballot] = []
+  private(set) var votes: [RecordedVote] = []
   let maxInflight: Int
   let maxInflightBytes: UInt64
 
-  struct Ballot: Sendable, Equatable {
+  struct RecordedVote: Sendable, Equatable {
     var id: UInt64
     var granted: Bool
   }
@@ -45,7 +45,7 @@ struct Tracker: Sendable {
     }
   }
 
-  /// Whether a quorum was heard of since the last check.
+  /// Whether a quorum was heard from since the last check.
   func isQuorumActive() -> Bool {
     config.voters.voteResult { id in
       guard let slot = progress.slot(of: id), !progress.values[slot].isLearner else { return nil }
@@ -58,18 +58,18 @@ struct Tracker: Sendable {
   /// The first vote of a node counts.
   mutating func recordVote(from id: UInt64, granted: Bool) {
     guard !votes.contains(where: { $0.id == id }) else { return }
-    votes.append(Ballot(id: id, granted: granted))
+    votes.append(RecordedVote(id: id, granted: granted))
   }
 
   /// How the election stands; votes of learners and strangers do not count.
   func tally() -> (granted: Int, rejected: Int, result: VoteResult) {
     var granted = 0
     var rejected = 0
-    for ballot in votes {
-      guard let slot = progress.slot(of: ballot.id), !progress.values[slot].isLearner else {
+    for recordedVote in votes {
+      guard let slot = progress.slot(of: recordedVote.id), !progress.values[slot].isLearner else {
         continue
       }
-      if ballot.granted { granted += 1 } else { rejected += 1 }
+      if recordedVote.granted { granted += 1 } else { rejected += 1 }
     }
     let result = config.voters.voteResult { id in
       votes.first { $0.id == id }?.granted

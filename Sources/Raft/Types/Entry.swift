@@ -27,7 +27,7 @@ extension Entry {
   @inline(__always)
   package var payloadSize: UInt64 { UInt64(data.count) }
 
-  /// Size of the protobuf encoding: what message and apply limits count. Zero fields take no room.
+  /// Size of the protobuf encoding: what message and apply limits count. Zero fields take no capacity.
   @inline(__always)
   package var encodedSize: UInt64 {
     var size = 0

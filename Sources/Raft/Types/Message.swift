@@ -37,7 +37,7 @@ extension MessageType {
     }
   }
 
-  /// Whether the type answers another message.
+  /// Whether the type responses another message.
   package var isResponse: Bool {
     switch self {
     case .appendResponse, .voteResponse, .heartbeatResponse, .unreachable, .readIndexResponse,

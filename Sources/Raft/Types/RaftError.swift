@@ -14,8 +14,8 @@ package enum RaftError: Error, Sendable, Equatable {
   case malformed(String)
   /// A message that no correct member can have sent to this node in its present state.
   case impossible(String)
-  /// Storage failed where no answer but success allows to go on.
-  case storage(StorageError)
+  /// Storage failed where no response but success allows to go on.
+  case storage(LogStorageError)
   /// An invariant does not hold: input or stored state contradicts itself. The node must stop.
   case aborted(String)
 }
@@ -34,7 +34,7 @@ extension RaftError: CustomStringConvertible {
   }
 
   /// Whether a message was refused because no correct member can have sent it.
-  package var blamesMessage: Bool {
+  package var isCausedByMessage: Bool {
     switch self {
     case .malformed, .impossible, .stepLocalMessage: true
     default: false

@@ -65,7 +65,7 @@ struct Applier {
     switch entry.type {
     case .normal:
       if entry.data.isEmpty {
-        // A new leader's empty entry; nobody waits for it.
+        // A new leader's empty entry; no one waits for it.
         proposal?.fail(.staleCommand)
         return
       }
@@ -175,7 +175,7 @@ struct Applier {
     }
   }
 
-  // MARK: Answers
+  // MARK: Responses
 
   private func answer(
     _ proposal: Proposal?, _ error: RegionError?, _ context: inout ApplyContext

@@ -2,7 +2,8 @@ import Codec
 import Engine
 import Runtime
 
-/// What applying has gathered since the last write: changes, answers that wait for them, and reports.
+/// The result of applying since the last write: changes, the completions that wait for them, and
+/// reports.
 struct ApplyContext {
   var batch = WriteBatch()
   var outcomes: [ApplyOutcome] = []
@@ -17,7 +18,7 @@ struct ApplyContext {
   }
 }
 
-/// An answer that may be given once the batch is written.
+/// A completion to call once the batch is written.
 enum ApplyOutcome {
   case writes([Completion<Result<Void, RegionError>>], Result<Void, RegionError>)
   case admin(Completion<Result<Region, RegionError>>, Result<Region, RegionError>)

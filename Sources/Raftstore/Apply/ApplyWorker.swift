@@ -4,10 +4,10 @@ package import Logging
 package import Runtime
 
 /// Applies committed entries of all regions of a shard: one write batch over many regions, with each
-/// region's `ApplyState` inside it, then the answers.
+/// region's `ApplyState` inside it, then the responses.
 ///
-/// Nothing is synced here: the raft log is the redo log of the engine, and it is cut only after the engine
-/// was made durable (`RegionTask.collectLog`).
+/// Nothing is synced here: the raft log is the redo log of the engine, and it is cut only after the
+/// engine was made durable (`RegionTask.gcRaftLog`).
 package struct ApplyWorker: Handler {
   /// Bytes gathered before a batch is written although more is queued: bounds memory and latency.
   private static let batchBytes = 4 << 20
@@ -106,7 +106,7 @@ package struct ApplyWorker: Handler {
     router.post(.applyStopped(regionID: regionID, peerID: peerID), to: regionID)
   }
 
-  /// Writes what was gathered, then answers. The order is the promise: whoever is answered can read
+  /// Writes what was gathered, then responses. The order is the promise: whoever is completed can read
   /// what was written.
   private mutating func commit() {
     guard !pending.isEmpty, !isPoisoned else { return }
@@ -132,7 +132,7 @@ package struct ApplyWorker: Handler {
     onFatal(reason)
   }
 
-  /// After a failure nobody may be told that a write happened, nor that it did not.
+  /// After a failure no one may be notified that a write happened, nor that it did not.
   private func abandon(_ message: ApplyMessage) {
     guard case .apply(let task) = message else { return }
     for proposal in task.proposals { proposal.fail(.undeterminedResult(message: "store stops")) }

@@ -56,8 +56,8 @@ struct CommandWriter: CommandVisitor {
     }
     if notifyOnly { return }
     if range.end.isEmpty {
-      // No key is above every other, so an open end becomes the first key of no region's: see KeySpace.
-      batch.deleteRange(cf.family, from: range.start, to: KeySpace.end)
+      // No key is above every other, so an open end becomes the first key of no region's: see DataKeySpace.
+      batch.deleteRange(cf.family, from: range.start, to: DataKeySpace.end)
     } else {
       batch.deleteRange(cf.family, from: range.start, to: range.end)
     }

@@ -25,13 +25,13 @@ enum MembershipChange {
   ) throws(Refusal) -> Region {
     if isJoint(region) { throw Refusal(reason: "\(region) is in a joint configuration") }
     var region = region
-    let place = try place(of: change.peer, in: region)
-    switch (change.type, place) {
-    case (.removeNode, let place?): region.peers.remove(at: place)
+    let index = try index(of: change.peer, in: region)
+    switch (change.type, index) {
+    case (.removeNode, let index?): region.peers.remove(at: index)
     case (.removeNode, nil):
       throw Refusal(reason: "\(change.peer) is not a member of \(region)")
-    case (.addNode, let place?) where region.peers[place].role == .learner:
-      region.peers[place].role = .voter
+    case (.addNode, let index?) where region.peers[index].role == .learner:
+      region.peers[index].role = .voter
     case (.addNode, nil): region.peers.append(with(change.peer, role: .voter))
     case (.addLearnerNode, nil): region.peers.append(with(change.peer, role: .learner))
     case (.addNode, _?), (.addLearnerNode, _?):
@@ -53,14 +53,14 @@ enum MembershipChange {
       guard seen.insert(change.peer.id).inserted else {
         throw Refusal(reason: "\(change.peer) is named twice in one change")
       }
-      let place = try place(of: change.peer, in: region)
-      let role = place.map { region.peers[$0].role }
-      switch (change.type, place, role) {
-      case (.addNode, let place?, .learner): region.peers[place].role = .incomingVoter
+      let index = try index(of: change.peer, in: region)
+      let role = index.map { region.peers[$0].role }
+      switch (change.type, index, role) {
+      case (.addNode, let index?, .learner): region.peers[index].role = .incomingVoter
       case (.addNode, nil, _): region.peers.append(with(change.peer, role: .incomingVoter))
-      case (.addLearnerNode, let place?, .voter): region.peers[place].role = .demotingVoter
+      case (.addLearnerNode, let index?, .voter): region.peers[index].role = .demotingVoter
       case (.addLearnerNode, nil, _): region.peers.append(with(change.peer, role: .learner))
-      case (.removeNode, let place?, .learner): region.peers.remove(at: place)
+      case (.removeNode, let index?, .learner): region.peers.remove(at: index)
       case (.removeNode, .some, _):
         throw Refusal(reason: "\(change.peer) must be demoted before it is removed")
       default:
@@ -73,10 +73,10 @@ enum MembershipChange {
   private static func leaveJoint(_ region: Region) throws(Refusal) -> Region {
     var region = region
     var changed: UInt64 = 0
-    for place in region.peers.indices {
-      switch region.peers[place].role {
-      case .incomingVoter: region.peers[place].role = .voter
-      case .demotingVoter: region.peers[place].role = .learner
+    for index in region.peers.indices {
+      switch region.peers[index].role {
+      case .incomingVoter: region.peers[index].role = .voter
+      case .demotingVoter: region.peers[index].role = .learner
       case .voter, .learner: continue
       }
       changed += 1
@@ -95,18 +95,18 @@ enum MembershipChange {
   }
 
   /// Where the peer stands in the region; refuses a peer id or store that means another one there.
-  private static func place(of peer: PeerInfo, in region: Region) throws(Refusal) -> Int? {
-    guard let place = region.peers.firstIndex(where: { $0.storeID == peer.storeID }) else {
+  private static func index(of peer: PeerInfo, in region: Region) throws(Refusal) -> Int? {
+    guard let index = region.peers.firstIndex(where: { $0.storeID == peer.storeID }) else {
       if let other = region.peer(id: peer.id) {
         throw Refusal(reason: "peer \(peer.id) is on store \(other.storeID)")
       }
       return nil
     }
-    if region.peers[place].id != peer.id {
+    if region.peers[index].id != peer.id {
       throw Refusal(
-        reason: "store \(peer.storeID) has peer \(region.peers[place].id), not \(peer.id)")
+        reason: "store \(peer.storeID) has peer \(region.peers[index].id), not \(peer.id)")
     }
-    return place
+    return index
   }
 
   private static func isJoint(_ region: Region) -> Bool {

@@ -2,14 +2,15 @@ package import Codec
 package import Raft
 package import Runtime
 
-/// What the raft worker tells the apply worker. All are posted: the raft worker bounds their number.
+/// Messages from the raft worker to the apply worker. All are posted: the raft worker bounds their
+/// number.
 package enum ApplyMessage: Sendable {
   /// A peer was loaded or created, or its state was replaced by a snapshot.
   case register(ApplyRegistration)
   case apply(ApplyTask)
   /// Take a view of the engine between two batches and have a snapshot built from it.
   case generateSnapshot(regionID: UInt64, peerID: UInt64)
-  /// Let go of the peer; answered by `RaftWorkerMessage.applyStopped`.
+  /// Let go of the peer; completed by `RaftWorkerMessage.applyStopped`.
   case stop(regionID: UInt64, peerID: UInt64)
 }
 
@@ -51,10 +52,10 @@ package struct ApplyTask: Sendable {
   }
 }
 
-/// Who waits for an entry: the requests whose mutations were merged into it.
+/// A proposed entry and the requests whose mutations were merged into it.
 package struct Proposal: Sendable {
   /// The kinds of requester.
-  package enum Waiters: Sendable {
+  package enum ProposalCompletions: Sendable {
     case writes([Completion<Result<Void, RegionError>>])
     case admin(Completion<Result<Region, RegionError>>)
     /// Proposed by the node for itself.
@@ -65,16 +66,16 @@ package struct Proposal: Sendable {
   package var term: UInt64
   /// When it was proposed: a lease may be counted from here once it is applied.
   package var proposedAt: Instant
-  package var waiters: Waiters
+  package var waiters: ProposalCompletions
 
-  package init(index: UInt64, term: UInt64, proposedAt: Instant, waiters: Waiters) {
+  package init(index: UInt64, term: UInt64, proposedAt: Instant, waiters: ProposalCompletions) {
     self.index = index
     self.term = term
     self.proposedAt = proposedAt
     self.waiters = waiters
   }
 
-  /// Tells all who wait that the entry will not be applied, or was refused.
+  /// Notifies all who wait that the entry will not be applied, or was refused.
   package func fail(_ error: RegionError) {
     switch waiters {
     case .writes(let completions): for completion in completions { completion(.failure(error)) }
@@ -88,7 +89,7 @@ package struct Proposal: Sendable {
 package struct ApplyResult: Sendable {
   /// A change the raft worker must follow, in the order of the log.
   package enum Change: Sendable {
-    /// The membership changed: to be handed to the raft core. `region` is the region afterwards;
+    /// The membership changed: to be passed to the raft core. `region` is the region afterwards;
     /// with `removesSelf` this peer is no longer a member and must be destroyed. A refused change
     /// is not told: the core owes nothing to an entry that changes nothing.
     case membership(ConfChangeV2, region: Region, removesSelf: Bool)

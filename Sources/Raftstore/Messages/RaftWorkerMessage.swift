@@ -3,11 +3,10 @@ package import Engine
 package import Raft
 package import Runtime
 
-/// `metapb.Peer`: which replica on which store. In this room `Peer` is the replica itself.
-package typealias PeerInfo = Codec.Peer
+/// `metapb.Peer`: which replica on which store. In this capacity `Peer` is the replica itself.
 
 /// Everything that reaches a raft worker. Cases up to `tick` may be refused by a full mailbox; the
-/// others are answers the worker is owed and are always posted.
+/// others are responses the worker is owed and are always posted.
 package enum RaftWorkerMessage: Sendable {
   /// From another store, or from the store worker after it created the peer.
   case raft(RaftEnvelope)
@@ -23,13 +22,13 @@ package enum RaftWorkerMessage: Sendable {
   case persisted(regionID: UInt64, peerID: UInt64, number: UInt64, responses: [Message])
   /// The apply worker has applied entries.
   case applied(ApplyResult)
-  /// The apply worker let go of a peer that is being destroyed.
+  /// The apply worker release a peer that is being destroyed.
   case applyStopped(regionID: UInt64, peerID: UInt64)
   /// The region worker built a snapshot, or could not.
   case snapshotGenerated(
     regionID: UInt64, peerID: UInt64, result: Result<GeneratedSnapshot, SnapshotError>)
   /// The region worker put a received snapshot's data in place, or could not.
-  case snapshotInstalled(
+  case snapshotApplied(
     regionID: UInt64, peerID: UInt64, key: SnapshotKey, error: SnapshotError?)
   /// The transport sent a snapshot, or gave up.
   case snapshotSent(regionID: UInt64, toPeerID: UInt64, key: SnapshotKey, succeeded: Bool)
@@ -42,20 +41,20 @@ package enum RaftWorkerMessage: Sendable {
   /// The region's log keeps others from being freed: cut it as far as its members allow.
   case compactLog(regionID: UInt64)
   /// The store is about to stop: leaders hand over to others where they can.
-  case resign
+  case evictLeaders
   /// An operator from the placement driver.
-  case schedule(RegionOperator)
-  /// Snapshot files of this region that nobody uses: the peer decides which may go.
-  case collectSnapshots(regionID: UInt64, [IdleSnapshot])
+  case executeOperator(RegionOperator)
+  /// Snapshot files of this region that no one uses: the peer decides which may go.
+  case gcSnapshots(regionID: UInt64, [IdleSnapshot])
   /// The placement driver says whether a peer that has long had no leader is still a member.
-  case validated(regionID: UInt64, peerID: UInt64, isMember: Bool)
+  case membershipChecked(regionID: UInt64, peerID: UInt64, isMember: Bool)
   /// Asks for one region's state, or all; for operators and tests.
   case inspect(regionID: UInt64?, Completion<[RegionStatus]>)
 }
 
 extension RaftWorkerMessage {
-  /// About the memory it keeps while it waits, in bytes. Answers of other workers cost nothing here: what
-  /// they carry was counted when it was asked for.
+  /// About the memory it keeps while it waits, in bytes. Responses of other workers cost nothing here:
+  /// what they carry was counted when it was asked for.
   var mailboxCost: Int {
     switch self {
     case .raft(let envelope): envelope.approximateSize

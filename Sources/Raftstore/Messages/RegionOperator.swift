@@ -1,6 +1,6 @@
 package import Codec
 
-/// What the placement driver wants done with a region, for the epoch it had in mind.
+/// An operator step of the placement driver for a region of a given epoch.
 package struct RegionOperator: Sendable, Hashable {
   /// One step of an operator, carried out by the region's leader.
   package enum Step: Sendable, Hashable {

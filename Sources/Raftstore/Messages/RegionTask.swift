@@ -4,20 +4,20 @@ package import Engine
 /// Work on files and ranges that may take long, done by the region worker one at a time, in order:
 /// a range that is to be deleted is deleted before a later snapshot's data is put there.
 package enum RegionTask: Sendable {
-  /// Build a snapshot's files; answered by `RaftWorkerMessage.snapshotGenerated`.
+  /// Build a snapshot's files; completed by `RaftWorkerMessage.snapshotGenerated`.
   case generate(SnapshotRequest)
-  /// Replace the region's data by a received snapshot and mark the region normal; answered by
-  /// `RaftWorkerMessage.snapshotInstalled`.
-  case install(peerID: UInt64, region: Region, key: SnapshotKey)
+  /// Replace the region's data by a received snapshot and mark the region normal; completed by
+  /// `RaftWorkerMessage.snapshotApplied`.
+  case applySnapshot(peerID: UInt64, region: Region, key: SnapshotKey)
   /// Delete data this store no longer has a peer for. Posted once the record that says so is durable.
   case destroyRange(regionID: UInt64, range: KeyRange)
   /// Make the applied state durable, then drop the log up to `index`.
-  case collectLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)
+  case gcRaftLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)
   /// Free what compacted logs still take on disk, and have those cut that keep most from being freed.
   case purgeLogs
-  /// List snapshot files nobody uses and ask their peers about them.
-  case collectSnapshots
-  /// Delete snapshot files the peer has no use for, unless somebody else uses them.
+  /// List snapshot files no one uses and ask their peers about them.
+  case gcSnapshots
+  /// Delete snapshot files the peer has no use for, unless someone else uses them.
   case deleteSnapshot(SnapshotKey, SnapshotOrigin)
 }
 

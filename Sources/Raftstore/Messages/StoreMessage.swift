@@ -1,19 +1,20 @@
 package import Codec
 
-/// What reaches the store worker.
+/// The messages of the store worker.
 package enum StoreMessage: Sendable {
   /// A raft message for a region this store has no peer of.
   case raft(RaftEnvelope)
   case tick(StoreTick)
   /// A leader's report, to be completed with the region's size and sent on.
   case regionHeartbeat(RegionHeartbeat)
-  /// Ask the placement driver whether a peer without a leader is still a member; answered by
-  /// `RaftWorkerMessage.validated`.
-  /// The region is as the peer knows it; of one that never learnt it, at least the newest epoch it heard of.
-  case validate(region: Region, peerID: UInt64)
+  /// Ask the placement driver whether a peer without a leader is still a member; completed by
+  /// `RaftWorkerMessage.membershipChecked`.
+  /// The region is as the peer knows it; of one that never learnt it, at least the newest epoch it
+  /// heard of.
+  case checkMembership(region: Region, peerID: UInt64)
   /// What the placement driver said to that.
-  case found(
-    regionID: UInt64, peerID: UInt64, knownConfVersion: UInt64, Result<Region?, SchedulerError>)
+  case membershipFetched(
+    regionID: UInt64, peerID: UInt64, knownConfVersion: UInt64, Result<Region?, PDClientError>)
 }
 
 extension StoreMessage {
@@ -23,10 +24,10 @@ extension StoreMessage {
   }
 }
 
-/// Recurring duties of a store.
+/// The timers of a store.
 package enum StoreTick: Sendable {
   case heartbeat
   case checkDisk
-  case collectSnapshots
+  case gcSnapshots
   case purgeLogs
 }

@@ -32,10 +32,10 @@ enum EnvelopeCheck {
     return nil
   }
 
-  /// Whether an entry can be applied once it is committed. One that cannot ends every store that has it, at
-  /// each start anew: by then nothing else is left to do, for skipping it would make replicas differ. So it
-  /// must not get into a log. Keys and values are passed over, not looked at: this costs less than the
-  /// decoding of the message has.
+  /// Whether an entry can be applied once it is committed. One that cannot ends every store that has
+  /// it, at each restart: by then nothing else is left to do, for skipping it would make replicas
+  /// differ. So it must not get into a log. Keys and values are passed over, not looked at: this costs
+  /// less than the decoding of the message has.
   private static func isReadable(_ entry: Entry) -> Bool {
     do {
       if entry.type == .normal {

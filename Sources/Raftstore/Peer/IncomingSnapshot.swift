@@ -1,6 +1,6 @@
 import Codec
 
-/// A snapshot that takes this peer's log and data over, and how far that is.
+/// A snapshot that replaces this peer's log and data, and the stage it has reached.
 struct IncomingSnapshot: Equatable {
   enum Stage: Equatable {
     /// The core has it; nothing is stored yet.
@@ -8,7 +8,7 @@ struct IncomingSnapshot: Equatable {
     /// The log writer has it as the task of this number.
     case persisting(number: UInt64)
     /// The region worker puts the data in place.
-    case installing
+    case applying
   }
 
   var key: SnapshotKey

@@ -4,8 +4,8 @@ import Runtime
 
 // Changes to the region itself.
 extension Peer {
-  func administer(_ request: AdminRequest) {
-    guard life == .active, !isLeaving else {
+  func proposeAdmin(_ request: AdminRequest) {
+    guard life == .active, !isBroadcastingRemoval else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -46,8 +46,10 @@ extension Peer {
   }
 
   /// What the placement driver wants done. It asks again if it is not done.
-  func schedule(_ order: RegionOperator) {
-    guard life == .active, !isLeaving, node.isLeader, order.leader.id == info.id else { return }
+  func executeOperator(_ order: RegionOperator) {
+    guard life == .active, !isBroadcastingRemoval, node.isLeader, order.leader.id == info.id else {
+      return
+    }
     let command: AdminCommand =
       switch order.step {
       case .changePeer(let change): .changePeer(change)
@@ -58,19 +60,19 @@ extension Peer {
     let logger = context.logger
     let id = regionID
     let abandoned = Result<Region, RegionError>.failure(.staleCommand)
-    administer(
+    proposeAdmin(
       AdminRequest(
         regionID: id, epoch: order.epoch, command: command,
         completion: Completion(abandoned: abandoned) { result in
           if case .failure(let error) = result {
-            logger.info("region \(id): operator \(command) is not carried out: \(error)")
+            logger.info("region \(id): operator \(command) is not executed: \(error)")
           }
         }))
   }
 
   // MARK: Leader transfer
 
-  /// Hands leadership to the first candidate that is close behind; answers at once.
+  /// Transfers leadership to the first candidate that is close behind; returns at once.
   private func transferLeader(
     to candidates: [PeerInfo], _ completion: Completion<Result<Region, RegionError>>
   ) {
@@ -78,9 +80,9 @@ extension Peer {
       completion(.success(region))
       return
     }
-    guard let target = candidates.first(where: mayTakeOver) else {
+    guard let target = candidates.first(where: canTakeLeadership) else {
       completion(
-        .failure(.other(message: "no candidate is a voter that is heard of and close behind")))
+        .failure(.other(message: "no candidate is a recently active voter with an up-to-date log")))
       return
     }
     context.metrics.proposalsTransferLeader.increment()
@@ -90,12 +92,13 @@ extension Peer {
     completion(.success(region))
   }
 
-  /// Hands over to whoever is closest behind, if anyone may take over.
-  func resign() {
-    guard life == .active, !isLeaving, node.isLeader, node.leadTransferee == NodeID.none else {
+  /// Transfers leadership to whoever is closest behind, if anyone may take over.
+  func evictLeaders() {
+    guard life == .active, !isBroadcastingRemoval, node.isLeader, node.leadTransferee == NodeID.none
+    else {
       return
     }
-    let candidates = region.peers.filter { $0.id != info.id && mayTakeOver($0) }
+    let candidates = region.peers.filter { $0.id != info.id && canTakeLeadership($0) }
     let best = candidates.max { left, right in
       node.progress(of: left.id)?.match ?? 0 < node.progress(of: right.id)?.match ?? 0
     }
@@ -104,7 +107,7 @@ extension Peer {
     run { node throws(RaftError) in try node.transferLeader(to: best.id) }
   }
 
-  private func mayTakeOver(_ candidate: PeerInfo) -> Bool {
+  private func canTakeLeadership(_ candidate: PeerInfo) -> Bool {
     guard let member = region.peer(id: candidate.id), member.storeID == candidate.storeID,
       member.role == .voter || member.role == .incomingVoter, !member.isWitness,
       let progress = node.progress(of: member.id)

@@ -15,7 +15,7 @@ extension Peer {
         membershipApplied(change, region, removesSelf: removesSelf)
       case .compactLog(let index, let term):
         context.regionTasks.append(
-          .collectLog(regionID: regionID, peerID: info.id, index: index, term: term))
+          .gcRaftLog(regionID: regionID, peerID: info.id, index: index, term: term))
       }
       guard life == .active else { return }
     }
@@ -25,14 +25,14 @@ extension Peer {
     storage.releaseCache(to: cacheNeed)
   }
 
-  /// Up to where nobody will ask for entries in the near future.
+  /// Up to where no one will ask for entries in the near future.
   private var cacheNeed: UInt64 {
     guard node.isLeader else { return storage.applyState.appliedIndex }
     var need = storage.applyState.appliedIndex
     let now = context.now
     let patience = context.config.baseTickInterval * (4 * context.config.electionTicks)
     node.forEachProgress { id, progress in
-      guard id != info.id, let heard = lastHeard[id], now - heard < patience else { return }
+      guard id != info.id, let heard = lastContact[id], now - heard < patience else { return }
       need = min(need, progress.match)
     }
     return need
@@ -42,21 +42,23 @@ extension Peer {
     _ change: ConfChangeV2, _ region: Region, removesSelf: Bool
   ) {
     if removesSelf && node.isLeader {
-      beginFarewell(region)
+      beginRemovalBroadcast(region)
       return
     }
     storage.region = region
     if let member = region.peer(id: info.id) { info = member }
-    for peer in region.peers where lastHeard[peer.id] == nil { lastHeard[peer.id] = context.now }
-    for id in lastHeard.keys.sorted() where region.peer(id: id) == nil { lastHeard[id] = nil }
+    for peer in region.peers where lastContact[peer.id] == nil {
+      lastContact[peer.id] = context.now
+    }
+    for id in lastContact.keys.sorted() where region.peer(id: id) == nil { lastContact[id] = nil }
     if removesSelf {
       destroy("it was removed from the region")
       return
     }
     let applied = storage.applyState.appliedIndex
     run { node throws(RaftError) in
-      // Who is left out by the change hears of it for the last time.
-      try node.announceApplied(applied)
+      // Who is left out by the change is notified of it for the last time.
+      try node.broadcastAppliedIndex(applied)
       _ = try node.applyConfChange(change)
     }
     guard life == .active else { return }

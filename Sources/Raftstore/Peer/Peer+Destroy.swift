@@ -5,25 +5,25 @@ import RaftLog
 // The end of a peer. First whoever works for it lets go (region worker, apply worker), then a tombstone
 // takes its states' place in the engine, then its log goes, then its data.
 extension Peer {
-  /// Begins the end; everyone who waits is answered at once.
+  /// Begins the end; everyone who waits is completed at once.
   func destroy(_ reason: String) {
     guard life == .active else { return }
-    if let farewell { storage.region = farewell.region }
+    if let removalBroadcast { storage.region = removalBroadcast.region }
     context.logger.info("region \(regionID): peer \(info.id) is destroyed: \(reason)")
     dropLease()
     if wasLeader {
       wasLeader = false
       context.metrics.leaders.add(-1)
     }
-    answerAll(.regionNotFound(regionID: regionID))
+    failPending(.regionNotFound(regionID: regionID))
     localSteps = []
-    if incoming?.stage == .installing {
+    if incoming?.stage == .applying {
       // The region worker writes states of its own; it must not write after the tombstone.
-      life = .awaitingInstall
+      life = .awaitingSnapshotApply
       return
     }
     if let incoming {
-      giveUp(incoming.key)
+      abandonSnapshot(incoming.key)
       self.incoming = nil
     }
     stopApplying()
@@ -36,10 +36,10 @@ extension Peer {
 
   func applyStopped() {
     guard life == .awaitingApply else { return }
-    // From here on nobody else may write to its log.
+    // From here on no one else may write to its log.
     context.meta.retire(regionID)
     var task = LogWriteTask(
-      regionID: regionID, peerID: info.id, number: 0, needsReceipt: true, log: LogBatch(),
+      regionID: regionID, peerID: info.id, number: 0, needsAck: true, log: LogBatch(),
       durability: .synced)
     var data = WriteBatch()
     data.put(
@@ -50,7 +50,7 @@ extension Peer {
     task.data = data
     task.log.destroy(regionID)
     post(&task)
-    life = .erasing(number: task.number)
+    life = .destroying(number: task.number)
   }
 
   /// The region as a store remembers it that has no peer of it any more. A peer that never learnt its
@@ -61,7 +61,7 @@ extension Peer {
     return region
   }
 
-  func finishErasing() {
+  func finishDestroying() {
     if isInitialized {
       context.regionTasks.append(.destroyRange(regionID: regionID, range: region.range))
     }
@@ -69,14 +69,15 @@ extension Peer {
     life = .gone
   }
 
-  /// Answers everyone who waits for this peer: with `error` those whose requests were not proposed. What
-  /// was proposed may be committed by others, now or later, whatever becomes of this peer: nobody can say.
-  func answerAll(_ error: RegionError) {
+  /// Completes everything that waits for this peer: with `error` those whose requests were not
+  /// proposed. What was proposed may be committed by others, now or later, whatever becomes of this
+  /// peer: no one can say.
+  func failPending(_ error: RegionError) {
     for request in pendingWrites { request.completion(.failure(error)) }
     pendingWrites = []
     proposals.failAll(.staleCommand)
-    for task in heldApplies { for proposal in task.proposals { proposal.fail(.staleCommand) } }
-    heldApplies = []
+    for task in deferredApplies { for proposal in task.proposals { proposal.fail(.staleCommand) } }
+    deferredApplies = []
     reads.failAll(error)
   }
 }

@@ -9,7 +9,7 @@ extension Peer {
   func renewLease(from start: Instant) {
     // Before an entry of the own term is applied, this leader may lack what its predecessor
     // acknowledged. Once leadership was offered to another one, that one may take it at any time.
-    guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, leaselessTerm != node.term,
+    guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, leaseSuspendedTerm != node.term,
       incoming == nil
     else { return }
     let end = start + context.config.maxLeaderLease
@@ -29,16 +29,16 @@ extension Peer {
     delegate.expire()
   }
 
-  /// No leases for the rest of this term: another peer was told that it may take over, and nobody can
-  /// say when it will hear that.
+  /// No leases for the rest of this term: another peer was notified that it may take over, and no one
+  /// can say when it will hear that.
   func endLeases() {
-    leaselessTerm = node.term
+    leaseSuspendedTerm = node.term
     dropLease()
   }
 
   /// Keeps a lease alive that is being used, before it runs out.
   func renewUsedLease() {
-    guard let lease, lease.term == node.term, node.isLeader, delegate.takeUse() else { return }
+    guard let lease, lease.term == node.term, node.isLeader, delegate.consumeUse() else { return }
     let remaining = lease.end - context.now
     guard remaining < context.config.maxLeaderLease / 2, !reads.isRenewing else { return }
     startRound([], isRenewal: true)

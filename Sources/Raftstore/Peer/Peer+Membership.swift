@@ -18,7 +18,7 @@ extension Peer {
       throw MembershipRefusal(reason: "another membership change is not applied yet")
     }
     guard node.leadTransferee == NodeID.none else {
-      throw MembershipRefusal(reason: "leadership is being handed over")
+      throw MembershipRefusal(reason: "leadership is being transferred")
     }
     let after: Region
     do throws(MembershipChange.Refusal) {
@@ -31,7 +31,8 @@ extension Peer {
     try checkHealth(changes, after)
   }
 
-  /// The leader stays one: it hands over before it goes, and who is on the way out does not end that.
+  /// The leader stays one: it transfers leadership before it is removed, and who is on the way out does
+  /// not end that.
   private func checkLeader(
     _ changes: [AdminCommand.PeerChange], _ after: Region
   ) throws(MembershipRefusal) {
@@ -84,7 +85,7 @@ extension Peer {
     var normal = 0
     var slow = 0
     for peer in region.peers where peer.role == .voter || peer.role == .incomingVoter {
-      let heard = lastHeard[peer.id]
+      let heard = lastContact[peer.id]
       if peer.id == info.id || heard.map({ context.now - $0 <= patience }) == true {
         normal += 1
       } else {

@@ -5,7 +5,7 @@ import Runtime
 // Writes: what queued together becomes one entry.
 extension Peer {
   func write(_ request: WriteRequest) {
-    guard life == .active, !isLeaving else {
+    guard life == .active, !isBroadcastingRemoval else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -111,7 +111,8 @@ extension Peer {
 
   /// Proposes one entry and notes who waits for it; nil if it was taken.
   func propose(
-    _ waiters: Proposal.Waiters, _ body: (inout RawNode<PeerStorage>) throws(RaftError) -> Void
+    _ waiters: Proposal.ProposalCompletions,
+    _ body: (inout RawNode<PeerStorage>) throws(RaftError) -> Void
   ) -> RegionError? {
     if let error = run(body) {
       if !node.isLeader { return notLeader }

@@ -6,7 +6,7 @@ import Runtime
 // Linearizable reads without log entries: by lease, else by a read index that a quorum confirms.
 extension Peer {
   func read(_ request: ReadRequest) {
-    guard life == .active, !isLeaving else {
+    guard life == .active, !isBroadcastingRemoval else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -60,15 +60,16 @@ extension Peer {
         id: id, sentAt: context.now, leaderTerm: node.isLeader ? node.term : nil,
         requests: requests, isRenewal: isRenewal))
     context.metrics.proposalsReadIndex.increment()
-    ask(id)
+    sendReadIndex(id)
   }
 
-  private func ask(_ id: UInt64) {
+  private func sendReadIndex(_ id: UInt64) {
     let context = readContext(id)
     run { node throws(RaftError) in try node.readIndex(context: context) }
   }
 
-  /// A round's name: unlike any of an earlier life of this peer, whose answers may still be on the way.
+  /// A round's name: unlike any of an earlier life of this peer, whose responses may still be on the
+  /// way.
   private func readContext(_ id: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
     for part in [readSalt, id] {
@@ -86,8 +87,8 @@ extension Peer {
   }
 
   func readConfirmed(_ state: ReadState) {
-    guard let id = roundID(of: state.context), let round = reads.takeRound(id) else { return }
-    if endsFarewell(round) { return }
+    guard let id = roundID(of: state.context), let round = reads.removeRound(id) else { return }
+    if endsRemovalBroadcast(round) { return }
     if let term = round.leaderTerm, term == node.term, node.isLeader {
       renewLease(from: round.sentAt)
     }
@@ -133,19 +134,19 @@ extension Peer {
     guard !reads.rounds.isEmpty else { return }
     let limit = context.config.electionTicks * 10
     var expired: [ReadRequest] = []
-    for place in reads.rounds.indices {
-      reads.rounds[place].ticks += 1
-      let round = reads.rounds[place]
+    for index in reads.rounds.indices {
+      reads.rounds[index].ticks += 1
+      let round = reads.rounds[index]
       if round.ticks >= limit {
         expired += round.requests
       } else if round.leaderTerm == nil, round.ticks % Self.retryTicks == 0 {
-        ask(round.id)
+        sendReadIndex(round.id)
       }
     }
     reads.rounds.removeAll { $0.ticks >= limit }
     for request in expired {
       request.completion(
-        .failure(.readIndexNotReady(reason: "no quorum has answered", regionID: regionID)))
+        .failure(.readIndexNotReady(reason: "no quorum has responded", regionID: regionID)))
     }
   }
 

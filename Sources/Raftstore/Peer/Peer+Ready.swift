@@ -9,12 +9,12 @@ extension Peer {
   func handleReady() {
     // What a ready says to the core itself may make another. The rest waits for the next batch.
     for _ in 0..<Self.maxReadiesPerBatch where life == .active && node.hasReady {
-      guard mayTakeReady() else { return }
+      guard canTakeReady() else { return }
       var taken: Ready?
       run { node throws(RaftError) in taken = try node.ready() }
       guard life == .active, var ready = taken else { return }
       if let state = ready.softState { roleChanged(state) }
-      for place in ready.messages.indices { dispatch(&ready.messages[place]) }
+      for index in ready.messages.indices { dispatch(&ready.messages[index]) }
       for state in ready.readStates { readConfirmed(state) }
       if localSteps.isEmpty { return }
       let steps = localSteps
@@ -26,10 +26,10 @@ extension Peer {
   private static let maxReadiesPerBatch = 3
 
   /// A snapshot replaces log and data: it must find nothing of the peer under way.
-  private func mayTakeReady() -> Bool {
+  private func canTakeReady() -> Bool {
     guard node.hasPendingSnapshot, incoming?.stage == .stepped else { return true }
     if isLogWriterQuiet && isApplyQuiet { return true }
-    if !isLogWriterQuiet { requestReceipt() }
+    if !isLogWriterQuiet { requestAck() }
     return false
   }
 
@@ -37,7 +37,7 @@ extension Peer {
   var isLogWriterQuiet: Bool { persistedNumber == lastTaskNumber }
 
   /// Whether the apply worker has done all it was given.
-  var isApplyQuiet: Bool { storage.applyState.appliedIndex >= handedIndex }
+  var isApplyQuiet: Bool { storage.applyState.appliedIndex >= lastSubmittedApplyIndex }
 
   private func dispatch(_ message: inout Message) {
     switch message.type {
@@ -74,7 +74,7 @@ extension Peer {
     if message.entries.isEmpty && message.snapshot == nil && !hasNewVote {
       // Only the commit index moved. It is not written for its own sake: it can be learnt again,
       // and what is applied was committed.
-      persistNothing(task)
+      skipPersist(task)
       return
     }
     if let snapshot = message.snapshot { beginPersisting(snapshot, &task) }
@@ -89,8 +89,8 @@ extension Peer {
     post(&task)
   }
 
-  /// Nothing is to be written, but answers must not overtake what is being written.
-  private func persistNothing(_ task: LogWriteTask) {
+  /// Nothing is to be written, but responses must not overtake what is being written.
+  private func skipPersist(_ task: LogWriteTask) {
     if task.messages.isEmpty && task.responses.isEmpty { return }
     if isLogWriterQuiet {
       context.envelopes.append(contentsOf: task.messages)
@@ -108,20 +108,20 @@ extension Peer {
   }
 
   /// Has the log writer say when it has done all it was given so far.
-  func requestReceipt() {
-    guard awaitedReceipt < lastTaskNumber else { return }
+  func requestAck() {
+    guard awaitedAckNumber < lastTaskNumber else { return }
     var task = LogWriteTask(
-      regionID: regionID, peerID: info.id, number: 0, needsReceipt: true, log: LogBatch(),
+      regionID: regionID, peerID: info.id, number: 0, needsAck: true, log: LogBatch(),
       durability: .buffered)
     post(&task)
-    awaitedReceipt = lastTaskNumber
+    awaitedAckNumber = lastTaskNumber
   }
 
   /// The log writer did everything up to task `number`.
   func persisted(number: UInt64, responses: [Message]) {
     persistedNumber = max(persistedNumber, number)
-    if case .erasing(let last) = life, number >= last {
-      finishErasing()
+    if case .destroying(let last) = life, number >= last {
+      finishDestroying()
       return
     }
     guard life == .active else { return }
@@ -135,7 +135,7 @@ extension Peer {
 
   private func apply(_ message: inout Message) {
     guard let last = message.entries.last else { return }
-    handedIndex = last.index
+    lastSubmittedApplyIndex = last.index
     let task = ApplyTask(
       regionID: regionID, peerID: info.id, entries: message.entries,
       proposals: proposals.take(for: message.entries), responses: message.responses)
@@ -145,7 +145,7 @@ extension Peer {
     if incoming == nil {
       context.applyMessages.append(.apply(task))
     } else {
-      heldApplies.append(task)
+      deferredApplies.append(task)
     }
   }
 
@@ -183,14 +183,14 @@ extension Peer {
     if state.role == .leader {
       guard !wasLeader else { return }
       wasLeader = true
-      orphanedTicks = 0
+      leaderlessTicks = 0
       context.metrics.leaderChanges.increment()
       context.metrics.leaders.add(1)
-      lastHeard = [:]
-      for peer in region.peers { lastHeard[peer.id] = context.now }
+      lastContact = [:]
+      for peer in region.peers { lastContact[peer.id] = context.now }
       nextHeartbeat = context.now
       nextCompaction = context.now + context.config.logCompactionInterval
-      if isLeaving { sayFarewell() } else { sendHeartbeat() }
+      if isBroadcastingRemoval { sendRemovalBroadcast() } else { sendHeartbeat() }
     } else if wasLeader {
       wasLeader = false
       context.metrics.leaderChanges.increment()

@@ -6,7 +6,7 @@ import RaftLog
 // Snapshots: received ones replace log and data step by step, made ones go to followers.
 //
 // A received snapshot is, in this order: checked and its range reserved; stepped; stored as *applying*
-// state in the engine, then in the log; put in place by the region worker; live. A crash at any point
+// state in the engine, then in the log; applied by the region worker; live. A crash at any point
 // leaves what a restart can finish.
 extension Peer {
   // MARK: Receiving
@@ -63,15 +63,15 @@ extension Peer {
   }
 
   /// After stepping an admitted snapshot: the core may have refused it.
-  func settleSnapshot() {
+  func resolveSnapshot() {
     guard let incoming, incoming.stage == .stepped, !node.hasPendingSnapshot else { return }
     self.incoming = nil
     context.meta.release(regionID)
-    giveUp(incoming.key)
+    abandonSnapshot(incoming.key)
   }
 
   /// The peer will not apply a snapshot it had taken.
-  func giveUp(_ key: SnapshotKey) {
+  func abandonSnapshot(_ key: SnapshotKey) {
     context.snapshots.unpin(key)
     discardReceived(key)
   }
@@ -89,7 +89,7 @@ extension Peer {
     let term = snapshot.metadata.term
     let hardState = node.hardState
     storage.noteSnapshot(index: index, term: term)
-    handedIndex = index
+    lastSubmittedApplyIndex = index
     var data = WriteBatch()
     data.put(
       .raft, KeyLayout.regionState(regionID: regionID),
@@ -101,7 +101,7 @@ extension Peer {
       RaftLocalState(hardState: hardState, lastIndex: index).encoded())
     task.data = data
     task.log.reset(regionID, index: index, term: term, hardState: hardState)
-    task.needsReceipt = true
+    task.needsAck = true
     incoming.stage = .persisting(number: lastTaskNumber + 1)
     self.incoming = incoming
     // Whoever waits for an entry that the snapshot covers cannot be told what became of it.
@@ -113,13 +113,13 @@ extension Peer {
     let old = region
     storage.region = snapshot.region
     if let member = snapshot.region.peer(id: info.id) { info = member }
-    incoming?.stage = .installing
+    incoming?.stage = .applying
     destroyLeftovers(of: old, after: snapshot.region)
     context.regionTasks.append(
-      .install(peerID: info.id, region: snapshot.region, key: snapshot.key))
+      .applySnapshot(peerID: info.id, region: snapshot.region, key: snapshot.key))
   }
 
-  /// A region that shrank leaves data behind that belongs to nobody, or to others by now.
+  /// A region that shrank leaves data behind that belongs to no one, or to others by now.
   private func destroyLeftovers(of old: Region, after new: Region) {
     guard old.isInitialized else { return }
     let held = context.meta.occupied(except: regionID) + [new.range]
@@ -129,35 +129,35 @@ extension Peer {
   }
 
   /// The region worker has put the data in place, or could not.
-  func snapshotInstalled(key: SnapshotKey, error: SnapshotError?) {
-    guard let incoming, incoming.key == key, incoming.stage == .installing else { return }
+  func snapshotApplied(key: SnapshotKey, error: SnapshotError?) {
+    guard let incoming, incoming.key == key, incoming.stage == .applying else { return }
     if case .inProgress = error {
       // Someone looks at the files for a moment: a second reception that finds them complete.
-      context.regionTasks.append(.install(peerID: info.id, region: incoming.region, key: key))
+      context.regionTasks.append(.applySnapshot(peerID: info.id, region: incoming.region, key: key))
       return
     }
     if let error {
       context.metrics.snapshotFailures.increment()
       context.logger.error(
-        "region \(regionID): snapshot \(key) cannot be installed, the peer starts over: \(error)")
-      giveUp(key)
+        "region \(regionID): snapshot \(key) cannot be applied, the peer is restarted: \(error)")
+      abandonSnapshot(key)
       self.incoming = nil
       life = .active
-      destroy("its snapshot could not be installed")
+      destroy("its snapshot could not be applied")
       return
     }
     self.incoming = nil
-    if life == .awaitingInstall {
+    if life == .awaitingSnapshotApply {
       life = .active
-      destroy("it was removed while a snapshot was put in place")
+      destroy("it was removed while a snapshot was applied")
       return
     }
     guard life == .active else { return }
     context.meta.set(incoming.region, delegate: delegate)
     context.meta.release(regionID)
     registerForApply()
-    context.applyMessages.append(contentsOf: heldApplies.map { .apply($0) })
-    heldApplies = []
+    context.applyMessages.append(contentsOf: deferredApplies.map { .apply($0) })
+    deferredApplies = []
   }
 
   func registerForApply() {
@@ -176,7 +176,7 @@ extension Peer {
     switch result {
     case .failure(let error):
       context.metrics.snapshotFailures.increment()
-      context.logger.warning("region \(regionID): no snapshot could be made: \(error)")
+      context.logger.warning("region \(regionID): no snapshot could be generated: \(error)")
       storage.finishSnapshot(.failure(error))
     case .success(let generated):
       do throws(CodecError) {
@@ -197,7 +197,7 @@ extension Peer {
     run { node throws(RaftError) in try node.reportSnapshot(peerID, succeeded: succeeded) }
   }
 
-  /// Snapshot files nobody uses: those this peer has no use for either may go.
+  /// Snapshot files no one uses: those this peer has no use for either may go.
   func collect(_ idle: [IdleSnapshot]) {
     let disposable = SnapshotRetention.disposable(
       idle, truncatedIndex: storage.applyState.truncatedIndex,

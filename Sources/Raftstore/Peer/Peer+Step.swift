@@ -3,63 +3,63 @@ import Raft
 
 // Messages from other stores: the pipeline in front of the raft core.
 //
-// The cases it must get right, with 1 the leader of {1, 2, 3}: (a) 2 was removed and still answers:
+// The cases it must get right, with 1 the leader of {1, 2, 3}: (a) 2 was removed and still responses:
 // ignored, it removes itself when it applies its removal; (b) 2 was removed while cut off and later
 // asks 1 and 3 for votes: told that it is gone; (c) it can reach only 3, which does not know yet: it is
-// ignored; (d) 3 was removed as well: its tombstone answers (StoreWorker); (e) the membership moved
+// ignored; (d) 3 was removed as well: its tombstone responds (StoreWorker); (e) the membership moved
 // away from 1 and 3 but 2 is still in it: the new leader will find it; (f) as (e) but 2 was removed
-// as well: nobody will tell it but the placement driver, which it asks (Peer+Tick).
+// as well: no one will tell it but the placement driver, which it asks (Peer+Tick).
 extension Peer {
   func step(_ envelope: RaftEnvelope) {
     guard life == .active else { return }
-    // Nor does a store send to itself: an answer would come back here, and might take the peer for
+    // Nor does a store send to itself: a response would come back here, and might take the peer for
     // another one's.
     guard envelope.to.storeID == context.storeID, envelope.from.storeID != context.storeID else {
       context.metrics.droppedWrongStore.increment()
       return
     }
     if envelope.isTombstone {
-      collectedBy(envelope)
+      isGCRequestFrom(envelope)
       return
     }
-    guard mayCome(envelope) else {
+    guard shouldAccept(envelope) else {
       context.metrics.droppedStale.increment()
       return
     }
-    note(sender: envelope.from)
-    if !isInitialized, heardEpoch.confVersion < envelope.epoch.confVersion {
-      heardEpoch = envelope.epoch
+    recordSender(sender: envelope.from)
+    if !isInitialized, remoteEpoch.confVersion < envelope.epoch.confVersion {
+      remoteEpoch = envelope.epoch
     }
     if let extra = envelope.extra { handleExtra(extra, from: envelope) }
-    guard let message = envelope.message, mayStep(message) else { return }
+    guard let message = envelope.message, shouldStep(message) else { return }
     if let snapshot = message.snapshot {
       guard admitSnapshot(snapshot, to: envelope.to) else { return }
     }
     let error = run { node throws(RaftError) in try node.step(message) }
-    if message.snapshot != nil { settleSnapshot() }
-    if let error, error.blamesMessage { return context.refused(envelope, "\(error)") }
+    if message.snapshot != nil { resolveSnapshot() }
+    if let error, error.isCausedByMessage { return context.refused(envelope, "\(error)") }
     if node.isLeader, region.peer(id: envelope.from.id) != nil {
-      lastHeard[envelope.from.id] = context.now
+      lastContact[envelope.from.id] = context.now
     }
-    if envelope.from.id == node.leaderID { leaderHeardAt = context.now }
+    if envelope.from.id == node.leaderID { leaderContactAt = context.now }
     if node.isLeader, message.type == .appendResponse, !reportedPending.isEmpty {
       reportIfCaughtUp(envelope.from.id)
     }
   }
 
-  /// Remembers where a peer is that may have to be answered. Peers that are not members by our knowledge
-  /// are few: newcomers, and those that were removed.
-  private func note(sender: PeerInfo) {
-    if senders[sender.id] == nil, senders.count >= Self.maxSenders {
-      senders = senders.filter { region.peer(id: $0.key) != nil }
+  /// Remembers where a peer is that may have to be completed. Peers that are not members by our
+  /// knowledge are few: newcomers, and those that were removed.
+  private func recordSender(sender: PeerInfo) {
+    if recentSenders[sender.id] == nil, recentSenders.count >= Self.maxSenders {
+      recentSenders = recentSenders.filter { region.peer(id: $0.key) != nil }
     }
-    senders[sender.id] = sender
+    recentSenders[sender.id] = sender
   }
 
   private static let maxSenders = 64
 
   /// A store that knows better says that this peer was removed.
-  private func collectedBy(_ envelope: RaftEnvelope) {
+  private func isGCRequestFrom(_ envelope: RaftEnvelope) {
     guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
       return
     }
@@ -67,12 +67,12 @@ extension Peer {
   }
 
   /// Whether sender and receiver are such that the message means us.
-  private func mayCome(_ envelope: RaftEnvelope) -> Bool {
+  private func shouldAccept(_ envelope: RaftEnvelope) -> Bool {
     if envelope.epoch.isStale(comparedTo: region.epoch),
       region.peer(onStore: envelope.from.storeID) == nil
     {
       // From one that was removed. If it asks for something, it does not know.
-      if envelope.asksToBeTold { context.envelopes.append(gone(envelope)) }
+      if envelope.requestsTombstone { context.envelopes.append(tombstoneMessage(envelope)) }
       return false
     }
     // At our own membership we know every member: who is none of them speaks for no quorum.
@@ -96,8 +96,8 @@ extension Peer {
     return true
   }
 
-  /// Tells a removed peer so.
-  private func gone(_ envelope: RaftEnvelope) -> RaftEnvelope {
+  /// Notifies a removed peer so.
+  private func tombstoneMessage(_ envelope: RaftEnvelope) -> RaftEnvelope {
     RaftEnvelope(
       regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, isTombstone: true)
   }
@@ -110,21 +110,21 @@ extension Peer {
         RaftEnvelope(
           regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: answer))
     default:
-      // The answer alone shows that someone is there; the others are not used by this version.
+      // The response alone shows that someone is there; the others are not used by this version.
       break
     }
   }
 
   /// Whether the core may see the message now.
-  private func mayStep(_ message: Message) -> Bool {
+  private func shouldStep(_ message: Message) -> Bool {
     switch message.type {
     case .vote, .preVote:
-      return mayVote(message)
+      return canVote(message)
     case .timeoutNow:
       // Without its data in place it could lead but not serve.
       return incoming == nil
     case .readIndex:
-      // A lone voter answers at once, which is right only after it has applied what it acknowledged
+      // A lone voter responds at once, which is right only after it has applied what it acknowledged
       // in an earlier life.
       return !node.isLeader || !node.isSingleton || hasAppliedOwnTerm
     case .transferLeader, .propose, .forgetLeader:
@@ -137,10 +137,10 @@ extension Peer {
 
   /// A vote breaks the word an earlier life of this peer may have given: that the leader it heard of
   /// may count on its lease. It has forgotten whom it heard of, so it waits as long as any lease
-  /// lasts. A leader that hands over has given its lease up, and a region of one voter has nobody
-  /// else to promise anything to.
-  private func mayVote(_ message: Message) -> Bool {
-    guard context.now < silentUntil, message.context.isEmpty else { return true }
+  /// lasts. A leader that transfers leadership has given its lease up, and a region of one voter has no
+  /// one else to promise anything to.
+  private func canVote(_ message: Message) -> Bool {
+    guard context.now < votesAllowedAfter, message.context.isEmpty else { return true }
     let state = region.confState
     if state.voters.count == 1 && state.votersOutgoing.isEmpty { return true }
     context.metrics.droppedNoVote.increment()
@@ -159,8 +159,8 @@ extension Peer {
 }
 
 extension RaftEnvelope {
-  /// Whether the sender is lost without an answer.
-  var asksToBeTold: Bool {
+  /// Whether the sender is lost without a response.
+  var requestsTombstone: Bool {
     if extra?.kind == .checkStalePeer { return true }
     return message?.type == .vote || message?.type == .preVote
   }

@@ -14,10 +14,12 @@ extension Peer {
     }
     guard life == .active else { return }
     tickReads()
-    tickOrphans()
-    if let ticks = farewell?.ticks {
-      farewell?.ticks = ticks + 1
-      if ticks % Self.farewellTicks == Self.farewellTicks - 1 { sayFarewell() }
+    tickLeaderless()
+    if let ticks = removalBroadcast?.ticks {
+      removalBroadcast?.ticks = ticks + 1
+      if ticks % Self.removalBroadcastTicks == Self.removalBroadcastTicks - 1 {
+        sendRemovalBroadcast()
+      }
     } else if node.isLeader {
       renewUsedLease()
       if context.now >= nextCompaction { compactLog() }
@@ -27,22 +29,22 @@ extension Peer {
   }
 
   /// Requesters of entries that a former leader proposed learn what became of them when others take
-  /// their place. If nothing comes for long, they are told that nobody knows.
-  private func tickOrphans() {
+  /// their place. If nothing comes for long, they are notified that no one knows.
+  private func tickLeaderless() {
     guard !node.isLeader, !proposals.isEmpty else {
-      orphanedTicks = 0
+      leaderlessTicks = 0
       return
     }
-    orphanedTicks += 1
-    if orphanedTicks >= 3 * context.config.electionTicks {
-      orphanedTicks = 0
+    leaderlessTicks += 1
+    if leaderlessTicks >= 3 * context.config.electionTicks {
+      leaderlessTicks = 0
       proposals.failAll(.staleCommand)
     }
   }
 
-  // MARK: A peer nobody leads
+  // MARK: A peer no one leads
 
-  /// Looks after a peer that has long had no leader: it may have been removed while nobody could tell
+  /// Looks after a peer that has long had no leader: it may have been removed while no one could tell
   /// it (case f).
   private func checkStale() {
     let config = context.config
@@ -60,27 +62,27 @@ extension Peer {
           regionID: regionID, from: info, to: peer, epoch: region.epoch, extra: question))
     }
     if missing >= config.maxLeaderMissing,
-      context.now - validationAskedAt >= config.maxLeaderMissing
+      context.now - membershipCheckSentAt >= config.maxLeaderMissing
     {
-      validationAskedAt = context.now
+      membershipCheckSentAt = context.now
       var known = region
-      if !isInitialized { known.epoch = heardEpoch }
-      context.router.sendToStore(.validate(region: known, peerID: info.id))
+      if !isInitialized { known.epoch = remoteEpoch }
+      context.router.sendToStore(.checkMembership(region: known, peerID: info.id))
     }
   }
 
   /// Since when nothing speaks for a leader. A learner, or a peer that never learnt its region, does not
   /// campaign and so believes in its last leader for ever: only that one's silence tells.
   private var unledSince: Instant? {
-    node.leaderID == NodeID.none ? leaderlessSince : leaderHeardAt
+    node.leaderID == NodeID.none ? leaderlessSince : leaderContactAt
   }
 
-  /// The placement driver's word on whether this peer is still a member.
-  func validated(isMember: Bool) {
+  /// The placement driver's response on whether this peer is still a member.
+  func membershipChecked(isMember: Bool) {
     guard life == .active, !isMember, !node.isLeader, let since = unledSince,
       context.now - since >= context.config.abnormalLeaderMissing
     else { return }
-    destroy("the placement driver does not know it any more")
+    destroy("it is unknown to the placement driver")
   }
 
   // MARK: Log compaction
@@ -161,7 +163,7 @@ extension Peer {
 
   private var downPeers: [(peer: PeerInfo, seconds: UInt64)] {
     region.peers.compactMap { peer in
-      guard peer.id != info.id, let heard = lastHeard[peer.id] else { return nil }
+      guard peer.id != info.id, let heard = lastContact[peer.id] else { return nil }
       let silence = context.now - heard
       guard silence >= context.config.maxPeerDown else { return nil }
       return (peer, UInt64(max(0, silence.inSeconds)))

@@ -8,15 +8,15 @@ import Runtime
 /// Owned by one raft worker, which dispatches messages to it, then lets it propose what queued up
 /// and handle one ready per batch. Split by idea over the files `Peer+….swift`.
 final class Peer {
-  /// Where the peer is in its life. It only moves forward.
-  enum Life: Equatable {
+  /// The lifecycle state of a peer. It only moves forward.
+  enum LifecycleState: Equatable {
     case active
-    /// To be destroyed as soon as the region worker has let go of its data.
-    case awaitingInstall
-    /// To be destroyed as soon as the apply worker has let go of it.
+    /// To be destroyed as soon as the region worker has release its data.
+    case awaitingSnapshotApply
+    /// To be destroyed as soon as the apply worker has release it.
     case awaitingApply
     /// To be forgotten when the log writer has done the task of this number.
-    case erasing(number: UInt64)
+    case destroying(number: UInt64)
     case gone
     /// The raft core met a contradiction: the process is about to end.
     case broken
@@ -28,15 +28,15 @@ final class Peer {
   let delegate: ReadDelegate
   var info: PeerInfo
   var node: RawNode<PeerStorage>
-  var life = Life.active
+  var life = LifecycleState.active
   /// Whether the present batch has given this peer something to do.
-  var isTouched = false
+  var isInBatch = false
 
   // Proposing (Peer+Propose)
   var pendingWrites: [WriteRequest] = []
   var proposals = ProposalQueue()
   /// Ticks since this peer ceased to lead with proposals unanswered.
-  var orphanedTicks = 0
+  var leaderlessTicks = 0
   /// This peer's part of `ShardContext.unappliedBytes`.
   private var countedBytes: UInt64 = 0
 
@@ -44,18 +44,18 @@ final class Peer {
   var lastTaskNumber: UInt64 = 0
   var persistedNumber: UInt64 = 0
   var writtenHardState: HardState
-  /// Up to where entries were handed to the apply worker, or are held for it.
-  var handedIndex: UInt64
-  /// What the core has to be told of itself within the present batch.
+  /// Up to where entries were passed to the apply worker, or are held for it.
+  var lastSubmittedApplyIndex: UInt64
+  /// What the core has to be notified of itself within the present batch.
   var localSteps: [Message] = []
   /// A receipt was asked for that tells of all tasks up to this number.
-  var awaitedReceipt: UInt64 = 0
+  var awaitedAckNumber: UInt64 = 0
   var wasLeader = false
 
   // Snapshots (Peer+Snapshot)
   var incoming: IncomingSnapshot?
   /// Committed entries that wait for a snapshot's data to be in place.
-  var heldApplies: [ApplyTask] = []
+  var deferredApplies: [ApplyTask] = []
 
   // Reading (Peer+Read, Peer+Lease)
   var reads = PendingReads()
@@ -63,29 +63,29 @@ final class Peer {
   let readSalt: UInt64
   var lease: Lease?
   /// This peer leads, is removed, and tells the others (Peer+Farewell).
-  var farewell: Farewell?
+  var removalBroadcast: RemovalBroadcast?
   /// A term in which leadership was offered away: its leases are over.
-  var leaselessTerm: UInt64 = 0
+  var leaseSuspendedTerm: UInt64 = 0
 
   // Membership (Peer+Step, Peer+Membership)
   /// Peers that wrote to us, also such as are not members by our knowledge.
-  var senders: [UInt64: PeerInfo] = [:]
+  var recentSenders: [UInt64: PeerInfo] = [:]
   /// The newest epoch of those that wrote to a peer that has not learnt its region: it is a member by it.
-  var heardEpoch = RegionEpoch()
+  var remoteEpoch = RegionEpoch()
   /// When each peer was last heard of, as leader.
-  var lastHeard: [UInt64: Instant] = [:]
+  var lastContact: [UInt64: Instant] = [:]
   /// No votes before this: an earlier life may have promised them to a leader with a lease.
-  let silentUntil: Instant
+  let votesAllowedAfter: Instant
 
   // Ticks (Peer+Tick)
   var nextHeartbeat: Instant
   var nextCompaction: Instant
   var nextStaleCheck: Instant
   var leaderlessSince: Instant?
-  /// When the leader was heard of last, whoever it was.
-  var leaderHeardAt: Instant
+  /// When the leader was heard from last, whoever it was.
+  var leaderContactAt: Instant
   /// When the placement driver was asked last whether this peer is still a member.
-  var validationAskedAt: Instant
+  var membershipCheckSentAt: Instant
   var skippedCompactions = 0
   /// Members that lacked what our log still holds, when the placement driver was last told.
   var reportedPending: [UInt64] = []
@@ -103,7 +103,7 @@ final class Peer {
       unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
     delegate = ReadDelegate(region: seed.region, peer: seed.info)
     writtenHardState = context.logs.hardState(regionID)
-    handedIndex = seed.applyState.appliedIndex
+    lastSubmittedApplyIndex = seed.applyState.appliedIndex
     do throws(RaftError) {
       node = try RawNode(
         config: Self.raftConfig(config, seed, random, context.logger), storage: storage)
@@ -113,16 +113,16 @@ final class Peer {
     readSalt = random ^ context.clock.wallMilliseconds
     let now = context.now
     // Peers made by messages may have lived before as well, without a trace but their vote.
-    silentUntil = context.startedAt + (config.maxLeaderLease + config.baseTickInterval)
+    votesAllowedAfter = context.startedAt + (config.maxLeaderLease + config.baseTickInterval)
     nextHeartbeat = now
     nextCompaction = now + config.logCompactionInterval
     nextStaleCheck = now + config.staleCheckInterval
     leaderlessSince = now
-    leaderHeardAt = now
-    validationAskedAt = now
+    leaderContactAt = now
+    membershipCheckSentAt = now
     if let key = seed.unfinishedSnapshot {
       context.snapshots.pin(key)
-      incoming = IncomingSnapshot(key: key, region: seed.region, stage: .installing)
+      incoming = IncomingSnapshot(key: key, region: seed.region, stage: .applying)
     }
   }
 
@@ -140,7 +140,7 @@ final class Peer {
     // write a second round of wake-ups on every store.
     raft.skipBroadcastCommit = true
     // A lease read at the leader sees what the leader has applied: no follower may show more.
-    raft.tellsAppliedOnly = true
+    raft.broadcastsAppliedOnly = true
     raft.maxInflightMessages = config.maxInflightMessages
     raft.maxInflightBytes = config.maxInflightBytes
     raft.checkQuorum = true
@@ -161,20 +161,20 @@ final class Peer {
   /// Whether a leader may be relied on: it has applied an entry of its own term.
   var hasAppliedOwnTerm: Bool { node.isLeader && storage.appliedTerm == node.term }
 
-  /// The leader as a client is told of it: never this peer when it is none.
+  /// The leader as a client is notified of it: never this peer when it is none.
   var knownLeader: PeerInfo? {
     let id = node.leaderID
     guard id != NodeID.none, id != info.id else { return nil }
-    return region.peer(id: id) ?? senders[id]
+    return region.peer(id: id) ?? recentSenders[id]
   }
 
   func peerInfo(_ id: UInt64) -> PeerInfo? {
-    region.peer(id: id) ?? senders[id]
+    region.peer(id: id) ?? recentSenders[id]
   }
 
   // MARK: Talking to the core
 
-  /// Runs the core. A refusal is handed back; a contradiction ends the process.
+  /// Runs the core. A refusal is passed back; a contradiction ends the process.
   @discardableResult
   func run(_ body: (inout RawNode<PeerStorage>) throws(RaftError) -> Void) -> RaftError? {
     do throws(RaftError) {
@@ -194,7 +194,7 @@ final class Peer {
     guard life == .active else { return }
     if let incoming {
       context.regionTasks.append(
-        .install(peerID: info.id, region: incoming.region, key: incoming.key))
+        .applySnapshot(peerID: info.id, region: incoming.region, key: incoming.key))
     } else if isInitialized {
       registerForApply()
     }

@@ -1,6 +1,6 @@
 import Codec
 
-/// What a peer is made of when it is loaded at start or created by a message.
+/// The initial state of a peer that is loaded at start or created by a message.
 struct PeerSeed: Sendable {
   var region: Region
   var info: PeerInfo

@@ -5,12 +5,12 @@ import RaftLog
 /// One region's log as the raft core reads it: the log store with the newest entries in memory, cut off
 /// where the apply state says.
 ///
-/// It knows what was handed to the log writer, written or not: the core keeps what is not yet
+/// It knows what was passed to the log writer, written or not: the core keeps what is not yet
 /// durable itself and asks for nothing else.
 final class PeerStorage: LogStorage {
   /// A snapshot of this region that is to be sent to a follower.
   enum SnapshotState {
-    case relaxed
+    case idle
     /// The core asked for one; the peer has not passed it on yet.
     case requested
     case generating
@@ -27,7 +27,7 @@ final class PeerStorage: LogStorage {
   /// The end of the log once the log writer has done all it was given.
   private(set) var lastLogIndex: UInt64
   private var lastTerm: UInt64
-  private(set) var snapshotState = SnapshotState.relaxed
+  private(set) var snapshotState = SnapshotState.idle
   private(set) var snapshotFailures = 0
   /// About the bytes of entries between the log's start and its end.
   private(set) var logBytes: UInt64
@@ -73,7 +73,7 @@ final class PeerStorage: LogStorage {
 
   // MARK: What the core reads
 
-  func initialState() throws(StorageError) -> (HardState, ConfState) {
+  func initialState() throws(LogStorageError) -> (HardState, ConfState) {
     var state = logs.hardState(regionID)
     // The commit index is not written for its own sake; what is applied was committed.
     state.commit = max(state.commit, applyState.appliedIndex)
@@ -84,7 +84,7 @@ final class PeerStorage: LogStorage {
 
   func entries(
     from lo: UInt64, to hi: UInt64, maxSize: UInt64
-  ) throws(StorageError) -> [Entry] {
+  ) throws(LogStorageError) -> [Entry] {
     guard lo > applyState.truncatedIndex else { throw .compacted }
     guard lo <= hi, hi <= lastLogIndex + 1 else { throw .unavailable }
     let cached = cache.firstIndex ?? .max
@@ -110,7 +110,7 @@ final class PeerStorage: LogStorage {
     return found
   }
 
-  func term(at index: UInt64) throws(StorageError) -> UInt64 {
+  func term(at index: UInt64) throws(LogStorageError) -> UInt64 {
     if index == applyState.truncatedIndex { return applyState.truncatedTerm }
     guard index > applyState.truncatedIndex else { throw .compacted }
     guard index <= lastLogIndex else { throw .unavailable }
@@ -127,12 +127,12 @@ final class PeerStorage: LogStorage {
 
   func lastIndex() -> UInt64 { lastLogIndex }
 
-  func snapshot() throws(StorageError) -> Snapshot {
+  func snapshot() throws(LogStorageError) -> Snapshot {
     if case .available(let snapshot) = snapshotState {
-      snapshotState = .relaxed
+      snapshotState = .idle
       if isUsable(snapshot) { return snapshot }
     }
-    if case .relaxed = snapshotState { snapshotState = .requested }
+    if case .idle = snapshotState { snapshotState = .requested }
     throw .snapshotTemporarilyUnavailable
   }
 
@@ -144,7 +144,7 @@ final class PeerStorage: LogStorage {
 
   // MARK: What the peer tells
 
-  /// Entries were handed to the log writer.
+  /// Entries were passed to the log writer.
   func noteAppended(_ entries: [Entry]) {
     guard let first = entries.first, let last = entries.last else { return }
     if first.index <= lastLogIndex {
@@ -167,7 +167,7 @@ final class PeerStorage: LogStorage {
     applyState = ApplyState(
       appliedIndex: index, truncatedIndex: index, truncatedTerm: term, commitIndex: index,
       commitTerm: term)
-    snapshotState = .relaxed
+    snapshotState = .idle
   }
 
   /// The log was cut by applying a compaction.
@@ -202,15 +202,15 @@ final class PeerStorage: LogStorage {
     return true
   }
 
-  /// The region worker is done; an unusable result is dropped and made anew when asked for.
+  /// The region worker is done; an unusable result is dropped and recreated when asked for.
   func finishSnapshot(_ result: Result<Snapshot, SnapshotError>) {
     switch result {
     case .success(let snapshot):
       snapshotFailures = 0
-      snapshotState = isUsable(snapshot) ? .available(snapshot) : .relaxed
+      snapshotState = isUsable(snapshot) ? .available(snapshot) : .idle
     case .failure:
       snapshotFailures += 1
-      snapshotState = .relaxed
+      snapshotState = .idle
     }
   }
 }

@@ -2,9 +2,10 @@ import Codec
 import Collections
 import Runtime
 
-/// Reads that wait: to be asked for, for a quorum's word, or for entries to be applied.
+/// Reads that wait to be sent as a read index request, for a quorum's confirmation, or for entries to
+/// be applied.
 struct PendingReads {
-  /// One question to the quorum, on behalf of all reads that were queued when it was asked.
+  /// One read index round, on behalf of all reads that were queued when it began.
   struct Round {
     var id: UInt64
     var sentAt: Instant
@@ -29,9 +30,9 @@ struct PendingReads {
   var isEmpty: Bool { queued.isEmpty && rounds.isEmpty && confirmed.isEmpty }
   var isRenewing: Bool { rounds.contains { $0.isRenewal } }
 
-  mutating func takeRound(_ id: UInt64) -> Round? {
-    guard let place = rounds.firstIndex(where: { $0.id == id }) else { return nil }
-    return rounds.remove(at: place)
+  mutating func removeRound(_ id: UInt64) -> Round? {
+    guard let index = rounds.firstIndex(where: { $0.id == id }) else { return nil }
+    return rounds.remove(at: index)
   }
 
   /// This peer leads no more: reads that counted on it go elsewhere. Those that are confirmed are
@@ -41,16 +42,16 @@ struct PendingReads {
       for request in round.requests { request.completion(.failure(error)) }
     }
     rounds.removeAll { $0.leaderTerm != nil }
-    let (stay, leave) = queued.divided { $0.context.replicaRead }
-    queued = stay
-    for request in leave { request.completion(.failure(error)) }
+    let (kept, removed) = queued.divided { $0.context.replicaRead }
+    queued = kept
+    for request in removed { request.completion(.failure(error)) }
   }
 
   mutating func failAll(_ error: RegionError) {
     for request in queued { request.completion(.failure(error)) }
     for round in rounds { for request in round.requests { request.completion(.failure(error)) } }
     for group in confirmed { for request in group.requests { request.completion(.failure(error)) } }
-    // Answers to earlier rounds may still come: their names are not given again.
+    // Responses to earlier rounds may still come: their names are not given again.
     let next = nextID
     self = PendingReads()
     nextID = next

@@ -2,7 +2,7 @@ import Codec
 import Collections
 import Raft
 
-/// What a leader proposed and has not yet seen committed, in order of index.
+/// Proposals of a leader that are not committed yet, in order of index.
 struct ProposalQueue {
   private var queue: Deque<Proposal> = []
 
@@ -19,7 +19,7 @@ struct ProposalQueue {
   }
 
   /// Takes out those that belong to `entries`; the requesters of entries that were replaced by others
-  /// are told that theirs are stale.
+  /// are notified that theirs are stale.
   mutating func take(for entries: [Entry]) -> [Proposal] {
     guard let first = entries.first, let last = entries.last else { return [] }
     var matched: [Proposal] = []
@@ -34,7 +34,7 @@ struct ProposalQueue {
     return matched
   }
 
-  /// Answers all, in order.
+  /// Responds to all, in order.
   mutating func failAll(_ error: RegionError) {
     while let head = queue.popFirst() { head.fail(error) }
   }

@@ -1,6 +1,6 @@
 import Codec
 
-/// What a request must fulfil before it is proposed or served, in TiKV's order.
+/// Checks of a request before it is proposed or served, in TiKV's order.
 struct RequestCheck {
   /// Which parts of the epoch a command was made for must still hold.
   struct EpochParts: OptionSet {
@@ -48,7 +48,7 @@ struct RequestCheck {
     return check.error
   }
 
-  /// Whether a write adds data; deletes make room.
+  /// Whether a write adds data; deletes free space.
   static func needsSpace(_ requests: RequestList) -> Bool {
     var check = PutCheck()
     do throws(CodecError) {

@@ -23,9 +23,9 @@ package struct CRC32: Sendable {
         littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
       let mixed = word ^ UInt64(crc)
       crc = 0
-      for place in 0..<8 {
-        let byte = Int(truncatingIfNeeded: mixed >> UInt64(place * 8)) & 0xff
-        crc ^= tables[(7 - place) << 8 | byte]
+      for index in 0..<8 {
+        let byte = Int(truncatingIfNeeded: mixed >> UInt64(index * 8)) & 0xff
+        crc ^= tables[(7 - index) << 8 | byte]
       }
       offset += 8
     }

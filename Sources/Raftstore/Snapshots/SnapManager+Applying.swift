@@ -7,12 +7,13 @@ extension SnapManager {
   /// pinned. No I/O.
   package func pin(_ key: SnapshotKey) { registry.withLock { $0.pin(key) } }
 
-  /// Pins the snapshot for the peer that has got its message and is going to apply its files: until `unpin`,
-  /// or `finishApplying` with `delete`, nobody removes them or receives them anew. No I/O.
+  /// Pins the snapshot for the peer that has got its message and is going to apply its files: until
+  /// `unpin`, or `finishApplying` with `delete`, no one removes them or receives them again. No I/O.
   ///
   /// - Parameter range: the region's, by the message.
-  /// - Returns: false when no reception has put files of that range in place, or someone is removing them or
-  ///   receiving them anew: the peer must not give up what it has for them.
+  /// - Returns: false when no reception has put files of that range in place, or someone is removing
+  /// them or
+  ///   receiving them again: the peer must not give up what it has for them.
   package func pinReceived(_ key: SnapshotKey, _ range: KeyRange) -> Bool {
     registry.withLock { $0.pinReceived(key, range) }
   }

@@ -33,7 +33,7 @@ extension SnapManager {
         return nil
       }
       try removeClaimed(set)
-      try makeRoom(for: meta.totalSize)
+      try freeSpace(for: meta.totalSize)
       registry.withLock { $0.setSize(set, meta.totalSize) }
       return SnapshotSink(self, set, meta, range)
     } catch {
@@ -111,7 +111,7 @@ extension SnapManager {
 
   /// Ends a reception.
   ///
-  /// - Parameter range: the region's, if all arrived: it is kept for a while even though nobody has it
+  /// - Parameter range: the region's, if all arrived: it is kept for a while even though no one has it
   ///   registered.
   func endReceiving(_ set: SnapshotFileSet, delivered range: KeyRange?) {
     let end = clock.now + limits.deliveryGrace

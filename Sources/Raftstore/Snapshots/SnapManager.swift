@@ -3,8 +3,8 @@ package import Engine
 package import Runtime
 import Synchronization
 
-/// Keeps the files of snapshots: builds them, hands them to senders, takes them from receivers,
-/// gives them to be applied, and lets them go when nobody needs them.
+/// Keeps the files of snapshots: builds them, passes them to senders, takes them from receivers,
+/// gives them to be applied, and lets them go when no one needs them.
 ///
 /// Any thread may call; calls that touch files block. Users of a snapshot are registered and
 /// counted, and files in use are never changed or removed. The engine must keep its sorted files in
@@ -34,7 +34,7 @@ package final class SnapManager: Sendable {
     }
     for activity in SnapshotActivity.allCases {
       metrics.gauge(
-        "apus_snapshot_active", "Snapshots by what is being done with them.",
+        "apus_snapshot_active", "Snapshots by activity.",
         labels: [("state", "\(activity)")]
       ) { [weak self] in
         Int64(self?.registry.withLock { $0.count(activity) } ?? 0)
@@ -95,7 +95,7 @@ package final class SnapManager: Sendable {
     }
   }
 
-  /// The snapshots with files here that nobody uses, complete or not, by key; of one key the
+  /// The snapshots with files here that no one uses, complete or not, by key; of one key the
   /// received one first. Names that are none of ours are skipped. A removal that failed when the files
   /// were gone has left their bytes in the books: such a snapshot counts as one without a meta file.
   package func idle() throws(SnapshotError) -> [IdleSnapshot] {
@@ -145,8 +145,8 @@ package final class SnapManager: Sendable {
     }
   }
 
-  /// Makes room for `needed` more bytes by removing idle generated snapshots, oldest first.
-  func makeRoom(for needed: UInt64) throws(SnapshotError) {
+  /// Frees space for `needed` more bytes by removing idle generated snapshots, oldest first.
+  func freeSpace(for needed: UInt64) throws(SnapshotError) {
     func fits() -> Bool {
       let total = registry.withLock { $0.totalSize }
       let (sum, overflow) = total.addingReportingOverflow(needed)

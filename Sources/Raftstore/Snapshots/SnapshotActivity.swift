@@ -1,4 +1,4 @@
-/// What someone does with a snapshot's files while they are registered.
+/// The use of a snapshot's files while they are registered.
 enum SnapshotActivity: Int, CaseIterable, Sendable, Hashable {
   case generating, sending, receiving, applying
 }

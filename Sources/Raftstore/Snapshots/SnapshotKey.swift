@@ -1,4 +1,4 @@
-/// Names one snapshot of one region: the region and the last entry it holds.
+/// Identifies one snapshot: the region and the last entry it includes.
 package struct SnapshotKey: Sendable, Hashable, Comparable {
   package var regionID: UInt64
   package var term: UInt64
@@ -51,7 +51,7 @@ package struct IdleSnapshot: Sendable, Hashable {
   }
 }
 
-/// Why a snapshot could not be made, kept, sent or put in place.
+/// Why a snapshot could not be made, kept, sent or applied.
 package enum SnapshotError: Error, Sendable, Hashable, CustomStringConvertible {
   case notFound(SnapshotKey)
   /// A file is not what its meta says; names the file.

@@ -1,4 +1,4 @@
-/// How much room and how many streams snapshots may take.
+/// Limits of the space and the streams of snapshots.
 package struct SnapshotLimits: Sendable {
   /// Bytes of all snapshot files together; beyond it idle generated ones go, then new ones are
   /// refused.

@@ -27,7 +27,7 @@ struct SnapshotRegistry {
   /// are kept for it.
   private var deliveries: [SnapshotKey: Delivery] = [:]
   /// Received snapshots that a peer has taken and is going to apply: complete, and not to be removed or
-  /// received anew, although nobody works on their files at the moment.
+  /// received again, although no one works on their files at the moment.
   private var pins: Set<SnapshotKey> = []
   private(set) var totalSize: UInt64 = 0
 

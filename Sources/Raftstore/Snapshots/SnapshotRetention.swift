@@ -1,4 +1,4 @@
-/// Which idle snapshots of a region its peer may let go.
+/// Which idle snapshots of a region its peer may delete.
 package enum SnapshotRetention {
   /// - Parameters:
   ///   - truncatedIndex: where the peer's log begins, with its term.
@@ -26,7 +26,7 @@ package enum SnapshotRetention {
     }
   }
 
-  /// A snapshot without a meta file, of time 0, was never completed: nobody can use it.
+  /// A snapshot without a meta file, of time 0, was never completed: no one can use it.
   private static func isOlder(
     _ snapshot: IdleSnapshot, than timeout: Duration, now: UInt64
   ) -> Bool {

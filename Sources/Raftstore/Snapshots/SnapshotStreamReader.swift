@@ -26,7 +26,7 @@ package struct SnapshotStreamReader: Sendable {
     self.snapshots = snapshots
   }
 
-  /// Whether nothing more is needed from the sender: it may be answered at once.
+  /// Whether nothing more is needed from the sender: it may be completed at once.
   package var isSatisfied: Bool {
     if case .present = phase { true } else { false }
   }

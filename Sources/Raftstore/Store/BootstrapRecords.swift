@@ -54,7 +54,7 @@ struct BootstrapRecords {
     }
     guard logs.regions().isEmpty else {
       throw .mismatchedLogs(
-        path: path, reason: "the engine belongs to \(identity), the log to nobody")
+        path: path, reason: "the engine belongs to \(identity), the raft log to no store")
     }
     do throws(LogStoreError) {
       try logs.bind(identity)
@@ -101,7 +101,7 @@ struct BootstrapRecords {
   }
 
   /// The prepared region is the cluster's first.
-  func forgetPreparation() throws(StoreError) {
+  func clearPreparation() throws(StoreError) {
     var batch = WriteBatch()
     batch.delete(.raft, KeyLayout.prepareBootstrap)
     try write(batch)

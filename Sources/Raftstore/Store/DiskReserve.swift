@@ -1,9 +1,10 @@
 import Synchronization
 
-/// Whether the store's disk has room for more data.
+/// Whether the store's disk has capacity for more data.
 ///
-/// A part of the disk is kept free: what is committed must still be applied, logs and files be rewritten, and
-/// deletes be written, when clients have filled the rest. The store worker updates it, raft workers read it.
+/// A part of the disk is kept free: what is committed must still be applied, logs and files be
+/// rewritten, and deletes be written, when clients have filled the rest. The store worker updates it,
+/// raft workers read it.
 final class DiskReserve: Sendable {
   /// Bytes kept free; nil: a part of the capacity.
   private let configured: UInt64?
@@ -24,8 +25,8 @@ final class DiskReserve: Sendable {
     configured ?? min(capacity / 20, Self.largestDefault)
   }
 
-  /// Takes note of the free space. A disk that was full has room again once a tenth more than the reserve is
-  /// free: else it would change with every file that comes and goes.
+  /// Takes note of the free space. A disk that was full has capacity again once a tenth more than the
+  /// reserve is free: else it would change with every file that comes and goes.
   ///
   /// - Returns: whether `isFull` has changed.
   func update(capacity: UInt64, available: UInt64) -> Bool {

@@ -30,7 +30,7 @@ package struct LocalReader: Sendable {
     } catch {
       outcome = .failure(error)
     }
-    switch delegate.judge(context, now: clock.now) {
+    switch delegate.check(context, now: clock.now) {
     case nil: return nil
     case .failure(let error): return .failure(error)
     case .success(let range): return .success((try outcome.get(), range))
@@ -45,14 +45,15 @@ package struct LocalReader: Sendable {
     guard let delegate = readyDelegate(context),
       let value = try engine.getFromMemory(family, key)
     else { return nil }
-    switch delegate.judge(context, now: clock.now) {
+    switch delegate.check(context, now: clock.now) {
     case nil: return nil
     case .failure(let error): return .failure(error)
     case .success(let range): return .success((value, range))
     }
   }
 
-  /// Where the read is judged, if there is a lease at all: without one the data would be read in vain.
+  /// Where the read is checked, if there is a lease at all: without one the data would be read without
+  /// success.
   private func readyDelegate(_ context: RequestContext) -> ReadDelegate? {
     guard let delegate = meta.delegate(context.regionID), delegate.leaseTerm(at: clock.now) != nil
     else { return nil }

@@ -2,9 +2,9 @@ package import Codec
 import Logging
 import Runtime
 
-/// A process's way from its flags to a running store.
+/// Starts a store: bootstrap, then its workers.
 package enum Node {
-  /// Joins or founds the cluster the scheduler serves, then starts the store.
+  /// Joins or bootstraps the cluster the scheduler serves, then starts the store.
   ///
   /// Waits for the scheduler with growing pauses; what cannot be mended by waiting is thrown.
   ///
@@ -40,15 +40,15 @@ package enum Node {
     _ action: StoreBootstrap.Action, _ environment: RaftstoreEnvironment,
     _ done: @escaping @Sendable (StoreBootstrap.Event) -> Void
   ) {
-    let scheduler = environment.scheduler
+    let pd = environment.pd
     switch action {
-    case .askClusterID: scheduler.clusterID { done(.clusterID($0)) }
-    case .allocateID: scheduler.allocateID { done(.allocated($0)) }
-    case .askIsBootstrapped: scheduler.isBootstrapped { done(.isBootstrapped($0)) }
+    case .fetchClusterID: pd.clusterID { done(.clusterID($0)) }
+    case .allocateID: pd.allocateID { done(.allocated($0)) }
+    case .fetchIsBootstrapped: pd.isBootstrapped { done(.isBootstrapped($0)) }
     case .bootstrap(let store, let region):
-      scheduler.bootstrap(store: store, region: region) { done(.bootstrapped($0)) }
-    case .lookUpRegion(let key): scheduler.region(containing: key) { done(.region($0)) }
-    case .putStore(let store): scheduler.putStore(store) { done(.storePut($0)) }
+      pd.bootstrap(store: store, region: region) { done(.bootstrapped($0)) }
+    case .fetchRegion(let key): pd.region(containing: key) { done(.region($0)) }
+    case .putStore(let store): pd.putStore(store) { done(.storePut($0)) }
     case .wait(let pause):
       environment.logger.info("waiting for the placement driver")
       _ = environment.host.after(pause) { done(.waited) }

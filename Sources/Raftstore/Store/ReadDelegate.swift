@@ -45,7 +45,7 @@ package final class ReadDelegate: Sendable {
 
   /// Whether reads were made under the lease, or would have been, since the last call: it is worth
   /// renewing.
-  package func takeUse() -> Bool {
+  package func consumeUse() -> Bool {
     state.withLock { state in
       let wasUsed = state.wasUsed
       state.wasUsed = false
@@ -53,11 +53,11 @@ package final class ReadDelegate: Sendable {
     }
   }
 
-  /// The peer whose reads are judged here.
+  /// The peer whose reads are checked here.
   package var peerID: UInt64 { state.withLock { $0.peerID } }
 
   /// The term whose leadership lets reads made before `now` be served here; nil without a lease. Only
-  /// looks: a read that asks is `judge`d.
+  /// looks: a read that asks is `check`d.
   package func leaseTerm(at now: Instant) -> UInt64? {
     state.withLock { state in
       guard let end = state.leaseEnd, now < end else { return nil }
@@ -65,12 +65,12 @@ package final class ReadDelegate: Sendable {
     }
   }
 
-  /// Judges a read that was made *before* this call: nil when the lease does not cover it, so that
+  /// Checks a read that was made *before* this call: nil when the lease does not cover it, so that
   /// the raft worker must be asked; a failure when no leader would serve it.
   ///
   /// The order is what makes local reads linearizable: data that was seen before a moment at which
   /// this peer was certainly the leader holds everything acknowledged before the read began.
-  package func judge(
+  package func check(
     _ context: RequestContext, now: Instant
   ) -> Result<KeyRange, RegionError>? {
     state.withLock { state in

@@ -172,8 +172,8 @@ private struct StoreStart {
   private func startTimers(_ workers: StoreWorkers) {
     let router = router
     let host = environment.host
-    environment.scheduler.onOperator { order in
-      router.post(.schedule(order), to: order.regionID)
+    environment.pd.onOperator { order in
+      router.post(.executeOperator(order), to: order.regionID)
     }
     router.sendToStore(.tick(.heartbeat))
     workers.add(host.every(config.baseTickInterval) { router.tick() })
@@ -184,8 +184,8 @@ private struct StoreStart {
     workers.add(
       host.every(config.logPurgeInterval) { router.sendToStore(.tick(.purgeLogs)) })
     workers.add(
-      host.every(config.snapshotCollectionInterval) {
-        router.sendToStore(.tick(.collectSnapshots))
+      host.every(config.snapshotGCInterval) {
+        router.sendToStore(.tick(.gcSnapshots))
       })
   }
 }

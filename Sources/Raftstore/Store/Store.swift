@@ -2,7 +2,7 @@ package import Codec
 
 /// A running store: its workers, and what requests need to reach its regions.
 ///
-/// Made by `Store.start` (identity known) or `Node.start` (joins or founds a cluster first).
+/// Made by `Store.start` (identity known) or `Node.start` (joins or bootstraps a cluster first).
 package final class Store: Sendable {
   package let storeID: UInt64
   package let clusterID: UInt64
@@ -34,13 +34,13 @@ package final class Store: Sendable {
     router.inspect(regionID, answer)
   }
 
-  /// Asks the leaders here to hand over, so that stopping interrupts nobody. Returns at once; how far it
-  /// got can be inspected.
-  package func resign() {
-    router.broadcast(.resign)
+  /// Asks the leaders here to hand over, so that stopping interrupts no one. Returns at once; how far
+  /// it got can be inspected.
+  package func evictLeaders() {
+    router.broadcast(.evictLeaders)
   }
 
-  /// Stops all workers in order and answers everything that still waits. Blocks; idempotent.
+  /// Stops all workers in order and completes everything that still waits. Blocks; idempotent.
   package func stop() {
     workers.stop()
   }

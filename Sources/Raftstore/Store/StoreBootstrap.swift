@@ -2,35 +2,35 @@ package import Codec
 package import Engine
 package import RaftLog
 
-/// How a store finds out who it is and which cluster it belongs to, and founds the cluster if nobody
-/// else has: a state machine of questions and answers, so that any driver of time and network can run it.
+/// How a store learns its identity and its cluster, and bootstraps the cluster if no other store has: a
+/// state machine of questions and responses, so that any driver of time and network can run it.
 ///
-/// Every step can be interrupted by a crash and done again: the engine's part of a step is durable before
-/// the log's, and what is prepared but not agreed upon is marked as such until it is.
+/// Every step can be interrupted by a crash and done again: the engine's part of a step is durable
+/// before the log's, and what is prepared but not agreed upon is marked as such until it is.
 package struct StoreBootstrap {
   /// What is to be done next.
   package enum Action: Sendable {
-    case askClusterID
+    case fetchClusterID
     case allocateID
-    case askIsBootstrapped
+    case fetchIsBootstrapped
     case bootstrap(StoreInfo, Region)
     /// Look up the region that holds a key.
-    case lookUpRegion(key: [UInt8])
+    case fetchRegion(key: [UInt8])
     case putStore(StoreInfo)
     case wait(Duration)
     /// The store belongs to the cluster and may start.
     case done(StoreIdent, StoreInfo)
   }
 
-  /// What came of the last action.
+  /// The result of the last action.
   package enum Event: Sendable {
     case start
-    case clusterID(Result<UInt64, SchedulerError>)
-    case allocated(Result<UInt64, SchedulerError>)
-    case isBootstrapped(Result<Bool, SchedulerError>)
-    case bootstrapped(Result<Void, SchedulerError>)
-    case region(Result<Region?, SchedulerError>)
-    case storePut(Result<Void, SchedulerError>)
+    case clusterID(Result<UInt64, PDClientError>)
+    case allocated(Result<UInt64, PDClientError>)
+    case isBootstrapped(Result<Bool, PDClientError>)
+    case bootstrapped(Result<Void, PDClientError>)
+    case region(Result<Region?, PDClientError>)
+    case storePut(Result<Void, PDClientError>)
     case waited
   }
 
@@ -58,10 +58,10 @@ package struct StoreBootstrap {
     records = BootstrapRecords(engine: engine, logs: logs)
   }
 
-  /// Takes the answer to the last action and tells the next.
+  /// Takes the response to the last action and tells the next.
   package mutating func handle(_ event: Event) throws(StoreError) -> Action {
     switch event {
-    case .start, .waited: return question
+    case .start, .waited: return request
     case .clusterID(let result):
       guard let id = try value(result) else { return pause }
       clusterID = id
@@ -75,7 +75,7 @@ package struct StoreBootstrap {
     case .bootstrapped(let result):
       if case .failure(.alreadyBootstrapped) = result { return go(to: .firstRegion) }
       guard try value(result) != nil else { return pause }
-      try records.forgetPreparation()
+      try records.clearPreparation()
       return go(to: .putStore)
     case .region(let result):
       guard let found = try value(result), let first = found else { return pause }
@@ -89,15 +89,15 @@ package struct StoreBootstrap {
 
   // MARK: Steps
 
-  private var question: Action {
+  private var request: Action {
     switch step {
-    case .clusterID: return .askClusterID
+    case .clusterID: return .fetchClusterID
     case .storeID, .regionID, .peerID: return .allocateID
-    case .isBootstrapped: return .askIsBootstrapped
+    case .isBootstrapped: return .fetchIsBootstrapped
     case .bootstrap:
       guard let prepared else { preconditionFailure("bootstrap without a prepared region") }
       return .bootstrap(info, prepared)
-    case .firstRegion: return .lookUpRegion(key: [])
+    case .firstRegion: return .fetchRegion(key: [])
     case .putStore: return .putStore(info)
     case .done: return .done(ident, info)
     }
@@ -106,7 +106,7 @@ package struct StoreBootstrap {
   private mutating func go(to next: Step) -> Action {
     step = next
     tries = 0
-    return question
+    return request
   }
 
   /// A failure that may pass: the same question again after a while, which grows.
@@ -115,16 +115,16 @@ package struct StoreBootstrap {
     return .wait(min(wait, Self.longestWait))
   }
 
-  /// The answer, or nil if the question is to be asked again.
+  /// The response, or nil if the question is to be asked again.
   private mutating func value<T>(
-    _ result: Result<T, SchedulerError>
+    _ result: Result<T, PDClientError>
   ) throws(StoreError) -> T? {
     switch result {
     case .success(let value): return value
     case .failure(let error):
-      if case .storeTombstone = error { throw .scheduler(error) }
+      if case .storeTombstone = error { throw .pd(error) }
       tries += 1
-      if tries >= Self.maxTries { throw .scheduler(error) }
+      if tries >= Self.maxTries { throw .pd(error) }
       return nil
     }
   }
@@ -172,11 +172,11 @@ package struct StoreBootstrap {
     return go(to: .bootstrap)
   }
 
-  /// Someone founded the cluster: this store in an earlier life, or another one.
+  /// Someone bootstrapped the cluster: this store in an earlier life, or another one.
   private mutating func settle(_ first: Region) throws(StoreError) {
     guard let prepared else { return }
     if first.id == prepared.id {
-      try records.forgetPreparation()
+      try records.clearPreparation()
     } else {
       try records.undo(prepared)
     }

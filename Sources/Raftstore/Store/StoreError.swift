@@ -6,7 +6,7 @@ package import RaftLog
 package enum StoreError: Error, Sendable {
   case engine(EngineError)
   case logs(LogStoreError)
-  case scheduler(SchedulerError)
+  case pd(PDClientError)
   /// Stored bytes that are not what was written; `record` names them.
   case corrupted(record: String, reason: String)
   /// The data belongs to another cluster or store than it should.
@@ -23,7 +23,7 @@ extension StoreError: CustomStringConvertible {
     switch self {
     case .engine(let error): error.description
     case .logs(let error): error.description
-    case .scheduler(let error): error.description
+    case .pd(let error): error.description
     case .corrupted(let record, let reason): "\(record) is corrupted: \(reason)"
     case .foreignData(let path, let found, let expected):
       "\(path) belongs to store \(found.storeID) of cluster \(found.clusterID), but the placement "

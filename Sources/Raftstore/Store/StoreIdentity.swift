@@ -2,10 +2,10 @@ package import Codec
 package import Runtime
 import Synchronization
 
-/// Who speaks to whom on a stream between two stores, said in the stream's headers before the first message.
+/// The sender and receiver of a stream between two stores, as its headers declare.
 ///
-/// Raft messages name stores and peers by ids that every cluster counts from the same numbers, so a store that
-/// was left over from another cluster, or a process of the past, would pass for a member.
+/// Raft messages name stores and peers by ids that every cluster counts from the same numbers, so a
+/// store that was left over from another cluster, or a process of the past, would pass for a member.
 package struct StoreStreamIdentity: Sendable, Hashable {
   package var clusterID: UInt64
   package var fromStoreID: UInt64

@@ -17,7 +17,7 @@ struct StoreLoader {
     for (id, local) in try states() {
       switch local.state {
       case .tombstone:
-        try clear(id)
+        try removeLeftovers(id)
       case .applying:
         if let seed = try restoreApplying(id, local.region) { seeds.append(seed) }
       case .normal:
@@ -29,7 +29,7 @@ struct StoreLoader {
       }
     }
     try checkOverlaps(seeds)
-    try clearStaleData(seeds)
+    try removeStaleData(seeds)
     return seeds
   }
 
@@ -60,7 +60,7 @@ struct StoreLoader {
   private func restoreNormal(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
     guard let info = region.peer(onStore: storeID) else {
       // Its removal was applied, its end was not.
-      try bury(region)
+      try writeTombstone(region)
       return nil
     }
     return PeerSeed(
@@ -88,10 +88,10 @@ struct StoreLoader {
   fileprivate static let numberLimit: UInt64 = 1 << 62
 
   /// A snapshot whose data is not in place: its log is made to begin behind it, if that had not
-  /// happened yet, and the data is put in place by the region worker.
+  /// happened yet, and the data is applied by the region worker.
   private func restoreApplying(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
     guard let info = region.peer(onStore: storeID) else {
-      try bury(region)
+      try writeTombstone(region)
       return nil
     }
     let state = try applyState(id)
@@ -103,7 +103,7 @@ struct StoreLoader {
       throw .corrupted(record: "snapshot raft state of region \(id)", reason: "it is missing")
     }
     if logs.truncated(id).index < state.truncatedIndex {
-      logger.info("region \(id): its log is made to begin at \(state.truncatedIndex)")
+      logger.info("region \(id): its log is reset to start at \(state.truncatedIndex)")
       var hardState = raft.hardState
       let written = logs.hardState(id)
       // A vote that was given while the snapshot was on its way must not be given again.
@@ -121,7 +121,7 @@ struct StoreLoader {
   }
 
   /// Writes the tombstone of a region this store was removed from.
-  private func bury(_ region: Region) throws(StoreError) {
+  private func writeTombstone(_ region: Region) throws(StoreError) {
     var batch = WriteBatch()
     batch.put(
       .raft, KeyLayout.regionState(regionID: region.id),
@@ -131,11 +131,11 @@ struct StoreLoader {
     } catch {
       throw .engine(error)
     }
-    try clear(region.id)
+    try removeLeftovers(region.id)
   }
 
   /// Removes what a crash has left of a region that is gone, but for its tombstone.
-  private func clear(_ id: UInt64) throws(StoreError) {
+  private func removeLeftovers(_ id: UInt64) throws(StoreError) {
     let applyKey = KeyLayout.applyState(regionID: id)
     let snapshotKey = KeyLayout.snapshotRaftState(regionID: id)
     do throws(EngineError) {
@@ -180,10 +180,10 @@ struct StoreLoader {
 
   /// Deletes data in ranges that no region of this store covers: its region was removed, and a crash
   /// came before its data went.
-  private func clearStaleData(_ seeds: [PeerSeed]) throws(StoreError) {
+  private func removeStaleData(_ seeds: [PeerSeed]) throws(StoreError) {
     let gaps = KeyRange.all.subtracting(seeds.map(\.region.range))
     do throws(EngineError) {
-      for gap in gaps { try RangeEraser(engine: engine).erase(gap) }
+      for gap in gaps { try RangeDeleter(engine: engine).delete(gap) }
     } catch {
       throw .engine(error)
     }

@@ -6,7 +6,7 @@ import Synchronization
 /// across anything slow.
 package final class StoreMeta: Sendable {
   /// A region this store holds a peer of.
-  package struct Held: Sendable {
+  package struct RegionEntry: Sendable {
     package var region: Region
     package var delegate: ReadDelegate
     /// The peer is being destroyed: its log must not be touched behind its back any more.
@@ -19,7 +19,7 @@ package final class StoreMeta: Sendable {
   }
 
   private struct State {
-    var held: [UInt64: Held] = [:]
+    var held: [UInt64: RegionEntry] = [:]
     /// Initialized regions by start key; their ranges never overlap.
     var ranges: [Region] = []
     /// Regions that snapshots on their way in will cover, so that no two take the same keys.
@@ -36,14 +36,14 @@ package final class StoreMeta: Sendable {
   package func set(_ region: Region, delegate: ReadDelegate) {
     state.withLock { state in
       state.ranges.removeAll { $0.id == region.id }
-      state.held[region.id] = Held(region: region, delegate: delegate)
+      state.held[region.id] = RegionEntry(region: region, delegate: delegate)
       guard region.isInitialized else { return }
       let clash = state.ranges.first { $0.range.overlaps(region.range) }
       precondition(clash == nil, "\(region) overlaps \(clash.map(String.init(describing:)) ?? "")")
-      let place =
+      let index =
         state.ranges.firstIndex { region.startKey.lexicographicallyPrecedes($0.startKey) }
         ?? state.ranges.endIndex
-      state.ranges.insert(region, at: place)
+      state.ranges.insert(region, at: index)
     }
     delegate.update(region: region)
   }
@@ -58,7 +58,7 @@ package final class StoreMeta: Sendable {
   }
 
   /// What is known of a region, if this store has a peer of it.
-  package func held(_ regionID: UInt64) -> Held? {
+  package func held(_ regionID: UInt64) -> RegionEntry? {
     state.withLock { $0.held[regionID] }
   }
 
@@ -85,7 +85,7 @@ package final class StoreMeta: Sendable {
     }
   }
 
-  /// Where local reads of a region are judged.
+  /// Where local reads of a region are checked.
   package func delegate(_ regionID: UInt64) -> ReadDelegate? {
     state.withLock { $0.held[regionID]?.delegate }
   }

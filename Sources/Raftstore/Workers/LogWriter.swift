@@ -33,11 +33,11 @@ package struct LogWriter: Handler {
   private var batch = LogBatch()
   private var mustSync = false
   private var envelopes: [RaftEnvelope] = []
-  private var receipts: [Receipt] = []
+  private var acks: [Ack] = []
   private var isPoisoned = false
 
-  /// What one peer is told after the write.
-  private struct Receipt {
+  /// The acknowledgement of one peer's write.
+  private struct Ack {
     var regionID: UInt64
     var peerID: UInt64
     var number: UInt64
@@ -62,7 +62,7 @@ package struct LogWriter: Handler {
     syncTime = metrics.histogram(
       "tikv_raftstore_append_log_duration_seconds", "Time to append one synced log batch")
     writtenBytes = metrics.counter(
-      "tikv_raftstore_store_write_bytes_total", "Bytes handed to the raft log")
+      "tikv_raftstore_store_write_bytes_total", "Bytes written to the raft log")
   }
 
   package mutating func handle(_ tasks: [LogWriteTask]) {
@@ -72,24 +72,24 @@ package struct LogWriter: Handler {
       batch.merge(task.log)
       if task.durability == .synced { mustSync = true }
       envelopes.append(contentsOf: task.messages)
-      if task.needsReceipt || !task.responses.isEmpty { note(task) }
+      if task.needsAck || !task.responses.isEmpty { note(task) }
       if batch.byteSize + data.byteSize >= Self.batchBytes { flush() }
       if isPoisoned { return }
     }
   }
 
   private mutating func note(_ task: LogWriteTask) {
-    let receipt = Receipt(
+    let ack = Ack(
       regionID: task.regionID, peerID: task.peerID, number: task.number,
       responses: task.responses)
     // Only the last one needs looking at: tasks of one peer come in runs.
-    if let last = receipts.indices.last, receipts[last].regionID == task.regionID,
-      receipts[last].peerID == task.peerID
+    if let last = acks.indices.last, acks[last].regionID == task.regionID,
+      acks[last].peerID == task.peerID
     {
-      receipts[last].number = task.number
-      receipts[last].responses.append(contentsOf: task.responses)
+      acks[last].number = task.number
+      acks[last].responses.append(contentsOf: task.responses)
     } else {
-      receipts.append(receipt)
+      acks.append(ack)
     }
   }
 
@@ -107,8 +107,8 @@ package struct LogWriter: Handler {
     if !batch.isEmpty {
       let started = clock.now
       do throws(LogStoreError) {
-        // The barrier of the last covers all. Entries without what follows them are harmless after a crash:
-        // nobody was told of them.
+        // The barrier of the last covers all. Entries without what follows them are harmless after a
+        // crash: no one was notified of them.
         var pieces = batch.pieces(ofAbout: Self.writeBytes)[...]
         while let piece = pieces.popFirst() {
           _ = try logs.write(piece, mustSync && pieces.isEmpty ? .synced : .buffered)
@@ -128,13 +128,13 @@ package struct LogWriter: Handler {
       transport.send(envelopes)
       envelopes.removeAll(keepingCapacity: true)
     }
-    for receipt in receipts {
+    for ack in acks {
       router.post(
         .persisted(
-          regionID: receipt.regionID, peerID: receipt.peerID, number: receipt.number,
-          responses: receipt.responses), to: receipt.regionID)
+          regionID: ack.regionID, peerID: ack.peerID, number: ack.number,
+          responses: ack.responses), to: ack.regionID)
     }
-    receipts.removeAll(keepingCapacity: true)
+    acks.removeAll(keepingCapacity: true)
   }
 
   private mutating func poison(_ reason: String) {
@@ -142,7 +142,7 @@ package struct LogWriter: Handler {
     data.removeAll()
     batch.removeAll()
     envelopes = []
-    receipts = []
+    acks = []
     logger.critical("raft log stops: \(reason)")
     onFatal(reason)
   }

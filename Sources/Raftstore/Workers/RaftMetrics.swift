@@ -1,6 +1,6 @@
 import Runtime
 
-/// What raft workers count, under the names TiKV's dashboards look for. Made once per store.
+/// Metrics of the raft workers, under TiKV's names. Created once per store.
 struct RaftMetrics: Sendable {
   let proposalsAll: Counter
   let proposalsNormal: Counter
@@ -48,7 +48,7 @@ struct RaftMetrics: Sendable {
     proposalsConfChange = proposal("conf_change")
     proposalsTransferLeader = proposal("transfer_leader")
     sentMessages = metrics.counter(
-      "tikv_raftstore_raft_sent_message_total", "Raft messages handed to the transport")
+      "tikv_raftstore_raft_sent_message_total", "Raft messages passed to the transport")
     droppedWrongStore = dropped("mismatch_store_id")
     droppedStale = dropped("stale_msg")
     droppedOverlap = dropped("region_overlap")
@@ -67,9 +67,10 @@ struct RaftMetrics: Sendable {
     leaders = region("leader")
     regions = region("region")
     leaderMissing = metrics.gauge(
-      "tikv_raftstore_leader_missing", "Peers that have long had no leader")
+      "tikv_raftstore_leader_missing",
+      "Peers without a leader for longer than max-leader-missing-duration")
     snapshotFailures = metrics.counter(
-      "tikv_raftstore_snapshot_failure_total", "Snapshots that could not be made or put in place")
+      "tikv_raftstore_snapshot_failure_total", "Snapshots that could not be generated or applied")
     diskFull = metrics.gauge(
       "apus_store_disk_full", "1 while writes are refused because the disk is full")
   }

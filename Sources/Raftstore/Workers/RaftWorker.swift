@@ -12,7 +12,7 @@ struct RaftWorker: Handler {
   private var peers: [UInt64: Peer] = [:]
   /// The ids of `peers`, ascending: what is done for all is done in this order.
   private var order: [UInt64] = []
-  private var touched: [Peer] = []
+  private var peersInBatch: [Peer] = []
   private var randomness: SplitMix64
 
   /// - Parameters:
@@ -32,8 +32,8 @@ struct RaftWorker: Handler {
     do throws(StoreError) {
       let peer = try Peer(seed, context, seed: randomness.next())
       peers[seed.region.id] = peer
-      let place = order.firstIndex { $0 > seed.region.id } ?? order.endIndex
-      order.insert(seed.region.id, at: place)
+      let index = order.firstIndex { $0 > seed.region.id } ?? order.endIndex
+      order.insert(seed.region.id, at: index)
       context.metrics.regions.add(1)
       return peer
     } catch {
@@ -48,20 +48,20 @@ struct RaftWorker: Handler {
   }
 
   mutating func flush() {
-    for peer in touched {
-      peer.isTouched = false
+    for peer in peersInBatch {
+      peer.isInBatch = false
       peer.flush()
-      if peer.life == .gone { forget(peer) }
+      if peer.life == .gone { remove(peer) }
     }
-    touched.removeAll(keepingCapacity: true)
+    peersInBatch.removeAll(keepingCapacity: true)
     context.endBatch()
     context.metrics.readySeconds.observe(context.clock.now - context.now)
   }
 
   mutating func stop() {
     for id in order {
-      // What was proposed may still be committed by others: nobody can tell.
-      peers[id]?.answerAll(.staleCommand)
+      // What was proposed may still be committed by others: no one can tell.
+      peers[id]?.failPending(.staleCommand)
       peers[id]?.dropLease()
     }
     context.endBatch()
@@ -74,84 +74,84 @@ struct RaftWorker: Handler {
     case .raft(let envelope): deliver(envelope)
     case .write(let request):
       let id = request.context.regionID
-      guard let peer = touch(id) else {
+      guard let peer = addToBatch(id) else {
         request.completion(.failure(.regionNotFound(regionID: id)))
         return
       }
       peer.write(request)
     case .read(let request):
       let id = request.context.regionID
-      guard let peer = touch(id) else {
+      guard let peer = addToBatch(id) else {
         request.completion(.failure(.regionNotFound(regionID: id)))
         return
       }
       peer.read(request)
     case .admin(let request):
-      guard let peer = touch(request.regionID) else {
+      guard let peer = addToBatch(request.regionID) else {
         request.completion(.failure(.regionNotFound(regionID: request.regionID)))
         return
       }
-      peer.administer(request)
+      peer.proposeAdmin(request)
     case .tick: tick()
     case .start: start()
-    case .resign: for id in order { touch(id)?.resign() }
+    case .evictLeaders: for id in order { addToBatch(id)?.evictLeaders() }
     case .inspect(let id, let completion): completion(inspect(id))
     case .createPeer(let id, let info, let cause): create(id, info, cause)
-    case .collectSnapshots(let id, let idle): collect(id, idle)
+    case .gcSnapshots(let id, let idle): collect(id, idle)
     case .storeUnreachable(let storeID):
-      for id in order { touch(id)?.unreachable(storeID: storeID) }
+      for id in order { addToBatch(id)?.unreachable(storeID: storeID) }
     default: report(message)
     }
   }
 
-  /// Answers of other workers. A peer that is gone, or was replaced, does not need them.
+  /// Responses of other workers. A peer that is gone, or was replaced, does not need them.
   private mutating func report(_ message: RaftWorkerMessage) {
     switch message {
     case .persisted(let id, let peerID, let number, let responses):
-      touch(id, peerID)?.persisted(number: number, responses: responses)
+      addToBatch(id, peerID)?.persisted(number: number, responses: responses)
     case .applied(let result):
-      touch(result.regionID, result.peerID)?.applied(result)
+      addToBatch(result.regionID, result.peerID)?.applied(result)
     case .applyStopped(let id, let peerID):
-      touch(id, peerID)?.applyStopped()
+      addToBatch(id, peerID)?.applyStopped()
     case .snapshotGenerated(let id, let peerID, let result):
-      touch(id, peerID)?.snapshotGenerated(result)
-    case .snapshotInstalled(let id, let peerID, let key, let error):
-      touch(id, peerID)?.snapshotInstalled(key: key, error: error)
+      addToBatch(id, peerID)?.snapshotGenerated(result)
+    case .snapshotApplied(let id, let peerID, let key, let error):
+      addToBatch(id, peerID)?.snapshotApplied(key: key, error: error)
     case .snapshotSent(let id, let toPeerID, _, let succeeded):
-      touch(id)?.snapshotSent(to: toPeerID, succeeded: succeeded)
+      addToBatch(id)?.snapshotSent(to: toPeerID, succeeded: succeeded)
     case .peerUnreachable(let id, let peerID):
-      touch(id)?.unreachable(peerID: peerID)
-    case .schedule(let order):
-      touch(order.regionID)?.schedule(order)
+      addToBatch(id)?.unreachable(peerID: peerID)
+    case .executeOperator(let order):
+      addToBatch(order.regionID)?.executeOperator(order)
     case .compactLog(let id):
-      touch(id)?.compactSoon()
-    case .validated(let id, let peerID, let isMember):
-      touch(id, peerID)?.validated(isMember: isMember)
-    case .raft, .write, .read, .admin, .tick, .start, .resign, .inspect, .createPeer,
-      .collectSnapshots, .storeUnreachable:
+      addToBatch(id)?.compactSoon()
+    case .membershipChecked(let id, let peerID, let isMember):
+      addToBatch(id, peerID)?.membershipChecked(isMember: isMember)
+    case .raft, .write, .read, .admin, .tick, .start, .evictLeaders, .inspect, .createPeer,
+      .gcSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")
     }
   }
 
   /// The peer of a region, noted for the end of the batch.
-  private mutating func touch(_ regionID: UInt64) -> Peer? {
+  private mutating func addToBatch(_ regionID: UInt64) -> Peer? {
     guard let peer = peers[regionID] else { return nil }
-    if !peer.isTouched {
-      peer.isTouched = true
-      touched.append(peer)
+    if !peer.isInBatch {
+      peer.isInBatch = true
+      peersInBatch.append(peer)
     }
     return peer
   }
 
-  private mutating func touch(_ regionID: UInt64, _ peerID: UInt64) -> Peer? {
+  private mutating func addToBatch(_ regionID: UInt64, _ peerID: UInt64) -> Peer? {
     guard peers[regionID]?.info.id == peerID else { return nil }
-    return touch(regionID)
+    return addToBatch(regionID)
   }
 
   private mutating func tick() {
     var leaderless: Int64 = 0
     for id in order {
-      guard let peer = touch(id) else { continue }
+      guard let peer = addToBatch(id) else { continue }
       peer.tick()
       if let since = peer.leaderlessSince,
         context.now - since >= context.config.abnormalLeaderMissing
@@ -171,14 +171,14 @@ struct RaftWorker: Handler {
 
   /// All workers are there: peers may talk to them.
   private mutating func start() {
-    for id in order { touch(id)?.begin() }
+    for id in order { addToBatch(id)?.begin() }
   }
 
   private mutating func deliver(_ envelope: RaftEnvelope) {
     if let problem = EnvelopeCheck.problem(of: envelope) {
       return context.refused(envelope, problem)
     }
-    guard let peer = touch(envelope.regionID) else {
+    guard let peer = addToBatch(envelope.regionID) else {
       guard context.router.sendToStore(.raft(envelope)) else {
         context.metrics.droppedNoPeer.increment()
         return
@@ -203,7 +203,7 @@ struct RaftWorker: Handler {
   }
 
   private mutating func collect(_ regionID: UInt64, _ idle: [IdleSnapshot]) {
-    if let peer = touch(regionID) {
+    if let peer = addToBatch(regionID) {
       peer.collect(idle)
       return
     }
@@ -212,7 +212,7 @@ struct RaftWorker: Handler {
     }
   }
 
-  private mutating func forget(_ peer: Peer) {
+  private mutating func remove(_ peer: Peer) {
     guard peers[peer.regionID] === peer else { return }
     peers[peer.regionID] = nil
     order.removeAll { $0 == peer.regionID }

@@ -19,15 +19,15 @@ package struct RegionWorker: Handler {
   private let logWriter: Mailbox<LogWriteTask>
   private let clock: any Clock
   private let onFatal: @Sendable (String) -> Void
-  private let installTime: Histogram
+  private let snapshotApplyTime: Histogram
   private let destroyTime: Histogram
 
   /// Logs to be dropped once the engine is durable: one barrier serves all of a batch.
-  private var collectibleLogs: [CollectibleLog] = []
+  private var compactedLogs: [CompactedLog] = []
   /// Set by the first failure of the engine's disk; nothing is done or promised after.
   private var failure: String?
 
-  private struct CollectibleLog {
+  private struct CompactedLog {
     var regionID: UInt64
     var peerID: UInt64
     var index: UInt64
@@ -49,8 +49,8 @@ package struct RegionWorker: Handler {
     self.meta = meta
     self.router = router
     self.logWriter = logWriter
-    installTime = metrics.histogram(
-      "apus_snapshot_install_seconds", "Time to put a received snapshot's data in place.")
+    snapshotApplyTime = metrics.histogram(
+      "apus_snapshot_apply_seconds", "Time to apply a received snapshot.")
     destroyTime = metrics.histogram(
       "apus_region_destroy_range_seconds", "Time to delete a range of data.")
   }
@@ -59,20 +59,20 @@ package struct RegionWorker: Handler {
     for task in batch {
       switch task {
       case .generate(let request): generate(request)
-      case .install(let peerID, let region, let key): install(key, region, peerID)
+      case .applySnapshot(let peerID, let region, let key): applySnapshot(key, region, peerID)
       case .destroyRange(let regionID, let range): destroy(range, of: regionID)
-      case .collectLog(let regionID, let peerID, let index, let term):
-        collectibleLogs.append(
-          CollectibleLog(regionID: regionID, peerID: peerID, index: index, term: term))
+      case .gcRaftLog(let regionID, let peerID, let index, let term):
+        compactedLogs.append(
+          CompactedLog(regionID: regionID, peerID: peerID, index: index, term: term))
       case .purgeLogs: purgeLogs()
-      case .collectSnapshots: collectSnapshots()
+      case .gcSnapshots: gcSnapshots()
       case .deleteSnapshot(let key, let origin): release(key, origin)
       }
     }
   }
 
   package mutating func flush() {
-    collectLogs()
+    gcRaftLogs()
   }
 
   // MARK: Snapshots
@@ -82,14 +82,14 @@ package struct RegionWorker: Handler {
     let result: Result<GeneratedSnapshot, SnapshotError>
     do throws(SnapshotError) {
       if let failure { throw .io(failure) }
-      let snapshot = try snapshots.build(request) {
+      let snapshot = try snapshots.generate(request) {
         // A peer that is gone needs no snapshot any more.
         meta.held(region.id)?.region.peer(id: request.peerID) == nil
       }
       logger.info("region \(region.id): snapshot \(snapshot.key) is ready")
       result = .success(snapshot)
     } catch {
-      logger.warning("region \(region.id): cannot build a snapshot: \(error)")
+      logger.warning("region \(region.id): cannot generate a snapshot: \(error)")
       result = .failure(error)
     }
     router.post(
@@ -97,31 +97,31 @@ package struct RegionWorker: Handler {
       to: region.id)
   }
 
-  private mutating func install(_ key: SnapshotKey, _ region: Region, _ peerID: UInt64) {
+  private mutating func applySnapshot(_ key: SnapshotKey, _ region: Region, _ peerID: UInt64) {
     // Nothing is reported once the disk has failed: the peer would give itself up, though all that is
     // wrong ends with this process.
     if failure != nil { return }
     let begun = clock.now
     var failed: SnapshotError?
-    do throws(InstallError) {
-      try SnapshotInstaller(engine: engine, snapshots: snapshots, key: key, region: region)
-        .install()
-      installTime.observe(clock.now - begun)
-      logger.info("region \(region.id): snapshot \(key) is in place")
+    do throws(ApplySnapshotError) {
+      try SnapshotApplier(engine: engine, snapshots: snapshots, key: key, region: region)
+        .applySnapshot()
+      snapshotApplyTime.observe(clock.now - begun)
+      logger.info("region \(region.id): snapshot \(key) is applied")
     } catch {
-      logger.error("region \(region.id): cannot install snapshot \(key): \(error)")
+      logger.error("region \(region.id): cannot apply snapshot \(key): \(error)")
       switch error {
       case .refused(let reason): failed = reason
       case .disk(let reason): return fail(reason)
       }
     }
     router.post(
-      .snapshotInstalled(regionID: region.id, peerID: peerID, key: key, error: failed),
+      .snapshotApplied(regionID: region.id, peerID: peerID, key: key, error: failed),
       to: region.id)
   }
 
-  /// Asks the peers about snapshot files nobody uses; what belongs to no peer here goes at once.
-  private func collectSnapshots() {
+  /// Asks the peers about snapshot files no one uses; what belongs to no peer here goes at once.
+  private func gcSnapshots() {
     let idle: [IdleSnapshot]
     do throws(SnapshotError) {
       idle = try snapshots.idle()
@@ -134,7 +134,7 @@ package struct RegionWorker: Handler {
       let group = rest.prefix { $0.key.regionID == regionID }
       rest = rest.dropFirst(group.count)
       if meta.held(regionID) != nil {
-        router.post(.collectSnapshots(regionID: regionID, Array(group)), to: regionID)
+        router.post(.gcSnapshots(regionID: regionID, Array(group)), to: regionID)
       } else {
         for snapshot in group { delete(snapshot.key, snapshot.origin) }
       }
@@ -148,7 +148,7 @@ package struct RegionWorker: Handler {
     do throws(EngineError) {
       if origin == .received, try localState(key.regionID)?.state == .applying { return }
     } catch {
-      logger.warning("cannot tell whether snapshot \(key) is needed: \(error)")
+      logger.warning("cannot determine whether snapshot \(key) is needed: \(error)")
       return
     }
     delete(key, origin)
@@ -170,17 +170,17 @@ package struct RegionWorker: Handler {
     if failure != nil { return }
     let begun = clock.now
     do throws(EngineError) {
-      var living = meta.occupied(except: regionID)
-      if let own = try normalRange(of: regionID) { living.append(own) }
-      let pieces = range.subtracting(living)
+      var activeRegions = meta.occupied(except: regionID)
+      if let own = try normalRange(of: regionID) { activeRegions.append(own) }
+      let pieces = range.subtracting(activeRegions)
       if pieces != [range] {
         logger.warning(
           "region \(regionID): of \(range) only \(pieces) is deleted, the rest has owners")
       }
       // Files are dropped at once. What says that the data is not needed is durable already: the tombstone,
       // or the record of the snapshot that made the region smaller (see `RegionTask.destroyRange`).
-      let eraser = RangeEraser(engine: engine)
-      for piece in pieces { try eraser.erase(piece) }
+      let deleter = RangeDeleter(engine: engine)
+      for piece in pieces { try deleter.delete(piece) }
       destroyTime.observe(clock.now - begun)
     } catch {
       fail("cannot delete \(range) of region \(regionID): \(error)")
@@ -205,16 +205,16 @@ package struct RegionWorker: Handler {
   }
 
   /// Lets the log writer drop what the engine has made durable.
-  private mutating func collectLogs() {
-    defer { collectibleLogs.removeAll(keepingCapacity: true) }
-    if collectibleLogs.isEmpty || failure != nil { return }
+  private mutating func gcRaftLogs() {
+    defer { compactedLogs.removeAll(keepingCapacity: true) }
+    if compactedLogs.isEmpty || failure != nil { return }
     do throws(EngineError) {
       try engine.sync()
     } catch {
       fail("cannot sync the engine: \(error)")
       return
     }
-    for collectible in collectibleLogs {
+    for collectible in compactedLogs {
       var log = LogBatch()
       log.compact(collectible.regionID, to: collectible.index, term: collectible.term)
       let task = LogWriteTask(

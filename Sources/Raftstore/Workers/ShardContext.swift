@@ -93,7 +93,7 @@ final class ShardContext {
     return view
   }
 
-  /// Hands everything gathered to whom it is for: messages first, they have the longest way.
+  /// Passes everything gathered to whom it is for: messages first, they have the longest way.
   func endBatch() {
     sharedView = nil
     if !envelopes.isEmpty {
@@ -115,7 +115,7 @@ final class ShardContext {
     }
   }
 
-  /// The apply worker is gone: whoever waits for it is told that the outcome is open.
+  /// The apply worker is gone: whoever waits for it is notified that the outcome is open.
   private func abandon(_ messages: [ApplyMessage]) {
     for case .apply(let task) in messages {
       for proposal in task.proposals { proposal.fail(.staleCommand) }

@@ -5,9 +5,9 @@ import Raft
 // Messages for regions this store has no peer of: most are late, few begin a peer's life.
 extension StoreWorker {
   /// First votes kept at a time.
-  private static let parkedLimit = 100
+  private static let maxPendingVotes = 100
   /// Bytes of one; a first vote has no entries.
-  private static let parkedSize = 64 << 10
+  private static let pendingVotesSize = 64 << 10
 
   mutating func receive(_ envelope: RaftEnvelope) {
     guard envelope.to.storeID == storeID, envelope.from.storeID != storeID else {
@@ -19,10 +19,10 @@ extension StoreWorker {
       router.deliver([envelope])
       return
     }
-    // Nothing to collect here, and nobody to ask.
+    // Nothing to collect here, and no one to ask.
     if envelope.isTombstone { return }
     do throws(StoreError) {
-      guard try mayCreate(envelope) else { return }
+      guard try canCreate(envelope) else { return }
     } catch {
       onFatal("region \(envelope.regionID): \(error)")
       return
@@ -34,54 +34,54 @@ extension StoreWorker {
     let range = KeyRange(start: envelope.startKey, end: envelope.endKey)
     let others = meta.overlapping(range, except: envelope.regionID)
     if !others.isEmpty {
-      // A split that makes room for it may not have been applied here yet.
-      if message.isFirstVote { park(envelope) }
+      // A split that frees space for it may not have been applied here yet.
+      if message.isFirstVote { holdVote(envelope) }
       metrics.droppedOverlap.increment()
       return
     }
     router.post(
       .createPeer(regionID: envelope.regionID, peer: envelope.to, cause: envelope),
       to: envelope.regionID)
-    let waiting = parkedVotes.filter { $0.regionID == envelope.regionID }
-    parkedVotes.removeAll { $0.regionID == envelope.regionID }
+    let waiting = pendingVotes.filter { $0.regionID == envelope.regionID }
+    pendingVotes.removeAll { $0.regionID == envelope.regionID }
     router.deliver(waiting)
   }
 
-  /// Whether what is remembered of the region allows a new peer of it. Answers senders that were
+  /// Whether what is remembered of the region allows a new peer of it. Responds to senders that were
   /// removed.
-  private mutating func mayCreate(_ envelope: RaftEnvelope) throws(StoreError) -> Bool {
+  private mutating func canCreate(_ envelope: RaftEnvelope) throws(StoreError) -> Bool {
     guard let local = try engine.regionState(envelope.regionID) else { return true }
     guard local.state == .tombstone else {
       // Its peer is being loaded, or is being destroyed: both end soon.
-      if envelope.message?.isFirstVote == true { park(envelope) }
+      if envelope.message?.isFirstVote == true { holdVote(envelope) }
       return false
     }
     let region = local.region
     if envelope.epoch.isStale(comparedTo: region.epoch) {
       let isMember = region.peer(onStore: envelope.from.storeID) != nil
-      if envelope.asksToBeTold && !isMember { tellGone(envelope, region) }
+      if envelope.requestsTombstone && !isMember { sendTombstone(envelope, region) }
       return false
     }
     if envelope.epoch.confVersion == region.epoch.confVersion,
       region.epoch.confVersion > 0
     {
-      // The membership by which this store lost its peer: nobody newer was added since.
+      // The membership by which this store lost its peer: no one newer was added since.
       return false
     }
     if let last = region.peer(onStore: storeID), last.id >= envelope.to.id { return false }
     return true
   }
 
-  private mutating func tellGone(_ envelope: RaftEnvelope, _ region: Region) {
+  private mutating func sendTombstone(_ envelope: RaftEnvelope, _ region: Region) {
     envelopes.append(
       RaftEnvelope(
         regionID: envelope.regionID, from: envelope.to, to: envelope.from, epoch: region.epoch,
         isTombstone: true))
   }
 
-  private mutating func park(_ envelope: RaftEnvelope) {
-    guard envelope.approximateSize <= Self.parkedSize else { return }
-    if parkedVotes.count >= Self.parkedLimit { parkedVotes.removeFirst() }
-    parkedVotes.append(envelope)
+  private mutating func holdVote(_ envelope: RaftEnvelope) {
+    guard envelope.approximateSize <= Self.pendingVotesSize else { return }
+    if pendingVotes.count >= Self.maxPendingVotes { pendingVotes.removeFirst() }
+    pendingVotes.append(envelope)
   }
 }

@@ -15,16 +15,17 @@ struct StoreWorker: Handler {
   let transport: any Transport
   let logger: Logger
   let snapshots: SnapManager
-  let scheduler: any SchedulerClient
+  let pd: any PDClient
   let regionWorker: Mailbox<RegionTask>
   let metrics: RaftMetrics
   let disk: DiskReserve
   let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
   let onFatal: @Sendable (String) -> Void
-  /// What the placement driver was told when the store registered: the same start is reported ever after.
+  /// What the placement driver was notified when the store registered: the same start is reported ever
+  /// after.
   let info: StoreInfo
   /// First votes for regions that a split may be about to make here, oldest first.
-  var parkedVotes: [RaftEnvelope] = []
+  var pendingVotes: [RaftEnvelope] = []
   var envelopes: [RaftEnvelope] = []
 
   init(
@@ -40,7 +41,7 @@ struct StoreWorker: Handler {
     transport = environment.transport
     logger = environment.logger
     snapshots = environment.snapshots
-    scheduler = environment.scheduler
+    pd = environment.pd
     self.regionWorker = regionWorker
     self.metrics = metrics
     self.disk = disk
@@ -55,12 +56,12 @@ struct StoreWorker: Handler {
       case .raft(let envelope): receive(envelope)
       case .tick(.heartbeat): heartbeat()
       case .tick(.checkDisk): checkDisk(space())
-      case .tick(.collectSnapshots): regionWorker.post(.collectSnapshots)
+      case .tick(.gcSnapshots): regionWorker.post(.gcSnapshots)
       case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
       case .regionHeartbeat(let heartbeat): report(heartbeat)
-      case .validate(let region, let peerID): validate(region, peerID)
-      case .found(let regionID, let peerID, let known, let result):
-        found(regionID, peerID, known, result)
+      case .checkMembership(let region, let peerID): checkMembership(region, peerID)
+      case .membershipFetched(let regionID, let peerID, let known, let result):
+        membershipFetched(regionID, peerID, known, result)
       }
     }
   }
@@ -80,7 +81,7 @@ struct StoreWorker: Handler {
       let used = try engine.usedBytes()
       return (capacity, min(free, capacity - min(capacity, used)), used)
     } catch {
-      logger.warning("the engine does not tell its size: \(error)")
+      logger.warning("cannot read the engine's size: \(error)")
       return (capacity, free, capacity - min(capacity, free))
     }
   }
@@ -105,8 +106,8 @@ struct StoreWorker: Handler {
     let statistics = snapshots.statistics
     let id = storeID
     let (logger, onFatal, address) = (logger, onFatal, info.address)
-    scheduler.storeHeartbeat(
-      StoreStatistics(
+    pd.storeHeartbeat(
+      StoreHeartbeat(
         storeID: id, capacity: space.capacity, available: space.available, usedSize: space.used,
         regionCount: UInt64(meta.count), sendingSnapshots: UInt64(statistics.sending),
         receivingSnapshots: UInt64(statistics.receiving),
@@ -129,9 +130,9 @@ struct StoreWorker: Handler {
       heartbeat.approximateSize = size
       heartbeat.approximateKeys = keys
     } catch {
-      logger.warning("region \(heartbeat.region.id): its size is not known: \(error)")
+      logger.warning("region \(heartbeat.region.id): its size cannot be read: \(error)")
     }
-    scheduler.regionHeartbeat(heartbeat)
+    pd.regionHeartbeat(heartbeat)
   }
 
   /// About the bytes and keys of a range: keys in the proportion in which the family has them.
@@ -154,24 +155,24 @@ struct StoreWorker: Handler {
     return (size, keys)
   }
 
-  // MARK: Peers that nobody leads
+  // MARK: Peers that no one leads
 
-  private func validate(_ region: Region, _ peerID: UInt64) {
+  private func checkMembership(_ region: Region, _ peerID: UInt64) {
     let router = router
-    scheduler.region(id: region.id) { result in
+    pd.region(id: region.id) { result in
       router.sendToStore(
-        .found(
+        .membershipFetched(
           regionID: region.id, peerID: peerID, knownConfVersion: region.epoch.confVersion, result))
     }
   }
 
-  private func found(
+  private func membershipFetched(
     _ regionID: UInt64, _ peerID: UInt64, _ known: UInt64,
-    _ result: Result<Region?, SchedulerError>
+    _ result: Result<Region?, PDClientError>
   ) {
     switch result {
     case .failure(let error):
-      logger.warning("region \(regionID): cannot ask whether peer \(peerID) is valid: \(error)")
+      logger.warning("region \(regionID): cannot check the membership of peer \(peerID): \(error)")
     case .success(let current):
       guard let mine = meta.held(regionID)?.region, let current else { return }
       // Only a later membership can have removed the peer: the placement driver may be behind.
@@ -179,7 +180,7 @@ struct StoreWorker: Handler {
         current.peer(id: peerID) != nil
         || current.epoch.confVersion <= max(known, mine.epoch.confVersion)
       router.post(
-        .validated(regionID: regionID, peerID: peerID, isMember: isMember), to: regionID)
+        .membershipChecked(regionID: regionID, peerID: peerID, isMember: isMember), to: regionID)
     }
   }
 }

@@ -38,7 +38,7 @@ package struct ConfigurationFile {
       if piece.isEmpty { break }
       bytes += piece
       guard bytes.count <= maxBytes else {
-        throw Invalid(description: "\(path) is larger than a configuration can be, 1 MiB")
+        throw Invalid(description: "\(path) exceeds the configuration file limit of 1 MiB")
       }
     }
     // Repaired text would be another path or label than the one that is written there.
@@ -84,7 +84,7 @@ package struct ConfigurationFile {
     return Invalid(description: "\(path): \(key) has no usable value: \(shown)\(range)")
   }
 
-  /// Encryption is not served yet. A node that was told to encrypt must not start in plain text.
+  /// Encryption is not served yet. A node that was instructed to encrypt must not start in plain text.
   private func refuseSecurity() throws(Invalid) {
     guard let section = table["security"] else { return }
     guard let inner = section.table else {
@@ -117,14 +117,16 @@ package struct ConfigurationFile {
       let texts = value?.array?.map { $0.string ?? "" } ?? []
       guard !texts.isEmpty else {
         throw Invalid(
-          description: "\(path): \(key) names no placement driver: remove it to run alone")
+          description:
+            "\(path): \(key) has no placement driver endpoint: remove it to run stand-alone")
       }
       configuration.placementDriverEndpoints = []
       for text in texts {
         guard let endpoint = HostPort(text), endpoint.port > 0 else {
           throw Invalid(
-            description: "\(path): \(key): '\(text)' is no address; write host:port, or remove "
-              + "the key to run alone")
+            description:
+              "\(path): \(key): invalid address '\(text)': expected host:port, or remove "
+              + "the key to run stand-alone")
         }
         configuration.placementDriverEndpoints.append(endpoint)
       }
@@ -187,7 +189,7 @@ package struct ConfigurationFile {
     },
     "raftstore.pd-heartbeat-tick-interval": { duration(&$0, \.regionHeartbeatInterval, $1) },
     "raftstore.pd-store-heartbeat-tick-interval": { duration(&$0, \.storeHeartbeatInterval, $1) },
-    "raftstore.snap-mgr-gc-tick-interval": { duration(&$0, \.snapshotCollectionInterval, $1) },
+    "raftstore.snap-mgr-gc-tick-interval": { duration(&$0, \.snapshotGCInterval, $1) },
     "raftstore.snap-gc-timeout": { duration(&$0, \.snapshotTimeout, $1) },
     "raftstore.peer-stale-state-check-interval": { duration(&$0, \.staleCheckInterval, $1) },
     "raftstore.max-leader-missing-duration": { duration(&$0, \.maxLeaderMissing, $1) },

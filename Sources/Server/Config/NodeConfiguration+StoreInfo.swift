@@ -4,7 +4,7 @@ extension NodeConfiguration {
   /// The TiKV release whose behaviour clients may expect; some turn features on by it.
   static let storeVersion = "8.5.0"
 
-  /// What the placement driver is told of the store; the id is still to be found.
+  /// What the placement driver is notified of the store; the id is still to be found.
   func storeInfo(startedAt seconds: UInt64) -> StoreInfo {
     StoreInfo(
       address: publicAddress.description, peerAddress: publicAddress.description,

@@ -73,7 +73,7 @@ package struct NodeConfiguration: Sendable {
 
   package init() {}
 
-  /// What clients are told to connect to.
+  /// What clients are instructed to connect to.
   package var publicAddress: HostPort { advertisedAddress ?? address }
 
   /// The first setting that cannot work, in words; nil when all are fine.
@@ -110,8 +110,8 @@ package struct NodeConfiguration: Sendable {
     return "status-addr must not be the node's own address, \(address)"
   }
 
-  /// Where others are told to find the status port: an address that means all interfaces here means the
-  /// advertised one there.
+  /// Where others are instructed to find the status port: an address that means all interfaces here
+  /// means the advertised one there.
   package var publicStatusAddress: HostPort? {
     guard let status = advertisedStatusAddress ?? statusAddress else { return nil }
     return status.isUnspecified ? HostPort(host: publicAddress.host, port: status.port) : status
@@ -171,7 +171,7 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
       || "-._:%".utf8.contains(byte)
   }
 
-  /// Whether it stands for all interfaces of a machine: nobody can be told to connect to it.
+  /// Whether it stands for all interfaces of a machine: no one can be instructed to connect to it.
   package var isUnspecified: Bool {
     if host.contains(":") {
       var address = in6_addr()

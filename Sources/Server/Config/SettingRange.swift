@@ -68,7 +68,7 @@ package enum SettingRange {
       "raftstore.pd-store-heartbeat-tick-interval", \.raftstore.storeHeartbeatInterval,
       often...(.seconds(10))),
     Rule(
-      "raftstore.snap-mgr-gc-tick-interval", \.raftstore.snapshotCollectionInterval, often...day),
+      "raftstore.snap-mgr-gc-tick-interval", \.raftstore.snapshotGCInterval, often...day),
     Rule("raftstore.snap-gc-timeout", \.raftstore.snapshotTimeout, .seconds(1)...year),
     Rule("raftstore.peer-stale-state-check-interval", \.raftstore.staleCheckInterval, often...day),
     Rule("raftstore.max-leader-missing-duration", \.raftstore.maxLeaderMissing, .seconds(1)...year),

@@ -3,11 +3,11 @@ import RPC
 import Storage
 import Wire
 
-/// One `BatchCommands` stream: many requests on one connection, each answered exactly once under its
-/// own id, in whatever order the answers come. No command can end the stream.
+/// One `BatchCommands` stream: many requests on one connection, each completed exactly once under its
+/// own id, in whatever order the responses come. No command can end the stream.
 ///
-/// The commands of a message are begun while there is room for their answers; the rest waits, and the
-/// stream's next message with it. On the call's event loop.
+/// The commands of a message are begun while there is capacity for their responses; the rest waits, and
+/// the stream's next message with it. On the call's event loop.
 final class BatchCommandsHandler: StreamHandler {
   private let service: TikvService
   private let call: StreamCall
@@ -22,7 +22,7 @@ final class BatchCommandsHandler: StreamHandler {
 
   /// Commands begun in one turn of the event loop.
   private static let commandsPerTurn = 256
-  /// Answers that reads under way are expected to give.
+  /// Responses that reads under way are expected to give.
   private static let maxExpectedBytes = 16 << 20
 
   init(service: TikvService, call: StreamCall) {
@@ -30,7 +30,7 @@ final class BatchCommandsHandler: StreamHandler {
     self.call = call
     let replies = BatchReplies(call: call)
     self.replies = replies
-    name = service.streams.add { replies.finishWhenAnswered(LiveStreams.stopping) }
+    name = service.streams.add { replies.finishWhenAnswered(OpenStreams.stopping) }
     // A message is held until all its commands are begun.
     call.holdReceived()
   }
@@ -55,17 +55,17 @@ final class BatchCommandsHandler: StreamHandler {
 
   func onCancel(_ status: RPCStatus) { batch = nil }
 
-  func onRoom() { proceed() }
+  func onCapacity() { proceed() }
 
-  /// Begins what there is room for.
+  /// Begins what there is capacity for.
   private func proceed() {
     guard let batch else { return }
     let end = min(batch.count, next + Self.commandsPerTurn)
     while next < end, !call.isCancelled {
       if replies.isLarge { replies.flush() }
-      guard call.hasRoom else {
+      guard call.hasCapacity else {
         pause()
-        return call.awaitRoom()
+        return call.awaitCapacity()
       }
       guard !isReadingEnough else {
         pause()
@@ -126,7 +126,7 @@ final class BatchCommandsHandler: StreamHandler {
       read(request, id, service.raw.batchScan) { .rawBatchScan($0) }
     case .getHealthFeedback: replies.add(id, .getHealthFeedback(service.healthFeedback))
     case .empty(let request): delay(request, id)
-    case let other: replies.add(id, UnservedCommand.answer(to: other))
+    case let other: replies.add(id, UnimplementedCommand.answer(to: other))
     }
   }
 
@@ -156,7 +156,7 @@ final class BatchCommandsHandler: StreamHandler {
     method(request, call.execute) { [replies] in replies.add(id, wrap($0)) }
   }
 
-  /// A test's command: answered with its own id, after as many milliseconds as it asks for.
+  /// A test's command: completed with its own id, after as many milliseconds as it asks for.
   private func delay(_ request: Tikvpb_BatchCommandsEmptyRequest, _ id: UInt64) {
     let response = Tikvpb_BatchCommandsEmptyResponse.with { $0.testID = request.testID }
     guard request.delayTime > 0, replies.beginDelay() else {

@@ -2,7 +2,7 @@ import RPC
 import Synchronization
 import Wire
 
-/// Gathers the answers of one `BatchCommands` stream: those that are ready at the same time leave in
+/// Gathers the responses of one `BatchCommands` stream: those that are ready at the same time leave in
 /// one message. Any thread, but where it says otherwise.
 final class BatchReplies: Sendable {
   typealias Answer = Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
@@ -13,11 +13,11 @@ final class BatchReplies: Sendable {
     var bytes = 0
     var counted = 0
     var isFlushScheduled = false
-    /// Requests answered so far.
+    /// Requests completed so far.
     var answered = 0
     /// Set when no more requests will come: the status to end with.
     var end: RPCStatus?
-    /// Called once, on the event loop, after the next answers are sent.
+    /// Called once, on the event loop, after the next responses are sent.
     var onAnswer: (@Sendable () -> Void)?
   }
 
@@ -30,7 +30,7 @@ final class BatchReplies: Sendable {
   private let delays = Atomic<Int>(0)
   private let readSize = ReplyEstimate(initial: 64 << 10)
 
-  /// Ready answers that are sent before more are made.
+  /// Ready responses that are sent before more are made.
   private static let largeMessage = 512 << 10
   private static let maxDelays = 1024
 
@@ -38,10 +38,10 @@ final class BatchReplies: Sendable {
     self.call = call
   }
 
-  /// One more request will be answered.
+  /// One more request will be completed.
   func expect() { begun.wrappingAdd(1, ordering: .relaxed) }
 
-  /// Reads answered so far.
+  /// Reads completed so far.
   var readsAnswered: Int { readsDone.load(ordering: .acquiring) }
 
   /// What a read brings, as far as one knows.
@@ -50,7 +50,7 @@ final class BatchReplies: Sendable {
   /// Much is ready to be sent.
   var isLarge: Bool { readyBytes.load(ordering: .relaxed) >= Self.largeMessage }
 
-  /// False when too many answers are being delayed.
+  /// False when too many responses are being delayed.
   func beginDelay() -> Bool {
     if delays.wrappingAdd(1, ordering: .relaxed).oldValue < Self.maxDelays { return true }
     endDelay()
@@ -59,21 +59,21 @@ final class BatchReplies: Sendable {
 
   func endDelay() { delays.wrappingSubtract(1, ordering: .relaxed) }
 
-  /// Answers a request. `nil` is the answer to what nobody knows.
+  /// Responds to a request. `nil` is the response to what no one knows.
   func add(_ id: UInt64, _ answer: Answer?) {
     var response = Tikvpb_BatchCommandsResponse.Response()
     response.cmd = answer
     var bytes = Self.readBytes(answer) ?? -1
     let isRead = bytes >= 0
     if isRead { readSize.note(bytes) }
-    let isLarge = bytes > StreamCall.smallAnswer && !call.isOverdrawn
+    let isLarge = bytes > StreamCall.smallResponse && !call.isOverdrawn
     if isLarge {
       call.count(bytes)
-    } else if bytes > StreamCall.smallAnswer {
+    } else if bytes > StreamCall.smallResponse {
       response.cmd = Self.busy(inPlaceOf: answer)
       bytes = 0
     }
-    // Before the answer can be sent: who sees the read as under way will be told of its answer.
+    // Before the response can be sent: who sees the read as under way will be notified of its response.
     if isRead { readsDone.wrappingAdd(1, ordering: .releasing) }
     let mustSchedule = state.withLock { state in
       state.bytes += max(bytes, 0)
@@ -88,13 +88,13 @@ final class BatchReplies: Sendable {
     if mustSchedule { call.execute { self.flush() } }
   }
 
-  /// No more requests will be taken: the stream ends after the last answer.
+  /// No more requests will be taken: the stream ends after the last response.
   func finishWhenAnswered(_ status: RPCStatus = .ok) {
     state.withLock { $0.end = $0.end ?? status }
     call.execute { self.flush() }
   }
 
-  /// Calls `body`, on the event loop, when one more request has been answered.
+  /// Calls `body`, on the event loop, when one more request has been completed.
   func onAnswer(_ body: @escaping @Sendable () -> Void) {
     state.withLock { $0.onAnswer = body }
   }
@@ -121,7 +121,7 @@ final class BatchReplies: Sendable {
 
   // MARK: Reads
 
-  /// About how much a read brought; nil for other answers, which are small.
+  /// About how much a read brought; nil for other responses, which are small.
   private static func readBytes(_ answer: Answer?) -> Int? {
     switch answer {
     case .rawGet(let response): 16 + response.value.count
@@ -148,11 +148,11 @@ final class BatchReplies: Sendable {
 }
 
 extension RefusableResponse {
-  /// What a store answers that holds too much already.
+  /// What a store responds that holds too much already.
   static var serverIsBusy: Self {
     var response = Self()
-    response.regionError.message = "the store holds too much that its clients do not read"
-    response.regionError.serverIsBusy.reason = "too much is waiting to be sent"
+    response.regionError.message = "the store's limit of unread responses is reached"
+    response.regionError.serverIsBusy.reason = "too many bytes queued to be sent"
     return response
   }
 }

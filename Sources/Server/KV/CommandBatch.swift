@@ -30,7 +30,7 @@ struct CommandBatch {
       (ids, content) = try Self.scan(message)
     }
     guard count == ids.count else {
-      throw RPCStatus(.invalidArgument, "\(count) requests came with \(ids.count) ids")
+      throw RPCStatus(.invalidArgument, "\(count) requests with \(ids.count) ids")
     }
   }
 
@@ -74,7 +74,7 @@ struct CommandBatch {
     }
     guard ranges.count <= maxCommands, ids.count <= maxCommands else {
       throw RPCStatus(
-        .resourceExhausted, "more than \(maxCommands) commands came in one message")
+        .resourceExhausted, "more than \(maxCommands) commands in one message")
     }
     return (ids, .encoded(scanner, ranges))
   }

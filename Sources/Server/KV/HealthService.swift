@@ -3,7 +3,7 @@ import Synchronization
 import Wire
 
 /// `grpc.health.v1.Health`: whether this process wants requests. Clients ask for any service's name
-/// and take an unknown one for a sick store, so there is one answer for all.
+/// and take an unknown one for a sick store, so there is one response for all.
 package final class HealthService: Sendable {
   private struct State {
     var isServing = false
@@ -12,16 +12,16 @@ package final class HealthService: Sendable {
   }
 
   private let state = Mutex(State())
-  private let streams: LiveStreams
+  private let streams: OpenStreams
 
-  package init(streams: LiveStreams) {
+  package init(streams: OpenStreams) {
     self.streams = streams
   }
 
   /// Whether this process wants requests.
   package var isServing: Bool { state.withLock { $0.isServing } }
 
-  /// Tells everyone who asks or watches from now on.
+  /// Notifies everyone who asks or watches from now on.
   package func set(serving: Bool) {
     let watchers = state.withLock { state in
       let isNews = state.isServing != serving
@@ -73,7 +73,7 @@ package final class HealthService: Sendable {
   }
 }
 
-/// One client that wants to be told when the answer changes.
+/// One client that wants to be notified when the response changes.
 private final class HealthWatch: StreamHandler {
   private let service: HealthService
   private let call: StreamCall
@@ -90,7 +90,7 @@ private final class HealthWatch: StreamHandler {
     names = service.add(call)
   }
 
-  /// The request is complete; the answers go on.
+  /// The request is complete; the responses go on.
   func onHalfClose() {}
 
   func onCancel(_ status: RPCStatus) {

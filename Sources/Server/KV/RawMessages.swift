@@ -8,7 +8,7 @@ protocol ContextualRequest: Message {
   var context: Kvrpcpb_Context { get }
 }
 
-/// A response that can say why there is no answer.
+/// A response that can say why there is no response.
 protocol RefusableResponse: Message {
   var regionError: Errorpb_Error { get set }
   /// The request is at fault; `text` says why.

@@ -9,7 +9,7 @@ struct RawService: Sendable {
   typealias Done<Response> = @Sendable (Response) -> Void
 
   let commands: RawCommands
-  let pool: ReadPool
+  let pool: ReadThread
 
   func get(
     _ request: Kvrpcpb_RawGetRequest, _ executor: @escaping StorageExecutor,

@@ -5,17 +5,17 @@ import Wire
 
 /// `tikvpb.Tikv`, what clients call: raw requests, alone or many on one stream.
 ///
-/// What is known but not served is answered so that clients fail at once (`UnservedMethods`); what nobody
-/// knows, with UNIMPLEMENTED.
+/// What is known but not served is completed so that clients fail at once (`UnimplementedMethods`);
+/// what no one knows, with UNIMPLEMENTED.
 package struct TikvService: Sendable {
   let raw: RawService
   let clusterID: UInt64
   let storeID: UInt64
-  let streams: LiveStreams
+  let streams: OpenStreams
 
   package init(
-    storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: LiveStreams,
-    reads: ReadPool
+    storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: OpenStreams,
+    reads: ReadThread
   ) {
     raw = RawService(commands: RawCommands(storage: storage), pool: reads)
     self.clusterID = clusterID
@@ -42,7 +42,7 @@ package struct TikvService: Sendable {
       // No stale reads are served: 0 tells clients that nothing is safe to read so.
       call.reply(message: Kvrpcpb_StoreSafeTSResponse())
     }
-    UnservedMethods.register(on: &router)
+    UnimplementedMethods.register(on: &router)
     let service = self
     router.stream("/tikvpb.Tikv/BatchCommands") { call in
       BatchCommandsHandler(service: service, call: call)
@@ -87,7 +87,7 @@ package struct TikvService: Sendable {
     }
   }
 
-  /// The most frequent request of all: its answer is written without a message in between.
+  /// The most frequent request of all: its response is written without a message in between.
   private func registerGet(on router: inout MethodRouter) {
     router.unary("/tikvpb.Tikv/RawGet", busyReply: Self.busyReply(Kvrpcpb_RawGetResponse.self)) {
       payload, call in
@@ -101,8 +101,8 @@ package struct TikvService: Sendable {
       }
       raw.get(context, request.cf, [UInt8](request.key)) { result in
         switch result {
-        case .success(let value?): call.reply(RawGetAnswer.found(value))
-        case .success(nil): call.reply(RawGetAnswer.notFound)
+        case .success(let value?): call.reply(RawGetResponse.found(value))
+        case .success(nil): call.reply(RawGetResponse.notFound)
         case .failure(let error): call.reply(message: Kvrpcpb_RawGetResponse(error))
         }
       }

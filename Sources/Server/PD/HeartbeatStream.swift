@@ -42,7 +42,7 @@ final class HeartbeatStreams: Sendable {
 
 /// One store's `RegionHeartbeat` stream: reports come in, commands go out when there are some.
 final class HeartbeatStream: StreamHandler {
-  private let service: PlacementService
+  private let service: PDService
   private let call: StreamCall
   private let streams: HeartbeatStreams
   private let onDisconnect: @Sendable (UInt64) -> Void
@@ -51,7 +51,7 @@ final class HeartbeatStream: StreamHandler {
   private var storeID: UInt64 = 0
 
   init(
-    _ service: PlacementService, _ call: StreamCall, _ streams: HeartbeatStreams,
+    _ service: PDService, _ call: StreamCall, _ streams: HeartbeatStreams,
     onDisconnect: @escaping @Sendable (UInt64) -> Void
   ) {
     self.service = service
@@ -83,7 +83,7 @@ final class HeartbeatStream: StreamHandler {
       streams.set(call, token, forStore: sender)
     }
     let bytes = message.readableBytes
-    service.call(PlacementDriver.regionHeartbeat, request) { [call, streams] result in
+    service.call(PDCore.regionHeartbeat, request) { [call, streams] result in
       defer { call.consumed(bytes) }
       switch result {
       case .failure(let error):

@@ -7,7 +7,7 @@ import Runtime
 import Synchronization
 import Wire
 
-/// The stream on which a node's leaders report and hear what to do. It is opened anew whenever it
+/// The stream on which a node's leaders report and hear what to do. It is reopened whenever it
 /// breaks; then the latest report of every region is sent again, because the placement driver may have
 /// lost what it knew of leaders.
 final class RegionHeartbeatSender: Sendable {
@@ -41,12 +41,12 @@ final class RegionHeartbeatSender: Sendable {
   /// Leaders report once a minute; what is older comes from one that leads no more.
   private static let staleness = Duration.seconds(150)
 
-  private let connection: PlacementConnection
+  private let connection: PDConnection
   private let host: any WorkerHost
   private let logger: Logger
   private let state = Mutex(State())
 
-  init(connection: PlacementConnection, host: any WorkerHost, logger: Logger) {
+  init(connection: PDConnection, host: any WorkerHost, logger: Logger) {
     self.connection = connection
     self.host = host
     self.logger = logger
@@ -64,7 +64,7 @@ final class RegionHeartbeatSender: Sendable {
     stream?.cancel()
   }
 
-  /// Sends now, or as soon as there is a stream with room; an older unsent report is replaced.
+  /// Sends now, or as soon as there is a stream with capacity; an older unsent report is replaced.
   func report(_ heartbeat: RegionHeartbeat) {
     let report = Report(heartbeat: heartbeat, at: host.clock.now)
     let (stream, mustOpen) = state.withLock { state -> (ClientStream?, Bool) in

@@ -28,7 +28,7 @@ package final class DataDirectory: Sendable {
       close(file)
       throw StartError(
         code == EWOULDBLOCK
-          ? "data directory \(path) is in use by another process; stop that one, or choose "
+          ? "data directory \(path) is in use by another process; stop it, or choose "
             + "another --data-dir"
           : "cannot lock \(name): \(String(cString: strerror(code)))")
     }

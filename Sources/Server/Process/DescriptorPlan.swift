@@ -39,7 +39,7 @@ package struct DescriptorPlan: Sendable, Hashable {
     guard rest >= floor + Self.fewestConnections else {
       let least = limit + floor + Self.fewestConnections - rest
       throw StartError(
-        "this process may open \(limit) files and sockets, which is too few: about \(least) are "
+        "file descriptor limit \(limit) is too low: about \(least) are "
           + "needed; raise the limit (ulimit -n)")
     }
     self.limit = limit

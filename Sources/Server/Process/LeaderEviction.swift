@@ -4,8 +4,8 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// Moves the leaders of a store that is about to stop to other stores, so that nobody has to wait for
-/// an election.
+/// Transfers the leaders of a stopping store to other stores, so that no client has to wait for an
+/// election.
 struct LeaderEviction {
   private static let lookInterval = Duration.milliseconds(50)
 
@@ -46,7 +46,7 @@ struct LeaderEviction {
     let targets = others(status)
     guard let target = targets.first else { return }
     let done = Completion<Result<Region, RegionError>>(abandoned: .failure(.staleCommand)) { _ in }
-    store.router.administer(
+    store.router.proposeAdmin(
       AdminRequest(
         regionID: status.region.id, epoch: status.region.epoch,
         command: .transferLeader(peer: target, candidates: Array(targets.dropFirst())),

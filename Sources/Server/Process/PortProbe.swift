@@ -1,14 +1,14 @@
 package import NIOCore
 import NIOPosix
 
-/// Tells a port that is taken before anybody is told to connect to it.
+/// Detects a port that is in use before clients are directed to it.
 package enum PortProbe {
   /// Below the range from which the system gives ports to connections and to those who ask for any: one
   /// of these is not taken by chance between the probe and the server's own start.
   private static let choice = 10_000..<32_768
   private static let attempts = 100
 
-  /// Binds and lets go. Answers the address with a free port in place of 0.
+  /// Binds and lets go. Responses the address with a free port in place of 0.
   package static func check(
     _ address: HostPort, flag: String, group: any EventLoopGroup
   ) async throws(StartError) -> HostPort {
@@ -26,10 +26,10 @@ package enum PortProbe {
         failure = error
       }
     }
-    throw failure ?? StartError("no port is free on \(address.host)")
+    throw failure ?? StartError("no free port on \(address.host)")
   }
 
-  /// So many different ports of `host` on which nobody listens.
+  /// So many different ports of `host` on which no one listens.
   package static func free(_ count: Int, on host: String) async throws(StartError) -> [Int] {
     var ports: [Int] = []
     while ports.count < count {

@@ -3,7 +3,7 @@ import NIOCore
 package import NIOPosix
 package import Runtime
 
-/// What every server process of ours runs on: event loops, threads, clocks, files, metrics.
+/// The runtime of a server process: event loops, threads, clocks, files, metrics.
 package final class ProcessRuntime: Sendable {
   package let group: MultiThreadedEventLoopGroup
   /// One event loop for raft messages: what clients ask for delays no heartbeat. Without raft: `group`.
@@ -45,7 +45,7 @@ package final class ProcessRuntime: Sendable {
       try await group.shutdownGracefully()
       if raftGroup !== group { try await raftGroup.shutdownGracefully() }
     } catch {
-      logger.warning("event loops did not end well", metadata: ["error": "\(error)"])
+      logger.warning("event loop shutdown failed", metadata: ["error": "\(error)"])
     }
   }
 }

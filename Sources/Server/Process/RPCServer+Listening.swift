@@ -49,7 +49,7 @@ extension ConnectionLimit {
       self.isPaused ? 1 : 0
     }
     metrics.counter(
-      "apus_accept_pauses_total", "How often accepting was paused.", labels: labels
+      "apus_accept_pauses_total", "Times accepting was paused.", labels: labels
     ) { Double(self.pauses) }
   }
 }

@@ -20,9 +20,9 @@ package final class StandaloneServer: RunningNode {
   private let directory: DataDirectory
   private let engine: any KVEngine
   private let driverEngine: any KVEngine
-  private let driver: LocalPlacementDriver
-  private let streams: LiveStreams
-  private let reads: ReadPool
+  private let driver: EmbeddedPD
+  private let streams: OpenStreams
+  private let reads: ReadThread
   private let storage: StandaloneStorage
   private let server: RPCServer
   private let status: StatusServer?
@@ -38,7 +38,7 @@ package final class StandaloneServer: RunningNode {
   ) async throws(StartError) -> StandaloneServer {
     let runtime = try ProcessRuntime(
       eventLoops: configuration.eventLoops,
-      tables: [EngineOpening.dataTables, EngineOpening.placementTables], logger: logger,
+      tables: [EngineOpener.dataTables, EngineOpener.placementTables], logger: logger,
       onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     let address = try await PortProbe.check(
@@ -46,16 +46,16 @@ package final class StandaloneServer: RunningNode {
     var configuration = configuration
     configuration.address = address
     let tables = runtime.descriptors.tables
-    let engine = try EngineOpening.data(directory, configuration, tables: tables[0])
-    try EngineOpening.requireNoStore(in: engine)
-    let driverEngine = try EngineOpening.placement(directory.path + "/pd", tables: tables[1])
-    var placement = PlacementConfig(
+    let engine = try EngineOpener.data(directory, configuration, tables: tables[0])
+    try EngineOpener.requireNoStore(in: engine)
+    let driverEngine = try EngineOpener.placement(directory.path + "/pd", tables: tables[1])
+    var placement = PDConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
     placement.maxReplicas = 1
-    // The only store lives in the same process: whatever address it had, nobody is there now.
+    // The only store lives in the same process: whatever address it had, no one is there now.
     placement.takeoverDelay = .zero
-    let streams = LiveStreams()
-    let driver = try await LocalPlacementDriver.start(
+    let streams = OpenStreams()
+    let driver = try await EmbeddedPD.start(
       engine: driverEngine, config: placement, streams: streams, runtime: runtime)
     let (info, region) = try await Self.register(configuration, driver, runtime.host.clock)
     guard let peer = region.peers.first else {
@@ -65,14 +65,14 @@ package final class StandaloneServer: RunningNode {
       engine: engine, region: region, peer: peer, host: runtime.host,
       maxWriteSize: configuration.raftstore.maxEntrySize, onFatal: runtime.onFatal)
     let health = HealthService(streams: streams)
-    let reads = ReadPool(host: runtime.host)
+    let reads = ReadThread(host: runtime.host)
     let service = TikvService(
       storage: storage, clusterID: driver.clusterID, storeID: info.id, streams: streams,
       reads: reads)
     var router = MethodRouter()
     service.register(on: &router)
     driver.service.register(on: &router)
-    UnservedPlacement.register(on: &router, clusterID: driver.clusterID)
+    UnimplementedPDMethods.register(on: &router, clusterID: driver.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
       on: address, router: router, security: configuration.security, runtime: runtime,
@@ -92,7 +92,7 @@ package final class StandaloneServer: RunningNode {
   private init(
     address: HostPort, identity: StoreIdent, health: HealthService, runtime: ProcessRuntime,
     directory: DataDirectory, engine: any KVEngine, driverEngine: any KVEngine,
-    driver: LocalPlacementDriver, storage: StandaloneStorage, reads: ReadPool, server: RPCServer,
+    driver: EmbeddedPD, storage: StandaloneStorage, reads: ReadThread, server: RPCServer,
     status: StatusServer?, region: Region
   ) {
     self.address = address
@@ -125,23 +125,23 @@ package final class StandaloneServer: RunningNode {
     reads.stop()
     storage.stop()
     driver.stop()
-    EngineOpening.close(engine, runtime.logger)
-    EngineOpening.close(driverEngine, runtime.logger)
+    EngineOpener.close(engine, runtime.logger)
+    EngineOpener.close(driverEngine, runtime.logger)
     directory.release()
     await runtime.shutdown()
   }
 
   /// The embedded driver's store and region: from the last run, or made now.
   private static func register(
-    _ configuration: NodeConfiguration, _ driver: LocalPlacementDriver, _ clock: any Clock
+    _ configuration: NodeConfiguration, _ driver: EmbeddedPD, _ clock: any Clock
   ) async throws(StartError) -> (StoreInfo, Region) {
     var info = configuration.storeInfo(startedAt: clock.wallMilliseconds / 1000)
     let known = try await driver.answer(
-      PlacementDriver.isBootstrapped, .with { $0.header = driver.header })
+      PDCore.isBootstrapped, .with { $0.header = driver.header })
     let region: Region
     if known.bootstrapped {
       let found = try await driver.answer(
-        PlacementDriver.getRegion, .with { $0.header = driver.header })
+        PDCore.getRegion, .with { $0.header = driver.header })
       do throws(CodecError) {
         region = try Region(found.region)
       } catch {
@@ -153,9 +153,9 @@ package final class StandaloneServer: RunningNode {
       let regionID = try await allocate(driver)
       let peerID = try await allocate(driver)
       region = Region(
-        id: regionID, epoch: .initial, peers: [Peer(id: peerID, storeID: info.id)])
+        id: regionID, epoch: .initial, peers: [PeerInfo(id: peerID, storeID: info.id)])
       let founded = try await driver.answer(
-        PlacementDriver.bootstrap,
+        PDCore.bootstrap,
         .with {
           $0.header = driver.header
           $0.store = info.wire
@@ -164,7 +164,7 @@ package final class StandaloneServer: RunningNode {
       try check(founded.header)
     }
     let put = try await driver.answer(
-      PlacementDriver.putStore,
+      PDCore.putStore,
       .with {
         $0.header = driver.header
         $0.store = info.wire
@@ -173,9 +173,9 @@ package final class StandaloneServer: RunningNode {
     return (info, region)
   }
 
-  private static func allocate(_ driver: LocalPlacementDriver) async throws(StartError) -> UInt64 {
+  private static func allocate(_ driver: EmbeddedPD) async throws(StartError) -> UInt64 {
     let answer = try await driver.answer(
-      PlacementDriver.allocID, .with { $0.header = driver.header })
+      PDCore.allocID, .with { $0.header = driver.header })
     try check(answer.header)
     return answer.id
   }
@@ -186,9 +186,9 @@ package final class StandaloneServer: RunningNode {
     }
   }
 
-  /// Tells the driver that the store and the region's leader live.
+  /// Notifies the driver that the store and the region's leader live.
   private static func report(
-    _ driver: LocalPlacementDriver, _ directory: DataDirectory, _ storeID: UInt64,
+    _ driver: EmbeddedPD, _ directory: DataDirectory, _ storeID: UInt64,
     _ region: Region, _ engine: any KVEngine
   ) {
     let space = directory.space
@@ -199,13 +199,13 @@ package final class StandaloneServer: RunningNode {
       $0.stats.available = space.available
       $0.stats.regionCount = 1
     }
-    driver.service.call(PlacementDriver.storeHeartbeat, store) { _ in }
+    driver.service.call(PDCore.storeHeartbeat, store) { _ in }
     let leader = Pdpb_RegionHeartbeatRequest.with {
       $0.header = driver.header
       $0.region = region.wire
       if let peer = region.peers.first { $0.leader = peer.wire }
       $0.term = 1
     }
-    driver.service.call(PlacementDriver.regionHeartbeat, leader) { _ in }
+    driver.service.call(PDCore.regionHeartbeat, leader) { _ in }
   }
 }

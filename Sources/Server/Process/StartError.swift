@@ -1,4 +1,4 @@
-/// Why a process cannot start, for the person who started it: what is wrong and what helps.
+/// Why a process cannot start: the cause and a remedy.
 package struct StartError: Error, Sendable, CustomStringConvertible {
   package var description: String
 

@@ -16,17 +16,17 @@ package final class StoreServer: RunningNode {
   /// For operators: what the store holds and does.
   package let store: Store
   private let configuration: NodeConfiguration
-  private let parts: StoreParts
+  private let parts: StoreComponents
   private let raft: RaftService
-  private let streams: LiveStreams
-  private let reads: ReadPool
+  private let streams: OpenStreams
+  private let reads: ReadThread
   private let server: RPCServer
   private let status: StatusServer?
 
   package var storeID: UInt64 { identity.storeID }
   package var clusterID: UInt64 { identity.clusterID }
 
-  /// Opens the data directory, joins or founds the cluster, and serves.
+  /// Opens the data directory, joins or bootstraps the cluster, and serves.
   ///
   /// - Parameter onFatal: the disk cannot be trusted any longer: the process must end.
   package static func start(
@@ -35,14 +35,14 @@ package final class StoreServer: RunningNode {
   ) async throws(StartError) -> StoreServer {
     let runtime = try ProcessRuntime(
       eventLoops: configuration.eventLoops, hasRaft: true,
-      tables: [EngineOpening.dataTables, EngineOpening.logTables], logger: logger, onFatal: onFatal)
+      tables: [EngineOpener.dataTables, EngineOpener.logTables], logger: logger, onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     var configuration = configuration
     configuration.address = try await PortProbe.check(
       configuration.address, flag: "--addr", group: runtime.group)
-    let streams = LiveStreams()
+    let streams = OpenStreams()
     let health = HealthService(streams: streams)
-    let parts = try StoreParts.open(configuration, directory, runtime)
+    let parts = try StoreComponents.open(configuration, directory, runtime)
     let store = try await parts.startStore(configuration)
     let raft = RaftService(
       ident: StoreIdent(clusterID: store.clusterID, storeID: store.storeID), router: parts.router,
@@ -50,7 +50,7 @@ package final class StoreServer: RunningNode {
       host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
     let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
     var router = MethodRouter()
-    let reads = ReadPool(host: runtime.host)
+    let reads = ReadThread(host: runtime.host)
     let service = TikvService(
       storage: storage, clusterID: store.clusterID, storeID: store.storeID, streams: streams,
       reads: reads)
@@ -71,8 +71,8 @@ package final class StoreServer: RunningNode {
   }
 
   private init(
-    configuration: NodeConfiguration, parts: StoreParts, store: Store, raft: RaftService,
-    health: HealthService, streams: LiveStreams, reads: ReadPool, server: RPCServer,
+    configuration: NodeConfiguration, parts: StoreComponents, store: Store, raft: RaftService,
+    health: HealthService, streams: OpenStreams, reads: ReadThread, server: RPCServer,
     status: StatusServer?
   ) {
     self.configuration = configuration

@@ -24,7 +24,7 @@ package final class RPCTransport: Transport {
   ///   - raftGroup: carries raft messages.
   ///   - security: nil for plain text.
   package init(
-    scheduler: any SchedulerClient, snapshots: SnapManager, router: Router,
+    pd: any PDClient, snapshots: SnapManager, router: Router,
     group: any EventLoopGroup, raftGroup: any EventLoopGroup, host: any WorkerHost,
     security: SecurityConfiguration?, metrics: Metrics, logger: Logger
   ) {
@@ -35,7 +35,7 @@ package final class RPCTransport: Transport {
       ClientTLS(caPath: $0.caPath, certificatePath: $0.certificatePath, keyPath: $0.keyPath)
     }
     let context = TransportContext(
-      addresses: StoreAddresses(scheduler: scheduler, clock: host.clock), router: router,
+      addresses: StoreAddresses(pd: pd, clock: host.clock), router: router,
       group: group, raftGroup: raftGroup, host: host, configuration: configuration, logger: logger,
       metrics: TransportMetrics(metrics))
     self.context = context

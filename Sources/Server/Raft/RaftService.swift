@@ -20,11 +20,11 @@ package final class RaftService: Sendable {
   private let clock: any Clock
   private let overflowed: Counter
   private let logger: Logger
-  private let streams: LiveStreams
+  private let streams: OpenStreams
 
   package init(
     ident: StoreIdent, router: Router, snapshots: SnapManager, host: any WorkerHost,
-    streams: LiveStreams, metrics: Metrics, logger: Logger
+    streams: OpenStreams, metrics: Metrics, logger: Logger
   ) {
     self.ident = ident
     gate = StoreStreamGate(ident)
@@ -120,7 +120,7 @@ package final class RaftService: Sendable {
   /// Finishes writing what has arrived. Blocks.
   package func stop() { worker.stop() }
 
-  /// Hands on what is for this store and comes from the store that opened the stream.
+  /// Passes on what is for this store and comes from the store that opened the stream.
   private func deliver(_ envelopes: [RaftEnvelope], from sender: StoreStreamIdentity) {
     received.increment(by: UInt64(envelopes.count))
     func isRight(_ envelope: RaftEnvelope) -> Bool {
@@ -147,11 +147,11 @@ private final class RefusedStream: StreamHandler {
 private final class RaftStreamHandler: StreamHandler {
   private let call: StreamCall
   private let take: (ByteBuffer) throws(CodecError) -> Void
-  private let streams: LiveStreams
+  private let streams: OpenStreams
   private let name: UInt64
 
   init(
-    _ call: StreamCall, _ streams: LiveStreams,
+    _ call: StreamCall, _ streams: OpenStreams,
     _ take: @escaping (ByteBuffer) throws(CodecError) -> Void
   ) {
     self.call = call

@@ -6,7 +6,7 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// What happens on a snapshot stream, for the thread that may write files.
+/// An event of a snapshot stream, for the thread that writes files.
 enum SnapshotReceipt: Sendable {
   case chunk(SnapshotReception, ByteBuffer)
   /// The sender is done.
@@ -15,7 +15,7 @@ enum SnapshotReceipt: Sendable {
   case broken(SnapshotReception)
 }
 
-/// Writes what arrives on snapshot streams, then hands their messages to the store.
+/// Writes what arrives on snapshot streams, then passes their messages to the store.
 struct SnapshotReceiver: Handler {
   let router: Router
   let logger: Logger
@@ -39,7 +39,7 @@ final class SnapshotReception: Sendable {
     var reader: SnapshotStreamReader
     /// Whether the chunk with the message has come; the others hold data only.
     var hasBegun = false
-    /// The sender has been answered; what else comes is not looked at.
+    /// The sender has been completed; what else comes is not looked at.
     var isOver = false
   }
 

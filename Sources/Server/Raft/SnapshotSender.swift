@@ -10,7 +10,7 @@ struct SnapshotSending: Sendable {
   var envelope: RaftEnvelope
   var key: SnapshotKey
 
-  /// Tells the peer that asked for it how it ended.
+  /// Notifies the peer that asked for it how it ended.
   func report(succeeded: Bool, to router: Router) {
     router.post(
       .snapshotSent(
@@ -91,7 +91,7 @@ struct SnapshotSender: Handler {
     stream.finish()
     try wait(deadline, progress) { progress.end != nil }
     guard let end = progress.end, end.isOK else {
-      throw Failure(description: "the other store answered \(progress.end ?? .ok)")
+      throw Failure(description: "the other store responded \(progress.end ?? .ok)")
     }
   }
 
@@ -126,7 +126,7 @@ struct SnapshotSender: Handler {
     case .success(let target): return target
     case .failure(.tombstone): throw Failure(description: "store \(storeID) is a tombstone")
     case .failure(.unknown(let reason)): throw Failure(description: reason)
-    case nil: throw Failure(description: "the placement driver does not answer")
+    case nil: throw Failure(description: "the placement driver does not respond")
     }
   }
 }

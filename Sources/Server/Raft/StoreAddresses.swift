@@ -13,30 +13,30 @@ final class StoreAddresses: Sendable {
 
   /// Why a store cannot be reached.
   enum Failure: Error {
-    /// It was removed from the cluster for good.
+    /// It was removed from the cluster permanently.
     case tombstone
     case unknown(String)
   }
 
   private static let lifetime = Duration.seconds(60)
 
-  private let scheduler: any SchedulerClient
+  private let pd: any PDClient
   private let clock: any Clock
   private let known = Mutex<[UInt64: Known]>([:])
 
-  init(scheduler: any SchedulerClient, clock: any Clock) {
-    self.scheduler = scheduler
+  init(pd: any PDClient, clock: any Clock) {
+    self.pd = pd
     self.clock = clock
   }
 
   /// The address of a store; at once if it was asked for lately. When the placement driver does not
-  /// answer, what it said last is still the best guess.
+  /// response, what it said last is still the best guess.
   func resolve(
     _ storeID: UInt64, _ completion: @escaping @Sendable (Result<RPCTarget, Failure>) -> Void
   ) {
     let last = known.withLock { $0[storeID] }
     if let last, clock.now - last.at < Self.lifetime { return completion(.success(last.target)) }
-    scheduler.store(id: storeID) { [self] result in
+    pd.store(id: storeID) { [self] result in
       switch result {
       case .success(let store):
         completion(take(store))
@@ -48,7 +48,7 @@ final class StoreAddresses: Sendable {
   }
 
   /// Asks again next time: the store was not there.
-  func distrust(_ storeID: UInt64) {
+  func invalidate(_ storeID: UInt64) {
     known.withLock { known in
       known[storeID]?.at = Instant(nanoseconds: 0)
     }

@@ -13,7 +13,7 @@ final class StoreLink: Sendable {
     case idle
     /// Looking for the address, or waiting for the stream to be opened.
     case connecting
-    /// Messages may be handed to the stream, which waits for its connection if need be.
+    /// Messages may be passed to the stream, which waits for its connection if need be.
     case open(ClientStream)
     /// Unreachable a moment ago: messages are dropped until a timer says to try again.
     case resting
@@ -112,7 +112,7 @@ final class StoreLink: Sendable {
       stream.send(ByteBuffer(bytes: RaftBatch(messages: batch).encoded()))
       context.metrics.sent.increment()
     }
-    // The rest follows when there is room; `isFlushScheduled` stays set until then.
+    // The rest follows when there is capacity; `isFlushScheduled` stays set until then.
   }
 
   private static func takeBatch(_ state: inout State) -> [RaftEnvelope] {
@@ -187,14 +187,14 @@ final class StoreLink: Sendable {
   fileprivate func refused(_ reason: String) {
     context.logger.warning(
       "a store refuses raft messages", metadata: ["store": "\(storeID)", "reason": "\(reason)"])
-    context.addresses.distrust(storeID)
+    context.addresses.invalidate(storeID)
     context.metrics.failures.increment()
     rest(for: Self.refusedRest, reason)
     context.router.broadcast(.storeUnreachable(storeID: storeID))
   }
 
   fileprivate func lost(_ reason: String) {
-    context.addresses.distrust(storeID)
+    context.addresses.invalidate(storeID)
     context.metrics.failures.increment()
     let wait = state.withLock { state in
       defer { state.backoff = min(state.backoff * 2, Self.longestBackoff) }
@@ -218,7 +218,7 @@ final class StoreLink: Sendable {
     guard let lost else { return }
     context.metrics.dropped.increment(by: UInt64(lost))
     context.logger.debug(
-      "no way to a store",
+      "no connection to a store",
       metadata: ["store": "\(storeID)", "reason": "\(reason)", "retry_after": "\(wait)"])
     _ = context.host.after(wait) { [weak self] in self?.wake() }
   }

@@ -6,7 +6,7 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// What everything that sends to other stores needs.
+/// Shared state of everything that sends to other stores.
 final class TransportContext: Sendable {
   let addresses: StoreAddresses
   let router: Router

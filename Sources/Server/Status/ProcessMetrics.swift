@@ -1,7 +1,7 @@
 import Glibc
 import Runtime
 
-/// What every process tells of itself, under Prometheus' own names.
+/// The standard Prometheus metrics of a process.
 enum ProcessMetrics {
   static func register(_ metrics: Metrics, clock: any Clock) {
     let start = Int64(clock.wallMilliseconds / 1000)

@@ -32,7 +32,7 @@ struct RegionsPage: Sendable {
   }
 }
 
-/// Waits for as many answers as there are workers.
+/// Waits for as many responses as there are workers.
 private final class GatheredStatuses: Sendable {
   private struct State {
     var awaited: Int

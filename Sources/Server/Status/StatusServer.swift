@@ -76,27 +76,27 @@ package final class StatusServer: Sendable {
   }
 }
 
-/// One path of the status port and what it answers.
+/// One path of the status port and what it responds.
 package struct StatusRoute: Sendable {
-  /// Takes the answer, once, on any thread.
+  /// Takes the response, once, on any thread.
   package typealias Done = @Sendable (StatusReply) -> Void
 
   package var path: String
   package var answer: @Sendable (@escaping Done) -> Void
 
-  /// An answer that is there at once.
+  /// A response that is there at once.
   package init(_ path: String, _ answer: @escaping @Sendable () -> StatusReply) {
     self.init(path, asking: { done in done(answer()) })
   }
 
-  /// An answer that must be asked for.
+  /// A response that must be asked for.
   package init(_ path: String, asking answer: @escaping @Sendable (@escaping Done) -> Void) {
     self.path = path
     self.answer = answer
   }
 }
 
-/// An HTTP answer of the status port.
+/// An HTTP response of the status port.
 package struct StatusReply: Sendable {
   package var code: UInt
   package var contentType: String

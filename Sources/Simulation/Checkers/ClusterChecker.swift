@@ -1,4 +1,4 @@
-/// Looks inside a cluster for what must never be.
+/// Checks an invariant of a cluster.
 package protocol ClusterChecker: AnyObject {
   /// As reports name it.
   var name: String { get }
@@ -10,9 +10,9 @@ package protocol ClusterChecker: AnyObject {
 
   /// Looks when all is healed and no client calls any more; asked again until it finds nothing or time
   /// is up.
-  func checkAtRest(_ view: ClusterView) -> String?
+  func checkQuiescent(_ view: ClusterView) -> String?
 }
 
 extension ClusterChecker {
-  package func checkAtRest(_ view: ClusterView) -> String? { check(view) }
+  package func checkQuiescent(_ view: ClusterView) -> String? { check(view) }
 }

@@ -1,13 +1,14 @@
 import Codec
 import RaftLog
 
-/// Leases: at one moment at most one store serves a region's reads without asking anybody, and nobody
-/// has applied an entry of a later term by then. More than that: while a lease holds nobody else can be
-/// elected, so whenever a new leader is first heard of, nobody holds a lease of an earlier term.
+/// Leases: at one moment at most one store serves a region's reads without asking anyone, and no one
+/// has applied an entry of a later term by then. More than that: while a lease holds no one else can be
+/// elected, so whenever a new leader is first heard of, no one holds a lease of an earlier term.
 ///
-/// Each store is asked by its own clock, as it asks itself. One that is paused serves nothing: it judges
-/// a read after it has taken the data, by a clock that has gone on, so when it wakes up the lease is over
-/// or still good. (A lease that has been superseded while nobody could read by it harms no one.)
+/// Each store is asked by its own clock, as it asks itself. One that is paused serves nothing: it
+/// checks a read after it has taken the data, by a clock that has gone on, so when it wakes up the
+/// lease is over or still good. (A lease that has been superseded while no one could read by it harms
+/// no one.)
 final class LeaseChecker: ClusterChecker {
   let name = "lease"
 
@@ -17,15 +18,15 @@ final class LeaseChecker: ClusterChecker {
   }
 
   /// The first leader that was elected against a lease.
-  private var usurpation: String?
+  private var leaseViolation: String?
   private var isListening = false
 
   private func listen(_ cluster: SimulatedCluster) {
     isListening = true
-    cluster.network.witness.onNewLeader = { [weak self, weak cluster] leader, term in
-      guard let self, let cluster, usurpation == nil else { return }
+    cluster.network.observer.onNewLeader = { [weak self, weak cluster] leader, term in
+      guard let self, let cluster, leaseViolation == nil else { return }
       for holder in holders(of: leader.region, cluster) where holder.term < term {
-        usurpation =
+        leaseViolation =
           "peer \(leader.peer) leads region \(leader.region) in term \(term) while "
           + "\(holder.store.machine.name) has a lease of term \(holder.term)"
       }
@@ -34,7 +35,7 @@ final class LeaseChecker: ClusterChecker {
 
   func check(_ view: ClusterView) -> String? {
     if !isListening { listen(view.cluster) }
-    if let usurpation { return usurpation }
+    if let leaseViolation { return leaseViolation }
     let regions = Set(view.disks.flatMap { $0.replicas.map(\.regionID) }).sorted()
     for region in regions {
       let holders = holders(of: region, view.cluster)

@@ -14,14 +14,14 @@ final class RegionChecker: ClusterChecker {
     var epoch: RegionEpoch
   }
 
-  private struct Life: Hashable {
+  private struct Incarnation: Hashable {
     var store: Int
     var life: UInt64
     var region: UInt64
     var peer: UInt64
   }
 
-  private struct Home: Hashable {
+  private struct PeerLocation: Hashable {
     var region: UInt64
     var store: UInt64
   }
@@ -29,11 +29,11 @@ final class RegionChecker: ClusterChecker {
   /// What each region was at each epoch.
   private var meanings: [Epoch: Region] = [:]
   private var newest: [UInt64: Region] = [:]
-  private var epochs: [Life: RegionEpoch] = [:]
-  private var homes: [UInt64: Home] = [:]
+  private var epochs: [Incarnation: RegionEpoch] = [:]
+  private var homes: [UInt64: PeerLocation] = [:]
 
   func check(_ view: ClusterView) -> String? {
-    if let stray = view.cluster.network.witness.stray { return stray }
+    if let stray = view.cluster.network.observer.stray { return stray }
     for disk in view.disks {
       let name = disk.store.machine.name
       let held = disk.replicas.compactMap { replica in
@@ -60,7 +60,7 @@ final class RegionChecker: ClusterChecker {
     return nil
   }
 
-  /// Takes notice of a region as somebody has it.
+  /// Takes notice of a region as someone has it.
   private func meet(_ region: Region) -> String? {
     let epoch = Epoch(region: region.id, epoch: region.epoch)
     if let known = meanings[epoch] {
@@ -74,7 +74,7 @@ final class RegionChecker: ClusterChecker {
       return "\(region) has two peers on one store"
     }
     for peer in region.peers {
-      let home = Home(region: region.id, store: peer.storeID)
+      let home = PeerLocation(region: region.id, store: peer.storeID)
       if let known = homes[peer.id], known != home {
         return "\(region) has a peer \(peer.id), which is one of region \(known.region) on store "
           + "\(known.store)"
@@ -85,8 +85,8 @@ final class RegionChecker: ClusterChecker {
   }
 
   private func regress(_ status: RegionStatus, _ store: SimulatedStore) -> String? {
-    let life = Life(
-      store: store.number, life: store.machine.lives, region: status.region.id,
+    let life = Incarnation(
+      store: store.number, life: store.machine.incarnation, region: status.region.id,
       peer: status.peer.id)
     let before = epochs.updateValue(status.region.epoch, forKey: life)
     guard let before, status.region.epoch.isStale(comparedTo: before) else { return nil }

@@ -49,7 +49,7 @@ struct CallProgress {
   }
 
   /// The next request, as far as one region serves it.
-  func request(in region: Region) -> RegionRequest {
+  func request(in region: Region) -> SimulatedRegionRequest {
     let range = KeyRange(start: start, end: end).intersect(region.range)
     switch call {
     case .get(let key): return .get(key: key)
@@ -76,13 +76,13 @@ struct CallProgress {
       isDone = pairs.isEmpty
     case .scan(_, _, _, let isReverse):
       limit -= more.count
-      isDone = limit <= 0 || !goOn(beyond: region, isReverse: isReverse)
-    case .deleteRange: isDone = !goOn(beyond: region, isReverse: false)
+      isDone = limit <= 0 || !resume(beyond: region, isReverse: isReverse)
+    case .deleteRange: isDone = !resume(beyond: region, isReverse: false)
     }
   }
 
   /// Leaves a region's part of the range behind; false when nothing is left.
-  private mutating func goOn(beyond region: Region, isReverse: Bool) -> Bool {
+  private mutating func resume(beyond region: Region, isReverse: Bool) -> Bool {
     if isReverse {
       guard !region.startKey.isEmpty, start.lexicographicallyPrecedes(region.startKey) else {
         return false

@@ -19,7 +19,7 @@ package final class HistoryRecorder: @unchecked Sendable {
     return lastStamp
   }
 
-  /// Notes the start of a call; the answer is its id.
+  /// Notes the start of a call; the response is its id.
   package func begin(client: Int, at start: UInt64, _ call: Call) -> Int {
     let id = operations.count
     let start = stamp(start)

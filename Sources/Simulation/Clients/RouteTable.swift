@@ -5,12 +5,12 @@ import Wire
 struct RouteTable {
   struct Route {
     var region: Region
-    var leader: Peer?
+    var leader: PeerInfo?
     /// Which peer is tried next while no leader is known.
     var turn = 0
 
     /// Whom to ask.
-    var target: Peer? {
+    var target: PeerInfo? {
       if let leader, region.peer(id: leader.id) != nil { return leader }
       guard !region.peers.isEmpty else { return nil }
       return region.peers[turn % region.peers.count]
@@ -23,14 +23,14 @@ struct RouteTable {
 
   mutating func forget() { routes = [] }
 
-  /// Takes the placement driver's word.
+  /// Takes the placement driver's response.
   mutating func fill(_ answer: Pdpb_ScanRegionsResponse) throws(CodecError) {
     routes = []
     for found in answer.regions {
       routes.append(
         Route(
           region: try Region(found.region),
-          leader: found.hasLeader && found.leader.id != 0 ? try Peer(found.leader) : nil))
+          leader: found.hasLeader && found.leader.id != 0 ? try PeerInfo(found.leader) : nil))
     }
   }
 
@@ -45,7 +45,7 @@ struct RouteTable {
     }
   }
 
-  /// A peer answered that another one leads.
+  /// A peer responded that another one leads.
   mutating func lead(_ regionID: UInt64, peerID: UInt64?) {
     guard let place = routes.firstIndex(where: { $0.region.id == regionID }) else { return }
     let known = peerID.flatMap { routes[place].region.peer(id: $0) }

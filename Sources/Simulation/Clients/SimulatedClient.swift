@@ -45,7 +45,7 @@ package final class SimulatedClient: @unchecked Sendable {
     process = machine.startProcess()
   }
 
-  private var scheduler: Scheduler { network.scheduler }
+  private var scheduler: SimulationScheduler { network.scheduler }
 
   /// Begins, or goes on after a rest.
   package func begin() {
@@ -91,13 +91,13 @@ package final class SimulatedClient: @unchecked Sendable {
     request.header.clusterID = cluster.clusterID
     request.limit = 1000
     cluster.driver.ask(
-      PlacementDriver.scanRegions, request, from: process, timeout: .seconds(1)
-    ) { [self] (result: Result<Result<Pdpb_ScanRegionsResponse, PlacementError>, CallFailure>) in
+      PDCore.scanRegions, request, from: process, timeout: .seconds(1)
+    ) { [self] (result: Result<Result<Pdpb_ScanRegionsResponse, PDError>, CallFailure>) in
       if case .success(.success(let answer)) = result, !answer.header.hasError {
         do throws(CodecError) {
           try routes.fill(answer)
         } catch {
-          preconditionFailure("the placement driver answered something malformed: \(error)")
+          preconditionFailure("malformed response from the placement driver: \(error)")
         }
         // Whoever does not see its key yet comes again.
         if !routes.isEmpty { return retry(attempt, after: .microseconds(10), forgetting: false) }
@@ -115,7 +115,7 @@ package final class SimulatedClient: @unchecked Sendable {
     scheduler.after(grown, in: process) { [self] in advance(attempt) }
   }
 
-  private func send(_ attempt: Attempt, _ route: RouteTable.Route, _ leader: Peer) {
+  private func send(_ attempt: Attempt, _ route: RouteTable.Route, _ leader: PeerInfo) {
     var target = leader
     let region = route.region
     var context = RequestContext(regionID: region.id, epoch: region.epoch, peer: target)

@@ -4,7 +4,7 @@ package import Raftstore
 /// that can be looked at from outside.
 package struct ClusterView {
   package let cluster: SimulatedCluster
-  /// By the number of the store's machine; those that could not answer are not there.
+  /// By the number of the store's machine; those that could not respond are not there.
   package let replicas: [Int: [RegionStatus]]
   /// What is on the disks of all stores at this moment.
   package let disks: [DiskView]
@@ -15,7 +15,7 @@ package struct ClusterView {
     disks = cluster.stores.map(DiskView.init)
   }
 
-  /// The replicas that answered, in the order of their stores and regions.
+  /// The replicas that responded, in the order of their stores and regions.
   package var all: [(store: SimulatedStore, status: RegionStatus)] {
     cluster.stores.flatMap { store in
       (replicas[store.number] ?? []).sorted { $0.region.id < $1.region.id }.map { (store, $0) }
@@ -27,7 +27,7 @@ package struct ClusterView {
     all.filter { $0.status.region.id == regionID }
   }
 
-  /// The leader of the highest term that answered.
+  /// The leader of the highest term that responded.
   package func leader(
     of regionID: UInt64
   ) -> (store: SimulatedStore, status: RegionStatus)? {

@@ -34,7 +34,7 @@ struct PreSplit {
     for (number, start) in boundaries.enumerated() {
       var region = local.region
       region.id = ids[2 * number]
-      region.peers = [Peer(id: ids[2 * number + 1], storeID: local.region.peers[0].storeID)]
+      region.peers = [PeerInfo(id: ids[2 * number + 1], storeID: local.region.peers[0].storeID)]
       region.startKey = start
       region.endKey = number + 1 < boundaries.count ? boundaries[number + 1] : []
       let apply = ApplyState(

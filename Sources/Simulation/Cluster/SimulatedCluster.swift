@@ -17,33 +17,34 @@ package final class SimulatedCluster: @unchecked Sendable {
     /// Regions from the start, cut at `boundaries`.
     package var boundaries: [[UInt8]] = []
     package var raftstore = RaftstoreConfig()
-    package var placement = PlacementConfig(advertiseClientURLs: ["http://pd:2379"])
+    package var placement = PDConfig(advertiseClientURLs: ["http://pd:2379"])
 
     package init() {}
   }
 
   package let shape: Shape
   package let clusterID: UInt64
-  package let scheduler: Scheduler
+  package let scheduler: SimulationScheduler
   package let network: SimulatedNetwork
   package let directory = StoreDirectory()
-  package let driver: SimulatedPlacementDriver
+  package let driver: SimulatedPD
   package private(set) var stores: [SimulatedStore] = []
 
   package init(
-    _ shape: Shape, scheduler: Scheduler, parts: StoreParts, logger: Logger, seed: UInt64
+    _ shape: Shape, scheduler: SimulationScheduler, parts: StoreInterposers, logger: Logger,
+    seed: UInt64
   ) throws(EngineError) {
     self.shape = shape
     self.scheduler = scheduler
     network = SimulatedNetwork(scheduler: scheduler)
     clusterID = seed >> 1 | 1
-    driver = try SimulatedPlacementDriver(
+    driver = try SimulatedPD(
       scheduler: scheduler, network: network, config: shape.placement, clusterID: clusterID)
     for number in 1...shape.stores {
       stores.append(
         try SimulatedStore(
           number: number,
-          SimulatedStore.Surroundings(
+          SimulatedStore.StoreDependencies(
             scheduler: scheduler, network: network, directory: directory, driver: driver,
             config: shape.raftstore, parts: parts, logger: logger, seed: seed)))
     }
@@ -92,8 +93,8 @@ package final class SimulatedCluster: @unchecked Sendable {
     let asker = SimulatedMachine(number: 999, name: "founder", scheduler: scheduler)
     let process = asker.startProcess()
     let count = UInt64(request.count)
-    driver.ask(PlacementDriver.allocID, request, from: process, timeout: .seconds(5)) {
-      (result: Result<Result<Pdpb_AllocIDResponse, PlacementError>, CallFailure>) in
+    driver.ask(PDCore.allocID, request, from: process, timeout: .seconds(5)) {
+      (result: Result<Result<Pdpb_AllocIDResponse, PDError>, CallFailure>) in
       if case .success(.success(let answer)) = result {
         ids = Array((answer.id - count + 1)...answer.id)
       }
@@ -118,7 +119,7 @@ package final class SimulatedCluster: @unchecked Sendable {
     for region in regions {
       if region.peers.count != shape.replicas { return "\(region) has not \(shape.replicas) peers" }
       for peer in region.peers {
-        guard peer.role == .voter else { return "\(peer) of \(region) is no voter" }
+        guard peer.role == .voter else { return "\(peer) of \(region) is not a voter" }
         guard let store = store(id: peer.storeID)?.store else {
           return "store \(peer.storeID) of \(region) does not run"
         }
@@ -147,10 +148,10 @@ package final class SimulatedCluster: @unchecked Sendable {
 
   // MARK: Looking
 
-  /// Asks all stores that run for the state of their replicas and hands over, a moment later, what those
-  /// that could answer have said.
+  /// Asks all stores that run for the state of their replicas and hands over, a moment later, what
+  /// those that could respond have said.
   package func inspect(_ look: @escaping (ClusterView) -> Void) {
-    let answers = InspectionAnswers()
+    let answers = InspectionResponses()
     for store in stores where store.isUp {
       store.store?.inspect(nil) { answers.add(store.number, $0) }
     }
@@ -162,7 +163,7 @@ package final class SimulatedCluster: @unchecked Sendable {
   // MARK: Ending
 
   /// Ends all processes, so that nothing is kept alive.
-  package func tearDown() {
+  package func shutDown() {
     for store in stores { store.end(.killed) }
     driver.stop(losingUnsynced: false)
     scheduler.discardAll()
@@ -172,9 +173,9 @@ package final class SimulatedCluster: @unchecked Sendable {
 /// What stores say of their replicas.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class InspectionAnswers: @unchecked Sendable {
+private final class InspectionResponses: @unchecked Sendable {
   private(set) var replicas: [Int: [RegionStatus]] = [:]
 
-  /// One answer for each shard.
+  /// One response for each shard.
   func add(_ store: Int, _ statuses: [RegionStatus]) { replicas[store, default: []] += statuses }
 }

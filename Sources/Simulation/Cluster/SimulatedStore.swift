@@ -9,14 +9,14 @@ package import Storage
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class SimulatedStore: @unchecked Sendable {
-  /// What the store's process and its disks have around them.
-  package struct Surroundings {
-    package var scheduler: Scheduler
+  /// The dependencies of the store's process and its disks.
+  package struct StoreDependencies {
+    package var scheduler: SimulationScheduler
     package var network: SimulatedNetwork
     package var directory: StoreDirectory
-    package var driver: SimulatedPlacementDriver
+    package var driver: SimulatedPD
     package var config: RaftstoreConfig
-    package var parts: StoreParts
+    package var parts: StoreInterposers
     package var logger: Logger
     package var seed: UInt64
   }
@@ -36,7 +36,7 @@ package final class SimulatedStore: @unchecked Sendable {
 
   package let machine: SimulatedMachine
   package let disk: SimulatedDisk
-  private let around: Surroundings
+  private let around: StoreDependencies
   /// The running store; nil while there is no process or it does not know yet who it is.
   package private(set) var store: Store?
   package private(set) var commands: RawCommands?
@@ -50,19 +50,19 @@ package final class SimulatedStore: @unchecked Sendable {
   private var faultsBefore = 0
 
   package init(
-    number: Int, _ around: Surroundings
+    number: Int, _ around: StoreDependencies
   ) throws(EngineError) {
     machine = SimulatedMachine(
       number: number, name: "store\(number)", scheduler: around.scheduler)
     clock = machine.clock
     disk = try SimulatedDisk(machine)
     self.around = around
-    disk.faults.onDeath = { [unowned self] in reapSoon(.powerLost) }
+    disk.faults.onDeath = { [unowned self] in scheduleCleanup(.powerLost) }
   }
 
   package var number: Int { machine.number }
   package var isDown: Bool { machine.process == nil }
-  /// Alive and not held up: it could answer.
+  /// Alive and not held up: it could respond.
   package var isUp: Bool { machine.isRunning && machine.process?.isPaused == false }
   package var storeID: UInt64 { store?.storeID ?? 0 }
 
@@ -80,7 +80,7 @@ package final class SimulatedStore: @unchecked Sendable {
       let bootstrap = StoreBootstrap(
         info: StoreInfo(address: machine.name, version: "8.5.0"), engine: environment.engine,
         logs: environment.logs)
-      Birth(
+      StoreStartup(
         self, process, bootstrap, environment, router,
         config: around.parts.config(around.config, self, process)
       ).advance(.start)
@@ -107,7 +107,7 @@ package final class SimulatedStore: @unchecked Sendable {
     let transport = SimulatedTransport(
       process: process, network: around.network, directory: around.directory, router: router,
       snapshots: snapshots)
-    let client = SimulatedSchedulerClient(
+    let client = SimulatedPDClient(
       process: process, driver: around.driver, network: around.network)
     var logger = around.logger
     logger[metadataKey: "store"] = "\(number)"
@@ -115,7 +115,7 @@ package final class SimulatedStore: @unchecked Sendable {
       RaftstoreEnvironment(
         engine: engine, logs: parts.logs(mount.logs, self, process), snapshots: snapshots,
         transport: parts.transport(transport, self, process),
-        scheduler: parts.scheduler(client, self, process), host: host, metrics: metrics,
+        pd: parts.pd(client, self, process), host: host, metrics: metrics,
         logger: logger,
         seed: around.seed &+ UInt64(number) &* 1_000_003 &+ process.life,
         diskSpace: { (1 << 40, 1 << 39) },
@@ -126,7 +126,7 @@ package final class SimulatedStore: @unchecked Sendable {
     )
   }
 
-  fileprivate func born(
+  fileprivate func started(
     _ store: Store, _ environment: RaftstoreEnvironment, _ router: Router,
     _ process: SimulatedProcess
   ) {
@@ -134,7 +134,7 @@ package final class SimulatedStore: @unchecked Sendable {
     let storage = RaftStorage(router: router, reader: store.reader, meta: store.meta)
     commands = RawCommands(storage: around.parts.storage(storage, self, process))
     around.directory.register(
-      StoreDirectory.Inbox(
+      StoreDirectory.StoreMailboxes(
         router: router, snapshots: environment.snapshots, storeID: store.storeID), of: process)
     around.scheduler.note(
       .process, UInt64(number), store.storeID, 2, "\(machine.name) is store \(store.storeID)")
@@ -152,10 +152,10 @@ package final class SimulatedStore: @unchecked Sendable {
     }
     process.die()
     // A failed barrier leaves it open what has reached the disk.
-    reapSoon(.powerLost)
+    scheduleCleanup(.powerLost)
   }
 
-  private func reapSoon(_ end: End) {
+  private func scheduleCleanup(_ end: End) {
     guard !isDying else { return }
     isDying = true
     around.scheduler.after(.zero) { [weak self] in self?.end(end) }
@@ -166,13 +166,13 @@ package final class SimulatedStore: @unchecked Sendable {
     guard machine.process != nil else { return }
     if end == .stopped { store?.stop() }
     machine.endProcess()
-    // Whoever still waits for the dead process is let go, with no effect on anybody.
+    // Whoever still waits for the dead process is let go, with no effect on anyone.
     store?.stop()
     store = nil
     commands = nil
     snapshots = nil
     around.directory.forget(machine)
-    if end == .powerLost && !around.parts.diesPolitely(self) {
+    if end == .powerLost && !around.parts.stopsGracefully(self) {
       disk.machineDied()
     } else {
       disk.processDied()
@@ -191,7 +191,7 @@ package final class SimulatedStore: @unchecked Sendable {
 /// A process's way from its start to a running store.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class Birth: @unchecked Sendable {
+private final class StoreStartup: @unchecked Sendable {
   private let owner: SimulatedStore
   private let process: SimulatedProcess
   private var bootstrap: StoreBootstrap
@@ -217,7 +217,7 @@ private final class Birth: @unchecked Sendable {
       if case .done(let ident, let info) = action {
         let store = try Store.start(
           ident: ident, info: info, config: config, environment: environment, router: router)
-        owner.born(store, environment, router, process)
+        owner.started(store, environment, router, process)
         return
       }
       let scheduler = process.machine.scheduler

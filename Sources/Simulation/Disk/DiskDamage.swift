@@ -66,11 +66,11 @@ package struct DiskDamage: Sendable {
   func isThere(_ engine: any KVEngine, _ logs: any RaftLogStore) throws -> Bool {
     if let pair { return try engine.get(pair.family, pair.key) == pair.value }
     guard let entry else { return false }
-    return try strikes(entry.region, entry.index, entry.index + 1, in: logs)
+    return try injects(entry.region, entry.index, entry.index + 1, in: logs)
   }
 
   /// Whether the entry is still where it was, among those of `[from, to)`.
-  func strikes(
+  func injects(
     _ region: UInt64, _ from: UInt64, _ to: UInt64, in logs: any RaftLogStore
   ) throws(LogStoreError) -> Bool {
     guard let entry, entry.region == region, (from..<to).contains(entry.index),
@@ -79,7 +79,7 @@ package struct DiskDamage: Sendable {
     return try logs.term(region, at: entry.index) == entry.term
   }
 
-  func strikes(_ family: ColumnFamily, _ key: [UInt8], _ value: [UInt8]?) -> Bool {
+  func injects(_ family: ColumnFamily, _ key: [UInt8], _ value: [UInt8]?) -> Bool {
     guard let pair, pair.family == family, pair.key == key else { return false }
     return pair.value == value
   }

@@ -1,6 +1,6 @@
 import Runtime
 
-/// What is wrong with a machine's disk: consulted before and after each operation on it.
+/// The faults of a machine's disk, consulted before and after each operation.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class DiskFaults: @unchecked Sendable {
@@ -19,8 +19,8 @@ package final class DiskFaults: @unchecked Sendable {
     case full
   }
 
-  /// When a machine dies in the middle of what it does.
-  package enum Moment: UInt64, Sendable, CaseIterable {
+  /// The point at which a machine crashes during an operation.
+  package enum DeathPoint: UInt64, Sendable, CaseIterable {
     case before = 1
     case after
   }
@@ -28,9 +28,9 @@ package final class DiskFaults: @unchecked Sendable {
   /// How many more operations of a kind go well before one fails; none fails while there is no number.
   package var healthy: [Operation: Int] = [:]
   package var isFull = false
-  /// How many more writes or barriers are made before the machine dies at one.
-  package var deathIn: (count: Int, at: Moment)?
-  /// Told when the machine is to die: the process is dead already, its disks still have to be.
+  /// How many more writes or barriers are made before the machine crashes at one.
+  package var crashAfter: (count: Int, at: DeathPoint)?
+  /// Called when the machine is to crash: the process is dead already, its disks still have to be.
   package var onDeath: () -> Void = {}
   /// What a bit that turned over has made unreadable.
   package var damage = DiskDamage()
@@ -42,13 +42,13 @@ package final class DiskFaults: @unchecked Sendable {
   }
 
   /// The process is gone, and with it what was wrong for it alone.
-  func processDied() { deathIn = nil }
+  func processDied() { crashAfter = nil }
 
   /// All is well again, but for what is damaged: that only a new disk mends.
   package func heal() {
     healthy = [:]
     isFull = false
-    deathIn = nil
+    crashAfter = nil
   }
 
   /// Makes one operation, or lets it fail.
@@ -68,12 +68,12 @@ package final class DiskFaults: @unchecked Sendable {
       note(operation, "finds no space")
       throw failure(.full)
     }
-    guard operation != .read, let death = deathIn else { return try body() }
+    guard operation != .read, let death = crashAfter else { return try body() }
     guard death.count == 0 else {
-      deathIn?.count -= 1
+      crashAfter?.count -= 1
       return try body()
     }
-    deathIn = nil
+    crashAfter = nil
     note(operation, "is where the machine dies, \(death.at) it")
     if death.at == .before {
       die(process)

@@ -61,7 +61,7 @@ package final class FaultyEngine: ForwardingEngine, @unchecked Sendable {
       }
       return
     }
-    // A machine may die between the two.
+    // A machine may crash between the two.
     try perform(.write, "write") { () throws(EngineError) in try base.write(batch, .buffered) }
     try sync()
   }

@@ -52,9 +52,9 @@ package final class FaultyLogStore: ForwardingLogStore, @unchecked Sendable {
       try base.entries(region, from: from, to: to, maxBytes: maxBytes)
     }
     guard let last = found.last else { return found }
-    if try faults.damage.strikes(region, from, last.index + 1, in: base) {
+    if try faults.damage.injects(region, from, last.index + 1, in: base) {
       faults.foundDamage("raft log of region \(region)")
-      throw .corrupted(place: "region \(region)", reason: "block checksum mismatch: simulated")
+      throw .corrupted(location: "region \(region)", reason: "block checksum mismatch: simulated")
     }
     return found
   }

@@ -24,7 +24,7 @@ final class FaultyReader: KVSnapshot, @unchecked Sendable {
   private func check(
     _ family: ColumnFamily, _ key: [UInt8], _ value: [UInt8]?
   ) throws(EngineError) {
-    guard faults.damage.strikes(family, key, value) else { return }
+    guard faults.damage.injects(family, key, value) else { return }
     faults.foundDamage("\(family) of the engine")
     throw EngineError(
       .corruption, operation: "get", message: "Corruption: block checksum mismatch: simulated")

@@ -1,7 +1,7 @@
 package import Engine
 package import Runtime
 
-/// An engine that hands everything on to another one: what a fault or a mutant changes is overridden.
+/// An engine that forwards everything to another one: what a fault or a mutant changes is overridden.
 ///
 /// Safety of `@unchecked Sendable`: immutable but for what overrides add, and those belong to the one
 /// thread of their scheduler.

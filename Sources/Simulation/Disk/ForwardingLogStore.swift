@@ -2,7 +2,7 @@ package import Raft
 package import RaftLog
 package import Runtime
 
-/// A raft-log store that hands everything on to another one: what a fault or a mutant changes is
+/// A raft-log store that forwards everything to another one: what a fault or a mutant changes is
 /// overridden.
 ///
 /// Safety of `@unchecked Sendable`: immutable but for what overrides add, and those belong to the one

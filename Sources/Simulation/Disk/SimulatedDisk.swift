@@ -3,7 +3,7 @@ package import RaftLog
 package import Runtime
 
 /// A store's disks: the data, the raft log and the snapshot files, which outlive the process and lose
-/// what was not synced when the machine dies.
+/// what was not synced when the machine crashes.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class SimulatedDisk: @unchecked Sendable {
@@ -13,7 +13,7 @@ package final class SimulatedDisk: @unchecked Sendable {
   package private(set) var files: MemoryFileSystem
   /// What is wrong with it.
   package let faults: DiskFaults
-  /// Times it began anew, with nothing on it.
+  /// Times it began again, with nothing on it.
   package private(set) var generation = 1
 
   package init(_ machine: SimulatedMachine) throws(EngineError) {
@@ -25,18 +25,18 @@ package final class SimulatedDisk: @unchecked Sendable {
   }
 
   /// What a process sees of the disk.
-  package struct Mount {
+  package struct ProcessDisks {
     package var engine: any KVEngine
     package var logs: any RaftLogStore
     package var files: any FileSystem
   }
 
   /// The disk for a process, with its faults between.
-  package func mount(for process: SimulatedProcess) throws(EngineError) -> Mount {
+  package func mount(for process: SimulatedProcess) throws(EngineError) -> ProcessDisks {
     let files = FaultyFileSystem(files, faults, process)
     // The engine's own files go through the same faults.
     engine = engine.reopen(files: files)
-    return Mount(
+    return ProcessDisks(
       engine: FaultyEngine(engine, faults, process), logs: FaultyLogStore(logs, faults, process),
       files: files)
   }
@@ -61,8 +61,8 @@ package final class SimulatedDisk: @unchecked Sendable {
     logs = logs.crash(keeping: keptBatches)
     // Files are torn: of what was appended and not synced any first part stays, and names that were
     // not synced are there or not.
-    var dice = SplitMix64(seed: random)
-    files.crash(keepsNames: dice.next() & 1 == 0) { Int(dice.next() % UInt64($0 + 1)) }
+    var generator = SplitMix64(seed: random)
+    files.crash(keepsNames: generator.next() & 1 == 0) { Int(generator.next() % UInt64($0 + 1)) }
     faults.processDied()
   }
 

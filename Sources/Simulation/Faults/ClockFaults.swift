@@ -5,20 +5,20 @@ import Runtime
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 final class ClockFaults: @unchecked Sendable {
-  private let ground: FaultGround
+  private let context: FaultContext
   private let limits: FaultLimits
   private var drifting: [(fault: Int, machine: SimulatedMachine, rate: Int64)] = []
 
-  init(_ ground: FaultGround, _ limits: FaultLimits) {
-    self.ground = ground
+  init(_ context: FaultContext, _ limits: FaultLimits) {
+    self.context = context
     self.limits = limits
   }
 
   private var machines: [SimulatedMachine] {
-    [ground.cluster.driver.machine] + ground.cluster.stores.map(\.machine)
+    [context.cluster.driver.machine] + context.cluster.stores.map(\.machine)
   }
 
-  func strike(_ fault: PlannedFault) {
+  func inject(_ fault: PlannedFault) {
     if fault.kind == .skew { skew(fault) } else { drift(fault) }
   }
 
@@ -32,39 +32,40 @@ final class ClockFaults: @unchecked Sendable {
 
   private static let trueRate: Int64 = 1_000_000
 
-  /// The time of day is set wrong, forward or back, until somebody sets it anew.
+  /// The time of day is set wrong, forward or back, until someone sets it again.
   private func skew(_ fault: PlannedFault) {
-    var dice = SplitMix64(seed: fault.dice[1])
-    let machine = machines[Int(fault.dice[0] % UInt64(machines.count))]
+    var randomValues = SplitMix64(seed: fault.randomValues[1])
+    let machine = machines[Int(fault.randomValues[0] % UInt64(machines.count))]
     // Files keep their times when clocks are set right again: on stores, ages may be wrong for as long
     // as the clocks were wrong by.
-    let far: Int64 = machine === ground.cluster.driver.machine ? 3_600_000 : 8_000
-    let most: Int64 = [100, 2_000, far][Int(dice.next() % 3)]
-    machine.clock.wallError = Int64.random(in: -most...most, using: &dice)
-    ground.strikes(fault, "\(machine.name) by \(machine.clock.wallError) ms")
+    let far: Int64 = machine === context.cluster.driver.machine ? 3_600_000 : 8_000
+    let most: Int64 = [100, 2_000, far][Int(randomValues.next() % 3)]
+    machine.clock.wallError = Int64.random(in: -most...most, using: &randomValues)
+    context.injects(fault, "\(machine.name) by \(machine.clock.wallError) ms")
   }
 
   /// Machines run too fast or too slow: one, or all, each at its own rate.
   private func drift(_ fault: PlannedFault) {
-    var dice = SplitMix64(seed: fault.dice[1])
+    var randomValues = SplitMix64(seed: fault.randomValues[1])
     let most = limits.clockDriftPerMillion
     let victims =
-      fault.dice[0] & 1 == 0
-      ? machines : [machines[Int((fault.dice[0] >> 1) % UInt64(machines.count))]]
-    ground.strikes(fault, victims.map(\.name).joined(separator: ", "))
+      fault.randomValues[0] & 1 == 0
+      ? machines : [machines[Int((fault.randomValues[0] >> 1) % UInt64(machines.count))]]
+    context.injects(fault, victims.map(\.name).joined(separator: ", "))
     for machine in victims {
       // The extremes are what it is about.
       let error =
-        dice.next() & 1 == 0
-        ? (dice.next() & 1 == 0 ? most : -most) : Int64.random(in: -most...most, using: &dice)
+        randomValues.next() & 1 == 0
+        ? (randomValues.next() & 1 == 0 ? most : -most)
+        : Int64.random(in: -most...most, using: &randomValues)
       drifting.append((fault.number, machine, Self.trueRate + error))
       recompute(machine)
     }
-    ground.after(fault.lasts) { [weak self] in
+    context.after(fault.lasts) { [weak self] in
       guard let self else { return }
       drifting.removeAll { $0.fault == fault.number }
       victims.forEach(recompute)
-      ground.ends(fault)
+      context.ends(fault)
     }
   }
 

@@ -12,9 +12,9 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   // Clocks
   case skew, drift
   // The placement driver
-  case driverDead = "pd-dead", driverRestart = "pd-restart", driverSlow = "pd-slow"
-  case driverStale = "pd-stale"
-  // Not faults, but all the while: changes to regions
+  case pdDown = "pd-dead", pdRestart = "pd-restart", pdSlow = "pd-slow"
+  case pdStale = "pd-stale"
+  // Not faults, but throughout: changes to regions
   case transferLeader = "transfer-leader", changeMembers = "change-members"
   case compactLog = "compact-log"
 }

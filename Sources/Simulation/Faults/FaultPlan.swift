@@ -46,7 +46,8 @@ package struct FaultPlan: Sendable {
       let lasts = Duration.milliseconds(Int64.random(in: lengths, using: &random))
       faults.append(
         PlannedFault(
-          number: 0, kind: kind, at: at, lasts: lasts, dice: (0..<4).map { _ in random.next() }))
+          number: 0, kind: kind, at: at, lasts: lasts,
+          randomValues: (0..<4).map { _ in random.next() }))
       at += gap()
     }
     return faults

@@ -1,12 +1,12 @@
 import Runtime
 
-/// Troubles of the network. Several may be on at a time; what they come to together is worked out anew
+/// Troubles of the network. Several may be on at a time; what they come to together is recomputed
 /// whenever one begins or ends, so that none ends another.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 final class NetworkFaults: @unchecked Sendable {
   /// One trouble while it lasts.
-  private struct Trouble {
+  private struct NetworkFault {
     let fault: Int
     /// Where; nil: everywhere.
     var links: [Link]?
@@ -20,16 +20,16 @@ final class NetworkFaults: @unchecked Sendable {
     var to: Int
   }
 
-  private let ground: FaultGround
-  private var troubles: [Trouble] = []
+  private let context: FaultContext
+  private var troubles: [NetworkFault] = []
 
-  init(_ ground: FaultGround) {
-    self.ground = ground
+  init(_ context: FaultContext) {
+    self.context = context
   }
 
-  private var network: SimulatedNetwork { ground.cluster.network }
+  private var network: SimulatedNetwork { context.cluster.network }
 
-  func strike(_ fault: PlannedFault) {
+  func inject(_ fault: PlannedFault) {
     switch fault.kind {
     case .partition: begin(fault, cut(fault, isOneWay: false))
     case .oneWay: begin(fault, cut(fault, isOneWay: true))
@@ -45,15 +45,15 @@ final class NetworkFaults: @unchecked Sendable {
 
   // MARK: Beginning and ending
 
-  private func begin(_ fault: PlannedFault, _ trouble: Trouble) {
-    ground.strikes(fault, trouble.links.map { "on \($0.count) links" } ?? "everywhere")
+  private func begin(_ fault: PlannedFault, _ trouble: NetworkFault) {
+    context.injects(fault, trouble.links.map { "on \($0.count) links" } ?? "everywhere")
     troubles.append(trouble)
     recompute()
-    ground.after(fault.lasts) { [weak self] in
+    context.after(fault.lasts) { [weak self] in
       guard let self else { return }
       troubles.removeAll { $0.fault == fault.number }
       recompute()
-      ground.ends(fault)
+      context.ends(fault)
     }
   }
 
@@ -78,31 +78,32 @@ final class NetworkFaults: @unchecked Sendable {
 
   // MARK: Bad conditions
 
-  private func conditions(_ fault: PlannedFault) -> Trouble {
-    var dice = SplitMix64(seed: fault.dice[1])
+  private func conditions(_ fault: PlannedFault) -> NetworkFault {
+    var randomValues = SplitMix64(seed: fault.randomValues[1])
     // A slow link is one link; the others are everywhere every other time.
-    let isEverywhere = fault.kind != .slowLink && fault.dice[0] & 1 == 0
-    var trouble = Trouble(
-      fault: fault.number, links: isEverywhere ? nil : link(fault.dice[0] >> 1, fault.dice[2]))
+    let isEverywhere = fault.kind != .slowLink && fault.randomValues[0] & 1 == 0
+    var trouble = NetworkFault(
+      fault: fault.number,
+      links: isEverywhere ? nil : link(fault.randomValues[0] >> 1, fault.randomValues[2]))
     switch fault.kind {
     case .loss:
-      let rate = UInt64.random(in: 1_000...200_000, using: &dice)
+      let rate = UInt64.random(in: 1_000...200_000, using: &randomValues)
       trouble.worsen = { $0.lossPerMillion = max($0.lossPerMillion, rate) }
     case .duplicate:
-      let rate = UInt64.random(in: 5_000...300_000, using: &dice)
+      let rate = UInt64.random(in: 5_000...300_000, using: &randomValues)
       trouble.worsen = { $0.duplicatesPerMillion = max($0.duplicatesPerMillion, rate) }
     case .reorder:
-      let jitter = Duration.microseconds(Int64.random(in: 500...40_000, using: &dice))
+      let jitter = Duration.microseconds(Int64.random(in: 500...40_000, using: &randomValues))
       trouble.worsen = {
         $0.reorders = true
         $0.jitter = max($0.jitter, jitter)
       }
     case .slowLink:
-      let delay = Duration.milliseconds(Int64.random(in: 30...1_200, using: &dice))
+      let delay = Duration.milliseconds(Int64.random(in: 30...1_200, using: &randomValues))
       trouble.worsen = { $0.delay += delay }
     default:
-      let delay = Duration.microseconds(Int64.random(in: 300...60_000, using: &dice))
-      let jitter = Duration.microseconds(Int64.random(in: 300...200_000, using: &dice))
+      let delay = Duration.microseconds(Int64.random(in: 300...60_000, using: &randomValues))
+      let jitter = Duration.microseconds(Int64.random(in: 300...200_000, using: &randomValues))
       trouble.worsen = {
         $0.delay += delay
         $0.jitter = max($0.jitter, jitter)
@@ -119,15 +120,15 @@ final class NetworkFaults: @unchecked Sendable {
 
   /// A store, and most times another one, else any machine.
   private func pair(_ first: UInt64, _ second: UInt64) -> (Int, Int) {
-    let one = ground.store(first).number
-    let stores = ground.cluster.stores.map(\.number)
-    let others = (second & 3 == 0 ? ground.machines : stores).filter { $0 != one }
+    let one = context.store(first).number
+    let stores = context.cluster.stores.map(\.number)
+    let others = (second & 3 == 0 ? context.machines : stores).filter { $0 != one }
     return (one, others[Int((second >> 2) % UInt64(others.count))])
   }
 
   // MARK: Cuts
 
-  private func cut(_ fault: PlannedFault, isOneWay: Bool) -> Trouble {
+  private func cut(_ fault: PlannedFault, isOneWay: Bool) -> NetworkFault {
     let (left, right) = sides(fault)
     var links: [Link] = []
     for one in left {
@@ -136,43 +137,43 @@ final class NetworkFaults: @unchecked Sendable {
         if !isOneWay { links.append(Link(from: other, to: one)) }
       }
     }
-    if isOneWay && fault.dice[3] & 1 == 0 {
+    if isOneWay && fault.randomValues[3] & 1 == 0 {
       links = links.map { Link(from: $0.to, to: $0.from) }
     }
-    return Trouble(fault: fault.number, links: links, isCut: true)
+    return NetworkFault(fault: fault.number, links: links, isCut: true)
   }
 
   /// Who is cut from whom.
   private func sides(_ fault: PlannedFault) -> ([Int], [Int]) {
-    let store = ground.store(fault.dice[0]).number
-    let stores = ground.cluster.stores.map(\.number)
-    switch fault.dice[1] % 8 {
+    let store = context.store(fault.randomValues[0]).number
+    let stores = context.cluster.stores.map(\.number)
+    switch fault.randomValues[1] % 8 {
     case 0, 1:
       // One store from the others; clients reach it still.
       return ([store], stores.filter { $0 != store })
     case 2:
-      return ([store], ground.machines.filter { $0 != store })
+      return ([store], context.machines.filter { $0 != store })
     case 3:
-      return halves(fault.dice[2], stores)
+      return halves(fault.randomValues[2], stores)
     case 4:
       // As a switch would: whoever is on either side sees only their own.
-      return halves(fault.dice[2], ground.machines)
+      return halves(fault.randomValues[2], context.machines)
     case 5:
       return ([store], [0])
     case 6:
-      return ([store], ground.machines.filter { $0 >= 1000 })
+      return ([store], context.machines.filter { $0 >= 1000 })
     default:
-      let (one, other) = pair(fault.dice[0], fault.dice[2] | 3)
+      let (one, other) = pair(fault.randomValues[0], fault.randomValues[2] | 3)
       return ([one], [other])
     }
   }
 
   /// Everyone goes to one side or the other, and both have someone.
   private func halves(_ die: UInt64, _ machines: [Int]) -> ([Int], [Int]) {
-    var dice = SplitMix64(seed: die)
+    var randomValues = SplitMix64(seed: die)
     var sides: ([Int], [Int]) = ([], [])
     for machine in machines {
-      if dice.next() & 1 == 0 { sides.0.append(machine) } else { sides.1.append(machine) }
+      if randomValues.next() & 1 == 0 { sides.0.append(machine) } else { sides.1.append(machine) }
     }
     if sides.0.isEmpty { sides.0.append(sides.1.removeLast()) }
     if sides.1.isEmpty { sides.1.append(sides.0.removeLast()) }
@@ -183,14 +184,14 @@ final class NetworkFaults: @unchecked Sendable {
 
   /// Connections break: one, or all of a store.
   private func reset(_ fault: PlannedFault) {
-    if fault.dice[1] & 1 == 0 {
-      let (one, other) = pair(fault.dice[0], fault.dice[2])
-      ground.strikes(fault, "between \(one) and \(other)")
+    if fault.randomValues[1] & 1 == 0 {
+      let (one, other) = pair(fault.randomValues[0], fault.randomValues[2])
+      context.injects(fault, "between \(one) and \(other)")
       network.reset(one, other)
     } else {
-      let store = ground.store(fault.dice[0]).number
-      ground.strikes(fault, "of store machine \(store)")
-      for other in ground.machines where other != store { network.reset(store, other) }
+      let store = context.store(fault.randomValues[0]).number
+      context.injects(fault, "of store machine \(store)")
+      for other in context.machines where other != store { network.reset(store, other) }
     }
   }
 }

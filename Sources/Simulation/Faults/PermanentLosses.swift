@@ -4,13 +4,13 @@ import RaftLog
 import Raftstore
 import Runtime
 
-/// What takes replicas for good: disks that are wiped, or on which a bit turns over. One at a time, and
-/// only when the cluster would survive it (`FaultLimits`). Whoever is found damaged is given a new disk,
-/// as an operator would, and comes back as a new store.
+/// What takes replicas permanently: disks that are wiped, or on which a bit turns over. One at a time,
+/// and only when the cluster would survive it (`FaultLimits`). Whoever is found damaged is given a new
+/// disk, as an operator would, and comes back as a new store.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 final class PermanentLosses: @unchecked Sendable {
-  private let ground: FaultGround
+  private let context: FaultContext
   private let supervisor: Supervisor
   private let limits: FaultLimits
   /// The loss that is not made good yet.
@@ -20,13 +20,13 @@ final class PermanentLosses: @unchecked Sendable {
 
   private static let interval = Duration.milliseconds(250)
 
-  init(_ ground: FaultGround, _ supervisor: Supervisor, _ limits: FaultLimits) {
-    self.ground = ground
+  init(_ context: FaultContext, _ supervisor: Supervisor, _ limits: FaultLimits) {
+    self.context = context
     self.supervisor = supervisor
     self.limits = limits
   }
 
-  /// While this is so, nobody may take a member away on purpose.
+  /// While this is so, no one may take a member away on purpose.
   var isRepairing: Bool { present != nil }
 
   /// When a member was taken away last: until it is certain that this is done or never will be, nothing
@@ -36,19 +36,19 @@ final class PermanentLosses: @unchecked Sendable {
   // MARK: Striking
 
   /// Waits for a moment when the cluster can bear the loss, for a while.
-  func strike(_ fault: PlannedFault) {
-    attempt(fault, until: ground.scheduler.now + .seconds(3))
+  func inject(_ fault: PlannedFault) {
+    attempt(fault, until: context.scheduler.now + .seconds(3))
   }
 
   private func attempt(_ fault: PlannedFault, until end: Instant) {
-    ground.cluster.inspect { [weak self] view in
-      guard let self, !ground.isOver else { return }
-      let now = ground.scheduler.now
+    context.cluster.inspect { [weak self] view in
+      guard let self, !context.isOver else { return }
+      let now = context.scheduler.now
       let isRemoving = lastRemoval.map { now - $0 < .seconds(5) } ?? false
       if present == nil, !isRemoving, limits.objection(toLossIn: view) == nil {
         lose(fault)
       } else if now < end {
-        ground.after(Self.interval) { [weak self] in self?.attempt(fault, until: end) }
+        context.after(Self.interval) { [weak self] in self?.attempt(fault, until: end) }
       } else {
         refused += 1
       }
@@ -56,14 +56,14 @@ final class PermanentLosses: @unchecked Sendable {
   }
 
   private func lose(_ fault: PlannedFault) {
-    let store = ground.store(fault.dice[0])
+    let store = context.store(fault.randomValues[0])
     if fault.kind == .wipe {
       present = (fault, store)
-      ground.strikes(fault, store.machine.name)
+      context.injects(fault, store.machine.name)
       replaceDisk(of: store, after: fault.lasts)
     } else if damage(store, fault) {
       present = (fault, store)
-      ground.strikes(fault, store.machine.name)
+      context.injects(fault, store.machine.name)
     } else {
       return
     }
@@ -75,9 +75,9 @@ final class PermanentLosses: @unchecked Sendable {
     do {
       let disk = store.disk
       let found =
-        fault.dice[1] & 1 == 0
-        ? try DiskDamage.ofLog(disk.logs, fault.dice[2], fault.dice[3])
-        : try DiskDamage.ofData(disk.engine, fault.dice[2])
+        fault.randomValues[1] & 1 == 0
+        ? try DiskDamage.ofLog(disk.logs, fault.randomValues[2], fault.randomValues[3])
+        : try DiskDamage.ofData(disk.engine, fault.randomValues[2])
       guard let found else { return false }
       disk.faults.damage = found
       return true
@@ -89,7 +89,7 @@ final class PermanentLosses: @unchecked Sendable {
   // MARK: Making good
 
   private func watch() {
-    ground.after(Self.interval) { [weak self] in
+    context.after(Self.interval) { [weak self] in
       guard let self else { return }
       look()
       if present != nil { watch() }
@@ -103,11 +103,11 @@ final class PermanentLosses: @unchecked Sendable {
     let damage = store.disk.faults.damage
     if damage.isFound { return replaceDisk(of: store, after: fault.lasts) }
     guard damage.isEmpty, !supervisor.isHeld(store.machine) else { return }
-    ground.cluster.inspect { [weak self] view in
+    context.cluster.inspect { [weak self] view in
       guard let self, present?.fault.number == fault.number else { return }
       guard limits.objection(toLossIn: view) == nil else { return }
       present = nil
-      ground.ends(fault)
+      context.ends(fault)
     }
   }
 

@@ -7,17 +7,17 @@ package struct PlannedFault: Sendable, Hashable {
   package var at: Duration
   /// How long it lasts, where it does.
   package var lasts: Duration
-  /// Chance of its own: whom it strikes, how hard. Drawn with the plan, interpreted when it strikes, so
+  /// Chance of its own: its target, how hard. Drawn with the plan, interpreted when it strikes, so
   /// that leaving out one fault changes no other.
-  package var dice: [UInt64]
+  package var randomValues: [UInt64]
 
   package init(
-    number: Int, kind: FaultKind, at: Duration, lasts: Duration, dice: [UInt64]
+    number: Int, kind: FaultKind, at: Duration, lasts: Duration, randomValues: [UInt64]
   ) {
     self.number = number
     self.kind = kind
     self.at = at
     self.lasts = lasts
-    self.dice = dice
+    self.randomValues = randomValues
   }
 }

@@ -5,24 +5,24 @@ import Runtime
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 final class Supervisor: @unchecked Sendable {
-  private let ground: FaultGround
+  private let context: FaultContext
   /// The faults that keep a machine's process down, by machine: 0 is the placement driver's.
   private var holds: [Int: [Int]] = [:]
-  /// Since when a process is down that nobody keeps down.
+  /// Since when a process is down that no one keeps down.
   private var downSince: [Int: Instant] = [:]
 
-  /// For how long nobody starts a process again.
+  /// For how long no one starts a process again.
   private var delays: [Int: Duration] = [:]
 
   private static let interval = Duration.milliseconds(100)
   /// How long it waits with what ended by itself.
   private static let patience = Duration.milliseconds(600)
 
-  init(_ ground: FaultGround) {
-    self.ground = ground
+  init(_ context: FaultContext) {
+    self.context = context
   }
 
-  private var driver: SimulatedPlacementDriver { ground.cluster.driver }
+  private var driver: SimulatedPD { context.cluster.driver }
 
   // MARK: Holding down
 
@@ -34,7 +34,7 @@ final class Supervisor: @unchecked Sendable {
   /// The fault lets go: with the last one the process starts.
   func release(_ machine: SimulatedMachine, _ fault: PlannedFault) {
     holds[machine.number, default: []].removeAll { $0 == fault.number }
-    ground.ends(fault)
+    context.ends(fault)
     guard !isHeld(machine) else { return }
     start(machine)
   }
@@ -50,9 +50,9 @@ final class Supervisor: @unchecked Sendable {
 
   /// Looks after everyone, again and again.
   func watch() {
-    ground.after(Self.interval) { [weak self] in
+    context.after(Self.interval) { [weak self] in
       guard let self else { return }
-      for store in ground.cluster.stores { look(store.machine, isDown: store.isDown) }
+      for store in context.cluster.stores { look(store.machine, isDown: store.isDown) }
       look(driver.machine, isDown: !driver.machine.isRunning)
       watch()
     }
@@ -63,9 +63,9 @@ final class Supervisor: @unchecked Sendable {
       downSince[machine.number] = nil
       return
     }
-    let since = downSince[machine.number] ?? ground.scheduler.now
+    let since = downSince[machine.number] ?? context.scheduler.now
     downSince[machine.number] = since
-    if ground.scheduler.now - since >= delays[machine.number] ?? Self.patience { start(machine) }
+    if context.scheduler.now - since >= delays[machine.number] ?? Self.patience { start(machine) }
   }
 
   private func start(_ machine: SimulatedMachine) {
@@ -75,7 +75,7 @@ final class Supervisor: @unchecked Sendable {
       // What is left of a driver that ended itself is cleared away first.
       if !machine.isRunning { driver.stop(losingUnsynced: true) }
       if !machine.isRunning { driver.start() }
-    } else if let store = ground.cluster.stores.first(where: { $0.machine === machine }),
+    } else if let store = context.cluster.stores.first(where: { $0.machine === machine }),
       store.isDown
     {
       store.start()
@@ -85,7 +85,7 @@ final class Supervisor: @unchecked Sendable {
   /// Everything runs; called again while healed, since processes may still end themselves.
   func startAll() {
     holds = [:]
-    for store in ground.cluster.stores { start(store.machine) }
+    for store in context.cluster.stores { start(store.machine) }
     if !driver.machine.isRunning { start(driver.machine) }
   }
 }

@@ -4,7 +4,7 @@ package import Runtime
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class SimulatedClock: Clock, @unchecked Sendable {
-  private let scheduler: Scheduler
+  private let scheduler: SimulationScheduler
   /// Where the present rate began: virtual time and this clock's.
   private var trueBase: UInt64 = 0
   private var localBase: UInt64 = 0
@@ -13,7 +13,7 @@ package final class SimulatedClock: Clock, @unchecked Sendable {
   /// Milliseconds by which the time of day is wrong.
   package var wallError: Int64 = 0
 
-  init(scheduler: Scheduler) {
+  init(scheduler: SimulationScheduler) {
     self.scheduler = scheduler
   }
 

@@ -3,7 +3,7 @@ package import Runtime
 /// The workers and timers of one process, run by the scheduler instead of by threads.
 package struct SimulatedHost: WorkerHost {
   package let process: SimulatedProcess
-  private let scheduler: Scheduler
+  private let scheduler: SimulationScheduler
 
   package init(_ process: SimulatedProcess) {
     self.process = process

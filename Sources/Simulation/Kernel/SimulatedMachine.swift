@@ -7,14 +7,14 @@ package final class SimulatedMachine: @unchecked Sendable {
   /// Unique in a run; the placement driver's is 0, stores count from 1, clients from 1000.
   package let number: Int
   package let name: String
-  package let scheduler: Scheduler
+  package let scheduler: SimulationScheduler
   package let clock: SimulatedClock
   package private(set) var process: SimulatedProcess?
-  package private(set) var lives: UInt64 = 0
+  package private(set) var incarnation: UInt64 = 0
   /// How its workers are slowed down.
   package var slowness = Slowness()
 
-  package init(number: Int, name: String, scheduler: Scheduler) {
+  package init(number: Int, name: String, scheduler: SimulationScheduler) {
     self.number = number
     self.name = name
     self.scheduler = scheduler
@@ -24,10 +24,10 @@ package final class SimulatedMachine: @unchecked Sendable {
   /// Begins a new life. The last one must have ended.
   package func startProcess() -> SimulatedProcess {
     precondition(process?.isAlive != true, "\(name) is running")
-    lives += 1
-    let process = SimulatedProcess(machine: self, life: lives)
+    incarnation += 1
+    let process = SimulatedProcess(machine: self, life: incarnation)
     self.process = process
-    scheduler.note(.process, UInt64(number), lives, 1, "\(name) starts, life \(lives)")
+    scheduler.note(.process, UInt64(number), incarnation, 1, "\(name) starts, life \(incarnation)")
     return process
   }
 
@@ -55,7 +55,7 @@ package final class SimulatedMachine: @unchecked Sendable {
     package init() {}
   }
 
-  /// How long a worker takes to get round to what is queued, drawn anew for every step.
+  /// How long a worker takes to get round to what is queued, drawn again for every step.
   func delay(of kind: WorkerKind) -> Duration {
     let range = kind.nanoseconds
     var nanoseconds = Int64.random(in: range, using: &scheduler.random)

@@ -11,7 +11,7 @@ package final class SimulatedProcess: @unchecked Sendable {
   package var isPaused = false
   /// What has waited since the process was paused.
   var parked: [Event] = []
-  /// Its workers: the process keeps them alive. Nobody goes through them, so their order is no matter.
+  /// Its workers: the process keeps them alive. No one goes through them, so their order is no matter.
   private var workers: [ObjectIdentifier: AnyObject] = [:]
 
   init(machine: SimulatedMachine, life: UInt64) {

@@ -35,7 +35,7 @@ package struct Trace {
     return mixer.next()
   }
 
-  /// Notes an event; `text` is made only when somebody wants to read it.
+  /// Notes an event; `text` is made only when someone wants to read it.
   package mutating func note(
     _ kind: Kind, at now: Instant, _ a: UInt64, _ b: UInt64, _ c: UInt64,
     _ text: @autoclosure () -> String
@@ -49,11 +49,11 @@ package struct Trace {
     if isRead { add("\(Self.seconds(now)) \(kind) \(text())") }
   }
 
-  /// Whether anybody reads the lines.
+  /// Whether anyone reads the lines.
   package var isRead: Bool { tailLength > 0 || sink != nil }
 
   /// A line for people alone.
-  package mutating func remark(at now: Instant, _ text: String) {
+  package mutating func annotate(at now: Instant, _ text: String) {
     if isRead { add("\(Self.seconds(now)) log \(text)") }
   }
 

@@ -2,7 +2,7 @@ import Logging
 
 /// Puts what stores log into the trace, for whoever reads that; it does not count for the hash.
 struct TraceLogHandler: LogHandler {
-  let scheduler: Scheduler
+  let scheduler: SimulationScheduler
   var logLevel = Logger.Level.debug
   var metadata: Logger.Metadata = [:]
 
@@ -13,6 +13,6 @@ struct TraceLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     let store = metadata["store"].map { "store\($0) " } ?? ""
-    scheduler.remark("\(store)\(event.level): \(event.message)")
+    scheduler.annotate("\(store)\(event.level): \(event.message)")
   }
 }

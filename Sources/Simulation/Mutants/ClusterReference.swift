@@ -5,7 +5,7 @@ import Raftstore
 final class ClusterReference {
   private(set) weak var cluster: SimulatedCluster?
 
-  /// Asks to be told of the cluster that `setup` leads to.
+  /// Asks to be notified of the cluster that `setup` leads to.
   init(_ setup: inout Mutant.Setup) {
     let before = setup.prepare
     setup.prepare = { [self] cluster in
@@ -15,13 +15,13 @@ final class ClusterReference {
   }
 
   /// Whether every region has had all its replicas: before that a bug would only show that a cluster
-  /// cannot be founded.
-  var isFounded: Bool {
-    if !wasFounded { wasFounded = cluster?.isWhole == true }
-    return wasFounded
+  /// cannot be bootstrapped.
+  var isBootstrapDone: Bool {
+    if !wasBootstrapped { wasBootstrapped = cluster?.isWhole == true }
+    return wasBootstrapped
   }
 
-  private var wasFounded = false
+  private var wasBootstrapped = false
 
   var directory: StoreDirectory? { cluster?.directory }
 

@@ -1,14 +1,14 @@
-/// A bug that is built into a run by wrapping what a part is handed: shows that the simulation sees it.
+/// A bug that is built into a run by wrapping what a part is given: shows that the simulation sees it.
 package struct Mutant: Sendable {
   /// What a mutant may change before the run begins.
   package struct Setup {
-    /// What stores are handed, each time one starts.
-    package var parts = StoreParts()
+    /// What stores are given, each time one starts.
+    package var parts = StoreInterposers()
     /// What the cluster looks like.
     package var shape: SimulatedCluster.Shape
     /// The faults without which the bug cannot show; nil leaves the choice to the seed.
     package var faults: [FaultKind]?
-    /// Called with the cluster before it is founded.
+    /// Called with the cluster before it is bootstrapped.
     package var prepare: (SimulatedCluster) -> Void = { _ in }
   }
 

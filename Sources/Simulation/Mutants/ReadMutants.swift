@@ -4,19 +4,19 @@ import Raftstore
 import Runtime
 import Storage
 
-/// Reads that are answered from where they must not be.
+/// Reads that are completed from where they must not be.
 enum ReadMutants {
   static let all: [Mutant] = [
     Mutant("read-follower-at-once", "Replicas answer reads without asking their leader.") {
       $0.faults = [.partition, .transferLeader]
       $0.parts.storage = { part, store, _ in
-        HastyStorage(part, store) { $0.replicaRead }
+        StaleReadStorage(part, store) { $0.replicaRead }
       }
     },
     Mutant("read-without-lease", "Whoever is asked as leader answers as one.") {
       $0.faults = [.partition, .transferLeader]
       $0.parts.storage = { part, store, _ in
-        HastyStorage(part, store) { !$0.replicaRead }
+        StaleReadStorage(part, store) { !$0.replicaRead }
       }
     },
     Mutant("read-from-cache", "A store keeps values for reads; only its own writes renew them.") {
@@ -47,10 +47,10 @@ enum ReadMutants {
   ]
 }
 
-/// Answers some reads from the engine, as it is, without asking anyone.
+/// Serves some reads from the engine, as it is, without asking anyone.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class HastyStorage: ForwardingStorage, @unchecked Sendable {
+private final class StaleReadStorage: ForwardingStorage, @unchecked Sendable {
   private unowned let store: SimulatedStore
   private let isHasty: (RequestContext) -> Bool
 
@@ -81,11 +81,11 @@ private final class HastyStorage: ForwardingStorage, @unchecked Sendable {
 private final class CachingStorage: ForwardingStorage, @unchecked Sendable {
   private var values: [[UInt8]: [UInt8]?] = [:]
 
-  override func getAtOnce(
+  override func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
     if let known = values[key] { return .success(known) }
-    let found = base.getAtOnce(context, cf, key)
+    let found = base.tryLocalGet(context, cf, key)
     if case .success(let value) = found { values[key] = .some(value) }
     return found
   }
@@ -115,10 +115,10 @@ private final class ViewStorage: ForwardingStorage, @unchecked Sendable {
     super.init(base)
   }
 
-  override func readAtOnce<T>(
+  override func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
-    base.readAtOnce(context) { reader, range throws(StorageError) in
+    base.tryLocalRead(context) { reader, range throws(StorageError) in
       try body(alter(reader, range, context), range)
     }
   }

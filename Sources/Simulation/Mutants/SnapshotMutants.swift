@@ -32,7 +32,7 @@ enum SnapshotMutants {
         AlteredTransport(
           part,
           snapshot: { envelope, key in
-            guard cluster.isFounded else { return part.sendSnapshot(envelope, key: key) }
+            guard cluster.isBootstrapDone else { return part.sendSnapshot(envelope, key: key) }
             cluster.directory?.inbox(of: process)?.router.post(
               .snapshotSent(
                 regionID: envelope.regionID, toPeerID: envelope.to.id, key: key, succeeded: true),
@@ -48,7 +48,7 @@ enum SnapshotMutants {
       "snapshot-names-are-not-durable",
       "Directories are never synced: a machine's death takes new names back."
     ) {
-      // Slow disks, so that machines die while a snapshot is put in place.
+      // Slow disks, so that machines crash while a snapshot is applied.
       $0.faults = [.powerLoss, .dieAtWrite, .changeMembers, .compactLog]
       $0.prepare = { cluster in
         for store in cluster.stores { store.machine.slowness.disk = .milliseconds(20) }

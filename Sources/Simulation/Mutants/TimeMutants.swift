@@ -8,7 +8,7 @@ enum TimeMutants {
       "clock-stops-in-pauses", "Clocks stand still while a process is held up: its lease goes on."
     ) {
       $0.faults = [.pause]
-      $0.parts.host = { part, _, _ in AlteredHost(part, clock: StandingClock(part.clock)) }
+      $0.parts.host = { part, _, _ in AlteredHost(part, clock: SuspendedClock(part.clock)) }
     },
     Mutant(
       "clock-slower-than-timers", "Clocks run at a tenth of the speed of timers: leases last long."

@@ -13,7 +13,7 @@ enum TransportMutants {
         AlteredTransport(
           part,
           alter: { envelope in
-            guard cluster.isFounded else { return [envelope] }
+            guard cluster.isBootstrapDone else { return [envelope] }
             return [envelope.altering(.appendResponse) { $0.reject = false }]
           })
       }
@@ -54,7 +54,7 @@ enum TransportMutants {
         AlteredTransport(
           part,
           alter: { envelope in
-            if let answer = heartbeatAnswer(to: envelope) {
+            if let answer = heartbeatResponse(to: envelope) {
               cluster.directory?.inbox(of: process)?.router.deliver([answer])
             }
             return [envelope]
@@ -100,7 +100,7 @@ enum TransportMutants {
       }
   }
 
-  private static func heartbeatAnswer(to envelope: RaftEnvelope) -> RaftEnvelope? {
+  private static func heartbeatResponse(to envelope: RaftEnvelope) -> RaftEnvelope? {
     guard let message = envelope.message, message.type == .heartbeat else { return nil }
     var answer = Message(
       .heartbeatResponse, to: message.from, from: message.to, term: message.term)

@@ -57,9 +57,9 @@ enum WorkerMutants {
         return AlteredHost(
           part,
           mail: { worker, batch in
-            guard worker.hasPrefix("raft"), cluster.isFounded else { return batch }
+            guard worker.hasPrefix("raft"), cluster.isBootstrapDone else { return batch }
             return batch.filter { message in
-              guard case .snapshotInstalled? = message as? RaftWorkerMessage else { return true }
+              guard case .snapshotApplied? = message as? RaftWorkerMessage else { return true }
               count += 1
               return count % 2 != 0
             }

@@ -12,8 +12,8 @@ enum WriteMutants {
     ) {
       $0.faults = [.kill, .partition, .transferLeader]
       $0.parts.storage = { part, _, process in
-        AnsweringStorage(part) { base, context, mutations, completion in
-          let answer = FirstAnswer(completion)
+        AlteredResponseStorage(part) { base, context, mutations, completion in
+          let answer = FirstResponse(completion)
           base.write(context, mutations) { answer.give($0) }
           process.machine.scheduler.after(.milliseconds(1), in: process) {
             answer.give(.success(()))
@@ -24,7 +24,7 @@ enum WriteMutants {
     Mutant("write-open-called-done", "A write of which nobody knows the outcome is called done.") {
       $0.faults = [.kill, .partition, .transferLeader]
       $0.parts.storage = { part, _, _ in
-        AnsweringStorage(part) { base, context, mutations, completion in
+        AlteredResponseStorage(part) { base, context, mutations, completion in
           base.write(context, mutations) { completion($0.isOpen ? .success(()) : $0) }
         }
       }
@@ -34,8 +34,8 @@ enum WriteMutants {
     ) {
       $0.faults = [.slowDisk, .hang, .slowLink, .pause]
       $0.parts.storage = { part, _, process in
-        AnsweringStorage(part) { base, context, mutations, completion in
-          let answer = FirstAnswer(completion)
+        AlteredResponseStorage(part) { base, context, mutations, completion in
+          let answer = FirstResponse(completion)
           base.write(context, mutations) { answer.give($0) }
           process.machine.scheduler.after(.milliseconds(50), in: process) {
             if answer.isOwed { base.write(context, mutations) { answer.give($0) } }
@@ -47,7 +47,7 @@ enum WriteMutants {
       $0.faults = []
       $0.parts.storage = { part, _, process in
         var count = 0
-        return AnsweringStorage(part) { base, context, mutations, completion in
+        return AlteredResponseStorage(part) { base, context, mutations, completion in
           base.write(context, mutations, completion)
           count += 1
           guard count % 20 == 0 else { return }
@@ -60,7 +60,7 @@ enum WriteMutants {
     Mutant("batch-put-in-parts", "The changes of a batch are written one after the other.") {
       $0.faults = [.kill, .partition]
       $0.parts.storage = { part, _, _ in
-        AnsweringStorage(part) { base, context, mutations, completion in
+        AlteredResponseStorage(part) { base, context, mutations, completion in
           writeInParts(base, context, mutations[...], completion)
         }
       }
@@ -82,7 +82,7 @@ enum WriteMutants {
 }
 
 extension Result<Void, StorageError> {
-  /// Whether nobody knows if the write was done.
+  /// Whether no one knows if the write was done.
   fileprivate var isOpen: Bool {
     switch self {
     case .failure(.region(.staleCommand)), .failure(.region(.undeterminedResult)): true
@@ -91,10 +91,10 @@ extension Result<Void, StorageError> {
   }
 }
 
-/// Answers writes in its own way.
+/// Responds to writes in its own way.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class AnsweringStorage: ForwardingStorage, @unchecked Sendable {
+private final class AlteredResponseStorage: ForwardingStorage, @unchecked Sendable {
   typealias Write = (
     any Storage, RequestContext, [Mutation],
     @escaping @Sendable (Result<Void, StorageError>) -> Void
@@ -115,10 +115,10 @@ private final class AnsweringStorage: ForwardingStorage, @unchecked Sendable {
   }
 }
 
-/// Passes the first answer on and no other.
+/// Passes the first response on and no other.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class FirstAnswer: @unchecked Sendable {
+private final class FirstResponse: @unchecked Sendable {
   private var completion: (@Sendable (Result<Void, StorageError>) -> Void)?
 
   init(_ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void) {

@@ -1,10 +1,10 @@
 import Runtime
 
-/// Why a call has no answer.
+/// Why a call has no response.
 package enum CallFailure: Error, Sendable, Hashable {
   /// It never reached a process: certainly not carried out.
   case refused
-  /// Nobody knows what became of it.
+  /// No one knows what became of it.
   case lost
 }
 
@@ -12,8 +12,8 @@ extension SimulatedNetwork {
   /// Asks a process on another machine.
   ///
   /// - Parameters:
-  ///   - from: the asking process; it gets no answer once it is dead.
-  ///   - serve: runs inside the asked process and hands the answer to its second parameter, once.
+  ///   - from: the asking process; it gets no response once it is dead.
+  ///   - serve: runs inside the asked process and passes the response to its second parameter, once.
   ///   - completion: called once, at the latest when `timeout` is over, unless the asker dies.
   package func call<Answer>(
     from asker: SimulatedProcess, to: SimulatedMachine, timeout: Duration,
@@ -23,7 +23,7 @@ extension SimulatedNetwork {
     let state = CallState(completion)
     let network = self
     let origin = asker.machine
-    // A failure that is noticed takes as long as an answer would have.
+    // A failure that is noticed takes as long as a response would have.
     func fail(_ failure: CallFailure) {
       scheduler.after(.microseconds(200), in: asker) { state.end(.failure(failure)) }
     }
@@ -32,7 +32,7 @@ extension SimulatedNetwork {
       .call, from: origin.number, to: to, lost: { fail(.refused) }
     ) { process in
       serve(process) { answer in
-        // A dead process answers nobody.
+        // A dead process responds no one.
         guard process.isAlive else { return }
         network.send(
           .call, from: to.number, to: origin, lost: { fail(.lost) }

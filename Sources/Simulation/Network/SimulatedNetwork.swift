@@ -37,9 +37,9 @@ package final class SimulatedNetwork: @unchecked Sendable {
     var epoch: UInt64 = 0
   }
 
-  package let scheduler: Scheduler
-  /// Hears what replicas say to each other.
-  package let witness = RaftWitness()
+  package let scheduler: SimulationScheduler
+  /// Observes what replicas say to each other.
+  package let observer = RaftMessageObserver()
   /// Holds for all links without conditions of their own.
   package var conditions = Conditions()
   private var special: [Link: Conditions] = [:]
@@ -48,7 +48,7 @@ package final class SimulatedNetwork: @unchecked Sendable {
   /// Messages that faults have lost, repeated or held back.
   package private(set) var faultCount = 0
 
-  package init(scheduler: Scheduler) {
+  package init(scheduler: SimulationScheduler) {
     self.scheduler = scheduler
   }
 
@@ -84,7 +84,7 @@ package final class SimulatedNetwork: @unchecked Sendable {
 
   // MARK: Messages
 
-  /// Sends a message; `lost` is told, at once or when it would have arrived, that it did not. Nobody is
+  /// Sends a message; `lost` is told, at once or when it would have arrived, that it did not. No one is
   /// told of a silent loss.
   package func send(
     _ traffic: Traffic, from: Int, to: SimulatedMachine,

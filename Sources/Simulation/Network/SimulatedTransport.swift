@@ -29,7 +29,7 @@ package final class SimulatedTransport: Transport, @unchecked Sendable {
     guard process.isAlive else { return }
     var groups: [(store: UInt64, envelopes: [RaftEnvelope])] = []
     for envelope in envelopes {
-      network.witness.hear(envelope)
+      network.observer.hear(envelope)
       if let place = groups.firstIndex(where: { $0.store == envelope.to.storeID }) {
         groups[place].envelopes.append(envelope)
       } else {
@@ -62,7 +62,7 @@ package final class SimulatedTransport: Transport, @unchecked Sendable {
   }
 
   private static func note(
-    _ envelope: RaftEnvelope, _ receiver: SimulatedProcess, _ scheduler: Scheduler
+    _ envelope: RaftEnvelope, _ receiver: SimulatedProcess, _ scheduler: SimulationScheduler
   ) {
     let message = envelope.message
     scheduler.note(
@@ -77,7 +77,7 @@ package final class SimulatedTransport: Transport, @unchecked Sendable {
 
   package func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {
     guard process.isAlive else { return }
-    network.witness.hear(envelope)
+    network.observer.hear(envelope)
     let stream = SnapshotStream(
       envelope: envelope, key: key, process: process, network: network, directory: directory,
       snapshots: snapshots, router: router)

@@ -7,7 +7,7 @@ import Runtime
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 final class SnapshotStream: @unchecked Sendable {
-  /// Chunks are small, so that faults strike in the middle.
+  /// Chunks are small, so that faults are injected in the middle.
   private static let chunkSize = 4 << 10
   private static let patience = Duration.seconds(3)
 
@@ -89,7 +89,7 @@ final class SnapshotStream: @unchecked Sendable {
         process, SnapshotStreamReader(storeID: inbox.storeID, snapshots: inbox.snapshots)
       )
     }
-    guard receiver?.process === process else { return .failed("the receiver has started anew") }
+    guard receiver?.process === process else { return .failed("the receiver was restarted") }
     do throws(SnapshotError) {
       guard let chunk else {
         if let arrived = try receiver?.reader.finish() { inbox.router.deliver([arrived]) }

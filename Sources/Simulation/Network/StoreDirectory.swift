@@ -6,19 +6,19 @@ package import Raftstore
 /// which must refuse them. Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class StoreDirectory: @unchecked Sendable {
   /// What a running store takes messages with.
-  package struct Inbox {
+  package struct StoreMailboxes {
     package var router: Router
     package var snapshots: SnapManager
     package var storeID: UInt64
   }
 
   private var machines: [UInt64: SimulatedMachine] = [:]
-  private var inboxes: [Int: (process: SimulatedProcess, inbox: Inbox)] = [:]
+  private var inboxes: [Int: (process: SimulatedProcess, inbox: StoreMailboxes)] = [:]
 
   package init() {}
 
   /// Makes `inbox` the receiver of what is sent to its store's process.
-  package func register(_ inbox: Inbox, of process: SimulatedProcess) {
+  package func register(_ inbox: StoreMailboxes, of process: SimulatedProcess) {
     machines[inbox.storeID] = process.machine
     inboxes[process.machine.number] = (process, inbox)
   }
@@ -27,7 +27,7 @@ package final class StoreDirectory: @unchecked Sendable {
   package func machine(ofStore id: UInt64) -> SimulatedMachine? { machines[id] }
 
   /// Nil before the process has learnt who it is.
-  package func inbox(of process: SimulatedProcess) -> Inbox? {
+  package func inbox(of process: SimulatedProcess) -> StoreMailboxes? {
     guard let found = inboxes[process.machine.number], found.process === process else { return nil }
     return found.inbox
   }

@@ -1,6 +1,6 @@
 package import History
 
-/// What came of a run.
+/// The result of a run.
 package struct RunReport: Sendable {
   /// What was found, and by whom.
   package struct Failure: Sendable, Hashable {
@@ -25,8 +25,8 @@ package struct RunReport: Sendable {
   package var operations = 0
   package var succeeded = 0
   package var unknown = 0
-  /// Faults that struck, by kind; and in all, with each lost, late or repeated message and each failed
-  /// disk operation.
+  /// Faults that were injected, by kind; and in all, with each lost, late or repeated message and each
+  /// failed disk operation.
   package var faults: [(kind: FaultKind, count: Int)] = []
   package var faultCount = 0
   package var plan: [PlannedFault] = []

@@ -11,9 +11,9 @@ enum RunShape {
     var store = RaftstoreConfig()
     store.regionHeartbeatInterval = .seconds(2)
     store.storeHeartbeatInterval = .seconds(1)
-    store.snapshotCollectionInterval = .milliseconds(
+    store.snapshotGCInterval = .milliseconds(
       Int64.random(in: 1_000...8_000, using: &random))
-    // Received ones that nobody took up are there until then.
+    // Received ones that no one took up are there until then.
     store.snapshotTimeout = .seconds(10)
     store.logPurgeInterval = .seconds(3)
     store.logCompactionInterval = .milliseconds(Int64.random(in: 300...4_000, using: &random))

@@ -14,7 +14,7 @@ package struct Shrinker {
 
   /// The run does not fail: there is nothing to cut.
   package struct Passed: Error, CustomStringConvertible {
-    package var description: String { "the run passes when it is made again" }
+    package var description: String { "the run passes when repeated" }
   }
 
   private static let maxRuns = 300
@@ -25,7 +25,7 @@ package struct Shrinker {
     self.options = options
   }
 
-  /// - Parameter progress: told how far it is.
+  /// - Parameter progress: called with how far it is.
   package func shrink(_ progress: (String) -> Void) throws -> Result {
     let whole = try Simulation(options).run()
     guard let failure = whole.failure else { throw Passed() }

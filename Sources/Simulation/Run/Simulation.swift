@@ -4,8 +4,8 @@ import Logging
 import Raftstore
 import Runtime
 
-/// One run: a cluster is founded, clients call while faults strike, then all is healed and must come to
-/// rest; checkers look all the while, and judge in the end.
+/// One run: a cluster is bootstrapped, clients call while faults are injected, then all is healed and
+/// must come to rest; checkers look throughout, and check in the end.
 package final class Simulation {
   /// Why a run cannot be made at all.
   package enum Refusal: Error, CustomStringConvertible {
@@ -14,21 +14,21 @@ package final class Simulation {
 
     package var description: String {
       switch self {
-      case .unknownWorkload(let name): "there is no workload \(name)"
-      case .unknownMutant(let name): "there is no mutant \(name)"
+      case .unknownWorkload(let name): "unknown workload \(name)"
+      case .unknownMutant(let name): "unknown mutant \(name)"
       }
     }
   }
 
-  private static let foundingLimit = Duration.seconds(60)
+  private static let bootstrapLimit = Duration.seconds(60)
   private static let checkInterval = Duration.milliseconds(200)
   /// How long a healed cluster may take until every client succeeds and all replicas are equal.
   private static let recoveryLimit = Duration.seconds(60)
 
   private let options: SimulationOptions
-  private let scheduler: Scheduler
+  private let scheduler: SimulationScheduler
   private let cluster: SimulatedCluster
-  private let nemesis: Nemesis
+  private let nemesis: SimulatedNemesis
   private let recorder = HistoryRecorder()
   private let checkers: [any ClusterChecker]
   private let plan: FaultPlan
@@ -49,7 +49,7 @@ package final class Simulation {
       throw Refusal.unknownWorkload(options.workload ?? "")
     }
     self.workload = workload
-    scheduler = Scheduler(
+    scheduler = SimulationScheduler(
       seed: random.next(), trace: Trace(tailLength: options.tailLength, sink: options.sink))
     var setup = Mutant.Setup(
       shape: RunShape.draw(keyCount: workload.keyCount, random: &shapeRandom))
@@ -72,27 +72,27 @@ package final class Simulation {
     cluster = try SimulatedCluster(
       setup.shape, scheduler: scheduler, parts: setup.parts, logger: logger, seed: random.next())
     setup.prepare(cluster)
-    nemesis = Nemesis(cluster, clients: workload.clients)
+    nemesis = SimulatedNemesis(cluster, clients: workload.clients)
     checkers = CheckerCatalog.make()
   }
 
   /// Makes the run.
   package func run() throws -> RunReport {
-    if try cluster.found(within: Self.foundingLimit) {
+    if try cluster.found(within: Self.bootstrapLimit) {
       let start = scheduler.now
-      callAndStrike()
+      callAndInject()
       scheduler.run(until: start + options.duration) { self.failure != nil }
       if failure == nil { recover() }
-      if failure == nil { judge() }
+      if failure == nil { checkHistory() }
     } else {
-      fail("founding", "the cluster is not whole after \(Self.foundingLimit)")
+      fail("founding", "the cluster is not complete after \(Self.bootstrapLimit)")
     }
     let report = report()
-    cluster.tearDown()
+    cluster.shutDown()
     return report
   }
 
-  private func callAndStrike() {
+  private func callAndInject() {
     for number in 0..<workload.clients {
       let client = SimulatedClient(
         number: number, cluster: cluster, recorder: recorder, replicaReads: 4,
@@ -114,7 +114,7 @@ package final class Simulation {
   private func check() {
     cluster.inspect { [weak self] view in
       guard let self, failure == nil else { return }
-      complain()
+      checkComplaints()
       for checker in checkers {
         if let message = checker.check(view) { return fail(checker.name, message) }
       }
@@ -122,7 +122,7 @@ package final class Simulation {
     }
   }
 
-  private func complain() {
+  private func checkComplaints() {
     for store in cluster.stores {
       if let complaint = store.complaints.first { return fail("self-stop", complaint) }
     }
@@ -136,14 +136,15 @@ package final class Simulation {
 
   // MARK: Healing
 
-  /// Nothing strikes any more: within bounded time every client must succeed, and all must come to rest.
+  /// No fault is injected any more: within bounded time every client must succeed, and all must come to
+  /// rest.
   private func recover() {
     nemesis.heal()
     let end = scheduler.now + Self.recoveryLimit
     let before = clients.map(\.succeeded)
     while scheduler.now < end, failure == nil {
       scheduler.run(until: scheduler.now + .milliseconds(100)) { self.failure != nil }
-      nemesis.keepUp()
+      nemesis.restartStopped()
       if zip(clients, before).allSatisfy({ $0.succeeded >= $1 + 3 }) { break }
     }
     guard failure == nil else { return }
@@ -159,32 +160,32 @@ package final class Simulation {
     var reason: String? = "a client still waits"
     while scheduler.now < end, failure == nil {
       scheduler.run(until: scheduler.now + .milliseconds(200)) { self.failure != nil }
-      nemesis.keepUp()
+      nemesis.restartStopped()
       guard clients.allSatisfy(\.isResting) else { continue }
       reason = cluster.shortcoming
       cluster.inspect { [weak self] view in
         guard let self else { return }
         for checker in checkers where reason == nil {
-          reason = checker.checkAtRest(view).map { "\(checker.name): \($0)" }
+          reason = checker.checkQuiescent(view).map { "\(checker.name): \($0)" }
         }
       }
       scheduler.run(until: scheduler.now + .milliseconds(10))
       if reason == nil { return }
     }
-    fail("rest", "\(reason ?? "") \(Self.recoveryLimit) after all was healed")
+    fail("rest", "\(reason ?? "") \(Self.recoveryLimit) after all faults were healed")
   }
 
-  private func judge() {
-    switch LinearizabilityJudge().judge(recorder.operations) {
+  private func checkHistory() {
+    switch LinearizabilityChecker().check(recorder.operations) {
     case .linearizable: break
     case .undecided(let reason): fail("linearizability", "undecided: \(reason)")
     case .violation(let violation):
       fail(
         "linearizability",
-        "no order explains the calls on \(String(decoding: violation.key, as: UTF8.self))",
+        "no linearization explains the calls on \(String(decoding: violation.key, as: UTF8.self))",
         violation)
     }
-    if let message = workload.judge(recorder.operations) {
+    if let message = workload.check(recorder.operations) {
       fail("workload \(type(of: workload).name)", message)
     }
   }

@@ -1,7 +1,7 @@
 /// What a run is made from: the same options give the same run.
 package struct SimulationOptions: Sendable {
   package var seed: UInt64
-  /// Virtual time for which clients call and faults strike.
+  /// Virtual time for which clients call and faults are injected.
   package var duration: Duration = .seconds(30)
   /// The workload by name; nil draws one.
   package var workload: String?

@@ -7,7 +7,7 @@ package struct BatchWorkload: Workload {
   package static let name = "batch"
 
   package let clients: Int
-  package let keyCount = KeyCouples.keyCount
+  package let keyCount = PairedKeys.keyCount
   private let readShare: UInt64
   private let pause: Int64
   private var counter = 0
@@ -22,15 +22,15 @@ package struct BatchWorkload: Workload {
     client: Int, random: inout SplitMix64
   ) -> (pause: Duration, call: Call) {
     let pause = Duration.milliseconds(Int64.random(in: 0...2 * self.pause, using: &random))
-    let first = Int.random(in: 0..<KeyCouples.count, using: &random)
+    let first = Int.random(in: 0..<PairedKeys.count, using: &random)
     let stride = Int.random(in: 1...5, using: &random)
     let couples = Int.random(in: 1...4, using: &random)
     // Strides that do not fit come round: the same couple is named once.
-    let chosen = Set((0..<couples).map { (first + $0 * stride) % KeyCouples.count }).sorted()
-    let keys = chosen.flatMap(KeyCouples.keys)
+    let chosen = Set((0..<couples).map { (first + $0 * stride) % PairedKeys.count }).sorted()
+    let keys = chosen.flatMap(PairedKeys.keys)
     let draw = random.next() % 100
     if draw < readShare / 2 {
-      let (start, end) = KeyCouples.range(first, couples)
+      let (start, end) = PairedKeys.range(first, couples)
       return (pause, .scan(start: start, end: end, limit: 100, isReverse: draw & 1 == 0))
     }
     if draw < readShare { return (pause, .batchGet(keys: keys)) }
@@ -40,5 +40,5 @@ package struct BatchWorkload: Workload {
     return (pause, .batchPut(pairs: keys.map { Pair(key: $0, value: value) }))
   }
 
-  package func judge(_ history: [Operation]) -> String? { KeyCouples.judge(history) }
+  package func check(_ history: [Operation]) -> String? { PairedKeys.check(history) }
 }

@@ -15,7 +15,7 @@ enum CounterTally {
     return Int(String(decoding: value.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)) ?? 0
   }
 
-  private struct Sight {
+  private struct CounterObservation {
     var operation: Operation
     var end: UInt64
     var key: [UInt8]
@@ -23,7 +23,7 @@ enum CounterTally {
     var isRead: Bool
   }
 
-  static func judge(_ history: [Operation]) -> String? {
+  static func check(_ history: [Operation]) -> String? {
     let sights = history.compactMap(sight)
     for key in Set(sights.map(\.key)).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       let doubt = history.first { operation in
@@ -36,25 +36,25 @@ enum CounterTally {
     return nil
   }
 
-  private static func sight(_ operation: Operation) -> Sight? {
+  private static func sight(_ operation: Operation) -> CounterObservation? {
     guard let end = operation.end else { return nil }
     switch (operation.call, operation.outcome) {
     case (.get(let key), .found(let pairs)):
-      return Sight(
+      return CounterObservation(
         operation: operation, end: end, key: key, count: count(pairs), isRead: true)
     case (.put(let key, let value), .done):
       let pairs = [Pair(key: key, value: value)]
-      return Sight(
+      return CounterObservation(
         operation: operation, end: end, key: key, count: count(pairs), isRead: false)
     default: return nil
     }
   }
 
-  private static func fall(_ sights: [Sight]) -> String? {
+  private static func fall(_ sights: [CounterObservation]) -> String? {
     let ended = sights.sorted { ($0.end, $0.operation.id) < ($1.end, $1.operation.id) }
     let begun = sights.filter(\.isRead).sorted { $0.operation.start < $1.operation.start }
     var rest = ended[...]
-    var highest: Sight?
+    var highest: CounterObservation?
     for read in begun {
       while let next = rest.first, next.end < read.operation.start {
         if next.count > highest?.count ?? 0 { highest = next }

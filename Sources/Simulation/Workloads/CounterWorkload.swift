@@ -1,7 +1,7 @@
 package import History
 package import Runtime
 
-/// Each key has one writer, which counts it up from what it reads; everybody else only reads it. Raw
+/// Each key has one writer, which counts it up from what it reads; everyone else only reads it. Raw
 /// calls have no compare-and-swap: this is what clients can do instead.
 package struct CounterWorkload: Workload {
   package static let name = "counter"
@@ -39,5 +39,5 @@ package struct CounterWorkload: Workload {
     counts[operation.client] = CounterTally.count(pairs) + 1
   }
 
-  package func judge(_ history: [Operation]) -> String? { CounterTally.judge(history) }
+  package func check(_ history: [Operation]) -> String? { CounterTally.check(history) }
 }

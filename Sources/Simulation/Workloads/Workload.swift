@@ -3,18 +3,19 @@ package import Runtime
 
 /// What the clients of a run do.
 ///
-/// A workload is a value made anew for each run; it draws all chance from the generator it is handed.
+/// A workload is a value created for each run; it draws all random values from the generator it is
+/// given.
 ///
 /// To write one: copy `RegisterWorkload.swift`, give it a name, and enter it in `WorkloadCatalog`. In
 /// `init` draw what shall differ from run to run: how many clients and keys, how often which call, how
 /// long the pauses are. In `next` draw a call; draw the same amount of chance whatever is called, and
-/// give every write a value that no other write has (the judge of linearizability then needs no
-/// guessing). All calls are judged for linearizability, key by key, without any doing of yours. What
-/// more is promised, `judge` can demand: of the whole history, in which a call of unknown outcome may
+/// give every write a value that no other write has (the linearizability checker then needs no
+/// guessing). All calls are checked for linearizability, key by key, without any doing of yours. What
+/// more is promised, `check` can demand: of the whole history, in which a call of unknown outcome may
 /// have taken effect at any time after its start, in part, or never. A client that must know what came
 /// of its last call learns it in `observe`, before it is asked for the next. Try it without faults,
-/// `apus sim --workload NAME --faults none`, and keep it below 50 lines: what takes more to judge gets a
-/// file of its own.
+/// `apus sim --workload NAME --faults none`, and keep it below 50 lines: what takes more to check gets
+/// a file of its own.
 package protocol Workload: SendableMetatype {
   /// As `--workload` names it.
   static var name: String { get }
@@ -35,12 +36,12 @@ package protocol Workload: SendableMetatype {
   mutating func observe(_ operation: Operation)
 
   /// What the final state or the history violates beyond linearizability; nil when all is well.
-  func judge(_ history: [Operation]) -> String?
+  func check(_ history: [Operation]) -> String?
 }
 
 extension Workload {
   package mutating func observe(_ operation: Operation) {}
-  package func judge(_ history: [Operation]) -> String? { nil }
+  package func check(_ history: [Operation]) -> String? { nil }
 }
 
 /// The keys of workloads, in their order.

@@ -3,7 +3,7 @@ package import Engine
 package import Raftstore
 import Runtime
 
-/// Storage replicated by raft: reads by lease or by the raft worker's word, writes by the log.
+/// Storage replicated by raft: reads by lease or by the raft worker's confirmation, writes by the log.
 package struct RaftStorage: Storage {
   private let router: Router
   private let reader: LocalReader
@@ -15,7 +15,7 @@ package struct RaftStorage: Storage {
     self.meta = meta
   }
 
-  package func readAtOnce<T>(
+  package func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
     guard let range = meta.held(context.regionID)?.region.range else { return nil }
@@ -34,7 +34,7 @@ package struct RaftStorage: Storage {
     }
   }
 
-  package func getAtOnce(
+  package func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
     do throws(EngineError) {

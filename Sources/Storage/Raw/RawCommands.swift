@@ -25,7 +25,7 @@ package struct RawCommands: Sendable {
     _ context: RequestContext, cf name: String, key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
     do throws(StorageError) {
-      return storage.getAtOnce(context, try family(name, context), key)
+      return storage.tryLocalGet(context, try family(name, context), key)
     } catch {
       return .failure(error)
     }
@@ -43,7 +43,7 @@ package struct RawCommands: Sendable {
     }
   }
 
-  /// The pairs that exist, in the order of `keys`; a key asked for twice is answered twice.
+  /// The pairs that exist, in the order of `keys`; a key asked for twice is completed twice.
   package func batchGet(
     _ context: RequestContext, cf name: String, keys: [[UInt8]],
     on executor: @escaping StorageExecutor, turns: ReadTurns? = nil,
@@ -147,7 +147,7 @@ package struct RawCommands: Sendable {
     } catch {
       return completion(.failure(error))
     }
-    let once = storage.readAtOnce(context) { reader, range throws(StorageError) in
+    let once = storage.tryLocalRead(context) { reader, range throws(StorageError) in
       try body(cf, reader, range)
     }
     if let once { return completion(once) }

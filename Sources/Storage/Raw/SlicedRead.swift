@@ -65,16 +65,20 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private func slice() -> Outcome {
     state.withLock { state in
       do throws(StorageError) {
-        let began = turns?.now()
+        guard let turns else {
+          while try state.pieces.next(&state.reply) {}
+          return .finished(.success(state.reply.pairs))
+        }
+        let began = turns.now()
+        var now = began
+        // One piece at least is done in each slice, however short.
         for _ in 0..<Self.piecesPerSlice {
-          if let turns, let began {
-            let now = turns.now()
-            guard now < turns.deadline else { throw .deadlineExceeded }
-            if now - began >= turns.slice, now != began { break }
-          }
+          guard now < turns.deadline else { throw .deadlineExceeded }
           guard try state.pieces.next(&state.reply) else {
             return .finished(.success(state.reply.pairs))
           }
+          now = turns.now()
+          if now - began >= turns.slice { break }
         }
         return .unfinished(state.reply.bytes)
       } catch {

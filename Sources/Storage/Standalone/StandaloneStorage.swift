@@ -5,15 +5,15 @@ package import Runtime
 
 /// Storage on the engine alone: one region over all keys, one replica, durable when acknowledged.
 ///
-/// Requests are judged as a store of a cluster would judge them, so that a client which mixes up two
-/// stores is told so.
+/// Requests are checked as a store of a cluster would check them, so that a client which mixes up two
+/// stores is notified so.
 package struct StandaloneStorage: Storage {
   private static let queueCapacity = 65_536
   private static let queueBytes = 256 << 20
 
   private let engine: any KVEngine
   private let region: Region
-  private let peer: Peer
+  private let peer: PeerInfo
   private let maxWriteSize: UInt64
   private let writer: Worker<StandaloneWrite>
 
@@ -22,7 +22,7 @@ package struct StandaloneStorage: Storage {
   ///   - maxWriteSize: larger writes, in bytes, are refused as a replicated store would have to.
   ///   - onFatal: called once when a write has failed and the process must end.
   package init(
-    engine: any KVEngine, region: Region, peer: Peer, host: any WorkerHost,
+    engine: any KVEngine, region: Region, peer: PeerInfo, host: any WorkerHost,
     maxWriteSize: UInt64 = RaftstoreConfig().maxEntrySize,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
   ) {
@@ -40,17 +40,17 @@ package struct StandaloneStorage: Storage {
   /// Finishes the queued writes; later ones are refused. Blocks.
   package func stop() { writer.stop() }
 
-  package func readAtOnce<T>(
+  package func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
-    if let error = judge(context) { return .failure(.region(error)) }
+    if let error = check(context) { return .failure(.region(error)) }
     return Result { () throws(StorageError) in try body(engine.snapshot(), region.range) }
   }
 
-  package func getAtOnce(
+  package func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
-    if let error = judge(context) ?? (region.contains(key) ? nil : outside(key)) {
+    if let error = check(context) ?? (region.contains(key) ? nil : outside(key)) {
       return .failure(.region(error))
     }
     do throws(EngineError) {
@@ -66,7 +66,7 @@ package struct StandaloneStorage: Storage {
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
   ) {
     executor {
-      if let error = judge(context) { return completion(.failure(.region(error))) }
+      if let error = check(context) { return completion(.failure(.region(error))) }
       completion(
         Result { () throws(StorageError) in try body(engine.snapshot(), region.range) })
     }
@@ -76,7 +76,7 @@ package struct StandaloneStorage: Storage {
     _ context: RequestContext, _ mutations: [Mutation],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) {
-    if let error = judge(context) ?? refusal(of: mutations) {
+    if let error = check(context) ?? refusal(of: mutations) {
       return completion(.failure(.region(error)))
     }
     let busy = Result<Void, StorageError>.failure(
@@ -85,8 +85,8 @@ package struct StandaloneStorage: Storage {
     if !writer.mailbox.send(StandaloneWrite(mutations: mutations, completion: done)) { done(busy) }
   }
 
-  /// What a replicated store would answer to a request of this context, if not the data.
-  private func judge(_ context: RequestContext) -> RegionError? {
+  /// What a replicated store would respond to a request of this context, if not the data.
+  private func check(_ context: RequestContext) -> RegionError? {
     if context.peer.storeID != peer.storeID {
       return .storeNotMatch(requestStoreID: context.peer.storeID, actualStoreID: peer.storeID)
     }

@@ -29,7 +29,7 @@ struct StandaloneWriter: Handler {
 
   private var batch = WriteBatch()
   private var waiting: [Completion<Result<Void, StorageError>>] = []
-  /// A write whose end nobody knows: nothing may be acknowledged after it.
+  /// A write whose end no one knows: nothing may be acknowledged after it.
   private var failure: EngineError?
 
   init(engine: any KVEngine, onFatal: @escaping @Sendable (String) -> Void) {
@@ -74,7 +74,7 @@ struct StandaloneWriter: Handler {
     case .deleteRange(_, _, _, notifyOnly: true):
       break
     case .deleteRange(let cf, let start, let end, notifyOnly: false):
-      batch.deleteRange(cf.family, from: start, to: end.isEmpty ? KeySpace.end : end)
+      batch.deleteRange(cf.family, from: start, to: end.isEmpty ? DataKeySpace.end : end)
     }
   }
 }

@@ -4,6 +4,6 @@ import ArgumentParser
 struct CtlCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ctl",
-    abstract: "Look at a cluster and act on it.",
+    abstract: "Inspect and operate a cluster.",
     subcommands: [StoreCommand.self, RegionCommand.self, RawCommand.self])
 }

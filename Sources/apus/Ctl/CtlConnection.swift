@@ -1,17 +1,17 @@
 import ArgumentParser
 import Client
 
-/// Where the cluster is, and how to answer.
+/// Connection and output options.
 struct CtlConnection: ParsableArguments {
   @Option(
     name: [.customLong("pd"), .customLong("pd-endpoints"), .customShort("u")],
     help: ArgumentHelp("Placement driver endpoints, separated by commas.", valueName: "host:port"))
   var pd = "127.0.0.1:2379"
 
-  @Option(name: .long, help: "Give up after so many seconds.")
+  @Option(name: .long, help: "Timeout in seconds.")
   var timeout = 10.0
 
-  @Flag(name: .long, help: "Answer in JSON.")
+  @Flag(name: .long, help: "Print JSON.")
   var json = false
 
   func validate() throws {

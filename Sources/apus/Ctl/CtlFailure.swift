@@ -2,21 +2,21 @@ import ArgumentParser
 import Client
 import Glibc
 
-/// How a failed command ends. Exit codes: 1 no such thing, 2 refused or out of time, 3 unreachable,
+/// The exit of a failed command. Exit codes: 1 no such thing, 2 refused or out of time, 3 unreachable,
 /// 4 outcome unknown, 64 wrong usage (the argument parser's).
 enum CtlFailure {
   static func exit(_ error: ClientError) -> ExitCode {
-    complain("\(error)")
+    printError("\(error)")
     return switch error {
     case .notFound: ExitCode(1)
-    case .refused, .deadlineExceeded, .malformedAnswer, .cancelled: ExitCode(2)
+    case .refused, .deadlineExceeded, .malformedResponse, .cancelled: ExitCode(2)
     case .unreachable: ExitCode(3)
     case .undetermined: ExitCode(4)
     case .invalidArgument: ExitCode.validationFailure
     }
   }
 
-  private static func complain(_ message: String) {
+  private static func printError(_ message: String) {
     let line = Array("Error: \(message)\n".utf8)
     var rest = line[...]
     while !rest.isEmpty {

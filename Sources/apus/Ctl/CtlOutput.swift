@@ -1,7 +1,7 @@
 import Client
 import FoundationEssentials
 
-/// What commands write to standard output.
+/// Output of commands.
 enum CtlOutput {
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()

@@ -21,7 +21,7 @@ struct RawArguments: ParsableArguments {
 
   private static func family(_ name: String) throws -> RawClient.Family {
     guard let family = RawClient.Family(rawValue: name) else {
-      throw ValidationError("'\(name)' is no column family; there are default, write and lock")
+      throw ValidationError("unknown column family '\(name)': expected default, write or lock")
     }
     return family
   }

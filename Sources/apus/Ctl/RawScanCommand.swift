@@ -9,16 +9,16 @@ struct RawScanCommand: AsyncParsableCommand {
 
   @OptionGroup var raw: RawArguments
 
-  @Argument(help: "The first key; nothing for the very first.")
+  @Argument(help: "Start key; empty for the first key.")
   var start = ""
 
-  @Argument(help: "The key to stop before; nothing for no bound.")
+  @Argument(help: "End key, exclusive; empty for no bound.")
   var end = ""
 
-  @Option(name: .long, help: "At most so many.")
+  @Option(name: .long, help: "Maximum number of results.")
   var limit = 100
 
-  @Flag(name: .long, help: "From the end on.")
+  @Flag(name: .long, help: "Scan in descending order.")
   var reverse = false
 
   @Flag(name: .long, help: "Only keys.")

@@ -9,7 +9,7 @@ struct RegionListCommand: AsyncParsableCommand {
   @OptionGroup var connection: CtlConnection
   @OptionGroup var form: KeyForm
 
-  @Option(name: .long, help: "Only so many (0: all).")
+  @Option(name: .long, help: "Maximum number of regions (0: all).")
   var limit = 0
 
   @Option(name: .long, help: "From the region that holds this key on.")

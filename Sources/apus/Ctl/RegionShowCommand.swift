@@ -5,7 +5,7 @@ import NIOPosix
 /// One region and the raft state of each of its replicas.
 struct RegionShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Show one region, and what each store tells of its replica.")
+    commandName: "show", abstract: "Show one region and the raft state of each of its replicas.")
 
   @OptionGroup var connection: CtlConnection
   @OptionGroup var form: KeyForm
@@ -64,7 +64,7 @@ struct RegionShowCommand: AsyncParsableCommand {
       for peer in region.peers {
         let store = stores.first { $0.id == peer.storeID }
         tasks.addTask {
-          await ReplicaStatus.ask(store, id: peer.storeID, region: region.id, group: group)
+          await ReplicaStatus.call(store, id: peer.storeID, region: region.id, group: group)
         }
       }
       var found: [ReplicaStatus] = []

@@ -15,7 +15,7 @@ struct StoreListCommand: AsyncParsableCommand {
 
   @OptionGroup var connection: CtlConnection
 
-  @Flag(name: .long, help: "Also those that are gone for good.")
+  @Flag(name: .long, help: "Include tombstone stores.")
   var tombstones = false
 
   func run() async throws {

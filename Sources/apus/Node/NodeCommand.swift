@@ -13,21 +13,21 @@ struct NodeCommand: AsyncParsableCommand {
       the same clients work.
       """)
 
-  @Option(name: [.customShort("A"), .long], help: "Where to listen, host:port.")
+  @Option(name: [.customShort("A"), .long], help: "Listen address, host:port.")
   var addr: String?
-  @Option(help: "Where others reach this node; the default is --addr.")
+  @Option(help: "Advertised address; the default is --addr.")
   var advertiseAddr: String?
-  @Option(help: "Where to serve /status, /metrics and /ready; empty for nowhere.")
+  @Option(help: "Address of /status, /metrics and /ready; empty to disable.")
   var statusAddr: String?
-  @Option(help: "Where others reach the status address.")
+  @Option(help: "Advertised status address.")
   var advertiseStatusAddr: String?
   @Option(
     name: [.customLong("pd-endpoints"), .customLong("pd")],
-    help: "The placement driver's addresses, comma-separated. Without, the node runs alone.")
+    help: "Placement driver endpoints, separated by commas. Without it the node runs stand-alone.")
   var pdEndpoints: String?
   @Option(
     name: [.customShort("s"), .customLong("data-dir"), .customLong("store")],
-    help: "Where the node keeps its data.")
+    help: "Data directory.")
   var dataDir: String?
   @Option(name: [.customShort("C"), .long], help: "A TOML file with settings; flags win over it.")
   var config: String?
@@ -39,11 +39,11 @@ struct NodeCommand: AsyncParsableCommand {
   var capacity: String?
   @Option(help: "Memory for blocks of data files, for example 1GB; 0 for 45 % of all memory.")
   var blockCacheCapacity: String?
-  @Option(help: "Applied entries after which the raft log is cut in any case.")
+  @Option(help: "Number of applied entries after which the raft log is compacted in any case.")
   var raftLogGcCountLimit: UInt64?
-  @Option(help: "Time between two looks at whether raft logs can be cut, for example 3s.")
+  @Option(help: "Interval of raft log compaction checks, for example 3s.")
   var raftLogGcTickInterval: String?
-  @Flag(help: "Checks the configuration and ends.")
+  @Flag(help: "Check the configuration and exit.")
   var configCheck = false
   @Flag(help: .hidden)
   var exitOnStdinClose = false
@@ -51,7 +51,7 @@ struct NodeCommand: AsyncParsableCommand {
   func run() async throws {
     let configuration = try makeConfiguration()
     if configCheck {
-      print("the configuration is fine")
+      print("configuration is valid")
       return
     }
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: configuration.logLevel) }
@@ -78,7 +78,7 @@ struct NodeCommand: AsyncParsableCommand {
     let server = try await starting {
       try await StandaloneServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
     }
-    logger.info("store is ready to serve alone", metadata: ["addr": "\(server.address)"])
+    logger.info("stand-alone store is ready to serve", metadata: ["addr": "\(server.address)"])
     await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
     logger.info("stopping")
     await server.stop()
@@ -90,7 +90,7 @@ struct NodeCommand: AsyncParsableCommand {
     do {
       return try await body()
     } catch {
-      ProcessEnd.complain("\(error)")
+      ProcessEnd.printError("\(error)")
       throw ExitCode.failure
     }
   }
@@ -106,8 +106,8 @@ struct NodeCommand: AsyncParsableCommand {
         throw ValidationError("\(error)")
       }
       if !file.ignored.isEmpty {
-        ProcessEnd.complain(
-          "\(config): ignored, as it means nothing here: \(file.ignored.joined(separator: ", "))")
+        ProcessEnd.printError(
+          "\(config): ignored, not applicable: \(file.ignored.joined(separator: ", "))")
       }
     }
     if let addr { configuration.address = try FlagValue.address(addr, "--addr") }

@@ -5,7 +5,7 @@ import Runtime
 import Server
 import Synchronization
 
-/// The processes of a playground and their common end.
+/// The processes of a playground, shut down together.
 final class Playground: Sendable {
   /// Where everything listens, on this machine only.
   struct Ports: Sendable {
@@ -14,7 +14,7 @@ final class Playground: Sendable {
     /// One a store.
     var statuses: [Int]
 
-    /// What is wrong with those ports that somebody uses already, and how to choose others; empty if
+    /// What is wrong with those ports that someone uses already, and how to choose others; empty if
     /// all are free.
     func problems() async -> [String] {
       let group = MultiThreadedEventLoopGroup.singleton
@@ -140,7 +140,7 @@ final class Playground: Sendable {
 
   // MARK: Harm
 
-  /// What ended although nobody ended it.
+  /// What ended although no one ended it.
   var unexpectedExits: [String] { state.withLock { $0.unexpectedExits } }
 
   /// Kills a process and sees it end; it stays down until `restart`.
@@ -179,7 +179,7 @@ final class Playground: Sendable {
     let address = "127.0.0.1:\(ports.statuses[index])"
     while !gate.isOpen {
       do throws(ClientError) {
-        _ = try await StatusPort.get(
+        _ = try await StatusClient.get(
           "/ready", at: address, group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(1))
         return
       } catch {
@@ -189,7 +189,7 @@ final class Playground: Sendable {
     }
   }
 
-  /// Stops a process in its tracks; its sockets stay open and nobody is told.
+  /// Stops a process in its tracks; its sockets stay open and no one is told.
   func pause(_ name: String) { find(name)?.pause() }
 
   /// Lets a paused process go on.
@@ -214,8 +214,8 @@ final class Playground: Sendable {
       log: "\(directory)/\(name).log", onExit: { [self] child, how in exited(child, how) })
   }
 
-  /// A child's end that nobody meant is shown; the playground goes on for as long as it can serve
-  /// anybody.
+  /// A child's end that no one meant is shown; the playground goes on for as long as it can serve
+  /// anyone.
   private func exited(_ child: ChildProcess, _ how: String) {
     let complaint = "\(child.name) \(how)"
     let (isExpected, canServe) = state.withLock { state in
@@ -231,9 +231,9 @@ final class Playground: Sendable {
       return (isExpected, isDriven && alive.contains { $0.name != Self.placementDriver })
     }
     if isExpected { return }
-    ProcessEnd.complain(complaint)
+    ProcessEnd.printError(complaint)
     if !canServe {
-      finish(End(wasAsked: false, reason: "nothing is left to serve"))
+      finish(End(wasAsked: false, reason: "nothing to serve"))
     }
   }
 
@@ -248,7 +248,7 @@ final class Playground: Sendable {
     let children = Array(children)
     for child in children {
       child.terminate()
-      // A paused process would not hear of it.
+      // A paused process would not be notified of it.
       child.resume()
     }
     let clock = SystemClock()

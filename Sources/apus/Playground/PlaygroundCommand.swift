@@ -13,13 +13,14 @@ struct PlaygroundCommand: AsyncParsableCommand {
       "ready". Restarts nothing. Ctrl-C stops all.
       """)
 
-  @Option(help: "How many stores.")
+  @Option(help: "Number of stores.")
   var stores = 3
   @Option(help: "The placement driver's port.")
   var pdPort = 2379
   @Option(help: "The first store's port; the others follow. Status ports are 20 higher.")
   var basePort = 20160
-  @Option(help: "Where everything is kept, also after the end; the default is a temporary place.")
+  @Option(
+    help: "Directory of all data and logs, kept afterwards; the default is a temporary directory.")
   var dataDir: String?
   @Option(name: [.customShort("L"), .long], help: "trace, debug, info, warn, error or fatal.")
   var logLevel = "info"
@@ -37,12 +38,12 @@ struct PlaygroundCommand: AsyncParsableCommand {
     }
     if storePorts.contains(pdPort) {
       throw ValidationError(
-        "--pd-port \(pdPort) lies among the stores' ports \(Self.text(storePorts)); "
+        "--pd-port \(pdPort) is one of the stores' ports \(Self.text(storePorts)); "
           + "choose another, or another --base-port")
     }
     if statusPorts.contains(pdPort) {
       throw ValidationError(
-        "--pd-port \(pdPort) lies among the stores' status ports \(Self.text(statusPorts)); "
+        "--pd-port \(pdPort) is one of the stores' status ports \(Self.text(statusPorts)); "
           + "choose another, or another --base-port")
     }
   }
@@ -64,7 +65,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
     let ports = Playground.Ports(
       placementDriver: pdPort, stores: Array(storePorts), statuses: Array(statusPorts))
     let problems = await ports.problems()
-    for problem in problems { ProcessEnd.complain(problem) }
+    for problem in problems { ProcessEnd.printError(problem) }
     if !problems.isEmpty { throw ExitCode.failure }
     let files = SystemFileSystem()
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
@@ -76,7 +77,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
       try playground.start()
     } catch {
       playground.stop()
-      ProcessEnd.complain("\(error)")
+      ProcessEnd.printError("\(error)")
       throw ExitCode.failure
     }
     ProcessEnd.say("placement driver  127.0.0.1:\(pdPort)")
@@ -93,7 +94,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
     playground.stop()
     if dataDir == nil { try files.removeTree(directory) }
     if !ended.wasAsked {
-      ProcessEnd.complain(ended.reason)
+      ProcessEnd.printError(ended.reason)
       throw ExitCode.failure
     }
   }

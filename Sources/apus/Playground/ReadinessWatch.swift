@@ -7,8 +7,8 @@ struct ReadinessWatch {
   let endpoint: String
   let stores: Int
 
-  /// Asks until the cluster is ready or `isOver` says that nobody cares any more. Tells `progress` how far
-  /// it is whenever that has changed within a second.
+  /// Asks until the cluster is ready or `isOver` says that no one cares any more. Tells `progress` how
+  /// far it is whenever that has changed within a second.
   func wait(
     _ isOver: @Sendable () -> Bool, progress: @Sendable (String) -> Void
   ) async throws -> Bool {
@@ -42,7 +42,7 @@ struct ReadinessWatch {
     var description = "waiting for the placement driver"
   }
 
-  /// A placement driver that cannot answer yet is not ready either.
+  /// A placement driver that cannot respond yet is not ready either.
   private func look(at cluster: ClusterClient) async -> State {
     guard let found = try? await cluster.stores(), let regions = try? await cluster.regions()
     else { return State() }

@@ -1,6 +1,6 @@
 import Runtime
 
-/// What a child wrote last before it ended, in the words that a person needs.
+/// The last log lines of a child process, for error messages.
 enum ChildLog {
   /// Only so much of a log's end is looked at, and shown.
   private static let maxTail: UInt64 = 16 << 10

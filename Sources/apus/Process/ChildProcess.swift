@@ -94,7 +94,7 @@ final class ChildProcess: Sendable {
     if isRunning { kill(id, SIGCONT) }
   }
 
-  /// How the child ended and, unless it was told to, why: from its log.
+  /// How the child ended and, unless it was instructed to, why: from its log.
   private func describe(_ status: Int32) -> String {
     let signal = status & 0x7f
     let code = (status >> 8) & 0xff

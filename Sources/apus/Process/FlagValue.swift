@@ -6,7 +6,7 @@ import Server
 enum FlagValue {
   static func address(_ text: String, _ flag: String) throws -> HostPort {
     guard let address = HostPort(text) else {
-      throw ValidationError("\(flag): '\(text)' is no address; write host:port")
+      throw ValidationError("\(flag): invalid address '\(text)': expected host:port")
     }
     return address
   }
@@ -14,21 +14,22 @@ enum FlagValue {
   static func level(_ text: String) throws -> Logger.Level {
     guard let level = Logger.Level(tikvName: text) else {
       throw ValidationError(
-        "--log-level: '\(text)' is none of trace, debug, info, warn, error, fatal")
+        "--log-level: invalid level '\(text)': expected trace, debug, info, warn, error or fatal")
     }
     return level
   }
 
   static func bytes(_ text: String, _ flag: String) throws -> UInt64 {
     guard let bytes = Quantity.bytes(text) else {
-      throw ValidationError("\(flag): '\(text)' is no size; write for example 100GB")
+      throw ValidationError("\(flag): invalid size '\(text)': expected for example 100GB")
     }
     return bytes
   }
 
   static func duration(_ text: String, _ flag: String) throws -> Duration {
     guard let duration = Quantity.duration(text) else {
-      throw ValidationError("\(flag): '\(text)' is no duration; write for example 500ms or 1h30m")
+      throw ValidationError(
+        "\(flag): invalid duration '\(text)': expected for example 500ms or 1h30m")
     }
     return duration
   }
@@ -51,15 +52,15 @@ enum FlagValue {
       .map { $0.filter { $0 != " " } }
     guard parts.contains(where: { !$0.isEmpty }) else {
       throw ValidationError(
-        "\(flag) names no placement driver: leave the flag out to run a store alone")
+        "\(flag) has no placement driver endpoint: omit the flag to run a stand-alone store")
     }
     return try parts.map { part in
       guard !part.hasPrefix("https://") else {
-        throw ValidationError("\(flag): '\(part)': TLS is not served yet; write host:port")
+        throw ValidationError("\(flag): '\(part)': TLS is not supported; expected host:port")
       }
       let endpoint = try address(part, flag)
       guard endpoint.port > 0 else {
-        throw ValidationError("\(flag): '\(part)' names no port; write host:port")
+        throw ValidationError("\(flag): '\(part)' has no port: expected host:port")
       }
       return endpoint
     }

@@ -24,7 +24,7 @@ enum ProcessEnd {
 
   /// The disk can no longer be trusted: ends the process at once, so that nothing more is acknowledged.
   @Sendable static func fatal(_ reason: String) {
-    complain("fatal: \(reason)")
+    printError("fatal: \(reason)")
     _exit(1)
   }
 
@@ -41,7 +41,7 @@ enum ProcessEnd {
   }
 
   /// One line to standard error.
-  static func complain(_ message: String) {
+  static func printError(_ message: String) {
     var bytes = Array("apus: \(message)\n".utf8)
     _ = write(2, &bytes, bytes.count)
   }

@@ -13,7 +13,7 @@ enum ProcessArguments {
         start: UnsafeRawPointer(argument).assumingMemoryBound(to: UInt8.self),
         count: strlen(argument))
       guard String(validating: bytes, as: UTF8.self) == nil else { continue }
-      ProcessEnd.complain(
+      ProcessEnd.printError(
         "argument \(number) is not UTF-8: write such bytes as \\xNN, or the whole in hexadecimal with --hex"
       )
       exit(64)

@@ -25,7 +25,7 @@ enum ShutdownSignals {
     // A peer that closes its socket must be an error of that write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     guard let pipe else {
-      ProcessEnd.complain("no pipe for signals: they will end the process at once")
+      ProcessEnd.printError("no pipe for signals: they will end the process at once")
       return
     }
     for number in [SIGTERM, SIGINT] {

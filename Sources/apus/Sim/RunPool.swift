@@ -3,7 +3,7 @@ import Runtime
 import Simulation
 import Synchronization
 
-/// Makes the runs of many seeds on several threads and hands them over in the order of their seeds.
+/// Makes the runs of many seeds on several threads and delivers them in the order of their seeds.
 final class RunPool: Sendable {
   /// One run, and what it cost.
   struct Made: Sendable {

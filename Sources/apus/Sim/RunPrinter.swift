@@ -2,7 +2,7 @@ import History
 import Runtime
 import Simulation
 
-/// What people read of runs.
+/// Human-readable output of runs.
 struct RunPrinter: Sendable {
   /// The command that makes such a run, but for its seed.
   let command: String
@@ -20,7 +20,7 @@ struct RunPrinter: Sendable {
     guard let failure = report.failure else { return }
     ProcessEnd.say("  \(failure.checker): \(failure.message)")
     if let violation = failure.violation {
-      ProcessEnd.say("  the shortest history that shows it:")
+      ProcessEnd.say("  the shortest failing history:")
       for line in ViolationReport(violation).text.split(separator: "\n") {
         ProcessEnd.say("    \(line)")
       }
@@ -58,7 +58,7 @@ struct RunPrinter: Sendable {
     }
     let without = result.withoutFaults.sorted().map(String.init).joined(separator: ",")
     ProcessEnd.say(
-      "repeat it: \(command) --seed \(report.seed)\(without.isEmpty ? "" : " --without \(without)")"
+      "reproduce: \(command) --seed \(report.seed)\(without.isEmpty ? "" : " --without \(without)")"
     )
   }
 

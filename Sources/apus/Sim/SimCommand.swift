@@ -7,7 +7,7 @@ import Simulation
 struct SimCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sim",
-    abstract: "Runs whole clusters in one thread each, on virtual time, from seeds.",
+    abstract: "Runs whole clusters on virtual time, one thread each, from seeds.",
     discussion: """
       A run is a cluster with its placement driver, clients and faults; it runs the code that \
       serves in production. The same seed gives the same run, on any machine and in any build: its \
@@ -20,7 +20,7 @@ struct SimCommand: ParsableCommand {
   var seed: UInt64?
   @Option(help: "Runs of many seeds, as FIRST...LAST.")
   var seeds: SeedRange?
-  @Option(help: "Virtual time for which clients call and faults strike.")
+  @Option(help: "Virtual time during which clients call and faults are injected.")
   var duration = "30s"
   @Option(help: "Runs at the same time, one thread each.")
   var jobs: Int?
@@ -29,9 +29,9 @@ struct SimCommand: ParsableCommand {
   @Option(
     help: "Kinds of fault, separated by commas, or 'none'; the default draws some. See --list.")
   var faults: String?
-  @Option(help: "A bug to build in. See --list.")
+  @Option(help: "A bug to inject. See --list.")
   var mutant: String?
-  @Option(help: "Numbers of planned faults that do not strike, separated by commas.")
+  @Option(help: "Numbers of planned faults to leave out, separated by commas.")
   var without: String?
   @Flag(help: "Print every event.")
   var trace = false
@@ -91,14 +91,14 @@ struct SimCommand: ParsableCommand {
         ? []
         : faults.split(separator: ",").map { name in
           guard let kind = FaultKind(rawValue: String(name)) else {
-            throw ValidationError("--faults: there is no fault '\(name)'; see --list")
+            throw ValidationError("--faults: unknown fault '\(name)'; see --list")
           }
           return kind
         }
     }
     for number in without?.split(separator: ",") ?? [] {
       guard let number = Int(number), number >= 0 else {
-        throw ValidationError("--without: '\(number)' is no number")
+        throw ValidationError("--without: invalid number '\(number)'")
       }
       options.withoutFaults.insert(number)
     }
@@ -107,7 +107,7 @@ struct SimCommand: ParsableCommand {
 
   private func known(_ name: String?, _ names: [String], _ flag: String) throws -> String? {
     guard let name, !names.contains(name) else { return name }
-    throw ValidationError("\(flag): there is no '\(name)'; see --list")
+    throw ValidationError("\(flag): unknown name '\(name)'; see --list")
   }
 
   /// The flags with which a run is repeated, but for its seed and what it leaves out.

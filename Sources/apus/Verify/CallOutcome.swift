@@ -42,7 +42,7 @@ enum CallOutcome {
     // Thrown only while no attempt may have been carried out; that would be `undetermined`.
     case .deadlineExceeded, .unreachable, .notFound, .invalidArgument, .cancelled: return .failed
     // A store's "no" is a text: some stores report a time-out that way.
-    case .undetermined, .refused, .malformedAnswer: return .unknown
+    case .undetermined, .refused, .malformedResponse: return .unknown
     }
   }
 

@@ -1,7 +1,7 @@
 import History
 import Runtime
 
-/// Judges a history file.
+/// Checks a history file.
 struct HistoryCheck {
   let path: String
 
@@ -9,8 +9,8 @@ struct HistoryCheck {
     var result = VerifyResult(historyPath: path)
     do {
       let operations = try HistoryFile.decode(SystemFileSystem().contents(of: path))
-      ProcessEnd.report("judging \(operations.count) calls")
-      result.verdict = LinearizabilityJudge().judge(operations)
+      ProcessEnd.report("checking \(operations.count) calls")
+      result.verdict = LinearizabilityChecker().check(operations)
     } catch let error as HistoryFileError {
       result.doubts.append("\(path): \(error)")
     } catch {

@@ -1,7 +1,7 @@
 import Runtime
 import Synchronization
 
-/// Holds all clients together to so many calls a second.
+/// Limits the call rate of all clients together.
 final class Pacer: Sendable {
   private let interval: UInt64
   private let next = Mutex<UInt64>(0)

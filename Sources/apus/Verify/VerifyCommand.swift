@@ -2,11 +2,11 @@ import ArgumentParser
 import Client
 import Runtime
 
-/// Has a live cluster worked on by many clients and judges what they saw.
+/// Runs many clients on a live cluster and checks the linearizability of what they saw.
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Tells whether a live cluster is linearizable.",
+    abstract: "Checks whether a live cluster is linearizable.",
     discussion: """
       Concurrent clients read and write single keys, batches and ranges below a prefix of the run's \
       own; all calls are recorded and judged. Works on Apus and on TiKV; nobody else's keys are \
@@ -31,39 +31,40 @@ struct VerifyCommand: AsyncParsableCommand {
       "Placement driver endpoints, separated by commas. (default: 127.0.0.1:2379)",
       valueName: "host:port"))
   var pdEndpoints: String?
-  @Flag(help: "Start a playground and harm its processes all the while.")
+  @Flag(help: "Start a playground and inject process faults during the run.")
   var nemesis = false
-  @Option(help: "How many stores the playground of --nemesis has. (default: 3)")
+  @Option(help: "Number of stores of the playground of --nemesis. (default: 3)")
   var stores: Int?
-  @Option(help: "How long clients work.")
+  @Option(help: "Duration of the workload.")
   var seconds = 60.0
-  @Option(help: "How many clients there are; each makes one call at a time.")
+  @Option(help: "Number of clients; each makes one call at a time.")
   var clients = 16
-  @Option(help: "How many keys they use.")
+  @Option(help: "Number of keys.")
   var keys = 100
-  @Option(help: "What calls and faults are drawn from. (default: another each time)")
+  @Option(help: "Seed of calls and faults. (default: random)")
   var seed: UInt64?
-  @Option(help: "Calls a second of all clients together. (default: as many as there can be)")
+  @Option(help: "Calls per second of all clients together. (default: unlimited)")
   var rate: Double?
   @Option(help: "Where the history is written. (default: a file in /tmp)")
   var history: String?
-  @Option(help: "What the run's keys start with, before a part that no two runs share.")
+  @Option(help: "Prefix of the run's keys, before a part unique to the run.")
   var prefix = "verify/"
-  @Option(help: ArgumentHelp("Judge this history; no cluster is needed.", valueName: "file"))
+  @Option(help: ArgumentHelp("Check this history file; no cluster is needed.", valueName: "file"))
   var check: String?
-  @Flag(help: "Answer in JSON.")
+  @Flag(help: "Print JSON.")
   var json = false
 
   func validate() throws {
     if check != nil, pdEndpoints != nil || nemesis || history != nil {
-      throw ValidationError("--check judges a file: it goes with --json only")
+      throw ValidationError("--check checks a file: it can only be combined with --json")
     }
     if nemesis, pdEndpoints != nil {
       throw ValidationError(
-        "--nemesis harms only processes that it started itself: it does not go with --pd-endpoints")
+        "--nemesis affects only processes that it started: it cannot be combined with --pd-endpoints"
+      )
     }
     if let pdEndpoints, pdEndpoints.allSatisfy({ $0 == "," || $0 == " " }) {
-      throw ValidationError("--pd-endpoints names no address; write host:port")
+      throw ValidationError("--pd-endpoints has no address: expected host:port")
     }
     if stores != nil, !nemesis {
       throw ValidationError("--stores is for the playground of --nemesis")
@@ -100,7 +101,7 @@ struct VerifyCommand: AsyncParsableCommand {
       seconds: seconds, clients: clients, keys: keys,
       seed: seed ?? UInt64.random(in: 0..<1_000_000_000), rate: rate,
       historyPath: history ?? "/tmp/apus-verify-\(name).jsonl", prefix: "\(prefix)\(name)/",
-      harmedStores: nemesis ? stores ?? 3 : nil, directory: "/tmp/apus-verify-\(name)")
+      faultedStores: nemesis ? stores ?? 3 : nil, directory: "/tmp/apus-verify-\(name)")
   }
 
   /// No two runs have the same, also on different machines.

@@ -27,10 +27,10 @@ struct VerifyOutput: Encodable {
     }
   }
 
-  struct Harm: Encodable {
+  struct FaultSummary: Encodable {
     var kills: Int
     var pauses: Int
-    var events: [Nemesis.Event]
+    var events: [ProcessNemesis.Event]
   }
 
   var verdict: String
@@ -43,17 +43,17 @@ struct VerifyOutput: Encodable {
   var longestGap: Double?
   var total: Kind?
   var kinds: [Kind]?
-  var nemesis: Harm?
+  var nemesis: FaultSummary?
   /// From the end of all faults until every client had written.
   var recovery: Double?
-  /// The judged calls; nil if nothing was judged to the end.
-  var judged: Int?
+  /// The checked calls; nil if nothing was checked to the end.
+  var checked: Int?
   var keys: Int?
   /// The shortest bad history, for reading.
   var badHistory: [String]?
 
   enum CodingKeys: String, CodingKey {
-    case verdict, reasons, notes, history, seed, seconds, total, kinds, nemesis, judged, keys
+    case verdict, reasons, notes, history, seed, seconds, total, kinds, nemesis, checked, keys
     case operationsPerSecond = "operations_per_second"
     case longestGap = "longest_gap_seconds"
     case recovery = "recovery_seconds"
@@ -74,7 +74,7 @@ struct VerifyOutput: Encodable {
       kinds = figures.rows.map(Kind.init)
     }
     if !result.events.isEmpty {
-      nemesis = Harm(
+      nemesis = FaultSummary(
         kills: result.events.count { $0.action == "kill" },
         pauses: result.events.count { $0.action == "pause" }, events: result.events)
     }
@@ -82,7 +82,7 @@ struct VerifyOutput: Encodable {
       recovery = time.inSeconds
     }
     if case .linearizable(let summary) = result.verdict {
-      judged = summary.operations
+      checked = summary.operations
       keys = summary.keys
     }
     if !result.badHistory.isEmpty { badHistory = result.badHistory }

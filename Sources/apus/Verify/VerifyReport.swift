@@ -22,7 +22,7 @@ struct VerifyReport {
       return "linearizable: \(summary.operations) calls on \(summary.keys) keys, "
         + "\(summary.unknown) of unknown outcome"
     case .violation: return "NOT linearizable"
-    case .undecided: return "could not tell: \(result.reasons.first ?? "nothing was judged")"
+    case .undecided: return "undecided: \(result.reasons.first ?? "nothing was checked")"
     }
   }
 
@@ -45,11 +45,11 @@ struct VerifyReport {
         "\(RunFigures.text(figures.operationsPerSecond, 0)) calls/s for "
           + "\(RunFigures.text(figures.seconds, 1)) s"
       ),
-      ("longest gap", "\(RunFigures.text(figures.longestGap, 2)) s without any success"),
+      ("longest gap", "\(RunFigures.text(figures.longestGap, 2)) s without a successful call"),
     ]
     if case .after(let time) = result.recovery {
       let seconds = RunFigures.text(time.inSeconds, 2)
-      facts.append(("recovery", "every client wrote within \(seconds) s of the end of all faults"))
+      facts.append(("recovery", "every client wrote within \(seconds) s after all faults ended"))
     }
     CtlOutput.facts(facts)
   }

@@ -1,13 +1,13 @@
 import History
 
-/// What came of a run or of a look at a file.
+/// The result of a run or of the check of a file.
 struct VerifyResult {
   var seed: UInt64?
   var historyPath: String
   var figures: RunFigures?
-  var events: [Nemesis.Event] = []
+  var events: [ProcessNemesis.Event] = []
   var recovery = RunControl.Recovery.notAsked
-  /// Nil when there was nothing to judge.
+  /// Nil when there was nothing to check.
   var verdict: Verdict?
   /// What keeps a good verdict from being one on the whole run.
   var doubts: [String] = []

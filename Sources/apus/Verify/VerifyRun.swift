@@ -3,7 +3,7 @@ import History
 import Runtime
 import Server
 
-/// A whole run: finds or makes the cluster, has the workload done, judges what was recorded.
+/// A whole run: finds or makes the cluster, has the workload done, checks what was recorded.
 struct VerifyRun {
   struct Settings: Sendable {
     var endpoints: [String]
@@ -16,12 +16,12 @@ struct VerifyRun {
     /// Of the run's own; ends with `/`.
     var prefix: String
     /// How many stores to start and to harm; nil to use the cluster at `endpoints` as it is.
-    var harmedStores: Int?
+    var faultedStores: Int?
     /// Where the processes of a playground keep their data and logs.
     var directory: String
   }
 
-  /// Why there is nothing to judge.
+  /// Why there is nothing to check.
   struct Failure: Error, CustomStringConvertible {
     var description: String
   }
@@ -35,23 +35,23 @@ struct VerifyRun {
     var result = VerifyResult(seed: settings.seed, historyPath: settings.historyPath)
     do {
       let operations: [Operation]
-      if let stores = settings.harmedStores {
+      if let stores = settings.faultedStores {
         operations = try await runOnPlayground(stores, &result)
       } else {
         watchSignals(nil)
         operations = try await WorkloadRun(settings, interruption: interruption)
           .run(on: settings.endpoints, nil, &result)
       }
-      ProcessEnd.report("judging \(operations.count) calls")
-      result.verdict = LinearizabilityJudge().judge(operations)
+      ProcessEnd.report("checking \(operations.count) calls")
+      result.verdict = LinearizabilityChecker().check(operations)
     } catch {
       result.doubts.append("\(error)")
     }
-    if settings.harmedStores != nil { tidyUp(&result) }
+    if settings.faultedStores != nil { tidyUp(&result) }
     return result
   }
 
-  /// The first signal ends the run early; what was recorded is still judged. A second one ends all.
+  /// The first signal ends the run early; what was recorded is still checked. A second one ends all.
   private func watchSignals(_ playground: Playground?) {
     ShutdownSignals.watch { [interruption] number in
       if interruption.open() {
@@ -80,7 +80,7 @@ struct VerifyRun {
     try await waitUntilReady(playground)
     let operations = try await WorkloadRun(settings, interruption: interruption)
       .run(on: [playground.endpoint], playground, &result)
-    result.doubts += playground.unexpectedExits.map { "nobody ended it, yet \($0)" }
+    result.doubts += playground.unexpectedExits.map { "unexpected exit: \($0)" }
     return operations
   }
 
@@ -94,11 +94,11 @@ struct VerifyRun {
     if interruption.isOpen { throw Failure(description: "interrupted before anything was done") }
     if !isReady {
       let reasons = playground.unexpectedExits.map { ": \($0)" }.joined()
-      throw Failure(description: "the playground did not get ready to serve\(reasons)")
+      throw Failure(description: "the playground did not become ready\(reasons)")
     }
   }
 
-  /// Data and logs are kept where somebody may want to look into them.
+  /// Data and logs are kept where someone may want to look into them.
   private func tidyUp(_ result: inout VerifyResult) {
     let files = SystemFileSystem()
     do {

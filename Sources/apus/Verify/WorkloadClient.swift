@@ -6,9 +6,9 @@ struct WorkloadClient {
   let number: Int
   let raw: RawClient
   let control: RunControl
-  let recorder: HistoryRecorder
+  let recorder: HistoryFileRecorder
   let pacer: Pacer
-  var workload: Workload
+  var workload: VerifyWorkload
 
   /// Returns when the run is over.
   mutating func run() async {
@@ -25,7 +25,7 @@ struct WorkloadClient {
     }
   }
 
-  /// Makes one call and records it; answers whether it succeeded.
+  /// Makes one call and records it; returns whether it succeeded.
   private mutating func makeCall() async -> Bool {
     let call = workload.next()
     let id = recorder.nextID()

@@ -6,34 +6,34 @@ import Runtime
 struct WorkloadRun {
   private let settings: VerifyRun.Settings
   private let interruption: Gate
-  private let keys: KeySpace
+  private let keys: VerifyKeys
 
   init(_ settings: VerifyRun.Settings, interruption: Gate) {
     self.settings = settings
     self.interruption = interruption
-    keys = KeySpace(prefix: settings.prefix, count: settings.keys)
+    keys = VerifyKeys(prefix: settings.prefix, count: settings.keys)
   }
 
-  /// Answers the history; tells `result` how it went.
+  /// Responds to the history; tells `result` how it went.
   func run(
     on endpoints: [String], _ playground: Playground?, _ result: inout VerifyResult
   ) async throws -> [Operation] {
     let clients = try await connect(to: endpoints)
     defer { for client in clients { client.close() } }
-    let recorder = try HistoryRecorder(path: settings.historyPath)
+    let recorder = try HistoryFileRecorder(path: settings.historyPath)
     let control = RunControl(
       seconds: settings.seconds, clients: clients.count, mustRecover: playground != nil,
       interruption: interruption)
     let nemesis = try await makeNemesis(playground, control)
     defer { nemesis?.close() }
-    let harm = nemesis.map { nemesis in Task { await nemesis.run() } }
-    let progress = Task { try await tellProgress(recorder, control) }
+    let inject = nemesis.map { nemesis in Task { await nemesis.run() } }
+    let progress = Task { try await printProgress(recorder, control) }
     await work(clients, control, recorder)
-    harm?.cancel()
-    await harm?.value
+    inject?.cancel()
+    await inject?.value
     progress.cancel()
     result.events = nemesis?.events ?? []
-    judgeCourse(control, recorder, &result)
+    checkCourse(control, recorder, &result)
     if playground == nil { await cleanUp(endpoints, &result) }
     return recorder.operations
   }
@@ -66,7 +66,7 @@ struct WorkloadRun {
 
   private func makeNemesis(
     _ playground: Playground?, _ control: RunControl
-  ) async throws -> Nemesis? {
+  ) async throws -> ProcessNemesis? {
     guard let playground else { return nil }
     var options = Self.options
     // The placement driver may be down just when it is asked.
@@ -77,19 +77,19 @@ struct WorkloadRun {
     let plan = NemesisPlan(
       seed: settings.seed, stores: playground.ports.stores.count,
       until: .milliseconds(Int64(end * 1000)))
-    return Nemesis(
+    return ProcessNemesis(
       plan: plan, playground: playground, control: control, client: client, key: keys.prefix)
   }
 
   // MARK: Working
 
   private func work(
-    _ clients: [ApusClient], _ control: RunControl, _ recorder: HistoryRecorder
+    _ clients: [ApusClient], _ control: RunControl, _ recorder: HistoryFileRecorder
   ) async {
     let pacer = Pacer(rate: settings.rate, control: control)
     await withTaskGroup(of: Void.self) { group in
       for (number, client) in clients.enumerated() {
-        let workload = Workload(seed: settings.seed, client: number, keys: keys)
+        let workload = VerifyWorkload(seed: settings.seed, client: number, keys: keys)
         group.addTask {
           var worker = WorkloadClient(
             number: number, raw: client.raw, control: control, recorder: recorder, pacer: pacer,
@@ -101,7 +101,7 @@ struct WorkloadRun {
   }
 
   /// A line every five seconds; the file gets what was recorded each second.
-  private func tellProgress(_ recorder: HistoryRecorder, _ control: RunControl) async throws {
+  private func printProgress(_ recorder: HistoryFileRecorder, _ control: RunControl) async throws {
     var shown = recorder.progress.operations
     var shownAt = control.now
     while true {
@@ -125,8 +125,8 @@ struct WorkloadRun {
 
   // MARK: Afterwards
 
-  private func judgeCourse(
-    _ control: RunControl, _ recorder: HistoryRecorder, _ result: inout VerifyResult
+  private func checkCourse(
+    _ control: RunControl, _ recorder: HistoryFileRecorder, _ result: inout VerifyResult
   ) {
     let end = control.now
     if let failure = recorder.flush() {
@@ -143,7 +143,7 @@ struct WorkloadRun {
     if case .missed(let clients) = control.recovery {
       result.doubts.append(
         "\(clients) of \(settings.clients) clients could not write within "
-          + "\(RunControl.grace / 1_000_000_000) s of the end of all faults")
+          + "\(RunControl.grace / 1_000_000_000) s after all faults ended")
     }
   }
 

@@ -25,7 +25,7 @@ final class FakeCluster: Sendable {
     var data: [[UInt8]: [UInt8]] = [:]
     /// Answered first, one per KV call, whatever the call.
     var script: [RegionError] = []
-    /// So many KV calls are never answered.
+    /// So many KV calls are never completed.
     var silent = 0
     /// Whether a silent call is carried out all the same.
     var silentlyCarriesOut = false
@@ -56,7 +56,7 @@ final class FakeCluster: Sendable {
     cluster.model.withLock { model in
       for index in 0..<bounds.count - 1 {
         let id = UInt64(10 * (index + 1))
-        let peers = (1...stores).map { Peer(id: id + UInt64($0), storeID: UInt64($0)) }
+        let peers = (1...stores).map { PeerInfo(id: id + UInt64($0), storeID: UInt64($0)) }
         model.regions.append(
           Region(
             id: id, startKey: bounds[index], endKey: bounds[index + 1],
@@ -113,7 +113,7 @@ final class FakeCluster: Sendable {
 
   private func startPD() async throws {
     let index = model.withLock { $0.pdPorts.count }
-    let port = try await serve("pd \(index)", port: 0, FakePlacement(cluster: self).router)
+    let port = try await serve("pd \(index)", port: 0, FakePD(cluster: self).router)
     model.withLock { $0.pdPorts.append(port) }
   }
 
@@ -180,7 +180,7 @@ final class FakeCluster: Sendable {
       right.id = newID
       right.startKey = key
       right.epoch.version += 1
-      right.peers = left.peers.map { Peer(id: newID + $0.storeID, storeID: $0.storeID) }
+      right.peers = left.peers.map { PeerInfo(id: newID + $0.storeID, storeID: $0.storeID) }
       model.regions.replaceSubrange(index...index, with: [left, right])
       model.leaders[newID] = model.leaders[left.id]
     }

@@ -10,8 +10,8 @@ struct FakeStore {
   let cluster: FakeCluster
   let id: UInt64
 
-  /// An answer that tests fill.
-  protocol Fillable: RegionAnswer {
+  /// A response that tests fill.
+  protocol Fillable: RegionResponse {
     var regionError: Errorpb_Error { get set }
   }
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A port that nobody listens on and nobody else is given: connecting to it is refused, for sure.
+/// A port that no one listens on and no one else is given: connecting to it is refused, for sure.
 final class HeldPort: Sendable {
   private let descriptor: Int32
 

@@ -21,7 +21,7 @@ final class ManualTime: Clock {
         // A tight loop of calls would leave other tasks no turn.
         await Task.yield()
       },
-      chance: { 0 })
+      random: { 0 })
   }
 
   func takePauses() -> [Duration] {

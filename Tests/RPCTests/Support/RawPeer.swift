@@ -44,7 +44,7 @@ struct RawPeer {
     try await received.wait(enough)
   }
 
-  /// Sends a PING; returns what came until its answer, by when the server has seen all sent before.
+  /// Sends a PING; returns what came until its response, by when the server has seen all sent before.
   func pong(_ mark: UInt8 = 1) async throws -> [UInt8] {
     let payload = [UInt8](repeating: mark, count: 8)
     try await send(Self.frame(6, payload))

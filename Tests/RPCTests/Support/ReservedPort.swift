@@ -1,7 +1,7 @@
 import Glibc
 
-/// A port that belongs to a test and on which nobody listens: connections to it are refused, and no other
-/// test's server is given it.
+/// A port that belongs to a test and on which no one listens: connections to it are refused, and no
+/// other test's server is given it.
 final class ReservedPort {
   let number: Int
   private let socket: Int32

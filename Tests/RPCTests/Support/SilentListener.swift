@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// A listener that accepts, says at most a greeting, and never answers.
+/// A listener that accepts, says at most a greeting, and never responses.
 struct SilentListener {
   private let channel: any Channel
   let port: Int

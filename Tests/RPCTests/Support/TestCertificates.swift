@@ -36,7 +36,7 @@ struct TestCertificates {
   }
 
   func remove() {
-    // A leftover in the temporary directory harms nobody.
+    // A leftover in the temporary directory harms no one.
     try? FileManager.default.removeItem(at: folder)
   }
 

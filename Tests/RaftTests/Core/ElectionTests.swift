@@ -194,7 +194,7 @@ import Testing
     #expect(network[1].core.role == .leader)
     #expect(network[3].core.role == .follower)
     network.recover()
-    // With pre-votes the candidate disturbs nobody.
+    // With pre-votes the candidate disturbs no one.
     try network.campaign(3)
     #expect(network[1].core.role == .leader && network[1].core.term == 1)
     #expect(network[2].core.role == .follower && network[2].core.term == 1)

@@ -111,7 +111,7 @@ import Testing
       #expect(network[2].core.role == .follower)
       #expect(network[3].core.role == .preCandidate)
     }
-    // The leader's heartbeat of a lower term is answered, so that it steps down.
+    // The leader's heartbeat of a lower term is completed, so that it steps down.
     try network.send(message(.heartbeat, from: 1, to: 3, term: network[1].core.term))
     #expect(network[1].core.role == .follower)
     #expect(network[3].core.term == network[1].core.term)
@@ -148,7 +148,7 @@ import Testing
     let network = try checkDisruption(preVote: false)
     #expect(network[3].core.role == .candidate)
     #expect(network[2].core.term == 2 && network[3].core.term == 3)
-    // The delayed heartbeat is answered with the higher term.
+    // The delayed heartbeat is completed with the higher term.
     _ = try network[3].take()
     try network.send(message(.heartbeat, from: 1, to: 3, term: network[1].core.term))
     #expect(network[1].core.role == .follower)

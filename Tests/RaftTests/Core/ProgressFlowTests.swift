@@ -110,7 +110,7 @@ import Testing
     let node = try TestNode(1, peers: [1, 2, 3], election: 5)
     try node.becomeLeader()
     _ = try node.take()
-    // 2 acknowledges the first entry of the term; 3 has not answered.
+    // 2 acknowledges the first entry of the term; 3 has not completed.
     try node.core.broadcastAppend()
     _ = try node.take()
     try node.step(message(.appendResponse, from: 2, to: 1, index: 1))
@@ -167,7 +167,7 @@ import Testing
       let beats = try node.take()
       #expect(beats.map(\.type) == [.heartbeat])
     }
-    // Its answer lets one append through.
+    // Its response lets one append through.
     try node.step(message(.heartbeatResponse, from: 2, to: 1))
     let sent = try node.take()
     #expect(sent.count == 1 && sent[0].index == 0)
@@ -229,7 +229,7 @@ import Testing
     let node = try TestNode(1, election: 5, storage: storage)
     try node.becomeLeader()
     try node.core.log.commit(to: node.core.log.lastIndex)
-    // A peer that lags behind is sent an append for each answer.
+    // A peer that lags behind is sent an append for each response.
     for _ in 0..<2 {
       try node.step(message(.heartbeatResponse, from: 2, to: 1))
       #expect(try node.take().map(\.type) == [.append])

@@ -77,7 +77,7 @@ import Testing
     #expect(network[1].core.log.committed == 4)
     let term = try network[1].core.log.termIfHeld(at: 4)
     #expect(term == network[1].core.term)
-    // The read that waited is answered at the first index of the term that was committed.
+    // The read that waited is completed at the first index of the term that was committed.
     #expect(network[1].core.readStates.map(\.context) == [bytes("early")])
     #expect(network[1].core.readStates.allSatisfy { $0.index >= 3 })
     network[1].core.readStates = []
@@ -86,7 +86,7 @@ import Testing
   }
 
   @Test func testReadOnlyDuplicateRequest() throws {
-    // An old leader must not confirm a read by answers to heartbeats that were sent before it.
+    // An old leader must not confirm a read by responses to heartbeats that were sent before it.
     let network = try TestNetwork(3)
     try network.campaign(1)
     var held: [Message] = []
@@ -104,7 +104,7 @@ import Testing
     try network.campaign(2)
     try network.propose(2)
     #expect(network[2].core.log.committed > stale)
-    // The same request once more at the old leader, then one delayed answer.
+    // The same request once more at the old leader, then one delayed response.
     try read(network, at: 1, "ctx")
     try network[1].step(held[0])
     let answered = network[1].core.readStates

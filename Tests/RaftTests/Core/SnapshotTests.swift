@@ -12,7 +12,7 @@ import Testing
     #expect(try node.core.log.term(at: 11) == 11)
     #expect(node.core.tracker.config.voters.ids.ids == [1, 2, 3])
     #expect(try !node.core.restore(image))
-    // Nobody campaigns on a snapshot that is not stored yet.
+    // No one campaigns on a snapshot that is not stored yet.
     for _ in 0..<node.core.randomizedElectionTimeout { try node.tick() }
     #expect(node.core.role == .follower)
   }
@@ -247,18 +247,18 @@ import Testing
     final class Busy: LogStorage {
       let inner: MemoryStorage
       init(_ inner: MemoryStorage) { self.inner = inner }
-      func initialState() throws(StorageError) -> (HardState, ConfState) {
+      func initialState() throws(LogStorageError) -> (HardState, ConfState) {
         try inner.initialState()
       }
       func entries(
         from lo: UInt64, to hi: UInt64, maxSize: UInt64
-      ) throws(StorageError) -> [Entry] {
+      ) throws(LogStorageError) -> [Entry] {
         try inner.entries(from: lo, to: hi, maxSize: maxSize)
       }
-      func term(at index: UInt64) throws(StorageError) -> UInt64 { try inner.term(at: index) }
+      func term(at index: UInt64) throws(LogStorageError) -> UInt64 { try inner.term(at: index) }
       func firstIndex() -> UInt64 { inner.firstIndex() }
       func lastIndex() -> UInt64 { inner.lastIndex() }
-      func snapshot() throws(StorageError) -> Snapshot { throw .snapshotTemporarilyUnavailable }
+      func snapshot() throws(LogStorageError) -> Snapshot { throw .snapshotTemporarilyUnavailable }
     }
     let inner = MemoryStorage()
     try inner.applySnapshot(snapshot(at: 11, term: 1, voters: [1, 2]))

@@ -84,7 +84,7 @@ import Testing
       return false
     }
     try transfer(network, to: 3)
-    // 3 has the snapshot, but its answer is on the way.
+    // 3 has the snapshot, but its response is on the way.
     #expect(leader.core.role == .leader)
     let answer = try #require(held)
     // As soon as it is stored.

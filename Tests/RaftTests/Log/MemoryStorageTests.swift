@@ -14,17 +14,17 @@ import Testing
 
   @Test func testStorageTerm() throws {
     let storage = try storage()
-    #expect(throws: StorageError.compacted) { try storage.term(at: 2) }
+    #expect(throws: LogStorageError.compacted) { try storage.term(at: 2) }
     for index: UInt64 in 3...5 { #expect(try storage.term(at: index) == index) }
-    #expect(throws: StorageError.unavailable) { try storage.term(at: 6) }
+    #expect(throws: LogStorageError.unavailable) { try storage.term(at: 6) }
   }
 
   @Test func testStorageEntries() throws {
     let storage = try storage([6])
-    #expect(throws: StorageError.compacted) {
+    #expect(throws: LogStorageError.compacted) {
       try storage.entries(from: 2, to: 6, maxSize: .max)
     }
-    #expect(throws: StorageError.compacted) {
+    #expect(throws: LogStorageError.compacted) {
       try storage.entries(from: 3, to: 4, maxSize: .max)
     }
     func indexes(_ lo: UInt64, _ hi: UInt64, _ size: UInt64) throws -> [UInt64] {
@@ -40,10 +40,10 @@ import Testing
     #expect(try indexes(4, 7, size * 2 + size / 2) == [4, 5])
     #expect(try indexes(4, 7, size * 3 - 1) == [4, 5])
     #expect(try indexes(4, 7, size * 3) == [4, 5, 6])
-    #expect(throws: StorageError.unavailable) {
+    #expect(throws: LogStorageError.unavailable) {
       try storage.entries(from: 4, to: 8, maxSize: .max)
     }
-    #expect(throws: StorageError.unavailable) {
+    #expect(throws: LogStorageError.unavailable) {
       try MemoryStorage().entries(from: 1, to: 1, maxSize: .max)
     }
   }
@@ -65,7 +65,7 @@ import Testing
   @Test func testStorageCompact() throws {
     for index: UInt64 in [2, 3] {
       let storage = try storage()
-      #expect(throws: StorageError.compacted) { try storage.compact(to: index) }
+      #expect(throws: LogStorageError.compacted) { try storage.compact(to: index) }
       #expect(storage.firstIndex() == 4)
     }
     for index: UInt64 in [4, 5] {
@@ -76,7 +76,7 @@ import Testing
       #expect(storage.lastIndex() == 5)
     }
     let storage = try storage()
-    #expect(throws: StorageError.unavailable) { try storage.compact(to: 6) }
+    #expect(throws: LogStorageError.unavailable) { try storage.compact(to: 6) }
   }
 
   @Test func testStorageCreateSnapshot() throws {
@@ -87,7 +87,7 @@ import Testing
       let made = try storage.snapshot()
       #expect(made.metadata.index == index && made.metadata.term == index)
       #expect(made.metadata.confState == state && made.data == bytes("data"))
-      #expect(throws: StorageError.snapshotOutOfDate) {
+      #expect(throws: LogStorageError.snapshotOutOfDate) {
         try storage.createSnapshot(at: index)
       }
     }
@@ -110,7 +110,7 @@ import Testing
       #expect(found == want, "case \(number)")
     }
     let storage = try storage()
-    #expect(throws: StorageError.self) { try storage.append(entries([5], after: 6)) }
+    #expect(throws: LogStorageError.self) { try storage.append(entries([5], after: 6)) }
     try storage.append([])
     #expect(storage.lastIndex() == 5)
   }
@@ -122,7 +122,7 @@ import Testing
     #expect(try storage.initialState().1.voters == [1, 2])
     try storage.applySnapshot(snapshot(at: 4, term: 4, voters: [1, 2, 3]))
     #expect(storage.firstIndex() == 5 && storage.lastIndex() == 4)
-    #expect(throws: StorageError.snapshotOutOfDate) {
+    #expect(throws: LogStorageError.snapshotOutOfDate) {
       try storage.applySnapshot(snapshot(at: 3, term: 3))
     }
   }

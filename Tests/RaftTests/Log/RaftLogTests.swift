@@ -192,7 +192,7 @@ import Testing
       log.committed = last
       try log.applied(to: log.committed, size: 0)
       for (index, want) in zip(compactions, left) {
-        do throws(StorageError) {
+        do throws(LogStorageError) {
           try storage.compact(to: index)
           let count = try? log.entries(from: log.firstIndex, maxSize: .max).count
           #expect(count == want)
@@ -219,12 +219,12 @@ import Testing
     try storage.applySnapshot(snapshot(at: 100, term: 1))
     var log = makeLog(storage)
     for index: UInt64 in 1..<100 { try log.append([Entry(term: index, index: 100 + index)]) }
-    #expect(throws: StorageError.compacted) { try log.term(at: 50) }
-    #expect(throws: StorageError.compacted) { try log.term(at: 99) }
+    #expect(throws: LogStorageError.compacted) { try log.term(at: 50) }
+    #expect(throws: LogStorageError.compacted) { try log.term(at: 99) }
     #expect(try log.term(at: 100) == 1)
     #expect(try log.term(at: 150) == 50)
     #expect(try log.term(at: 199) == 99)
-    #expect(throws: StorageError.unavailable) { try log.term(at: 200) }
+    #expect(throws: LogStorageError.unavailable) { try log.term(at: 200) }
   }
 
   @Test func testTermWithUnstableSnapshot() throws {
@@ -233,9 +233,9 @@ import Testing
     var log = makeLog(storage)
     log.restore(snapshot(at: 105, term: 1))
     for index: UInt64 in [100, 102, 103, 104] {
-      #expect(throws: StorageError.compacted) { try log.term(at: index) }
+      #expect(throws: LogStorageError.compacted) { try log.term(at: index) }
     }
     #expect(try log.term(at: 105) == 1)
-    #expect(throws: StorageError.unavailable) { try log.term(at: 106) }
+    #expect(throws: LogStorageError.unavailable) { try log.term(at: 106) }
   }
 }

@@ -57,7 +57,7 @@ import Testing
     #expect(node.core.term == 2)
     #expect(node.core.role == .candidate)
     let sent = try node.take()
-    #expect(node.core.tracker.votes == [Tracker.Ballot(id: 1, granted: true)])
+    #expect(node.core.tracker.votes == [Tracker.RecordedVote(id: 1, granted: true)])
     #expect(
       sent == [
         message(.vote, from: 1, to: 2, term: 2), message(.vote, from: 1, to: 3, term: 2),

@@ -121,7 +121,7 @@ import Testing
   }
 
   @Test func testFollowerCheckMsgApp() throws {
-    // previous term and index, then of the answer: index, refused, hint, log term
+    // previous term and index, then of the response: index, refused, hint, log term
     let cases: [(UInt64, UInt64, UInt64, Bool, UInt64, UInt64)] = [
       // Matches what is committed.
       (0, 0, 1, false, 0, 0), (1, 1, 1, false, 0, 0),

@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test func testQuick() {
-    var lottery = Lottery(seed: 7)
+    var lottery = SeededRandom(seed: 7)
     for _ in 0..<50_000 {
       let count = Int.random(in: 0...6, using: &lottery)
       var voters = IDSet()
@@ -63,7 +63,7 @@ import Testing
   private func tracker() -> Tracker { Tracker(maxInflight: 10, maxInflightBytes: 0) }
 
   private func randomChanges(
-    _ count: Int, _ lottery: inout Lottery
+    _ count: Int, _ lottery: inout SeededRandom
   ) -> [ConfChangeSingle] {
     let types: [ConfChangeType] = [.addNode, .removeNode, .addLearnerNode, .updateNode]
     return (0..<count).map { _ in
@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test func testConfChangeQuick() throws {
-    var lottery = Lottery(seed: 11)
+    var lottery = SeededRandom(seed: 11)
     for round in 0..<1000 {
       // Starts from a first voter, for a group cannot be without one.
       let setup =
@@ -116,7 +116,7 @@ import Testing
   }
 
   @Test func testRestore() throws {
-    var lottery = Lottery(seed: 13)
+    var lottery = SeededRandom(seed: 13)
     for _ in 0..<1000 {
       var pool = (1...UInt64(12)).map { $0 }
       pool.shuffle(using: &lottery)

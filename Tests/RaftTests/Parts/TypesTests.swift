@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test func anythingMayBeDecodedWithoutTrapping() {
-    var lottery = Lottery(seed: 3)
+    var lottery = SeededRandom(seed: 3)
     for _ in 0..<20_000 {
       let noise = (0..<Int.random(in: 0...24, using: &lottery)).map { _ in
         UInt8.random(in: 0...255, using: &lottery)

@@ -54,7 +54,7 @@ import Testing
       try respond(work, &raw)
       applies += try raw.ready().messages.filter { $0.type == .storageApply }
     }
-    // Two entries are handed out while none is reported as applied.
+    // Two entries are given out while none is reported as applied.
     try proposeAndPersist()
     try proposeAndPersist()
     #expect(applies.map(\.entries.count) == [1, 1])
@@ -147,7 +147,7 @@ import Testing
       pending.append(try append(try raw.ready()))
     }
     #expect(pending.map { $0.entries.count } == [1, 1, 1, 1, 1])
-    // Only the last answer arrives: it covers all before it.
+    // Only the last response arrives: it covers all before it.
     for work in pending { try persist(work, &raw) }
     try respond(pending[4], &raw)
     #expect(raw.committed == raw.lastIndex)

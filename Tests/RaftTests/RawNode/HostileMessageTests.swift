@@ -52,7 +52,7 @@ import Testing
   }
 
   /// A message near what could be correct: numbers close to the node's own, at the borders, or arbitrary.
-  private func random(_ node: RawNode<MemoryStorage>, _ chance: inout Lottery) -> Message {
+  private func random(_ node: RawNode<MemoryStorage>, _ chance: inout SeededRandom) -> Message {
     func number(near value: UInt64) -> UInt64 {
       switch UInt64.random(in: 0..<10, using: &chance) {
       case 0: 0
@@ -104,7 +104,7 @@ import Testing
   func randomMessagesNeverEndANode(_ role: Role) throws {
     var refused = 0
     for seed in 0..<150 as Range<UInt64> {
-      var chance = Lottery(seed: seed)
+      var chance = SeededRandom(seed: seed)
       var victim = try Victim(role, seed: seed)
       for step in 0..<120 {
         let before = (victim.raw.term, victim.raw.committed, victim.raw.lastIndex)

@@ -342,7 +342,7 @@ import Testing
     try driver.elect()
     try driver.raw.propose(bytes("foo"))
     _ = try driver.raw.ready()
-    // Nothing more is handed out before the first is done.
+    // Nothing more is given out before the first is done.
     #expect(throws: RaftError.self) { try driver.raw.ready() }
   }
 
@@ -405,18 +405,18 @@ import Testing
   private final class Generous: LogStorage {
     let inner: MemoryStorage
     init(_ inner: MemoryStorage) { self.inner = inner }
-    func initialState() throws(StorageError) -> (HardState, ConfState) {
+    func initialState() throws(LogStorageError) -> (HardState, ConfState) {
       try inner.initialState()
     }
     func entries(
       from lo: UInt64, to hi: UInt64, maxSize: UInt64
-    ) throws(StorageError) -> [Entry] {
+    ) throws(LogStorageError) -> [Entry] {
       try inner.entries(from: lo, to: hi, maxSize: .max)
     }
-    func term(at index: UInt64) throws(StorageError) -> UInt64 { try inner.term(at: index) }
+    func term(at index: UInt64) throws(LogStorageError) -> UInt64 { try inner.term(at: index) }
     func firstIndex() -> UInt64 { inner.firstIndex() }
     func lastIndex() -> UInt64 { inner.lastIndex() }
-    func snapshot() throws(StorageError) -> Snapshot { try inner.snapshot() }
+    func snapshot() throws(LogStorageError) -> Snapshot { try inner.snapshot() }
   }
 
   /// The readies after a restart with ten committed entries and a limit just below their size.

@@ -33,7 +33,7 @@ import Testing
     #expect(network[3].core.role == .candidate)
     #expect(network[1].core.term == 2 && network[2].core.term == 2)
     #expect(network[3].core.term == 3)
-    // The vote requests are late; an answer with the higher term is enough to depose the leader.
+    // The vote requests are late; a response with the higher term is enough to depose the leader.
     _ = try network[3].take()
     try network[1].step(message(.heartbeatResponse, from: 3, to: 1, term: 3))
     #expect(network[1].core.role == .follower && network[1].core.term == 3)
@@ -84,7 +84,7 @@ import Testing
     let leader = network[1]
     #expect(leader.core.log.committed == 1)
     network.recover()
-    // The answer to a heartbeat tells that the peer is behind.
+    // The response to a heartbeat tells that the peer is behind.
     try network.beat(1)
     #expect(leader.core.log.committed == 3)
   }

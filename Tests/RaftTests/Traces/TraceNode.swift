@@ -12,21 +12,21 @@ final class TraceStorage: LogStorage {
 
   var latest: Snapshot { history[history.count - 1] }
 
-  func initialState() throws(StorageError) -> (HardState, ConfState) { try log.initialState() }
+  func initialState() throws(LogStorageError) -> (HardState, ConfState) { try log.initialState() }
 
   func entries(
     from lo: UInt64, to hi: UInt64, maxSize: UInt64
-  ) throws(StorageError) -> [Entry] {
+  ) throws(LogStorageError) -> [Entry] {
     try log.entries(from: lo, to: hi, maxSize: maxSize)
   }
 
-  func term(at index: UInt64) throws(StorageError) -> UInt64 { try log.term(at: index) }
+  func term(at index: UInt64) throws(LogStorageError) -> UInt64 { try log.term(at: index) }
 
   func firstIndex() -> UInt64 { log.firstIndex() }
 
   func lastIndex() -> UInt64 { log.lastIndex() }
 
-  func snapshot() throws(StorageError) -> Snapshot { latest }
+  func snapshot() throws(LogStorageError) -> Snapshot { latest }
 }
 
 /// A node of a traced cluster with the work queues of its storage threads.

@@ -76,14 +76,14 @@ private struct Chaos {
       change = AdminCommand.PeerChange(type: .removeNode, peer: peer)
     } else {
       change = AdminCommand.PeerChange(
-        type: .addNode, peer: PeerInfo(id: cluster.scheduler.nextID, storeID: node.id))
+        type: .addNode, peer: PeerInfo(id: cluster.pd.nextID, storeID: node.id))
     }
     start(.changePeer(change), on: leader)
   }
 
   private func start(_ command: AdminCommand, on node: TestNode) {
     guard let status = node.status(cluster.regionID) else { return }
-    node.store?.router.administer(
+    node.store?.router.proposeAdmin(
       AdminRequest(
         regionID: cluster.regionID, epoch: status.region.epoch, command: command,
         completion: Completion(abandoned: .failure(.staleCommand)) { _ in }))

@@ -23,9 +23,9 @@ import Testing
     #expect(epoch.confVersion > 1)
     let stale = AdminCommand.changePeer(
       AdminCommand.PeerChange(
-        type: .addNode, peer: PeerInfo(id: cluster.scheduler.nextID, storeID: nodes[4].id)))
+        type: .addNode, peer: PeerInfo(id: cluster.pd.nextID, storeID: nodes[4].id)))
     guard
-      case .failure(.epochNotMatch(let regions)) = cluster.administer(
+      case .failure(.epochNotMatch(let regions)) = cluster.proposeAdmin(
         stale, epoch: RegionEpoch(confVersion: 1, version: 1))
     else {
       Issue.record("a stale membership change was taken")
@@ -73,7 +73,7 @@ import Testing
     let leader = try #require(cluster.leader)
     let peer = try #require(cluster.peer(on: leader))
     let command = AdminCommand.changePeer(AdminCommand.PeerChange(type: .removeNode, peer: peer))
-    guard case .failure(.other) = cluster.administer(command) else {
+    guard case .failure(.other) = cluster.proposeAdmin(command) else {
       Issue.record("the leader removed itself")
       return
     }
@@ -117,7 +117,7 @@ import Testing
     let out = try #require(cluster.nodes[0..<3].last { $0 !== leader })
     let leaving = try #require(cluster.peer(on: out))
     guard
-      case .success(let joint) = cluster.administer(
+      case .success(let joint) = cluster.proposeAdmin(
         .changePeerV2([
           AdminCommand.PeerChange(type: .addNode, peer: learner),
           AdminCommand.PeerChange(type: .addLearnerNode, peer: leaving),
@@ -128,7 +128,7 @@ import Testing
     }
     #expect(joint.isJoint)
     #expect(cluster.put("b", "2"))
-    guard case .success(let left) = cluster.administer(.changePeerV2([])) else {
+    guard case .success(let left) = cluster.proposeAdmin(.changePeerV2([])) else {
       Issue.record("the joint configuration was not left")
       return
     }
@@ -143,23 +143,23 @@ import Testing
   @Test func operatorsAreCarriedOut() throws {
     let cluster = try TestCluster(3, replicas: 2)
     defer { cluster.shutDown() }
-    let peer = PeerInfo(id: cluster.scheduler.nextID, storeID: cluster.nodes[2].id)
-    cluster.scheduler.order(
+    let peer = PeerInfo(id: cluster.pd.nextID, storeID: cluster.nodes[2].id)
+    cluster.pd.order(
       .changePeer(AdminCommand.PeerChange(type: .addLearnerNode, peer: peer)),
       regionID: cluster.regionID)
     #expect(
       cluster.waitFor {
-        let known = cluster.scheduler.heartbeat(of: cluster.regionID)
+        let known = cluster.pd.heartbeat(of: cluster.regionID)
         return known?.region.peer(id: peer.id) != nil && known?.pendingPeers.isEmpty == true
       })
     let other = try #require(cluster.nodes[0..<2].first { $0 !== cluster.leader })
     let target = try #require(cluster.peer(on: other))
-    cluster.scheduler.order(
+    cluster.pd.order(
       .transferLeader(to: target, candidates: []), regionID: cluster.regionID)
     #expect(cluster.waitFor { cluster.leader === other })
     #expect(
       cluster.waitFor {
-        cluster.scheduler.heartbeat(of: cluster.regionID)?.leader.id == target.id
+        cluster.pd.heartbeat(of: cluster.regionID)?.leader.id == target.id
       })
   }
 }

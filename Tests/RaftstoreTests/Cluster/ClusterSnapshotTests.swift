@@ -79,7 +79,7 @@ import Testing
     for node in cluster.nodes { #expect(try node.files.list("snap") == []) }
   }
 
-  /// The process dies while the data is being replaced: the region is found *applying*.
+  /// The process crashes while the data is being replaced: the region is found *applying*.
   @Test(arguments: [true, false])
   func installationGoesOnAfterACrash(machine: Bool) throws {
     let cluster = try TestCluster(3, Self.eager)
@@ -90,7 +90,7 @@ import Testing
     cluster.network.isolate(cut.id)
     for i in 0..<30 { #expect(cluster.put("k\(i)", "v\(i)")) }
     cluster.run(.seconds(3))
-    // The engine fails when the data is put in place, after the applying state was written.
+    // The engine fails when the data is applied, after the applying state was written.
     cluster.network.clearFilters()
     cluster.stepper.stall(owner: cut.number, name: "region")
     let isApplying = cluster.waitFor {
@@ -136,14 +136,14 @@ import Testing
     cluster.run(.seconds(3))
     let fresh = cluster.nodes[2]
     cluster.stepper.stall(owner: fresh.number, name: "region")
-    let broken = PeerInfo(id: cluster.scheduler.nextID, storeID: fresh.id)
+    let broken = PeerInfo(id: cluster.pd.nextID, storeID: fresh.id)
     #expect(cluster.change(.addNode, broken) { $0.peer(id: broken.id) != nil })
     #expect(cluster.waitFor { fresh.engine.record(cluster.regionID)?.state == .applying })
     for name in try fresh.files.list("snap") { try fresh.files.remove("snap/\(name)") }
     cluster.stepper.resume(owner: fresh.number)
     #expect(cluster.waitFor { fresh.engine.record(cluster.regionID)?.state == .tombstone })
     #expect(cluster.waitFor { fresh.status(cluster.regionID) == nil })
-    // Its name is gone for good; the placement driver gives it a new one.
+    // Its name is gone permanently; the placement driver gives it a new one.
     cluster.removePeer(on: fresh)
     cluster.addPeer(on: fresh)
     #expect(cluster.waitFor { fresh.value("k29") == "v29" })

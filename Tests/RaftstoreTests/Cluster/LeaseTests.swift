@@ -124,7 +124,7 @@ import Testing
     // What tells the target is lost: the old leader goes on, but without a lease in this term.
     cluster.network.add { $0.message?.type != .timeoutNow }
     guard
-      case .success = cluster.administer(.transferLeader(peer: peer, candidates: []))
+      case .success = cluster.proposeAdmin(.transferLeader(peer: peer, candidates: []))
     else {
       Issue.record("the transfer was refused")
       return
@@ -153,7 +153,7 @@ import Testing
     #expect(hint?.storeID == cluster.leader?.id)
   }
 
-  /// Answers on the way between follower and leader get lost: the follower asks again.
+  /// Responses on the way between follower and leader get lost: the follower asks again.
   @Test func replicaReadsSurviveLosses() throws {
     let cluster = try TestCluster(3)
     defer { cluster.shutDown() }

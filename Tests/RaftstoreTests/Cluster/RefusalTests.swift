@@ -4,7 +4,7 @@ import Raftstore
 import Runtime
 import Testing
 
-/// What requests are told that cannot be served.
+/// What requests are notified that cannot be served.
 @Suite struct RefusalTests {
   private let put = Mutation.put(cf: .default, key: [1], value: [2])
 
@@ -23,17 +23,17 @@ import Testing
     let region = Region(id: 2, epoch: .initial, peers: [peer])
     let delegate = ReadDelegate(region: region, peer: peer)
     delegate.renew(term: 7, until: Instant(nanoseconds: 100))
-    func judge(_ term: UInt64) -> Result<KeyRange, RegionError>? {
+    func check(_ term: UInt64) -> Result<KeyRange, RegionError>? {
       let context = RequestContext(regionID: 2, epoch: .initial, peer: peer, term: term)
-      return delegate.judge(context, now: Instant(nanoseconds: 50))
+      return delegate.check(context, now: Instant(nanoseconds: 50))
     }
-    #expect(judge(term) == .success(.all))
-    #expect(judge(5) == .failure(.staleCommand))
-    #expect(judge(6) == .success(.all))
+    #expect(check(term) == .success(.all))
+    #expect(check(5) == .failure(.staleCommand))
+    #expect(check(6) == .success(.all))
     // The store's own term may be the last one too.
     delegate.renew(term: .max, until: Instant(nanoseconds: 100))
-    #expect(judge(.max) == .success(.all))
-    #expect(judge(.max - 2) == .failure(.staleCommand))
+    #expect(check(.max) == .success(.all))
+    #expect(check(.max - 2) == .failure(.staleCommand))
   }
 
   @Test func contextsAreCheckedInOrder() throws {

@@ -9,7 +9,7 @@ import Testing
     let node = cluster.nodes[0]
     for _ in 0..<2 {
       let isReported = cluster.waitFor {
-        cluster.scheduler.state.withLock { state in
+        cluster.pd.state.withLock { state in
           guard let start = state.storeHeartbeats[node.id]?.startTime else { return false }
           return start == UInt64(node.startTimestamp)
             && state.stores[node.id]?.startTimestamp == node.startTimestamp
@@ -26,7 +26,7 @@ import Testing
     let cluster = try TestCluster(3)
     defer { cluster.shutDown() }
     let (node, other) = (cluster.nodes[1], cluster.nodes[2])
-    cluster.scheduler.state.withLock {
+    cluster.pd.state.withLock {
       $0.heartbeatRefusals = [node.id: .replaced("by that one"), other.id: .refused("no")]
     }
     let hasStopped = cluster.waitFor(.seconds(30)) { !node.fatal.all.isEmpty }

@@ -25,8 +25,8 @@ import Testing
     #expect(cluster.put("c", "3"))
   }
 
-  /// Found by sending hostile fields: the answer went to this store itself, to a peer of a higher id, and
-  /// the peer here made way for that one.
+  /// Found by sending hostile fields: the response went to this store itself, to a peer of a higher id,
+  /// and the peer here made way for that one.
   @Test func aMessageInThisStoresOwnNameDestroysNothing() throws {
     let cluster = try TestCluster(1)
     defer { cluster.shutDown() }
@@ -51,7 +51,7 @@ import Testing
     #expect(cluster.put("b", "2"))
   }
 
-  /// Case d: those it asks were removed as well; their tombstones answer.
+  /// Case d: those it asks were removed as well; their tombstones response.
   @Test func aTombstoneAnswersForTheDead() throws {
     let cluster = try TestCluster(5, replicas: 3)
     defer { cluster.shutDown() }
@@ -71,7 +71,7 @@ import Testing
     #expect(cluster.waitFor { nodes[1].status(cluster.regionID) == nil })
   }
 
-  /// Case f: nobody it knows is left to tell it.
+  /// Case f: no one it knows is left to tell it.
   @Test func thePlacementDriverIsAskedInTheEnd() throws {
     let cluster = try TestCluster(3, replicas: 2) { config in
       config.staleCheckInterval = .seconds(1)
@@ -224,8 +224,8 @@ import Testing
     #expect(node.status(500)?.peer.id == 503)
   }
 
-  /// Found by the simulation: what a removed peer has proposed may be committed by the others, so nobody
-  /// may be told that it was not done.
+  /// Found by the simulation: what a removed peer has proposed may be committed by the others, so no
+  /// one may be notified that it was not done.
   @Test func aRemovedPeersProposalsAreUndetermined() throws {
     let cluster = try TestCluster(3)
     defer { cluster.shutDown() }
@@ -268,7 +268,7 @@ import Testing
     // The removal reaches the others, but its proposer never learns that it did.
     cluster.network.add { $0.message?.type != .appendResponse }
     let removal = AdminCommand.PeerChange(type: .removeNode, peer: leaving)
-    #expect(cluster.administer(.changePeer(removal)) == nil)
+    #expect(cluster.proposeAdmin(.changePeer(removal)) == nil)
     let last = try #require(old.status(cluster.regionID)).lastIndex
     #expect(last > status.lastIndex)
     #expect(cluster.nodes[..<3].allSatisfy { $0.status(cluster.regionID)?.lastIndex == last })
@@ -299,12 +299,12 @@ import Testing
     // It hears of its leader, but gets nothing from it.
     let store = node.id
     cluster.network.add { $0.to.storeID != store || $0.message?.type == .heartbeat }
-    let peer = PeerInfo(id: cluster.scheduler.nextID, storeID: node.id)
+    let peer = PeerInfo(id: cluster.pd.nextID, storeID: node.id)
     #expect(cluster.change(.addLearnerNode, peer) { $0.peer(id: peer.id) != nil })
     #expect(cluster.waitFor { node.status(cluster.regionID) != nil })
     cluster.network.isolate(node.id)
     let id = cluster.regionID
-    cluster.scheduler.state.withLock { $0.regions[id]?.region = before }
+    cluster.pd.state.withLock { $0.regions[id]?.region = before }
     cluster.run(.seconds(12))
     #expect(node.status(id)?.peer.id == peer.id)
     cluster.network.clearFilters()

@@ -18,18 +18,18 @@ import Testing
       directory: "snap", fileSystem: files, engine: engine, clock: host.clock, metrics: metrics)
     try snapshots.open()
     let router = Router()
-    let scheduler = StubScheduler()
+    let pd = StubPDClient()
     let fatal = FatalReasons()
     let environment = RaftstoreEnvironment(
       engine: engine, logs: MemoryLogStore(), snapshots: snapshots,
       transport: TestTransport(TestNetwork(), router, snapshots),
-      scheduler: StubSchedulerClient(scheduler) { 1 }, host: host, metrics: metrics,
+      pd: StubSchedulerClient(pd) { 1 }, host: host, metrics: metrics,
       logger: Logger(label: "threads") { _ in SwiftLogNoOpLogHandler() }, seed: 1,
       diskSpace: { (1, 1) }, onFatal: { fatal.add($0) })
     let store = try await Node.start(
       info: StoreInfo(address: "x"), config: RaftstoreConfig(), environment: environment,
       router: router)
-    let region = try #require(scheduler.state.withLock { $0.bootstrapRegion })
+    let region = try #require(pd.state.withLock { $0.bootstrapRegion })
     let context = RequestContext(
       regionID: region.id, epoch: region.epoch, peer: region.peers[0])
     try await withThrowingTaskGroup(of: Int.self) { group in

@@ -133,7 +133,7 @@ import Testing
     #expect(ends.follower.fatal.all.isEmpty)
   }
 
-  /// Once committed it would end every store that has it, at each start anew.
+  /// Once committed it would end every store that has it, at each restart.
   @Test func anEntryThatCannotBeReadDoesNotGetIntoALog() throws {
     let cluster = try TestCluster(3)
     defer { cluster.shutDown() }

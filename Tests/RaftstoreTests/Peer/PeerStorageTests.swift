@@ -46,11 +46,11 @@ import Testing
   @Test(arguments: [false, true])
   func terms(cached: Bool) throws {
     let storage = try storage([entry(4, 4), entry(5, 5)], cached: cached)
-    #expect(throws: StorageError.compacted) { try storage.term(at: 2) }
+    #expect(throws: LogStorageError.compacted) { try storage.term(at: 2) }
     #expect(try storage.term(at: 3) == 3)
     #expect(try storage.term(at: 4) == 4)
     #expect(try storage.term(at: 5) == 5)
-    #expect(throws: StorageError.unavailable) { try storage.term(at: 6) }
+    #expect(throws: LogStorageError.unavailable) { try storage.term(at: 6) }
     #expect(storage.firstIndex() == 4)
     #expect(storage.lastIndex() == 5)
   }
@@ -58,12 +58,16 @@ import Testing
   @Test(arguments: [false, true])
   func entryRanges(cached: Bool) throws {
     let storage = try storage([entry(4, 4), entry(5, 5), entry(6, 6)], cached: cached)
-    #expect(throws: StorageError.compacted) { try storage.entries(from: 2, to: 6, maxSize: .max) }
-    #expect(throws: StorageError.compacted) { try storage.entries(from: 3, to: 4, maxSize: .max) }
+    #expect(throws: LogStorageError.compacted) {
+      try storage.entries(from: 2, to: 6, maxSize: .max)
+    }
+    #expect(throws: LogStorageError.compacted) {
+      try storage.entries(from: 3, to: 4, maxSize: .max)
+    }
     #expect(try storage.entries(from: 4, to: 5, maxSize: .max).map(\.index) == [4])
     #expect(try storage.entries(from: 4, to: 6, maxSize: .max).map(\.index) == [4, 5])
     #expect(try storage.entries(from: 4, to: 7, maxSize: 0).map(\.index) == [4])
-    #expect(throws: StorageError.unavailable) {
+    #expect(throws: LogStorageError.unavailable) {
       try storage.entries(from: 4, to: 8, maxSize: .max)
     }
   }
@@ -110,19 +114,19 @@ import Testing
 
   @Test func snapshotsAreAskedForUntilOneIsThere() throws {
     let storage = try storage([entry(4, 4), entry(5, 5)])
-    #expect(throws: StorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
+    #expect(throws: LogStorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
     #expect(storage.takeSnapshotRequest())
     #expect(!storage.takeSnapshotRequest())
-    #expect(throws: StorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
+    #expect(throws: LogStorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
     #expect(!storage.takeSnapshotRequest())
     storage.finishSnapshot(.failure(.busy("full")))
-    #expect(throws: StorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
+    #expect(throws: LogStorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
     #expect(storage.takeSnapshotRequest())
     let good = Snapshot(
       data: [1], metadata: SnapshotMetadata(confState: Self.region.confState, index: 5, term: 5))
     storage.finishSnapshot(.success(good))
     #expect(try storage.snapshot() == good)
-    #expect(throws: StorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
+    #expect(throws: LogStorageError.snapshotTemporarilyUnavailable) { try storage.snapshot() }
   }
 
   @Test func aSnapshotBehindTheLogOrOfOtherMembersIsMadeAnew() throws {
@@ -131,10 +135,10 @@ import Testing
       SnapshotMetadata(confState: Self.region.confState, index: 2, term: 2),
       SnapshotMetadata(confState: ConfState(voters: [9]), index: 5, term: 5),
     ] {
-      #expect(throws: StorageError.self) { try storage.snapshot() }
+      #expect(throws: LogStorageError.self) { try storage.snapshot() }
       #expect(storage.takeSnapshotRequest())
       storage.finishSnapshot(.success(Snapshot(data: [1], metadata: metadata)))
-      #expect(throws: StorageError.self) { try storage.snapshot() }
+      #expect(throws: LogStorageError.self) { try storage.snapshot() }
       #expect(storage.takeSnapshotRequest())
       storage.finishSnapshot(.failure(.busy("")))
     }
@@ -147,7 +151,7 @@ import Testing
       ApplyState(appliedIndex: 6, truncatedIndex: 5, truncatedTerm: 5), term: 5)
     #expect(storage.firstIndex() == 6)
     #expect(try storage.term(at: 5) == 5)
-    #expect(throws: StorageError.compacted) { try storage.term(at: 4) }
+    #expect(throws: LogStorageError.compacted) { try storage.term(at: 4) }
     #expect(storage.logBytes < before)
     #expect(storage.cache.firstIndex == 6)
   }

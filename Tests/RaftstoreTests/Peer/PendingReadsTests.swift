@@ -7,8 +7,8 @@ import Testing
 @testable import Raftstore
 
 @Suite struct PendingReadsTests {
-  /// A peer that takes its leave fails its reads and asks on: the answer to a round of before must not be
-  /// taken for one to a round that was sent since.
+  /// A peer that takes its leave fails its reads and asks on: the response to a round of before must
+  /// not be taken for one to a round that was sent since.
   @Test func roundsAreNotNamedAgain() {
     let answers = Mutex<[RegionError]>([])
     var reads = PendingReads()
@@ -25,6 +25,6 @@ import Testing
     #expect(answers.withLock { $0 } == [.regionNotFound(regionID: 1)])
     #expect(reads.isEmpty)
     #expect(reads.nextID == 2)
-    #expect(reads.takeRound(1).map(\.id) == nil)
+    #expect(reads.removeRound(1).map(\.id) == nil)
   }
 }

@@ -13,14 +13,14 @@ struct SnapshotConcurrencyTests {
     try fixture.fill(100)
     let manager = fixture.manager
     let request = fixture.request()
-    let whole = try RaftSnapshotData(decoding: manager.build(request).data).fileSize
+    let whole = try RaftSnapshotData(decoding: manager.generate(request).data).fileSize
     let sent = try await withThrowingTaskGroup(of: Int.self) { group in
       for user in 0..<6 {
         group.addTask {
           var sent = 0
           for round in 0..<40 {
             do throws(SnapshotError) {
-              let key = try manager.build(request).key
+              let key = try manager.generate(request).key
               if user == 5 { try manager.delete(key, .generated) }
               let source = try manager.beginSending(key)
               var bytes: UInt64 = 0

@@ -5,18 +5,18 @@ import Testing
 
 @testable import Raftstore
 
-/// The process dies at every call to the file system in turn, with and without the machine: what is left
-/// is whole or gone after the next start.
+/// The process crashes at every call to the file system in turn, with and without the machine: what is
+/// left is whole or gone after the next start.
 struct SnapshotCrashTests {
   @Test(arguments: [false, true])
   func building(_ power: Bool) throws {
     let steps = try forEachStep { (fixture: SnapshotFixture) in
       try fixture.fill(20)
-      return { _ = try fixture.manager.build(fixture.request()) }
+      return { _ = try fixture.manager.generate(fixture.request()) }
     } check: { fixture in
       try fixture.restart(losingPower: power)
       try expectWholeOrGone(fixture)
-      let snapshot = try fixture.manager.build(fixture.request())
+      let snapshot = try fixture.manager.generate(fixture.request())
       let source = try fixture.manager.beginSending(snapshot.key)
       while try !source.read(upTo: 1 << 20).isEmpty {}
       source.finish(succeeded: true)
@@ -29,7 +29,7 @@ struct SnapshotCrashTests {
   func receiving(_ power: Bool) throws {
     let sender = try SnapshotFixture(.memory)
     try sender.fill(20)
-    let chunks = try sender.chunks(try sender.manager.build(sender.request()), size: 300)
+    let chunks = try sender.chunks(try sender.manager.generate(sender.request()), size: 300)
     let steps = try forEachStep { (fixture: SnapshotFixture) in
       { try fixture.receive(chunks) }
     } check: { fixture in
@@ -47,7 +47,7 @@ struct SnapshotCrashTests {
   func deleting(_ power: Bool) throws {
     let steps = try forEachStep { (fixture: SnapshotFixture) in
       try fixture.fill(20)
-      let key = try fixture.manager.build(fixture.request()).key
+      let key = try fixture.manager.generate(fixture.request()).key
       return { try fixture.manager.delete(key, .generated) }
     } check: { fixture in
       try fixture.restart(losingPower: power)
@@ -100,7 +100,7 @@ struct SnapshotCrashTests {
   @Test func startKeepsWhatIsWholeAndForeign() throws {
     let fixture = try SnapshotFixture(.memory)
     try fixture.fill(20)
-    _ = try fixture.manager.build(fixture.request())
+    _ = try fixture.manager.generate(fixture.request())
     try fixture.put("notes.txt", [1])
     try fixture.put("gen_7_5_43_default.sst", [1, 2])  // no meta
     try fixture.put("gen_7_5_44_write.sst.tmp", [1, 2])

@@ -46,7 +46,7 @@ struct SnapshotReceiveTests {
     #expect(try receiver.names == [])
   }
 
-  /// Found by simulation: files that could not be removed after their snapshot was put in place were
+  /// Found by simulation: files that could not be removed after their snapshot was applied were
   /// kept for minutes, as if its message were still on the way.
   @Test func whatCannotBeRemovedOnceAppliedIsIdle() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
@@ -233,7 +233,7 @@ struct SnapshotReceiveTests {
       try sender.fill()
       var wide = SnapshotFixture.region
       (wide.startKey, wide.endKey) = (Array(low.utf8), Array(high.utf8))
-      var snapshot = try sender.manager.build(sender.request(region: wide))
+      var snapshot = try sender.manager.generate(sender.request(region: wide))
       let receiver = try SnapshotFixture(backend)
       // For its own region it is fine, and stays for a while.
       try receiver.receive(try sender.chunks(snapshot))

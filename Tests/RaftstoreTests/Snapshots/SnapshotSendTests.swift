@@ -11,7 +11,7 @@ struct SnapshotSendTests {
   func theFilesTravelOneBehindTheOther(_ backend: SnapshotBackend) throws {
     let fixture = try SnapshotFixture(backend)
     try fixture.fill()
-    let snapshot = try fixture.manager.build(fixture.request())
+    let snapshot = try fixture.manager.generate(fixture.request())
     let expected = try ["default", "write"].flatMap {
       try fixture.content("gen_7_5_42_\($0).sst")
     }
@@ -35,7 +35,7 @@ struct SnapshotSendTests {
   func twoStreamsOfOneSnapshotAreCounted(_ backend: SnapshotBackend) throws {
     let fixture = try SnapshotFixture(backend)
     try fixture.fill()
-    let key = try fixture.manager.build(fixture.request()).key
+    let key = try fixture.manager.generate(fixture.request()).key
     let first = try fixture.manager.beginSending(key)
     let second = try fixture.manager.beginSending(key)
     #expect(fixture.manager.statistics.sending == 2)
@@ -51,14 +51,14 @@ struct SnapshotSendTests {
   }
 
   /// Found by simulation: a removal that failed at a name behind the last file left the bytes counted
-  /// for good, and each took room from snapshots to come.
+  /// permanently, and each took capacity from snapshots to come.
   @Test func aRemovalThatFailsLeavesNothingInTheBooks() throws {
     var wasLeftCounted = false
     for step in 0..<40 {
       let fixture = try SnapshotFixture(.memory)
       try fixture.fill()
       let source = try fixture.manager.beginSending(
-        fixture.manager.build(fixture.request()).key)
+        fixture.manager.generate(fixture.request()).key)
       fixture.files.stop(after: step)
       source.finish(succeeded: true)
       let isThrough = !fixture.files.hasStopped
@@ -79,7 +79,7 @@ struct SnapshotSendTests {
   @Test func aFailedStreamKeepsTheFiles() throws {
     let fixture = try SnapshotFixture(.memory)
     try fixture.fill()
-    let key = try fixture.manager.build(fixture.request()).key
+    let key = try fixture.manager.generate(fixture.request()).key
     try fixture.manager.beginSending(key).finish(succeeded: false)
     _ = try fixture.manager.beginSending(key)  // dropped at once: a failure too
     #expect(fixture.manager.statistics.sending == 0)
@@ -103,7 +103,7 @@ struct SnapshotSendTests {
   func aFlippedByteStopsTheStreamAndTheFilesGo(_ backend: SnapshotBackend) throws {
     let fixture = try SnapshotFixture(backend)
     try fixture.fill()
-    let key = try fixture.manager.build(fixture.request()).key
+    let key = try fixture.manager.generate(fixture.request()).key
     try fixture.corrupt("gen_7_5_42_default.sst")
     let source = try fixture.manager.beginSending(key)
     #expect {
@@ -123,7 +123,7 @@ struct SnapshotSendTests {
     limits.maxSending = 2
     let fixture = try SnapshotFixture(.memory, limits: limits)
     try fixture.fill()
-    let key = try fixture.manager.build(fixture.request()).key
+    let key = try fixture.manager.generate(fixture.request()).key
     let sources = try (0..<2).map { _ in try fixture.manager.beginSending(key) }
     #expect(throws: SnapshotError.busy("2 snapshots are being sent")) {
       try fixture.manager.beginSending(key)

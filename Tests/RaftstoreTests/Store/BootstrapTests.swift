@@ -24,32 +24,32 @@ import Testing
     }
   }
 
-  /// Answers questions as a placement driver that was not founded yet, or was by another.
+  /// Responses questions as a placement driver that was not bootstrapped yet, or was by another.
   private struct Driver {
     var founded: Region?
     var nextID: UInt64 = 10
     var clusterID: UInt64 = 7
     var stores: [StoreInfo] = []
-    /// Questions that are answered by a failure, from the first.
+    /// Questions that are completed by a failure, from the first.
     var failures = 0
 
     mutating func answer(_ action: StoreBootstrap.Action) -> StoreBootstrap.Event {
-      let error = SchedulerError.unreachable("down")
+      let error = PDClientError.unreachable("down")
       let fails = failures > 0
       if fails, case .wait = action {} else if fails { failures -= 1 }
       switch action {
-      case .askClusterID: return .clusterID(fails ? .failure(error) : .success(clusterID))
+      case .fetchClusterID: return .clusterID(fails ? .failure(error) : .success(clusterID))
       case .allocateID:
         nextID += 1
         return .allocated(fails ? .failure(error) : .success(nextID))
-      case .askIsBootstrapped:
+      case .fetchIsBootstrapped:
         return .isBootstrapped(fails ? .failure(error) : .success(founded != nil))
       case .bootstrap(_, let region):
         if fails { return .bootstrapped(.failure(error)) }
         if founded != nil { return .bootstrapped(.failure(.alreadyBootstrapped)) }
         founded = region
         return .bootstrapped(.success(()))
-      case .lookUpRegion: return .region(fails ? .failure(error) : .success(founded))
+      case .fetchRegion: return .region(fails ? .failure(error) : .success(founded))
       case .putStore(let store):
         if !fails { stores.append(store) }
         return .storePut(fails ? .failure(error) : .success(()))
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  /// Runs until done, or until `steps` questions were answered.
+  /// Runs until done, or until `steps` questions were completed.
   private func run(
     _ disks: Disks, _ driver: inout Driver, steps: Int = .max
   ) throws -> (StoreIdent, StoreInfo)? {
@@ -112,7 +112,7 @@ import Testing
     #expect(disks.logs.regions().isEmpty)
   }
 
-  /// Interrupted after any number of answers, by a crash that loses what was not synced.
+  /// Interrupted after any number of responses, by a crash that loses what was not synced.
   @Test(arguments: 0...9)
   func goesOnAfterACrash(steps: Int) throws {
     let disks = try Disks()
@@ -125,7 +125,7 @@ import Testing
     try expectFounded(disks, region)
   }
 
-  /// Its own bootstrap went through, but the answer was lost with the process.
+  /// Its own bootstrap went through, but the response was lost with the process.
   @Test func recognizesItsOwnRegion() throws {
     let disks = try Disks()
     var driver = Driver()

@@ -95,7 +95,7 @@ import Testing
       log.append(
         1, [Entry(term: 1, index: number, data: [UInt8](repeating: 1, count: 1 << 20))])
       return LogWriteTask(
-        regionID: 1, peerID: 1, number: number, needsReceipt: true, log: log, durability: .synced)
+        regionID: 1, peerID: 1, number: number, needsAck: true, log: log, durability: .synced)
     }
     fixture.writer.handle(tasks)
     fixture.writer.flush()
@@ -117,7 +117,7 @@ import Testing
     log.setHardState(1, HardState(term: 1, vote: 2, commit: 3))
     fixture.writer.handle([
       LogWriteTask(
-        regionID: 1, peerID: 1, number: 1, needsReceipt: true, log: log, durability: .synced)
+        regionID: 1, peerID: 1, number: 1, needsAck: true, log: log, durability: .synced)
     ])
     fixture.writer.flush()
     #expect(fixture.fatal.all.isEmpty)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Raftstore
 
-/// Deleting what belongs to nobody, and only that; and letting logs go.
+/// Deleting what belongs to no one, and only that; and letting logs go.
 struct RegionWorkerRangeTests {
   typealias Fixture = RegionWorkerFixture
 
@@ -59,8 +59,8 @@ struct RegionWorkerRangeTests {
     #expect(try fixture.keys() == [])
   }
 
-  /// The log writer has made the tombstone durable before the range is handed over: a second barrier for each
-  /// destroyed peer would only be waited for.
+  /// The log writer has made the tombstone durable before the range is passed: a second barrier for
+  /// each destroyed peer would only be waited for.
   @Test func aDeletionNeedsNoBarrierOfItsOwn() throws {
     let fixture = Fixture(try SnapshotFixture(.memory))
     try fixture.put("b", "c", "d", "e")
@@ -93,13 +93,13 @@ struct RegionWorkerRangeTests {
     try engine.write(batch, .buffered)
     let barriers = engine.traffic.barriers
     fixture.run(
-      .collectLog(regionID: 7, peerID: 71, index: 30, term: 5),
-      .collectLog(regionID: 7, peerID: 71, index: 40, term: 6))
+      .gcRaftLog(regionID: 7, peerID: 71, index: 30, term: 5),
+      .gcRaftLog(regionID: 7, peerID: 71, index: 40, term: 6))
     #expect(engine.unsyncedWrites == 0)
     #expect(engine.traffic.barriers == barriers + 1)
     let tasks = fixture.logTasks()
     #expect(tasks.map(\.regionID) == [7, 7])
-    #expect(tasks.allSatisfy { $0.data == nil && $0.messages.isEmpty && !$0.needsReceipt })
+    #expect(tasks.allSatisfy { $0.data == nil && $0.messages.isEmpty && !$0.needsAck })
     let compactions = tasks.flatMap(\.log.operations).map { operation in
       if case .compact(let region, let index, let term) = operation {
         [region, index, term]
@@ -114,18 +114,18 @@ struct RegionWorkerRangeTests {
     let fixture = Fixture(try SnapshotFixture(.memory))
     fixture.hold(Fixture.region)
     (fixture.store.engine as? MemoryEngine)?.inject(.sync)
-    fixture.run(.collectLog(regionID: 7, peerID: 71, index: 30, term: 5))
+    fixture.run(.gcRaftLog(regionID: 7, peerID: 71, index: 30, term: 5))
     #expect(fixture.logTasks().isEmpty)
     #expect(fixture.fatal.all.count == 1)
   }
 
   @Test func theLogOfAPeerThatGoesIsLeftAlone() throws {
     let fixture = Fixture(try SnapshotFixture(.memory))
-    let task = RegionTask.collectLog(regionID: 7, peerID: 71, index: 30, term: 5)
+    let task = RegionTask.gcRaftLog(regionID: 7, peerID: 71, index: 30, term: 5)
     fixture.run(task)
     #expect(fixture.logTasks().isEmpty)  // unknown
     fixture.hold(Fixture.region)
-    fixture.run(.collectLog(regionID: 7, peerID: 99, index: 30, term: 5))
+    fixture.run(.gcRaftLog(regionID: 7, peerID: 99, index: 30, term: 5))
     #expect(fixture.logTasks().isEmpty)  // an earlier peer of the region
     fixture.meta.retire(7)
     fixture.run(task)

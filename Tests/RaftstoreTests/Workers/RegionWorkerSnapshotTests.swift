@@ -45,7 +45,7 @@ struct RegionWorkerSnapshotTests {
   @Test(arguments: SnapshotBackend.allCases)
   func installingReplacesTheData(_ backend: SnapshotBackend) throws {
     let (fixture, expected) = try Fixture.receiving(backend)
-    #expect(try fixture.install() == nil)
+    #expect(try fixture.applySnapshot() == nil)
     let engine = fixture.store.engine
     #expect(try SnapshotFixture.data(engine, Fixture.region.range) == expected)
     for outside in ["a", "m", "x"] {
@@ -68,9 +68,9 @@ struct RegionWorkerSnapshotTests {
   @Test(arguments: SnapshotBackend.allCases)
   func aSecondInstallationDoesNotTouchNewerData(_ backend: SnapshotBackend) throws {
     let (fixture, _) = try Fixture.receiving(backend)
-    #expect(try fixture.install() == nil)
+    #expect(try fixture.applySnapshot() == nil)
     try fixture.put("d", value: "newer")
-    #expect(try fixture.install() == nil)
+    #expect(try fixture.applySnapshot() == nil)
     #expect(try fixture.store.engine.get(.lock, Array("d".utf8)) == Array("newer".utf8))
   }
 
@@ -83,7 +83,7 @@ struct RegionWorkerSnapshotTests {
     for family in ColumnFamily.data { try engine.compact(family, from: nil, to: nil) }
     let view = engine.snapshot()
     let before = try SnapshotFixture.data(view, .all)
-    #expect(try fixture.install() == nil)
+    #expect(try fixture.applySnapshot() == nil)
     #expect(try SnapshotFixture.data(view, .all) == before)
   }
 
@@ -92,7 +92,7 @@ struct RegionWorkerSnapshotTests {
     let (fixture, _) = try Fixture.receiving(backend)
     try fixture.store.corrupt("rev_7_5_42_default.sst")
     let before = try SnapshotFixture.data(fixture.store.engine, .all)
-    guard case .corrupted(let path, "checksum mismatch") = try fixture.install() else {
+    guard case .corrupted(let path, "checksum mismatch") = try fixture.applySnapshot() else {
       Issue.record("the broken file was taken")
       return
     }
@@ -106,7 +106,7 @@ struct RegionWorkerSnapshotTests {
   @Test func missingFilesAreToldSo() throws {
     let fixture = Fixture(try SnapshotFixture(.memory))
     try fixture.record(.applying)
-    #expect(try fixture.install() == .notFound(Fixture.key))
+    #expect(try fixture.applySnapshot() == .notFound(Fixture.key))
     #expect(try fixture.state == .applying)
   }
 
@@ -115,7 +115,7 @@ struct RegionWorkerSnapshotTests {
     let (fixture, _) = try Fixture.receiving(.memory)
     try fixture.record(state)
     let before = try SnapshotFixture.data(fixture.store.engine, .all)
-    guard case .stale = try fixture.install() else {
+    guard case .stale = try fixture.applySnapshot() else {
       Issue.record("a region that is \(state) was replaced")
       return
     }
@@ -128,7 +128,7 @@ struct RegionWorkerSnapshotTests {
     var newer = Fixture.region
     newer.epoch.version += 1
     try fixture.record(.applying, newer)
-    guard case .stale = try fixture.install() else {
+    guard case .stale = try fixture.applySnapshot() else {
       Issue.record("a region of another epoch was replaced")
       return
     }
@@ -139,9 +139,9 @@ struct RegionWorkerSnapshotTests {
     let (fixture, _) = try Fixture.receiving(.memory)
     let engine = try #require(fixture.store.engine as? MemoryEngine)
     engine.inject(fault, after: later && fault == .write ? 1 : 0)
-    fixture.installFatally()
+    fixture.applySnapshotFatally()
     // Nothing is promised afterwards.
-    fixture.run(.collectLog(regionID: 7, peerID: 72, index: 3, term: 1))
+    fixture.run(.gcRaftLog(regionID: 7, peerID: 72, index: 3, term: 1))
     #expect(fixture.logTasks().isEmpty)
     fixture.hold(Fixture.region)
     fixture.run(.generate(fixture.store.request()))
@@ -157,7 +157,7 @@ struct RegionWorkerSnapshotTests {
   @Test func anUnreadableFileIsFatalAndLeavesTheRegionApplying() throws {
     let (fixture, expected) = try Fixture.receiving(.memory)
     fixture.store.files.stop(after: 0)
-    fixture.installFatally()
+    fixture.applySnapshotFatally()
     #expect(try fixture.state == .applying)
     try expectRecovery(fixture, expected, false)
   }
@@ -171,7 +171,7 @@ struct RegionWorkerSnapshotTests {
     while !isThrough {
       let (fixture, expected) = try Fixture.receiving(.memory)
       fixture.store.files.stop(after: steps)
-      fixture.startInstall()
+      fixture.startApplyingSnapshot()
       _ = fixture.messages()
       isThrough = !fixture.store.files.hasStopped
       try expectRecovery(fixture, expected, power)
@@ -183,7 +183,7 @@ struct RegionWorkerSnapshotTests {
       for healthy in 0..<count {
         let (fixture, expected) = try Fixture.receiving(.memory)
         (fixture.store.engine as? MemoryEngine)?.inject(fault, after: healthy)
-        fixture.installFatally()
+        fixture.applySnapshotFatally()
         try expectRecovery(fixture, expected, power)
       }
     }
@@ -193,11 +193,11 @@ struct RegionWorkerSnapshotTests {
     _ fixture: Fixture, _ expected: [[KeyValue]], _ power: Bool
   ) throws {
     try fixture.restart(losingPower: power)
-    if try fixture.state == .applying { #expect(try fixture.install() == nil) }
+    if try fixture.state == .applying { #expect(try fixture.applySnapshot() == nil) }
     #expect(try fixture.state == .normal)
     #expect(try SnapshotFixture.data(fixture.store.engine, Fixture.region.range) == expected)
     // What a death has kept from being deleted, the next collection finds.
-    fixture.run(.collectSnapshots)
+    fixture.run(.gcSnapshots)
     #expect(try fixture.store.names == [])
   }
 
@@ -209,15 +209,15 @@ struct RegionWorkerSnapshotTests {
     var other = Fixture.region
     other.id = 9
     for index in [UInt64(44), 43] {
-      _ = try fixture.store.manager.build(fixture.store.request(index: index))
+      _ = try fixture.store.manager.generate(fixture.store.request(index: index))
     }
-    _ = try fixture.store.manager.build(fixture.store.request(index: 50, region: other))
+    _ = try fixture.store.manager.generate(fixture.store.request(index: 50, region: other))
     let sending = try fixture.store.manager.beginSending(
       SnapshotKey(regionID: 7, term: 5, index: 44))
     fixture.hold(Fixture.region)
-    fixture.run(.collectSnapshots)
+    fixture.run(.gcSnapshots)
     let messages = fixture.messages()
-    guard messages.count == 1, case .collectSnapshots(7, let idle) = messages[0] else {
+    guard messages.count == 1, case .gcSnapshots(7, let idle) = messages[0] else {
       Issue.record("not the question: \(messages)")
       return
     }
@@ -237,7 +237,7 @@ struct RegionWorkerSnapshotTests {
   @Test func aSnapshotTakenUpMeanwhileIsNotDeleted() throws {
     let (fixture, expected) = try Fixture.receiving(.memory)
     fixture.run(.deleteSnapshot(Fixture.key, .received))
-    #expect(try fixture.install() == nil)
+    #expect(try fixture.applySnapshot() == nil)
     #expect(try SnapshotFixture.data(fixture.store.engine, Fixture.region.range) == expected)
 
     let (other, _) = try Fixture.receiving(.memory)
@@ -248,10 +248,10 @@ struct RegionWorkerSnapshotTests {
 
   @Test func aMessageOnItsWayKeepsAStrangersFiles() throws {
     let (fixture, _) = try Fixture.receiving(.memory)
-    fixture.run(.collectSnapshots)
+    fixture.run(.gcSnapshots)
     #expect(try fixture.store.names.count == 3)
     fixture.store.clock.advance(.seconds(301))
-    fixture.run(.collectSnapshots)
+    fixture.run(.gcSnapshots)
     #expect(try fixture.store.names == [])
   }
 }

@@ -16,7 +16,7 @@ struct MemberPage: Encodable {
     case binaryVersion = "binary_version"
   }
 
-  init(_ summary: DriverSummary) {
+  init(_ summary: PDSummary) {
     name = summary.config.memberName
     memberID = summary.memberID
     peerURLs = summary.config.advertiseClientURLs
@@ -43,7 +43,7 @@ struct MembersPage: Encodable {
     case etcdLeader = "etcd_leader"
   }
 
-  init(_ summary: DriverSummary) {
+  init(_ summary: PDSummary) {
     let member = MemberPage(summary)
     header = Header(clusterID: summary.clusterID)
     members = [member]
@@ -65,7 +65,7 @@ struct HealthPage: Encodable {
     case clientURLs = "client_urls"
   }
 
-  init(_ summary: DriverSummary) {
+  init(_ summary: PDSummary) {
     name = summary.config.memberName
     memberID = summary.memberID
     clientURLs = summary.config.advertiseClientURLs
@@ -76,7 +76,7 @@ struct HealthPage: Encodable {
 struct ScheduleConfigPage: Encodable {
   var object: JSONObject
 
-  init(_ config: PlacementConfig) {
+  init(_ config: PDConfig) {
     object = JSONObject([
       ("leader-schedule-limit", config.leaderScheduleLimit),
       ("leader-schedule-policy", "count"),
@@ -84,7 +84,7 @@ struct ScheduleConfigPage: Encodable {
       ("replica-schedule-limit", config.replicaScheduleLimit),
       ("merge-schedule-limit", 0),
       ("hot-region-schedule-limit", 0),
-      ("max-store-down-time", PlacementJSON.duration(config.maxStoreDownTime)),
+      ("max-store-down-time", PDJSON.duration(config.maxStoreDownTime)),
       ("enable-joint-consensus", "false"),
       ("enable-cross-table-merge", "false"),
       ("enable-remove-down-replica", "true"),
@@ -102,7 +102,7 @@ struct ScheduleConfigPage: Encodable {
 struct ReplicationConfigPage: Encodable {
   var object: JSONObject
 
-  init(_ summary: DriverSummary) {
+  init(_ summary: PDSummary) {
     object = JSONObject([
       ("max-replicas", summary.maxReplicas),
       ("location-labels", ""),
@@ -120,7 +120,7 @@ struct ReplicationConfigPage: Encodable {
 struct ConfigPage: Encodable {
   var object: JSONObject
 
-  init(_ summary: DriverSummary) {
+  init(_ summary: PDSummary) {
     let urls = summary.config.advertiseClientURLs.joined(separator: ",")
     object = JSONObject([
       ("client-urls", urls),

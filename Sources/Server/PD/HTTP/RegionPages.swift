@@ -13,7 +13,7 @@ struct RegionPage: Encodable {
     }
   }
 
-  /// What is written of `metapb.Peer`, and its role in words.
+  /// What is written of `metapb.PeerInfo`, and its role in words.
   struct Member: Encodable {
     var id: UInt64?
     var storeID: UInt64?
@@ -28,7 +28,7 @@ struct RegionPage: Encodable {
       case isLearner = "is_learner"
     }
 
-    init(_ peer: Peer?) {
+    init(_ peer: PeerInfo?) {
       guard let peer else { return }
       id = peer.id
       storeID = peer.storeID

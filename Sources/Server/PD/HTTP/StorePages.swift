@@ -93,19 +93,19 @@ struct StorePage: Encodable {
       nodeState: info.nodeState.rawValue.nonzero, stateName: summary.status.rawValue)
     let regionSize = summary.regionSize.mebibytes
     status = Status(
-      capacity: PlacementJSON.size(summary.capacity),
-      available: PlacementJSON.size(summary.available),
-      usedSize: PlacementJSON.size(summary.used), leaderCount: summary.leaderCount,
+      capacity: PDJSON.size(summary.capacity),
+      available: PDJSON.size(summary.available),
+      usedSize: PDJSON.size(summary.used), leaderCount: summary.leaderCount,
       leaderScore: summary.leaderCount, leaderSize: summary.leaderSize.mebibytes,
       regionCount: summary.peerCount, regionScore: regionSize, regionSize: regionSize,
       pendingPeerCount: summary.pendingPeerCount.nonzero, isBusy: summary.isBusy ? true : nil)
     let heard = info.lastHeartbeat / 1_000_000_000
     if summary.capacity > 0 {
-      status.startTime = PlacementJSON.time(secondsSince1970: info.startTimestamp)
+      status.startTime = PDJSON.time(secondsSince1970: info.startTimestamp)
     }
-    if heard > 0 { status.lastHeartbeatTime = PlacementJSON.time(secondsSince1970: heard) }
+    if heard > 0 { status.lastHeartbeatTime = PDJSON.time(secondsSince1970: heard) }
     if info.startTimestamp > 0, heard > info.startTimestamp {
-      status.uptime = PlacementJSON.duration(.seconds(heard - info.startTimestamp))
+      status.uptime = PDJSON.duration(.seconds(heard - info.startTimestamp))
     }
   }
 }

@@ -61,7 +61,7 @@ final class LazyEngine: ForwardingEngine, @unchecked Sendable {
   override func flush() throws(EngineError) {}
 }
 
-/// An engine whose views are those of the last time somebody asked.
+/// An engine whose views are those of the last time someone asked.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 final class LaggingEngine: ForwardingEngine, @unchecked Sendable {

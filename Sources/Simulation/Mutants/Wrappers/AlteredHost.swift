@@ -7,7 +7,7 @@ struct AlteredHost: WorkerHost {
 
   private let base: any WorkerHost
   let clock: any Clock
-  private let lies: Lies
+  private let lies: HostAlterations
 
   /// - Parameters:
   ///   - fires: whether a recurring timer of that interval still does what it is for.
@@ -17,7 +17,7 @@ struct AlteredHost: WorkerHost {
   ) {
     self.base = base
     self.clock = clock ?? base.clock
-    lies = Lies(mail: mail, fires: fires)
+    lies = HostAlterations(mail: mail, fires: fires)
   }
 
   func spawn<H: Handler>(
@@ -42,7 +42,7 @@ struct AlteredHost: WorkerHost {
 }
 
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class Lies: @unchecked Sendable {
+private final class HostAlterations: @unchecked Sendable {
   let mail: AlteredHost.Mail?
   let fires: ((Duration) -> Bool)?
 
@@ -59,7 +59,7 @@ private struct AlteredHandler<H: Handler>: Handler {
 
   var base: H
   let name: String
-  let lies: Lies
+  let lies: HostAlterations
 
   mutating func handle(_ batch: [H.Message]) {
     base.handle(lies.altered(batch, for: name).compactMap { $0 as? H.Message })

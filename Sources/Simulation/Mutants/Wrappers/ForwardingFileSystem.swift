@@ -1,6 +1,6 @@
 import Runtime
 
-/// A file system that hands everything on to another one: what a mutant changes is overridden.
+/// A file system that forwards everything to another one: what a mutant changes is overridden.
 ///
 /// Safety of `@unchecked Sendable`: immutable but for what overrides add, and those belong to the one
 /// thread of their scheduler.

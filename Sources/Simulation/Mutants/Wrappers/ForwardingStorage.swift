@@ -3,7 +3,7 @@ import Engine
 import Raftstore
 import Storage
 
-/// A storage that hands everything on to another one: what a mutant changes is overridden.
+/// A storage that forwards everything to another one: what a mutant changes is overridden.
 ///
 /// Safety of `@unchecked Sendable`: immutable but for what overrides add, and those belong to the one
 /// thread of their scheduler.
@@ -14,16 +14,16 @@ class ForwardingStorage: Storage, @unchecked Sendable {
     self.base = base
   }
 
-  func readAtOnce<T>(
+  func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
-    base.readAtOnce(context, body)
+    base.tryLocalRead(context, body)
   }
 
-  func getAtOnce(
+  func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
-    base.getAtOnce(context, cf, key)
+    base.tryLocalGet(context, cf, key)
   }
 
   func read<T: Sendable>(

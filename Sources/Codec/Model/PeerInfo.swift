@@ -1,0 +1,23 @@
+/// One replica of a region: `metapb.PeerInfo`.
+package struct PeerInfo: Sendable, Hashable {
+  package var id: UInt64
+  package var storeID: UInt64
+  package var role: PeerRole
+  package var isWitness: Bool
+
+  package init(
+    id: UInt64 = 0, storeID: UInt64 = 0, role: PeerRole = .voter, isWitness: Bool = false
+  ) {
+    self.id = id
+    self.storeID = storeID
+    self.role = role
+    self.isWitness = isWitness
+  }
+
+  /// Whether this peer takes no part in any quorum.
+  package var isLearner: Bool { role == .learner }
+}
+
+extension PeerInfo: CustomStringConvertible {
+  package var description: String { "peer \(id) on store \(storeID) (\(role))" }
+}

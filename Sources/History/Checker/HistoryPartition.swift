@@ -1,0 +1,227 @@
+/// A history taken apart into what happened to each of its keys, which is checked key by key: a history
+/// of registers is linearizable if that of each register is (Herlihy and Wing 1990).
+///
+/// Calls leave no access when nothing follows from them: failed ones, and reads without a response.
+struct HistoryPartition {
+  /// Why a history cannot be taken apart.
+  enum Problem: Error {
+    /// A response that no store may give, whatever it holds.
+    case violation(Violation)
+    /// The record contradicts itself.
+    case invalid(String)
+  }
+
+  /// All keys that the history or the initial state names, in order.
+  let keys: [[UInt8]]
+  /// Grouped by key, and within a key in the order of the history.
+  private(set) var accesses: [KeyAccess] = []
+  /// Where each key's accesses begin, and the end of the last.
+  private var offsets: [Int] = []
+
+  private let indexes: [[UInt8]: Int32]
+
+  init(_ history: [Operation], initial: [[UInt8]: [UInt8]]) throws(Problem) {
+    keys = Self.universe(history, initial)
+    var indexes: [[UInt8]: Int32] = [:]
+    indexes.reserveCapacity(keys.count)
+    for (index, key) in keys.enumerated() { indexes[key] = Int32(index) }
+    self.indexes = indexes
+    accesses.reserveCapacity(history.count)
+    for (index, operation) in history.enumerated() {
+      try Self.checkRecord(operation)
+      try split(operation, call: Int32(index))
+    }
+    groupByKey()
+  }
+
+  func accesses(of key: Int) -> ArraySlice<KeyAccess> {
+    accesses[offsets[key]..<offsets[key + 1]]
+  }
+
+  /// Counting sort: stable, so a key's accesses stay in the order of the history.
+  private mutating func groupByKey() {
+    offsets = .init(repeating: 0, count: keys.count + 1)
+    for access in accesses { offsets[Int(access.key) + 1] += 1 }
+    for key in keys.indices { offsets[key + 1] += offsets[key] }
+    var next = offsets
+    var grouped = accesses
+    for access in accesses {
+      grouped[next[Int(access.key)]] = access
+      next[Int(access.key)] += 1
+    }
+    accesses = grouped
+  }
+
+  // MARK: Keys
+
+  private static func universe(
+    _ history: [Operation], _ initial: [[UInt8]: [UInt8]]
+  ) -> [[UInt8]] {
+    var keys = Set(initial.keys)
+    for operation in history {
+      switch operation.call {
+      case .get(let key), .put(let key, _), .delete(let key): keys.insert(key)
+      case .batchGet(let asked), .batchDelete(let asked): keys.formUnion(asked)
+      case .batchPut(let pairs): for pair in pairs { keys.insert(pair.key) }
+      case .scan, .deleteRange: break
+      }
+      if case .scan = operation.call, case .found(let pairs) = operation.outcome {
+        for pair in pairs { keys.insert(pair.key) }
+      }
+    }
+    return keys.sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
+  private func index(of key: [UInt8]) -> Int32 {
+    indexes[key, default: KeyAccess.absence]
+  }
+
+  /// The keys in `[start, end)`, an empty one being no bound.
+  private func range(_ start: [UInt8], _ end: [UInt8]) -> Range<Int> {
+    let low = start.isEmpty ? 0 : lowerBound(start)
+    let high = end.isEmpty ? keys.count : lowerBound(end)
+    return low..<max(low, high)
+  }
+
+  private func lowerBound(_ key: [UInt8]) -> Int {
+    var low = 0
+    var high = keys.count
+    while low < high {
+      let middle = (low + high) / 2
+      if keys[middle].lexicographicallyPrecedes(key) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
+  }
+
+  // MARK: Taking a call apart
+
+  private static func checkRecord(_ operation: Operation) throws(Problem) {
+    func invalid(_ reason: String) -> Problem {
+      .invalid("call \(operation.id): \(reason)")
+    }
+    switch (operation.outcome, operation.call.isRead) {
+    case (.done, true): throw invalid("a read is not done but finds")
+    case (.found, false): throw invalid("a write does not find")
+    case (.done, false), (.found, true):
+      guard operation.end != nil else { throw invalid("a response without its time") }
+    case (.failed, _), (.unknown, _): break
+    }
+    if let end = operation.end, end < operation.start {
+      throw invalid("it ends before it starts")
+    }
+  }
+
+  private mutating func split(_ operation: Operation, call: Int32) throws(Problem) {
+    if operation.outcome == .failed { return }
+    switch operation.call {
+    case .put(let key, _):
+      write(index(of: key), call: call, item: 0)
+    case .delete(let key):
+      write(index(of: key), call: call, item: KeyAccess.absence)
+    case .batchPut(let pairs):
+      for (item, pair) in pairs.enumerated() {
+        write(index(of: pair.key), call: call, item: Int32(item))
+      }
+    case .batchDelete(let keys):
+      for key in keys { write(index(of: key), call: call, item: KeyAccess.absence) }
+    case .deleteRange(let start, let end):
+      for key in range(start, end) { write(Int32(key), call: call, item: KeyAccess.absence) }
+    case .get(let key):
+      guard case .found(let pairs) = operation.outcome else { return }
+      try splitBatchGet(operation, asked: [key], found: pairs, call: call)
+    case .batchGet(let keys):
+      guard case .found(let pairs) = operation.outcome else { return }
+      try splitBatchGet(operation, asked: keys, found: pairs, call: call)
+    case .scan(let start, let end, let limit, let isReverse):
+      guard case .found(let pairs) = operation.outcome else { return }
+      try checkScan(operation, start, end, limit, isReverse, pairs)
+      splitScan(range(start, end), limit, isReverse, pairs, call: call)
+    }
+  }
+
+  private mutating func write(_ key: Int32, call: Int32, item: Int32) {
+    accesses.append(KeyAccess(key: key, call: call, item: item, isWrite: true))
+  }
+
+  private mutating func read(_ key: Int32, call: Int32, item: Int32) {
+    accesses.append(KeyAccess(key: key, call: call, item: item, isWrite: false))
+  }
+
+  /// A pair for a key that was not asked for, or more often than it was asked for, is no response.
+  private mutating func splitBatchGet(
+    _ operation: Operation, asked: [[UInt8]], found: [Pair], call: Int32
+  ) throws(Problem) {
+    let asked = asked.map(index).sorted()
+    let order = found.indices.map { (key: index(of: found[$0].key), item: $0) }
+      .sorted { ($0.key, $0.item) < ($1.key, $1.item) }
+    var next = 0
+    var position = 0
+    while position < asked.count {
+      let key = asked[position]
+      var times = 0
+      while position < asked.count, asked[position] == key {
+        position += 1
+        times += 1
+      }
+      let first = next
+      while next < order.count, order[next].key == key, next - first < times {
+        read(key, call: call, item: Int32(order[next].item))
+        next += 1
+      }
+      if next == first { read(key, call: call, item: KeyAccess.absence) }
+      if next < order.count, order[next].key <= key { break }
+    }
+    if next < order.count {
+      throw .violation(Violation(key: found[order[next].item].key, operations: [operation]))
+    }
+  }
+
+  /// Pairs outside the bounds, over the limit, out of order or twice are wrong whatever the store holds.
+  private func checkScan(
+    _ operation: Operation, _ start: [UInt8], _ end: [UInt8], _ limit: Int, _ isReverse: Bool,
+    _ pairs: [Pair]
+  ) throws(Problem) {
+    for (item, pair) in pairs.enumerated() {
+      let isInside =
+        !pair.key.lexicographicallyPrecedes(start)
+        && (end.isEmpty || pair.key.lexicographicallyPrecedes(end))
+      var isInOrder = true
+      if item > 0 {
+        let before = pairs[item - 1].key
+        isInOrder =
+          isReverse
+          ? pair.key.lexicographicallyPrecedes(before)
+          : before.lexicographicallyPrecedes(pair.key)
+      }
+      guard isInside, isInOrder, item < limit else {
+        throw .violation(Violation(key: pair.key, operations: [operation]))
+      }
+    }
+  }
+
+  /// A scan that reached its limit says nothing of the keys beyond its last pair.
+  private mutating func splitScan(
+    _ range: Range<Int>, _ limit: Int, _ isReverse: Bool, _ pairs: [Pair], call: Int32
+  ) {
+    guard limit > 0 else { return }
+    var range = range
+    if pairs.count >= limit, let last = pairs.last {
+      let edge = Int(index(of: last.key))
+      range = isReverse ? edge..<range.upperBound : range.lowerBound..<(edge + 1)
+    }
+    var item = isReverse ? pairs.count - 1 : 0
+    let step = isReverse ? -1 : 1
+    for key in range {
+      if pairs.indices.contains(item), index(of: pairs[item].key) == Int32(key) {
+        read(Int32(key), call: call, item: Int32(item))
+        item += step
+      } else {
+        read(Int32(key), call: call, item: KeyAccess.absence)
+      }
+    }
+  }
+}

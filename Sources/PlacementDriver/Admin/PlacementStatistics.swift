@@ -1,8 +1,0 @@
-/// What the driver did since its start.
-package struct PlacementStatistics: Sendable, Hashable {
-  package var timestamps: UInt64 = 0
-  package var heartbeats: UInt64 = 0
-  package var refusedHeartbeats: UInt64 = 0
-  /// Commands sent to leaders, repetitions counted.
-  package var commands: UInt64 = 0
-}

@@ -1,0 +1,111 @@
+import CRocksDB
+
+/// A position in an ordered range of keys. It belongs to one thread at a time.
+package struct DBIterator: ~Copyable {
+  private let connection: DBHandle
+  private let snapshot: DBSnapshot?
+  private let handle: OpaquePointer
+  private let options: OpaquePointer
+  /// RocksDB keeps pointers to the bounds: they stay where they are until the iterator is gone.
+  private let bounds: [UnsafeMutableRawBufferPointer]
+
+  init(
+    _ family: DBColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, at snapshot: DBSnapshot?,
+    fillCache: Bool, readahead: Int
+  ) {
+    connection = family.connection
+    self.snapshot = snapshot
+    options = rocksdb_readoptions_create()
+    if let snapshot { rocksdb_readoptions_set_snapshot(options, snapshot.handle) }
+    rocksdb_readoptions_set_fill_cache(options, fillCache ? 1 : 0)
+    if readahead > 0 { rocksdb_readoptions_set_readahead_size(options, readahead) }
+    var bounds: [UnsafeMutableRawBufferPointer] = []
+    if let lower {
+      let bound = Self.pin(lower)
+      bounds.append(bound)
+      rocksdb_readoptions_set_iterate_lower_bound(
+        options, UnsafeRawBufferPointer(bound).chars, lower.count)
+    }
+    if let upper {
+      let bound = Self.pin(upper)
+      bounds.append(bound)
+      rocksdb_readoptions_set_iterate_upper_bound(
+        options, UnsafeRawBufferPointer(bound).chars, upper.count)
+    }
+    self.bounds = bounds
+    handle = rocksdb_create_iterator_cf(connection.handle, options, family.handle)
+  }
+
+  deinit {
+    rocksdb_iter_destroy(handle)
+    rocksdb_readoptions_destroy(options)
+    bounds.forEach { $0.deallocate() }
+  }
+
+  /// One byte at least: to RocksDB a null bound is no bound.
+  private static func pin(_ bytes: [UInt8]) -> UnsafeMutableRawBufferPointer {
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 1, alignment: 1)
+    copy.copyBytes(from: bytes)
+    return copy
+  }
+
+  /// Whether it stands on a pair. False at the end and after an error, which `finish()` tells.
+  package var isValid: Bool { rocksdb_iter_valid(handle) != 0 }
+
+  package func seekToFirst() { rocksdb_iter_seek_to_first(handle) }
+  package func seekToLast() { rocksdb_iter_seek_to_last(handle) }
+
+  /// To the first key at or after `key`.
+  package func seek(_ key: [UInt8]) {
+    key.withUnsafeBytes { rocksdb_iter_seek(handle, $0.chars, $0.count) }
+  }
+
+  /// To the last key at or before `key`.
+  package func seekForPrev(_ key: [UInt8]) {
+    key.withUnsafeBytes { rocksdb_iter_seek_for_prev(handle, $0.chars, $0.count) }
+  }
+
+  package func next() {
+    precondition(isValid, "next() of an iterator that is at its end")
+    rocksdb_iter_next(handle)
+  }
+
+  package func prev() {
+    precondition(isValid, "prev() of an iterator that is at its end")
+    rocksdb_iter_prev(handle)
+  }
+
+  /// A copy of the key; empty when the iterator is not valid.
+  package var key: [UInt8] { isValid ? [UInt8](rawKey) : [] }
+  /// A copy of the value; empty when the iterator is not valid.
+  package var value: [UInt8] { isValid ? [UInt8](rawValue) : [] }
+
+  /// The key where RocksDB holds it.
+  package func withKey<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    guard isValid else { return try body(RawSpan()) }
+    return try body(RawSpan(_unsafeBytes: rawKey))
+  }
+
+  /// The value where RocksDB holds it.
+  package func withValue<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    guard isValid else { return try body(RawSpan()) }
+    return try body(RawSpan(_unsafeBytes: rawValue))
+  }
+
+  /// Throws what has ended the iteration, unless that was the end of the range.
+  package func finish() throws(RocksDBError) {
+    try check("iterate") { rocksdb_iter_get_error(handle, $0) }
+  }
+
+  private var rawKey: UnsafeRawBufferPointer {
+    var count = 0
+    let start = rocksdb_iter_key(handle, &count)
+    return UnsafeRawBufferPointer(start: start, count: count)
+  }
+
+  private var rawValue: UnsafeRawBufferPointer {
+    var count = 0
+    let start = rocksdb_iter_value(handle, &count)
+    return UnsafeRawBufferPointer(start: start, count: count)
+  }
+}

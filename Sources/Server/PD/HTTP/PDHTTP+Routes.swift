@@ -1,0 +1,204 @@
+import Codec
+import NIOCore
+import PlacementDriver
+import RPC
+
+extension PDHTTP {
+  func serve(_ route: PDRoute, _ query: HTTPQuery, _ done: @escaping HTTPService.Done) {
+    switch route {
+    case .ping: done(HTTPReply(code: 200, contentType: HTTPReply.plain, body: ByteBuffer()))
+    case .metrics:
+      run(done) { [metrics] in
+        done(
+          HTTPReply(
+            contentType: "text/plain; version=0.0.4; charset=utf-8",
+            body: ByteBuffer(string: metrics.text())))
+      }
+    case .version, .status, .health, .members, .leader, .cluster, .clusterStatus:
+      serveCluster(route, done)
+    case .config, .scheduleConfig, .replicationConfig, .clusterVersion, .rules, .regionLabels:
+      serveConfig(route, done)
+    case .stores: stores(query, done)
+    case .store(let id): store(id, done)
+    case .regionWithID(let id): region(id: id, done)
+    case .regionOfKey(let key): region(key: key, query, done)
+    case .regions, .regionsByKey, .regionCount, .regionsOfStore, .regionStatistics:
+      serveRegions(route, query, done)
+    case .operators:
+      ask({ driver, reading in driver.operatorSummaries(reading) }, done) {
+        .json(200, $0.map(Self.text))
+      }
+    case .operatorOfRegion(let id): operatorOf(id, done)
+    case .schedulers: done(.json(200, ["balance-leader-scheduler", "balance-region-scheduler"]))
+    case .hotRegions:
+      done(.json(200, JSONObject([("as_peer", JSONObject([])), ("as_leader", JSONObject([]))])))
+    case .hotStores: done(.json(200, JSONObject([])))
+    case .safePoints:
+      ask({ driver, _ in driver.safePointSummary }, done) { .json(200, SafePointsPage($0)) }
+    case .minResolvedTS:
+      // Stores report none: it is not real, as the reply says.
+      done(
+        .json(
+          200,
+          JSONObject([
+            ("is_real_time", false), ("min_resolved_ts", 0), ("persist_interval", "0s"),
+          ])))
+    case .keyspaces: done(.text(404, "404 page not found"))
+    }
+  }
+
+  // MARK: The cluster
+
+  private func serveCluster(_ route: PDRoute, _ done: @escaping HTTPService.Done) {
+    let startedAt = startedAt
+    ask({ driver, _ in driver.summary }, done) { summary in
+      switch route {
+      case .version: return .json(200, ["version": "v" + summary.version])
+      case .status:
+        return .json(
+          200,
+          JSONObject([
+            ("build_ts", ""), ("version", "v" + summary.version), ("git_hash", ""),
+            ("start_timestamp", startedAt), ("kernel_type", "Classic"),
+          ]))
+      case .health: return .json(200, [HealthPage(summary)])
+      case .members: return .json(200, MembersPage(summary))
+      case .leader: return .json(200, MemberPage(summary))
+      case .cluster:
+        return .json(
+          200, JSONObject([("id", summary.clusterID), ("max_peer_count", summary.maxReplicas)]))
+      default:
+        return .json(
+          200,
+          JSONObject([
+            ("is_initialized", summary.isBootstrapped), ("replication_status", ""),
+          ]))
+      }
+    }
+  }
+
+  private func serveConfig(_ route: PDRoute, _ done: @escaping HTTPService.Done) {
+    ask({ driver, _ in driver.summary }, done) { summary in
+      switch route {
+      case .config: .json(200, ConfigPage(summary))
+      case .scheduleConfig: .json(200, ScheduleConfigPage(summary.config))
+      case .replicationConfig: .json(200, ReplicationConfigPage(summary))
+      case .clusterVersion: .json(200, summary.version)
+      case .regionLabels: .json(200, [String]())
+      default: .json(412, "placement rules feature is disabled")
+      }
+    }
+  }
+
+  // MARK: Stores
+
+  /// Without `state`, all but tombstones; with it, those in one of its states by number or name.
+  private func stores(_ query: HTTPQuery, _ done: @escaping HTTPService.Done) {
+    var wanted: Set<StoreInfo.State> = [.up, .offline]
+    if let text = query.text("state"), !text.isEmpty {
+      let named = StoreInfo.State.allCases.first {
+        "\($0.rawValue)" == text || "\($0)" == text.lowercased()
+      }
+      guard let named else { return done(.json(400, "unknown StoreState: \(text)")) }
+      wanted = [named]
+    }
+    askCluster(
+      { [wanted] driver, reading in
+        driver.storeSummaries(reading).filter { wanted.contains($0.info.state) }
+      }, done
+    ) { .json(200, StoresPage($0)) }
+  }
+
+  private func store(_ text: String, _ done: @escaping HTTPService.Done) {
+    let id: UInt64
+    do throws(HTTPQuery.Malformed) {
+      id = try HTTPQuery.id(text)
+    } catch {
+      return done(.json(400, error.description))
+    }
+    askCluster(
+      { driver, reading in
+        driver.storeSummaries(reading).first { $0.info.id == id }
+      }, done
+    ) { summary in
+      guard let summary else {
+        return .json(404, "[PD:core:ErrStoreNotFound]store \(id) not found")
+      }
+      return .json(200, StorePage(summary))
+    }
+  }
+
+  // MARK: Regions
+
+  private func serveRegions(
+    _ route: PDRoute, _ query: HTTPQuery, _ done: @escaping HTTPService.Done
+  ) {
+    do throws(HTTPQuery.Malformed) {
+      switch route {
+      case .regions:
+        regions(in: .all, limit: try query.integer("limit", otherwise: 0), done)
+      case .regionsByKey:
+        let range = KeyRange(
+          start: try query.key(query["key"] ?? []), end: try query.key(query["end_key"] ?? []))
+        let asked = try query.integer("limit", otherwise: Self.scanLimits.usual)
+        regions(
+          in: range, limit: asked <= 0 ? Self.scanLimits.most : min(asked, Self.scanLimits.most),
+          done)
+      case .regionsOfStore(let text):
+        regions(in: .all, limit: 0, ofStore: try HTTPQuery.id(text), done)
+      case .regionStatistics: regionStatistics(query, done)
+      default:
+        askCluster({ driver, _ in driver.summary.regionCount }, done) { count in
+          .json(200, JSONObject([("count", count), ("regions", [String]())]))
+        }
+      }
+    } catch {
+      done(.json(400, error.description))
+    }
+  }
+
+  // MARK: Operators
+
+  private static func text(_ summary: OperatorSummary) -> String {
+    "\(summary.kind) {\(summary.description)} (kind:\(summary.kind), region:\(summary.regionID), "
+      + "age:\(PDJSON.duration(summary.age)))"
+  }
+
+  private func operatorOf(_ text: String, _ done: @escaping HTTPService.Done) {
+    let id: UInt64
+    do throws(HTTPQuery.Malformed) {
+      id = try HTTPQuery.id(text)
+    } catch {
+      return done(.json(400, error.description))
+    }
+    ask(
+      { driver, reading in
+        driver.operatorSummaries(reading).first { $0.regionID == id }
+      }, done
+    ) { summary in
+      guard let summary else { return .json(500, "operator not found") }
+      return .json(200, "status: RUNNING, operator: \(Self.text(summary))")
+    }
+  }
+
+  // MARK: Keyspaces
+
+  /// There is the default keyspace only, and none can be made.
+  func keyspaces(_ rest: String, _ request: HTTPRequest, _ done: @escaping HTTPService.Done) {
+    guard request.isRead else { return done(.json(500, "keyspace manager is not initialized")) }
+    let parts = rest.split(separator: "/").map(String.init)
+    let isDefault =
+      parts == ["DEFAULT"] || parts.count == 2 && parts[0] == "id" && parts[1] == "0"
+    let keyspace = JSONObject([
+      ("id", 0), ("name", "DEFAULT"), ("state", "ENABLED"), ("created_at", 0),
+      ("state_changed_at", 0),
+    ])
+    askCluster({ _, _ in true }, done) { _ in
+      if parts.isEmpty {
+        return .json(200, JSONObject([("keyspaces", [keyspace]), ("next_page_token", "")]))
+      }
+      if isDefault { return .json(200, keyspace) }
+      return .json(500, "[PD:keyspace:ErrKeyspaceNotFound]keyspace does not exist")
+    }
+  }
+}

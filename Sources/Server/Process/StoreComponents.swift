@@ -1,0 +1,84 @@
+import Codec
+import Engine
+import RPC
+import RaftLog
+import Raftstore
+import Runtime
+
+/// The parts of a store that exist before the store does, in the order in which they are opened; they
+/// are closed in the opposite one.
+struct StoreComponents: Sendable {
+  let runtime: ProcessRuntime
+  let directory: DataDirectory
+  let engine: any KVEngine
+  let logs: any RaftLogStore
+  let snapshots: SnapManager
+  let router: Router
+  let pd: RemotePDClient
+  let transport: RPCTransport
+
+  static func open(
+    _ configuration: NodeConfiguration, _ directory: DataDirectory, _ runtime: ProcessRuntime
+  ) throws(StartError) -> StoreComponents {
+    let tables = runtime.descriptors.tables
+    let engine = try EngineOpener.data(directory, configuration, tables: tables[0])
+    let logs = try EngineOpener.logs(directory, tables: tables[1])
+    let snapshots = SnapManager(
+      directory: directory.path + "/snap", fileSystem: runtime.files, engine: engine,
+      clock: runtime.host.clock, metrics: runtime.metrics)
+    do throws(SnapshotError) {
+      try snapshots.open()
+    } catch {
+      throw StartError("cannot open the snapshots in \(snapshots.directory): \(error)")
+    }
+    let router = Router()
+    let pd = RemotePDClient(
+      connection: PDConnection(
+        endpoints: configuration.placementDriverEndpoints.map {
+          RPCTarget(host: $0.host, port: $0.port)
+        }, group: runtime.group, logger: runtime.logger),
+      host: runtime.host, logger: runtime.logger)
+    let transport = RPCTransport(
+      pd: pd, snapshots: snapshots, router: router, group: runtime.group,
+      raftGroup: runtime.raftGroup, host: runtime.host, security: configuration.security,
+      metrics: runtime.metrics, logger: runtime.logger)
+    return StoreComponents(
+      runtime: runtime, directory: directory, engine: engine, logs: logs, snapshots: snapshots,
+      router: router, pd: pd, transport: transport)
+  }
+
+  /// Joins or bootstraps the cluster and starts the store's workers.
+  func startStore(_ configuration: NodeConfiguration) async throws(StartError) -> Store {
+    let (directory, capacity) = (directory, configuration.capacity)
+    var generator = SystemRandomNumberGenerator()
+    let environment = RaftstoreEnvironment(
+      engine: engine, logs: logs, snapshots: snapshots, transport: transport,
+      pd: pd, host: runtime.host, metrics: runtime.metrics, logger: runtime.logger,
+      seed: generator.next(),
+      diskSpace: {
+        let space = directory.space
+        guard capacity > 0 else { return space }
+        return (min(capacity, space.capacity), min(capacity, space.available))
+      }, onFatal: runtime.onFatal)
+    let info = configuration.storeInfo(startedAt: runtime.host.clock.wallMilliseconds / 1000)
+    do throws(StoreError) {
+      return try await Node.start(
+        info: info, config: configuration.raftstore, environment: environment, router: router)
+    } catch {
+      throw StartError("\(error)")
+    }
+  }
+
+  func close() async {
+    transport.close()
+    pd.close()
+    do throws(LogStoreError) {
+      try logs.close()
+    } catch {
+      runtime.logger.error("closing the raft log failed", metadata: ["error": "\(error)"])
+    }
+    EngineOpener.close(engine, runtime.logger)
+    directory.release()
+    await runtime.shutdown()
+  }
+}

@@ -1,0 +1,78 @@
+import Codec
+import Raftstore
+import Runtime
+
+/// State shared by all kinds of faults: the cluster, their targets, and the record of injected faults.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+final class FaultContext: @unchecked Sendable {
+  let cluster: SimulatedCluster
+  /// How many clients there are: their machines are numbered from 1000.
+  let clients: Int
+  /// Faults that were injected, by kind.
+  private(set) var struck: [FaultKind: Int] = [:]
+  /// From here on no fault is injected any more.
+  private(set) var isOver = false
+  /// Who led which region when last looked, by region.
+  private var leaders: [(region: UInt64, store: Int)] = []
+
+  private static let lookInterval = Duration.milliseconds(200)
+
+  init(_ cluster: SimulatedCluster, clients: Int) {
+    self.cluster = cluster
+    self.clients = clients
+  }
+
+  var scheduler: SimulationScheduler { cluster.scheduler }
+
+  // MARK: The book
+
+  /// A fault has found its targets, and does.
+  func injects(_ fault: PlannedFault, _ how: @autoclosure () -> String) {
+    struck[fault.kind, default: 0] += 1
+    scheduler.note(
+      .fault, UInt64(fault.number), "fault \(fault.number): \(fault.kind.rawValue) \(how())")
+  }
+
+  func ends(_ fault: PlannedFault) {
+    scheduler.note(
+      .heal, UInt64(fault.number), "fault \(fault.number): \(fault.kind.rawValue) is over")
+  }
+
+  /// Runs `body` later, unless all is over by then.
+  func after(_ delay: Duration, _ body: @escaping () -> Void) {
+    scheduler.after(delay) { [weak self] in
+      guard let self, !isOver else { return }
+      body()
+    }
+  }
+
+  func finish() { isOver = true }
+
+  // MARK: Targets
+
+  /// Begins to watch who leads.
+  func watch() {
+    cluster.inspect { [weak self] view in
+      guard let self, !isOver else { return }
+      leaders = cluster.newestRegions().compactMap { region in
+        view.leader(of: region.id).map { (region.id, $0.store.number) }
+      }
+      after(Self.lookInterval) { [weak self] in self?.watch() }
+    }
+  }
+
+  /// A store: every other time the leader of some region on purpose.
+  func store(_ die: UInt64) -> SimulatedStore {
+    if die & 1 == 0, !leaders.isEmpty {
+      let number = leaders[Int((die >> 1) % UInt64(leaders.count))].store
+      if let found = cluster.stores.first(where: { $0.number == number }) { return found }
+    }
+    return cluster.stores[Int((die >> 1) % UInt64(cluster.stores.count))]
+  }
+
+  /// All machines by number.
+  var machines: [Int] {
+    [0] + cluster.stores.map(\.number) + (0..<clients).map { 1000 + $0 }
+  }
+}

@@ -1,0 +1,114 @@
+import Codec
+import PlacementDriver
+import Raftstore
+import Runtime
+import Wire
+
+/// Region changes throughout the run, as an operator or another placement driver might request.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+final class RegionChurn: @unchecked Sendable {
+  private let context: FaultContext
+  private let losses: PermanentLosses
+  /// Asks the placement driver for ids.
+  private let process: SimulatedProcess
+
+  init(_ context: FaultContext, _ losses: PermanentLosses) {
+    self.context = context
+    self.losses = losses
+    process = SimulatedMachine(number: 998, name: "operator", scheduler: context.scheduler)
+      .startProcess()
+  }
+
+  func inject(_ fault: PlannedFault) {
+    context.cluster.inspect { [weak self] view in
+      guard let self, !context.isOver else { return }
+      let regions = context.cluster.newestRegions()
+      guard !regions.isEmpty else { return }
+      let id = regions[Int(fault.randomValues[0] % UInt64(regions.count))].id
+      guard let leader = view.leader(of: id), leader.store.isUp else { return }
+      switch fault.kind {
+      case .compactLog:
+        context.injects(fault, "region \(id)")
+        leader.store.store?.router.post(.compactLog(regionID: id), to: id)
+      case .transferLeader:
+        transfer(fault, leader.status, leader.store)
+      default:
+        changeMembers(fault, leader.status, leader.store)
+      }
+    }
+  }
+
+  private func transfer(
+    _ fault: PlannedFault, _ status: RegionStatus, _ store: SimulatedStore
+  ) {
+    let others = status.region.peers.filter { $0.role == .voter && $0.id != status.peer.id }
+    guard !others.isEmpty else { return }
+    let target = others[Int(fault.randomValues[1] % UInt64(others.count))]
+    order(fault, .transferLeader(peer: target, candidates: []), status, store)
+  }
+
+  private func order(
+    _ fault: PlannedFault, _ command: AdminCommand, _ status: RegionStatus,
+    _ store: SimulatedStore
+  ) {
+    guard let running = store.store else { return }
+    context.injects(fault, "region \(status.region.id): \(command)")
+    running.router.proposeAdmin(
+      AdminRequest(
+        regionID: status.region.id, epoch: status.region.epoch, command: command,
+        // Refusals are as good as any other outcome: what is ordered here is not needed.
+        completion: Completion(abandoned: .failure(.staleCommand)) { _ in }))
+  }
+
+  // MARK: Members
+
+  private func changeMembers(
+    _ fault: PlannedFault, _ status: RegionStatus, _ store: SimulatedStore
+  ) {
+    let region = status.region
+    let empty = context.cluster.stores.compactMap { $0.store?.storeID }
+      .filter { region.peer(onStore: $0) == nil }
+    if fault.randomValues[1] & 1 == 0, !empty.isEmpty {
+      let target = empty[Int(fault.randomValues[2] % UInt64(empty.count))]
+      add(fault, to: target, status, store)
+    } else {
+      remove(fault, status, store)
+    }
+  }
+
+  private func add(
+    _ fault: PlannedFault, to target: UInt64, _ status: RegionStatus, _ store: SimulatedStore
+  ) {
+    var request = Pdpb_AllocIDRequest()
+    request.header.clusterID = context.cluster.clusterID
+    request.count = 1
+    context.cluster.driver.ask(
+      PDCore.allocID, request, from: process, timeout: .seconds(3)
+    ) { [weak self] (result: Result<Result<Pdpb_AllocIDResponse, PDError>, CallFailure>) in
+      guard let self, !context.isOver, case .success(.success(let answer)) = result,
+        !answer.header.hasError
+      else { return }
+      let isVoter = fault.randomValues[3] & 3 == 0
+      let peer = PeerInfo(id: answer.id, storeID: target, role: isVoter ? .voter : .learner)
+      order(
+        fault,
+        .changePeer(.init(type: isVoter ? .addNode : .addLearnerNode, peer: peer)), status, store)
+    }
+  }
+
+  /// Two voters always remain, and no one goes while a lost replica is being made good.
+  private func remove(
+    _ fault: PlannedFault, _ status: RegionStatus, _ store: SimulatedStore
+  ) {
+    let region = status.region
+    let voters = region.peers.filter { $0.role == .voter }.count
+    let candidates = region.peers.filter {
+      $0.id != status.peer.id && ($0.isLearner || voters > 2)
+    }
+    guard !candidates.isEmpty, !losses.isRepairing else { return }
+    let victim = candidates[Int(fault.randomValues[2] % UInt64(candidates.count))]
+    losses.lastRemoval = context.scheduler.now
+    order(fault, .changePeer(.init(type: .removeNode, peer: victim)), status, store)
+  }
+}

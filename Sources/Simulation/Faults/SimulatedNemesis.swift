@@ -1,0 +1,87 @@
+import Runtime
+
+/// Injects planned faults into a cluster, and never with more than it promises to survive.
+///
+/// A fault decides its target, by its own random values, in the moment it does. Several may be on at a
+/// time, on the same target too: each kind's capacity keeps what is on and works out what it comes to,
+/// so that the end of one fault never ends another.
+///
+/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
+package final class SimulatedNemesis: @unchecked Sendable {
+  private let cluster: SimulatedCluster
+  private let context: FaultContext
+  private let supervisor: Supervisor
+  private let network: NetworkFaults
+  private let processes: ProcessFaults
+  private let clocks: ClockFaults
+  private let driver: PDFaults
+  private let disks: DiskFaultInjector
+  private let decay: SnapshotCorruption
+  private let losses: PermanentLosses
+  private let unrest: RegionChurn
+
+  /// - Parameter clients: how many there are; faults cut them off too.
+  package init(_ cluster: SimulatedCluster, clients: Int) {
+    self.cluster = cluster
+    context = FaultContext(cluster, clients: clients)
+    supervisor = Supervisor(context)
+    network = NetworkFaults(context)
+    processes = ProcessFaults(context, supervisor)
+    let limits = FaultLimits(cluster.shape.raftstore)
+    clocks = ClockFaults(context, limits)
+    driver = PDFaults(context, supervisor)
+    disks = DiskFaultInjector(context, supervisor)
+    decay = SnapshotCorruption(context)
+    losses = PermanentLosses(context, supervisor, limits)
+    unrest = RegionChurn(context, losses)
+  }
+
+  /// Faults that were injected, by kind.
+  package var struck: [FaultKind: Int] { context.struck }
+
+  /// Has every fault of the plan strike in its time.
+  package func begin(_ plan: FaultPlan) {
+    for fault in plan.faults {
+      context.after(fault.at) { [weak self] in self?.inject(fault) }
+    }
+    if plan.faults.contains(where: { $0.kind == .pdStale }) { driver.remember() }
+    supervisor.watch()
+    if !plan.faults.isEmpty { context.watch() }
+  }
+
+  private func inject(_ fault: PlannedFault) {
+    switch fault.kind {
+    case .loss, .delay, .reorder, .duplicate, .partition, .oneWay, .slowLink, .reset:
+      network.inject(fault)
+    case .kill, .powerLoss, .pause, .restart, .dieInRecovery:
+      processes.inject(fault)
+    case .skew, .drift:
+      clocks.inject(fault)
+    case .pdDown, .pdRestart, .pdSlow, .pdStale:
+      driver.inject(fault)
+    case .dieAtWrite, .writeError, .syncError, .readError, .slowDisk, .hang, .full:
+      disks.inject(fault)
+    case .bitFlip:
+      if fault.randomValues[0] & 2 == 0 { decay.inject(fault) } else { losses.inject(fault) }
+    case .wipe:
+      losses.inject(fault)
+    case .transferLeader, .changeMembers, .compactLog:
+      unrest.inject(fault)
+    }
+  }
+
+  /// Ends all trouble: whatever is down is started, whatever is broken is mended.
+  package func heal() {
+    context.finish()
+    network.heal()
+    clocks.heal()
+    driver.heal()
+    disks.heal()
+    processes.heal()
+    losses.heal()
+    supervisor.startAll()
+  }
+
+  /// Called now and then while healed: a process that ended itself is started again.
+  package func restartStopped() { supervisor.startAll() }
+}

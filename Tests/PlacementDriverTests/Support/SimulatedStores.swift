@@ -1,0 +1,132 @@
+import Codec
+import PlacementDriver
+import Testing
+import Wire
+
+/// Stores that do what the driver tells them, as far as their quorum lets them.
+final class SimulatedStores {
+  struct Replica {
+    var region: Region
+    var leader: UInt64
+    /// Peers made by a command that have not caught up.
+    var pending: Set<UInt64> = []
+  }
+
+  let fixture: PDFixture
+  var alive: [UInt64] = []
+  var regions: [Replica] = []
+  /// What leaders were told, in order.
+  var told: [String] = []
+  /// How many steps a new peer stays pending.
+  var catchUp = true
+
+  init(_ fixture: PDFixture, stores: [UInt64]) throws {
+    self.fixture = fixture
+    let first = Region(id: 2, epoch: .initial, peers: [PeerInfo(id: 3, storeID: stores[0])])
+    try fixture.bootstrap(first, store: stores[0])
+    regions = [Replica(region: first, leader: stores[0])]
+    for id in stores { try start(id) }
+  }
+
+  func start(_ id: UInt64, address: String? = nil) throws {
+    let response = try fixture.put(id, address: address)
+    #expect(!response.header.hasError)
+    alive.append(id)
+    alive.sort()
+  }
+
+  func kill(_ id: UInt64) {
+    alive.removeAll { $0 == id }
+  }
+
+  /// `count` rounds of ten seconds: everyone alive reports, everyone told obeys.
+  func run(_ count: Int) throws {
+    for _ in 0..<count {
+      fixture.pass(10)
+      for id in alive { try fixture.beat(id) }
+      for index in regions.indices {
+        elect(index)
+        guard alive.contains(regions[index].leader) else { continue }
+        try obey(report(index))
+        if catchUp { regions[index].pending = [] }
+        // A leader tells at once when its region changed.
+        try obey(report(index))
+      }
+      try obey(fixture.driver.tick(fixture.reading))
+    }
+  }
+
+  private func report(_ index: Int) throws -> [HeartbeatResponse] {
+    let replica = regions[index]
+    let down = replica.region.peers.map(\.storeID).filter { !alive.contains($0) }
+    return try fixture.beat(
+      replica.region, leader: replica.leader, pending: replica.pending.sorted(), down: down)
+  }
+
+  private func elect(_ index: Int) {
+    guard !alive.contains(regions[index].leader), hasQuorum(regions[index].region) else { return }
+    let next = regions[index].region.peers.first {
+      $0.role == .voter && alive.contains($0.storeID)
+    }
+    if let next { regions[index].leader = next.storeID }
+  }
+
+  private func hasQuorum(_ region: Region) -> Bool {
+    let voters = region.peers.filter { !$0.isLearner }
+    return voters.filter { alive.contains($0.storeID) }.count > voters.count / 2
+  }
+
+  private func obey(_ replies: [HeartbeatResponse]) throws {
+    for reply in replies {
+      let response = reply.response
+      #expect(!response.header.hasError, "\(response.header.error.message)")
+      let index = try #require(regions.firstIndex { $0.region.id == response.regionID })
+      #expect(reply.storeID == response.targetPeer.storeID)
+      guard response.targetPeer.storeID == regions[index].leader,
+        RegionEpoch(response.regionEpoch) == regions[index].region.epoch,
+        hasQuorum(regions[index].region)
+      else { continue }
+      if response.hasTransferLeader { transfer(index, response.transferLeader.peer.storeID) }
+      if response.hasChangePeer { try change(index, response.changePeer) }
+    }
+  }
+
+  private func transfer(_ index: Int, _ store: UInt64) {
+    told.append("transfer to \(store)")
+    if alive.contains(store) { regions[index].leader = store }
+  }
+
+  private func change(_ index: Int, _ change: Pdpb_ChangePeer) throws {
+    let peer = try PeerInfo(change.peer)
+    var region = regions[index].region
+    switch change.changeType {
+    case .addLearnerNode:
+      try #require(region.peer(onStore: peer.storeID) == nil)
+      told.append("learner on \(peer.storeID)")
+      region.peers.append(peer)
+      regions[index].pending.insert(peer.storeID)
+    case .addNode:
+      let place = try #require(region.peers.firstIndex { $0.id == peer.id })
+      try #require(region.peers[place].isLearner)
+      told.append("voter on \(peer.storeID)")
+      region.peers[place].role = .voter
+    case .removeNode:
+      try #require(regions[index].leader != peer.storeID, "a leader was told to remove itself")
+      told.append("remove from \(peer.storeID)")
+      region.peers.removeAll { $0.id == peer.id }
+    case .UNRECOGNIZED:
+      Issue.record("an unknown change")
+    }
+    region.epoch.confVersion += 1
+    regions[index].region = region
+  }
+
+  /// Stores with a voter of the region.
+  func voters(_ index: Int = 0) -> [UInt64] {
+    regions[index].region.peers.filter { $0.role == .voter }.map(\.storeID).sorted()
+  }
+
+  func stores(_ index: Int = 0) -> [UInt64] {
+    regions[index].region.peers.map(\.storeID).sorted()
+  }
+}

@@ -1,0 +1,162 @@
+import Codec
+import Raftstore
+import Synchronization
+
+/// A placement driver in memory that does what it is told: remembers what it hears, responses at once.
+final class StubPDClient: Sendable {
+  struct State {
+    var nextID: UInt64 = 1
+    var stores: [UInt64: StoreInfo] = [:]
+    var regions: [UInt64: RegionHeartbeat] = [:]
+    var bootstrapRegion: Region?
+    var storeHeartbeats: [UInt64: StoreHeartbeat] = [:]
+    var receivers: [UInt64: @Sendable (RegionOperator) -> Void] = [:]
+    /// What the heartbeats of these stores are completed.
+    var heartbeatRefusals: [UInt64: PDClientError] = [:]
+    var isReachable = true
+    /// What a bootstrap is completed when it has been carried out.
+    var losesBootstrapAnswers = false
+    var forgottenRegions: Set<UInt64> = []
+  }
+
+  let clusterID: UInt64
+  let state = Mutex(State())
+
+  init(clusterID: UInt64 = 7) {
+    self.clusterID = clusterID
+  }
+
+  var nextID: UInt64 {
+    state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+  }
+
+  func heartbeat(of regionID: UInt64) -> RegionHeartbeat? {
+    state.withLock { $0.regions[regionID] }
+  }
+
+  /// Sends an operator to the leader that was last reported.
+  func order(_ step: RegionOperator.Step, regionID: UInt64) {
+    guard let heartbeat = heartbeat(of: regionID) else { return }
+    let receiver = state.withLock { $0.receivers[heartbeat.leader.storeID] }
+    receiver?(
+      RegionOperator(
+        regionID: regionID, epoch: heartbeat.region.epoch, leader: heartbeat.leader, step: step))
+  }
+
+  fileprivate func result<T>(_ body: (inout State) -> Result<T, PDClientError>)
+    -> Result<T, PDClientError>
+  {
+    state.withLock { state in
+      guard state.isReachable else { return .failure(.unreachable("switched off")) }
+      return body(&state)
+    }
+  }
+}
+
+/// The stub as one store sees it.
+final class StubSchedulerClient: PDClient {
+  private let stub: StubPDClient
+  private let owner: @Sendable () -> UInt64
+
+  init(_ stub: StubPDClient, owner: @escaping @Sendable () -> UInt64) {
+    self.stub = stub
+    self.owner = owner
+  }
+
+  func clusterID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void) {
+    let id = stub.clusterID
+    completion(stub.result { _ in .success(id) })
+  }
+
+  func allocateID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void) {
+    completion(
+      stub.result { state in
+        state.nextID += 1
+        return .success(state.nextID)
+      })
+  }
+
+  func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void) {
+    completion(stub.result { .success($0.bootstrapRegion != nil) })
+  }
+
+  func bootstrap(
+    store: StoreInfo, region: Region,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        if state.bootstrapRegion != nil { return .failure(.alreadyBootstrapped) }
+        state.bootstrapRegion = region
+        state.stores[store.id] = store
+        return state.losesBootstrapAnswers ? .failure(.unreachable("answer lost")) : .success(())
+      })
+  }
+
+  func putStore(
+    _ store: StoreInfo, _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        state.stores[store.id] = store
+        return .success(())
+      })
+  }
+
+  func store(
+    id: UInt64, _ completion: @escaping @Sendable (Result<StoreInfo, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        state.stores[id].map { .success($0) } ?? .failure(.refused("no store \(id)"))
+      })
+  }
+
+  func region(
+    containing key: [UInt8],
+    _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        let known = state.regions.values.map(\.region).first { $0.contains(key) }
+        return .success(known ?? state.bootstrapRegion)
+      })
+  }
+
+  func region(
+    id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
+  ) {
+    completion(stub.result { .success($0.regions[id]?.region) })
+  }
+
+  func storeHeartbeat(
+    _ statistics: StoreHeartbeat,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        if let refusal = state.heartbeatRefusals[statistics.storeID] { return .failure(refusal) }
+        state.storeHeartbeats[statistics.storeID] = statistics
+        return .success(())
+      })
+  }
+
+  func regionHeartbeat(_ heartbeat: RegionHeartbeat) {
+    stub.state.withLock { state in
+      guard state.isReachable else { return }
+      if let known = state.regions[heartbeat.region.id] {
+        if known.term > heartbeat.term { return }
+        if heartbeat.region.epoch.isStale(comparedTo: known.region.epoch) { return }
+      }
+      state.regions[heartbeat.region.id] = heartbeat
+    }
+  }
+
+  func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
+    let id = owner()
+    stub.state.withLock { $0.receivers[id] = receive }
+  }
+}

@@ -1,0 +1,142 @@
+import Codec
+import Engine
+import Raft
+import Raftstore
+import Runtime
+
+/// A cluster in one thread: bootstrapped by its first store, grown by membership changes, driven by a
+/// client that follows errors as real ones do.
+final class TestCluster {
+  let stepper: Stepper
+  let network = TestNetwork()
+  let pd = StubPDClient()
+  private(set) var nodes: [TestNode] = []
+  /// The first region's id.
+  private(set) var regionID: UInt64 = 0
+
+  /// - Parameters:
+  ///   - stores: how many start.
+  ///   - replicas: how many of them the first region is put on.
+  init(
+    _ stores: Int, replicas: Int? = nil, seed: UInt64 = 1,
+    _ configure: (inout RaftstoreConfig) -> Void = { _ in }
+  ) throws {
+    stepper = Stepper(seed: seed)
+    var config = RaftstoreConfig()
+    config.logCompactionInterval = .seconds(3600)
+    configure(&config)
+    for number in 1...stores {
+      let node = try TestNode(
+        number, stepper: stepper, pd: pd, network: network, config: config)
+      nodes.append(node)
+      try node.start()
+    }
+    regionID = pd.state.withLock { $0.bootstrapRegion?.id ?? 0 }
+    precondition(
+      stepper.run(atMost: .seconds(5)) { self.leader != nil }, "nobody leads the first region")
+    for node in nodes[1..<(replicas ?? stores)] { addPeer(on: node) }
+  }
+
+  /// Run before a test ends, so that no one is left waiting.
+  func shutDown() {
+    for node in nodes { node.stop() }
+  }
+
+  // MARK: Time
+
+  func run(_ duration: Duration) { stepper.run(duration) }
+
+  func waitFor(_ limit: Duration = .seconds(20), _ condition: () -> Bool) -> Bool {
+    stepper.run(atMost: limit, until: condition)
+  }
+
+  // MARK: Looking
+
+  var running: [TestNode] { nodes.filter { $0.store != nil } }
+
+  func node(store id: UInt64) -> TestNode? { nodes.first { $0.id == id } }
+
+  /// The leader of the highest term that has applied an entry of it.
+  var leader: TestNode? { leader(of: regionID) }
+
+  func leader(of regionID: UInt64) -> TestNode? {
+    var best: (TestNode, UInt64)?
+    for node in running {
+      guard let status = node.status(regionID), status.role == .leader else { continue }
+      if best == nil || status.term > best?.1 ?? 0 { best = (node, status.term) }
+    }
+    return best?.0
+  }
+
+  var region: Region? { leader?.status(regionID)?.region }
+
+  func peer(on node: TestNode) -> PeerInfo? { region?.peer(onStore: node.id) }
+
+  // MARK: Membership
+
+  @discardableResult
+  func addPeer(on node: TestNode, as type: AdminCommand.ChangeType = .addNode) -> PeerInfo {
+    let peer = PeerInfo(id: pd.nextID, storeID: node.id)
+    precondition(
+      change(type, peer) { $0.peer(id: peer.id) != nil }, "\(peer) was not added")
+    let isThere = waitFor {
+      guard let leader = self.leader, let status = leader.status(self.regionID) else {
+        return false
+      }
+      let match = status.progress.first { $0.peerID == peer.id }?.match ?? 0
+      return match + 1 >= status.lastIndex && node.status(self.regionID)?.applied ?? 0 > 0
+    }
+    precondition(isThere, "\(peer) did not catch up")
+    return peer
+  }
+
+  func removePeer(on node: TestNode) {
+    guard let peer = region?.peer(onStore: node.id) else { return }
+    precondition(
+      change(.removeNode, peer) { $0.peer(id: peer.id) == nil }, "\(peer) was not removed")
+  }
+
+  /// Asks for a change until it is made.
+  func change(
+    _ type: AdminCommand.ChangeType, _ peer: PeerInfo, until done: (Region) -> Bool
+  ) -> Bool {
+    let command = AdminCommand.changePeer(AdminCommand.PeerChange(type: type, peer: peer))
+    for _ in 0..<50 {
+      if let region, done(region) { return true }
+      _ = proposeAdmin(command)
+      run(.milliseconds(100))
+    }
+    return false
+  }
+
+  func proposeAdmin(_ command: AdminCommand, epoch: RegionEpoch? = nil) -> Result<
+    Region, RegionError
+  >? {
+    guard let leader, let status = leader.status(regionID) else { return nil }
+    return proposeAdmin(command, epoch: epoch ?? status.region.epoch, on: leader)
+  }
+
+  func proposeAdmin(
+    _ command: AdminCommand, epoch: RegionEpoch, on node: TestNode
+  ) -> Result<Region, RegionError>? {
+    let answer = Shared<Result<Region, RegionError>?>()
+    node.store?.router.proposeAdmin(
+      AdminRequest(
+        regionID: regionID, epoch: epoch, command: command,
+        completion: Completion(abandoned: .failure(.staleCommand)) { result in
+          answer.withLock { $0 = result }
+        }))
+    _ = waitFor(.seconds(2)) { answer.withLock { $0 != nil } }
+    return answer.withLock { $0 }
+  }
+
+  func transferLeader(to node: TestNode) -> Bool {
+    for _ in 0..<50 {
+      if leader === node { return true }
+      guard let peer = peer(on: node) else { return false }
+      _ = proposeAdmin(.transferLeader(peer: peer, candidates: []))
+      run(.milliseconds(200))
+    }
+    return false
+  }
+}

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import Server
+
+struct PDRouteTests {
+  @Test func pathsAreKnown() {
+    #expect(PDRoute("/pd/api/v1/stores") == .stores)
+    #expect(PDRoute("/pd/api/v1/store/7") == .store("7"))
+    #expect(PDRoute("/pd/api/v1/region/id/7") == .regionWithID("7"))
+    #expect(PDRoute("/pd/api/v1/region/key/%41") == .regionOfKey("%41"))
+    #expect(PDRoute("/pd/api/v1/regions/store/7") == .regionsOfStore("7"))
+    #expect(PDRoute("/pd/api/v1/config/rules/group/TiDB") == .rules)
+    #expect(PDRoute("/pd/api/v2/keyspaces/DEFAULT") == .keyspaces("DEFAULT"))
+    #expect(PDRoute("/pd/ping") == .ping)
+    let unknown = [
+      "", "/", "/pd", "/pd/api", "/pd/api/v1", "/pd/api/v1/", "/pd/api/v1/nothing",
+      "/pd/api/v1/stores/", "/pd/api/v1/store", "/pd/api/v1/store/", "/pd/api/v3/stores",
+      "/api/v1/stores", "/pd/api/v1/region/id/7/x", "//pd/ping", "/pd/ping/x",
+    ]
+    for path in unknown { #expect(PDRoute(path) == nil, "\(path)") }
+  }
+
+  @Test func queriesAreDecoded() throws {
+    let query = try HTTPQuery("key=a%00+b&empty=&flag&limit=3&key=other&%6b=v")
+    #expect(query["key"] == Array("a\0 b".utf8))
+    #expect(query["empty"] == [] && query.has("flag") && !query.has("none"))
+    #expect(query.text("k") == "v")
+    #expect(try query.integer("limit", otherwise: 9) == 3)
+    #expect(try query.integer("none", otherwise: 9) == 9)
+    #expect(throws: HTTPQuery.Malformed.self) { try HTTPQuery("a=%4") }
+    #expect(throws: HTTPQuery.Malformed.self) { try HTTPQuery("a=%zz") }
+    #expect(throws: HTTPQuery.Malformed.self) {
+      try HTTPQuery("limit=99999999999999999999").integer("limit", otherwise: 0)
+    }
+    #expect(try HTTPQuery("format=hex").key(Array("00fF".utf8)) == [0, 255])
+    #expect(throws: HTTPQuery.Malformed.self) { try HTTPQuery("format=hex").key([65]) }
+  }
+
+  @Test func valuesAreWrittenAsGoDoes() {
+    #expect(PDJSON.size(0) == "0B")
+    #expect(PDJSON.size(1023) == "1023B")
+    #expect(PDJSON.size(1024) == "1KiB")
+    #expect(PDJSON.size(1536) == "1.5KiB")
+    #expect(PDJSON.size(10_485_759_999) == "9.766GiB")
+    #expect(PDJSON.size(.max) == "16EiB")
+    #expect(PDJSON.duration(.zero) == "0s")
+    #expect(PDJSON.duration(.milliseconds(1500)) == "1.5s")
+    #expect(PDJSON.duration(.seconds(1800)) == "30m0s")
+    #expect(PDJSON.duration(.seconds(3723)) == "1h2m3s")
+    #expect(PDJSON.time(secondsSince1970: 0) == "1970-01-01T00:00:00Z")
+    #expect(PDJSON.time(secondsSince1970: .max).hasPrefix("9999-12-31T"))
+    #expect(PDJSON.time(secondsSince1970: .min) == "1970-01-01T00:00:00Z")
+  }
+}
