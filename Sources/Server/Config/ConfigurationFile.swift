@@ -174,7 +174,12 @@ package struct ConfigurationFile {
       set(&$0.gracefulShutdownTimeout, Quantity.duration($1))
     },
     "storage.data-dir": { set(&$0.dataDirectory, $1) },
-    "storage.reserve-space": { set(&$0.raftstore.reservedSpace, Quantity.bytes($1)) },
+    "storage.reserve-space": { configuration, text in
+      // Not by `set`: for an optional place it takes what cannot be read for a value.
+      guard let bytes = Quantity.bytes(text) else { return false }
+      configuration.raftstore.reservedSpace = bytes
+      return true
+    },
     "raftstore.capacity": { set(&$0.capacity, Quantity.bytes($1)) },
     "raftstore.raft-base-tick-interval": { duration(&$0, \.baseTickInterval, $1) },
     "raftstore.raft-heartbeat-ticks": { set(&$0.raftstore.heartbeatTicks, Int($1)) },
