@@ -131,3 +131,9 @@ let package = Package(
     tests("TidyTests", []),
   ]
 )
+
+// `scripts/docs` alone needs the documentation plugin: a normal build resolves nothing for it.
+if Context.environment["APUS_DOCS"] == "1" {
+  package.dependencies.append(
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}
