@@ -26,7 +26,7 @@ package struct DescriptorPlan: Sendable, Hashable {
 
   /// - Parameters:
   ///   - limit: descriptors the process may have.
-  ///   - tables: table files each of its databases would like to keep open.
+  ///   - wanted: table files each of its databases would like to keep open.
   ///   - eventLoops: at least 1.
   package init(limit: Int, tables wanted: [Int], eventLoops: Int) throws(StartError) {
     let status = min(max(limit / 16, 8), 128)

@@ -12,7 +12,7 @@ extension SimulatedNetwork {
   /// Asks a process on another machine.
   ///
   /// - Parameters:
-  ///   - from: the asking process; it gets no response once it is dead.
+  ///   - asker: the calling process; it gets no response once it is dead.
   ///   - serve: runs inside the asked process and passes the response to its second parameter, once.
   ///   - completion: called once, at the latest when `timeout` is over, unless the asker dies.
   package func call<Answer>(
