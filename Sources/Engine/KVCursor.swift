@@ -30,3 +30,14 @@ package protocol KVCursor: AnyObject {
   /// Throws what has ended the scan early, if something has.
   func finish() throws(EngineError)
 }
+
+/// One stored pair.
+package struct KeyValue: Sendable, Hashable {
+  package var key: [UInt8]
+  package var value: [UInt8]
+
+  package init(key: [UInt8], value: [UInt8]) {
+    self.key = key
+    self.value = value
+  }
+}

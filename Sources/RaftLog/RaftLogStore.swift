@@ -77,3 +77,70 @@ package protocol RaftLogStore: AnyObject, Sendable {
   /// Makes everything durable and releases the directory. A second call does nothing.
   func close() throws(LogStoreError)
 }
+
+/// Optional guarantees of a log store.
+package struct LogStoreCapabilities: OptionSet, Sendable {
+  package let rawValue: UInt32
+
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// A batch is atomic over all its regions.
+  package static let crossRegionAtomic = Self(rawValue: 1)
+  /// One barrier serves all regions of a batch.
+  package static let sharedBarrier = Self(rawValue: 2)
+  /// `checkpoint(to:)` works while the store is written.
+  package static let onlineCheckpoint = Self(rawValue: 4)
+}
+
+/// The cluster and store that own a raft log.
+package struct LogStoreIdentity: Sendable, Hashable, CustomStringConvertible {
+  package var clusterID: UInt64
+  package var storeID: UInt64
+
+  package init(clusterID: UInt64, storeID: UInt64) {
+    self.clusterID = clusterID
+    self.storeID = storeID
+  }
+
+  package var description: String { "store \(storeID) of cluster \(clusterID)" }
+}
+
+/// The result of a write.
+package struct LogReceipt: Sendable, Hashable {
+  /// The write's number: writes are numbered densely from 1 on since the store was opened.
+  package var lsn: UInt64
+  /// Every write up to this number is durable.
+  package var durableLSN: UInt64
+  /// About the bytes passed to the store's log.
+  package var bytes: Int
+
+  package init(lsn: UInt64, durableLSN: UInt64, bytes: Int) {
+    self.lsn = lsn
+    self.durableLSN = durableLSN
+    self.bytes = bytes
+  }
+}
+
+/// Prevents entries from being removed until it is passed to `release(_:)`.
+package struct LogHold: Sendable, Hashable {
+  package var region: UInt64
+  package var token: UInt64
+
+  package init(region: UInt64, token: UInt64) {
+    self.region = region
+    self.token = token
+  }
+}
+
+/// A region whose log should be compacted, and up to where.
+package struct LogPurgeAdvice: Sendable, Hashable {
+  package var region: UInt64
+  package var compactTo: UInt64
+  package var pinnedEntries: UInt64
+
+  package init(region: UInt64, compactTo: UInt64, pinnedEntries: UInt64) {
+    self.region = region
+    self.compactTo = compactTo
+    self.pinnedEntries = pinnedEntries
+  }
+}

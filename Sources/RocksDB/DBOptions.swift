@@ -1,3 +1,5 @@
+import CRocksDB
+
 /// How a database as a whole is run. The values here are RocksDB's settings of the same names.
 package struct DBOptions: Sendable {
   /// What recovery does where the write-ahead log does not read cleanly.
@@ -38,4 +40,19 @@ package struct DBOptions: Sendable {
   package var avoidBlockingIO = true
 
   package init() {}
+}
+
+/// A cache of file blocks that databases may share.
+// @unchecked: RocksDB's cache synchronises itself, and the handle never changes.
+package final class BlockCache: @unchecked Sendable {
+  let handle: OpaquePointer
+
+  package init(bytes: Int) {
+    handle = rocksdb_cache_create_lru(bytes)
+  }
+
+  deinit { rocksdb_cache_destroy(handle) }
+
+  /// Bytes held now.
+  package var usage: Int { rocksdb_cache_get_usage(handle) }
 }

@@ -1,4 +1,5 @@
 import CRocksDB
+import Glibc
 
 /// A `rocksdb_options_t` made from our values, for as long as a call needs it.
 struct OptionsHandle: ~Copyable {
@@ -86,5 +87,18 @@ struct OptionsHandle: ~Copyable {
         table, Int32(rocksdb_block_based_table_data_block_index_type_binary_search_and_hash))
     }
     rocksdb_options_set_block_based_table_factory(handle, table)
+  }
+}
+
+/// C copies of strings, for functions that take an array of them.
+struct CStrings: ~Copyable {
+  let pointers: [UnsafePointer<CChar>?]
+
+  init(_ strings: [String]) {
+    pointers = strings.map { UnsafePointer(strdup($0)) }
+  }
+
+  deinit {
+    pointers.forEach { free(UnsafeMutablePointer(mutating: $0)) }
   }
 }

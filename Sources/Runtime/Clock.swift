@@ -1,3 +1,5 @@
+import Glibc
+
 /// A point in monotonic time, in nanoseconds since an arbitrary origin of this process.
 package struct Instant: Hashable, Comparable, Sendable {
   package var nanoseconds: UInt64
@@ -44,5 +46,23 @@ extension Duration {
   /// The duration in seconds, for metrics.
   package var inSeconds: Double {
     Double(asNanoseconds) / 1e9
+  }
+}
+
+/// The machine's clocks: `CLOCK_BOOTTIME` (raw enough for leases, counts sleep) and `CLOCK_REALTIME`.
+package struct SystemClock: Clock {
+  package init() {}
+
+  package var now: Instant {
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+  }
+
+  package var wallMilliseconds: UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    // Before 1970 is 1970.
+    return UInt64(clamping: time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
   }
 }

@@ -1,3 +1,11 @@
+/// How far a write must have travelled when the call that made it returns.
+package enum Durability: Sendable, Hashable {
+  /// Visible to readers of this process; a crash of the machine may lose it, as part of a suffix.
+  case buffered
+  /// On stable storage, together with everything written before it.
+  case synced
+}
+
 /// Files as core code sees them: real in production, faulty and forgetful in simulation.
 ///
 /// All paths are absolute or relative to the process; `/` separates. Calls block: they belong on workers

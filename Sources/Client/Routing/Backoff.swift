@@ -1,3 +1,5 @@
+package import Runtime
+
 /// Pauses that double, counted for each reason apart. Bases and caps are those of TiKV's Go client,
 /// but for `noLeader`: an election takes a fraction of a second, which a pause should not add to.
 struct Backoff: Sendable {
@@ -52,4 +54,26 @@ struct Backoff: Sendable {
     let pause = reason.isJittered ? full / 2 + full / 2 * random : full
     return .microseconds(Int64(pause * 1000))
   }
+}
+
+/// The clock and the random source of a client.
+package struct ClientTime: Sendable {
+  package var clock: any Clock
+  /// Throws when the task is cancelled.
+  package var sleep: @Sendable (Duration) async throws -> Void
+  /// A number in 0..<1.
+  package var random: @Sendable () -> Double
+
+  package init(
+    clock: any Clock, sleep: @escaping @Sendable (Duration) async throws -> Void,
+    random: @escaping @Sendable () -> Double
+  ) {
+    self.clock = clock
+    self.sleep = sleep
+    self.random = random
+  }
+
+  package static let system = ClientTime(
+    clock: SystemClock(), sleep: { try await Task.sleep(for: $0) },
+    random: { Double.random(in: 0..<1) })
 }

@@ -1,3 +1,5 @@
+package import Raft
+
 /// A change to a region itself, replicated like data: `raft_cmdpb.AdminRequest`.
 package enum AdminCommand: Sendable, Hashable {
   /// What a membership change does to its peer; numbers are `eraftpb.ConfChangeType`'s.
@@ -40,4 +42,15 @@ package enum AdminCommand: Sendable, Hashable {
   case transferLeader(peer: PeerInfo, candidates: [PeerInfo])
   /// With `rightDerive` the old region keeps the right-most part.
   case batchSplit([Split], rightDerive: Bool)
+}
+
+extension AdminCommand.ChangeType {
+  /// The core's name for the same change.
+  package var raftType: Raft.ConfChangeType {
+    switch self {
+    case .addNode: .addNode
+    case .removeNode: .removeNode
+    case .addLearnerNode: .addLearnerNode
+    }
+  }
 }

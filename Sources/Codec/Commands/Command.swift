@@ -14,3 +14,35 @@ package struct Command: Sendable, Hashable {
     self.admin = admin
   }
 }
+
+/// Which region, in which state, a command was made for: `raft_cmdpb.RaftRequestHeader`.
+package struct CommandHeader: Sendable, Hashable {
+  package var regionID: UInt64
+  package var peer: PeerInfo
+  package var epoch: RegionEpoch
+  package var term: UInt64
+  package var syncLog: Bool
+  package var uuid: [UInt8]
+  package var flags: UInt64
+
+  package init(
+    regionID: UInt64 = 0, peer: PeerInfo = PeerInfo(), epoch: RegionEpoch = RegionEpoch(),
+    term: UInt64 = 0, syncLog: Bool = false, uuid: [UInt8] = [], flags: UInt64 = 0
+  ) {
+    self.regionID = regionID
+    self.peer = peer
+    self.epoch = epoch
+    self.term = term
+    self.syncLog = syncLog
+    self.uuid = uuid
+    self.flags = flags
+  }
+}
+
+/// One change to the user data of a region.
+package enum Mutation: Sendable, Hashable {
+  case put(cf: DataCF, key: [UInt8], value: [UInt8])
+  case delete(cf: DataCF, key: [UInt8])
+  /// With `notifyOnly` the data stays and only observers are told.
+  case deleteRange(cf: DataCF, start: [UInt8], end: [UInt8], notifyOnly: Bool)
+}

@@ -1,3 +1,12 @@
+/// A read or a write of a single register, with its value as a small number.
+struct RegisterCall {
+  var start: UInt64
+  /// Nil for a write that may take effect at any time after its start, or never.
+  var end: UInt64?
+  var value: Int32
+  var isWrite: Bool
+}
+
 /// Looks for an order of the calls on one register that explains what each of them saw, within what
 /// real time allows: a call that ended before another started comes before it. Calls that touch at one
 /// instant may go either way.

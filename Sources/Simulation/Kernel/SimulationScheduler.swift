@@ -101,6 +101,7 @@ package final class SimulationScheduler: @unchecked Sendable {
     trace.note(kind, at: now, a, b, 0, text())
   }
 
+  /// Adds an event with three numbers to the trace, at the present virtual time.
   package func note(
     _ kind: Trace.Kind, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ text: @autoclosure () -> String
   ) {

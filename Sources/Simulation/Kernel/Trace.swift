@@ -1,3 +1,4 @@
+import Logging
 package import Runtime
 
 /// What happened in a run, in order: always as a hash, on demand also as lines.
@@ -83,5 +84,22 @@ package struct Trace {
     let whole = String(micros / 1_000_000)
     return String(repeating: " ", count: max(0, 5 - whole.count)) + whole + "."
       + String(repeating: "0", count: 6 - fraction.count) + fraction
+  }
+}
+
+/// Puts what stores log into the trace, for whoever reads that; it does not count for the hash.
+struct TraceLogHandler: LogHandler {
+  let scheduler: SimulationScheduler
+  var logLevel = Logger.Level.debug
+  var metadata: Logger.Metadata = [:]
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let store = metadata["store"].map { "store\($0) " } ?? ""
+    scheduler.annotate("\(store)\(event.level): \(event.message)")
   }
 }

@@ -61,7 +61,9 @@ final class RegionWorkerFixture {
   }
 
   /// Begins to apply a snapshot; whether it is completed is up to the disk.
-  func startApplyingSnapshot() { run(.applySnapshot(peerID: 72, region: Self.region, key: Self.key)) }
+  func startApplyingSnapshot() {
+    run(.applySnapshot(peerID: 72, region: Self.region, key: Self.key))
+  }
 
   /// Installs on a disk that fails: the worker ends the process and notifies the peer nothing.
   func applySnapshotFatally() {
