@@ -125,10 +125,10 @@ struct DocumentationTests {
       let names = row[2].matches(of: /`([A-Za-z0-9]+)`/).map { String($0.output.1) }
       found[row[0].filter { $0 != "`" }] = Set(names)
     }
-    for (target, imports) in ImportTests.rooms {
+    for (target, imports) in ImportTests.targets {
       #expect(found[target] == imports, "Architecture.md, row \(target)")
     }
-    #expect(Set(found.keys) == Set(ImportTests.rooms.keys))
+    #expect(Set(found.keys) == Set(ImportTests.targets.keys))
   }
 
   /// The functions in the files in which a suite is declared or extended, by suite.

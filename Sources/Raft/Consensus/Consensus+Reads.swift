@@ -7,29 +7,29 @@ extension Consensus {
     }
     // A new leader does not know the commit index before it has committed in its own term.
     guard try hasCommittedInTerm() else {
-      pendingReadIndexMessages.append(request)
+      reads.waiting.append(request)
       return
     }
     try startRead(request)
   }
 
   mutating func releasePendingReadIndexMessages() throws(RaftError) {
-    guard !pendingReadIndexMessages.isEmpty else { return }
+    guard !reads.waiting.isEmpty else { return }
     guard try hasCommittedInTerm() else {
       sink.error(
         "pending MsgReadIndex should be released only after first commit in current term")
       return
     }
-    let released = pendingReadIndexMessages
-    pendingReadIndexMessages = []
+    let released = reads.waiting
+    reads.waiting = []
     for request in released { try startRead(request) }
   }
 
   private mutating func startRead(_ request: Message) throws(RaftError) {
     switch options.readOnlyOption {
     case .safe:
-      readQueue.add(request, index: log.committed)
-      readQueue.acknowledge(from: id, position: readQueue.position)
+      reads.queue.add(request, index: log.committed)
+      reads.queue.acknowledge(from: id, position: reads.queue.position)
       try broadcastHeartbeat()
     case .leaseBased:
       try respondToRead(request, at: log.committed)
@@ -37,8 +37,8 @@ extension Consensus {
   }
 
   mutating func confirmReads(from peer: UInt64, position: UInt64) throws(RaftError) {
-    readQueue.acknowledge(from: peer, position: position)
-    for read in readQueue.takeConfirmed(by: tracker.config.voters) {
+    reads.queue.acknowledge(from: peer, position: position)
+    for read in reads.queue.takeConfirmed(by: tracker.config.voters) {
       try respondToRead(read.request, at: read.index)
     }
   }
@@ -49,7 +49,7 @@ extension Consensus {
       readStates.append(ReadState(index: index, context: context))
       return
     }
-    if index > sentCommitIndex { owedCommit = max(owedCommit, index) }
+    if index > sentCommitIndex { reads.owedCommit = max(reads.owedCommit, index) }
     var answer = Message(.readIndexResponse, to: request.from)
     answer.index = index
     answer.entries = request.entries

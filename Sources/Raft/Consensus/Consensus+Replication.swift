@@ -117,7 +117,7 @@ extension Consensus {
   }
 
   mutating func broadcastHeartbeat() throws(RaftError) {
-    let context = readQueue.heartbeatContext
+    let context = reads.queue.heartbeatContext
     for slot in 0..<tracker.progress.count where tracker.progress.ids[slot] != id {
       // A peer may only be instructed to commit what is known to match.
       let commit = min(tracker.progress.values[slot].match, sentCommitIndex)
@@ -149,8 +149,8 @@ extension Consensus {
 
   /// As leader: notifies the followers that wait to read what has become known to be applied.
   mutating func sendOwedCommit() throws(RaftError) {
-    guard owedCommit > 0, sentCommitIndex >= owedCommit else { return }
-    owedCommit = 0
+    guard reads.owedCommit > 0, sentCommitIndex >= reads.owedCommit else { return }
+    reads.owedCommit = 0
     if role == .leader { try broadcastAppend() }
   }
 

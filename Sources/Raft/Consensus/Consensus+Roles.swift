@@ -21,7 +21,7 @@ extension Consensus {
     }
     pendingConfIndex = 0
     uncommittedSize = 0
-    readQueue = ReadOnlyQueue()
+    reads.queue = ReadOnlyQueue()
   }
 
   mutating func becomeFollower(term: UInt64, leader: UInt64) {

@@ -30,10 +30,10 @@ struct Consensus<Storage: LogStorage>: ~Copyable {
   /// Payload bytes of the uncommitted tail (as leader).
   var uncommittedSize: UInt64 = 0
 
-  var readQueue = ReadOnlyQueue()
+  /// Reads that this leader confirms for itself and for followers.
+  var reads = LeaderReads()
+  /// Reads of this node that may be served once their index is applied.
   var readStates: [ReadState] = []
-  /// Reads that came before this leader committed an entry of its term.
-  var pendingReadIndexMessages: [Message] = []
 
   var electionElapsed = 0
   var heartbeatElapsed = 0
@@ -42,8 +42,6 @@ struct Consensus<Storage: LogStorage>: ~Copyable {
   var skipBroadcastCommit: Bool
   /// What the owner says it has applied before it says so by `storageApplyResponse`.
   var broadcastApplied: UInt64 = 0
-  /// The highest index a follower was instructed to read at that it may not know to be committed yet.
-  var owedCommit: UInt64 = 0
 
   private init(blank config: Config, storage: Storage) {
     id = config.id

@@ -1,3 +1,13 @@
+/// What a leader keeps for linearizable reads (dissertation, section 6.4).
+struct LeaderReads {
+  /// Reads whose round of heartbeats is under way.
+  var queue = ReadOnlyQueue()
+  /// Reads that came before this leader committed an entry of its term.
+  var waiting: [Message] = []
+  /// The highest index a follower was instructed to read at that it may not know to be committed yet.
+  var owedCommit: UInt64 = 0
+}
+
 /// Read requests that wait until a quorum has responded a heartbeat sent after them.
 ///
 /// A request is a position in the queue; a heartbeat carries the position up to which requests had

@@ -122,11 +122,11 @@ extension RawNode {
       }
     case .heartbeatResponse where message.term == core.term && core.role == .leader:
       guard let position = ReadOnlyQueue.decode(message.context),
-        position > core.readQueue.position
+        position > core.reads.queue.position
       else { return }
       throw .impossible(
         "MsgHeartbeatResp from \(message.from.hex) confirms read \(position) before it was asked "
-          + "[position(\(core.readQueue.position))]")
+          + "[position(\(core.reads.queue.position))]")
     default: break
     }
   }

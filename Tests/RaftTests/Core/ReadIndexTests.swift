@@ -110,7 +110,7 @@ import Testing
     let answered = network[1].core.readStates
     // The first request was made before the other leader's commit; the second was not.
     #expect(answered.count <= 1)
-    #expect(network[1].core.readQueue.unconfirmed.count == 1)
+    #expect(network[1].core.reads.queue.unconfirmed.count == 1)
   }
 
   @Test func testRaftFreesReadOnlyMem() throws {
@@ -123,9 +123,9 @@ import Testing
     let sent = try node.take()
     #expect(sent.map(\.type) == [.heartbeat])
     #expect(sent[0].context == ReadOnlyQueue.encode(1))
-    #expect(node.core.readQueue.unconfirmed.count == 1)
+    #expect(node.core.reads.queue.unconfirmed.count == 1)
     try node.step(message(.heartbeatResponse, from: 2, to: 1, context: sent[0].context))
-    #expect(node.core.readQueue.unconfirmed.isEmpty)
+    #expect(node.core.reads.queue.unconfirmed.isEmpty)
     #expect(try node.take().map(\.type) == [.readIndexResponse])
   }
 
@@ -136,7 +136,7 @@ import Testing
     try node.step(message(.appendResponse, from: 2, to: 1, index: 1))
     try node.step(message(.readIndex, from: 1, to: 1, entries: [Entry(data: bytes("ctx"))]))
     node.core.becomeFollower(term: 2, leader: 3)
-    #expect(node.core.readQueue.unconfirmed.isEmpty && node.core.readStates.isEmpty)
+    #expect(node.core.reads.queue.unconfirmed.isEmpty && node.core.readStates.isEmpty)
   }
 
   @Test func invalidReadAnswersAreIgnored() throws {
