@@ -82,7 +82,7 @@ def test_flags_of_a_node(node, flag, value):
 @pytest.mark.parametrize("command, flag, value", [
     ("pd", "--max-replicas", "0"), ("pd", "--max-replicas", "9223372036854775807"),
     ("pd", "--max-store-down-time", "0s"), ("pd", "--max-store-down-time", "100000d"),
-    ("pd", "--store-takeover-delay", "0s"), ("pd", "--store-takeover-delay", "2h"),
+    ("pd", "--store-replacement-delay", "0s"), ("pd", "--store-takeover-delay", "2h"),
     ("playground", "--stores", "0"), ("playground", "--stores", "9223372036854775807"),
     ("playground", "--base-port", "0"), ("playground", "--base-port", "9223372036854775807"),
     ("playground", "--pd-port", "65536"),
@@ -138,7 +138,7 @@ def test_a_fine_configuration(node, tmp_path):
 def test_a_copied_directory_is_refused(make_cluster):
     """The copy is told who has its name and where; the original goes on, and its death lets a moved
     one in."""
-    cluster = make_cluster(stores=3, pd_options=["--store-takeover-delay", "12s"])
+    cluster = make_cluster(stores=3, pd_options=["--store-replacement-delay", "12s"])
     client = RawClient(cluster)
     client.put(b"k", b"v")
     original = cluster.stores[0]

@@ -125,7 +125,7 @@ def test_a_crowd_neither_spins_nor_starves(alone):
     grpc.channel_ready_future(other).result(timeout=20)
     other.close()
     log = alone.process.log.read_text()
-    assert log.count("all connections are taken") == 1, "said once for one crowd"
+    assert log.count("connection limit reached") == 1, "said once for one crowd"
     assert alone.process.terminate() == 0
 
 

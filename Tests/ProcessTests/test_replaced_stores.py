@@ -7,7 +7,7 @@ from harness.process import Process, eventually, free_ports, http
 
 
 def test_the_one_that_awakes_stops(make_cluster):
-    cluster = make_cluster(stores=3, pd_options=["--store-takeover-delay", "12s"])
+    cluster = make_cluster(stores=3, pd_options=["--store-replacement-delay", "12s"])
     client = RawClient(cluster)
     client.put(b"k", b"v")
     original = cluster.stores[0]

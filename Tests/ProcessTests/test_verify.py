@@ -100,7 +100,7 @@ def test_what_is_no_history_is_not_judged(run, tmp_path):
         ([path], [str(path), "line 5"]), ([tmp_path / "none"], ["none", "No such file"])]:
         checked = apus("verify", "--check", *arguments)
         assert checked.returncode == 2, checked.stdout + checked.stderr
-        assert all(word in checked.stdout for word in ["could not tell", *words]), checked.stdout
+        assert all(word in checked.stdout for word in ["undecided", *words]), checked.stdout
 
 
 def test_what_cannot_be_done_is_no_verdict(cluster, tmp_path):

@@ -206,7 +206,7 @@ import Testing
     for time in [Duration.zero, .milliseconds(999), .seconds(366 * 86_400), .seconds(Int64.max)] {
       #expect(problem { $0.maxStoreDownTime = time }?.contains("--max-store-down-time") == true)
       #expect(
-        problem { $0.storeReplacementDelay = time }?.contains("--store-takeover-delay") == true)
+        problem { $0.storeReplacementDelay = time }?.contains("--store-replacement-delay") == true)
     }
     #expect(problem { $0.maxStoreDownTime = .seconds(1) } == nil)
     #expect(problem { $0.storeReplacementDelay = .seconds(3600) } == nil)

@@ -7,8 +7,7 @@ extension Peer {
   func applied(_ result: ApplyResult) {
     guard life == .active else { return }
     storage.noteApplied(result.state, term: result.appliedTerm)
-    bytesWritten += result.writtenBytes
-    keysWritten += result.writtenKeys
+    reporter.recordWritten(bytes: result.writtenBytes, keys: result.writtenKeys)
     for change in result.changes {
       switch change {
       case .membership(let change, let region, let removesSelf):
@@ -32,7 +31,8 @@ extension Peer {
     let now = context.now
     let patience = context.config.baseTickInterval * (4 * context.config.electionTicks)
     node.forEachProgress { id, progress in
-      guard id != info.id, let heard = lastContact[id], now - heard < patience else { return }
+      guard id != info.id, let silence = activity.silence(of: id, at: now), silence < patience
+      else { return }
       need = min(need, progress.match)
     }
     return need
@@ -47,10 +47,7 @@ extension Peer {
     }
     storage.region = region
     if let member = region.peer(id: info.id) { info = member }
-    for peer in region.peers where lastContact[peer.id] == nil {
-      lastContact[peer.id] = context.now
-    }
-    for id in lastContact.keys.sorted() where region.peer(id: id) == nil { lastContact[id] = nil }
+    activity.membershipChanged(region, context.now)
     if removesSelf {
       destroy("it was removed from the region")
       return

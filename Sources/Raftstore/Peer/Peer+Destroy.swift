@@ -76,8 +76,9 @@ extension Peer {
     for request in pendingWrites { request.completion(.failure(error)) }
     pendingWrites = []
     proposals.failAll(.staleCommand)
-    for task in deferredApplies { for proposal in task.proposals { proposal.fail(.staleCommand) } }
-    deferredApplies = []
+    for task in applyQueue.takeDeferred() {
+      for proposal in task.proposals { proposal.fail(.staleCommand) }
+    }
     reads.failAll(error)
   }
 }

@@ -85,8 +85,8 @@ extension Peer {
     var normal = 0
     var slow = 0
     for peer in region.peers where peer.role == .voter || peer.role == .incomingVoter {
-      let heard = lastContact[peer.id]
-      if peer.id == info.id || heard.map({ context.now - $0 <= patience }) == true {
+      let silence = activity.silence(of: peer.id, at: context.now)
+      if peer.id == info.id || silence.map({ $0 <= patience }) == true {
         normal += 1
       } else {
         slow += 1

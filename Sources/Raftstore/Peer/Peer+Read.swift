@@ -27,7 +27,7 @@ extension Peer {
       }
     }
     guard !waiting.isEmpty else { return }
-    if node.isLeader, lease != nil {
+    if node.isLeader, lease.current != nil {
       // The view first, the time second: what is seen is older than the moment the lease covers.
       let view = context.view()
       if isLeaseValid(at: context.clock.now) {
@@ -72,7 +72,7 @@ extension Peer {
   /// way.
   private func readContext(_ id: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
-    for part in [readSalt, id] {
+    for part in [reads.salt, id] {
       for shift in stride(from: 56, through: 0, by: -8) {
         bytes.append(UInt8(truncatingIfNeeded: part >> UInt64(shift)))
       }

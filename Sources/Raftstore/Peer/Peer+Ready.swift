@@ -34,10 +34,10 @@ extension Peer {
   }
 
   /// Whether the log writer has done all it was given.
-  var isLogWriterQuiet: Bool { persistedNumber == lastTaskNumber }
+  var isLogWriterQuiet: Bool { logWrites.isQuiet }
 
   /// Whether the apply worker has done all it was given.
-  var isApplyQuiet: Bool { storage.applyState.appliedIndex >= lastSubmittedApplyIndex }
+  var isApplyQuiet: Bool { storage.applyState.appliedIndex >= applyQueue.lastIndex }
 
   private func dispatch(_ message: inout Message) {
     switch message.type {
@@ -70,7 +70,7 @@ extension Peer {
     }
     let hasNewVote =
       message.term != 0
-      && (message.term != writtenHardState.term || message.vote != writtenHardState.vote)
+      && (message.term != logWrites.hardState.term || message.vote != logWrites.hardState.vote)
     if message.entries.isEmpty && message.snapshot == nil && !hasNewVote {
       // Only the commit index moved. It is not written for its own sake: it can be learnt again,
       // and what is applied was committed.
@@ -80,10 +80,10 @@ extension Peer {
     if let snapshot = message.snapshot { beginPersisting(snapshot, &task) }
     task.log.append(regionID, message.entries)
     let hardState = node.hardState
-    if message.snapshot == nil && hardState != writtenHardState {
+    if message.snapshot == nil && hardState != logWrites.hardState {
       task.log.setHardState(regionID, hardState)
     }
-    writtenHardState = hardState
+    logWrites.hardState = hardState
     task.durability = .synced
     storage.noteAppended(message.entries)
     post(&task)
@@ -102,24 +102,23 @@ extension Peer {
   }
 
   func post(_ task: inout LogWriteTask) {
-    lastTaskNumber += 1
-    task.number = lastTaskNumber
+    task.number = logWrites.takeNumber()
     context.logTasks.append(task)
   }
 
   /// Has the log writer say when it has done all it was given so far.
   func requestAck() {
-    guard awaitedAckNumber < lastTaskNumber else { return }
+    guard logWrites.lacksAck else { return }
     var task = LogWriteTask(
       regionID: regionID, peerID: info.id, number: 0, needsAck: true, log: LogBatch(),
       durability: .buffered)
     post(&task)
-    awaitedAckNumber = lastTaskNumber
+    logWrites.noteAckRequested()
   }
 
   /// The log writer did everything up to task `number`.
   func persisted(number: UInt64, responses: [Message]) {
-    persistedNumber = max(persistedNumber, number)
+    logWrites.persisted(number)
     if case .destroying(let last) = life, number >= last {
       finishDestroying()
       return
@@ -135,7 +134,7 @@ extension Peer {
 
   private func apply(_ message: inout Message) {
     guard let last = message.entries.last else { return }
-    lastSubmittedApplyIndex = last.index
+    applyQueue.submit(through: last.index)
     let task = ApplyTask(
       regionID: regionID, peerID: info.id, entries: message.entries,
       proposals: proposals.take(for: message.entries), responses: message.responses)
@@ -145,7 +144,7 @@ extension Peer {
     if incoming == nil {
       context.applyMessages.append(.apply(task))
     } else {
-      deferredApplies.append(task)
+      applyQueue.defer(task)
     }
   }
 
@@ -183,13 +182,11 @@ extension Peer {
     if state.role == .leader {
       guard !wasLeader else { return }
       wasLeader = true
-      leaderlessTicks = 0
       context.metrics.leaderChanges.increment()
       context.metrics.leaders.add(1)
-      lastContact = [:]
-      for peer in region.peers { lastContact[peer.id] = context.now }
-      nextHeartbeat = context.now
-      nextCompaction = context.now + context.config.logCompactionInterval
+      activity.beginLeading(region, context.now)
+      reporter.requestSoon(context.now)
+      compaction.schedule(after: context.now, context.config)
       if isBroadcastingRemoval { sendRemovalBroadcast() } else { sendHeartbeat() }
     } else if wasLeader {
       wasLeader = false

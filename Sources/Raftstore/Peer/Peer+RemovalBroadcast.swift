@@ -24,8 +24,7 @@ extension Peer {
   /// - Parameter after: the region without this peer.
   func beginRemovalBroadcast(_ after: Region) {
     context.logger.info("region \(regionID): peer \(info.id) was removed, broadcasting its removal")
-    dropLease()
-    leaseSuspendedTerm = node.term
+    endLeases()
     failPending(.regionNotFound(regionID: regionID))
     removalBroadcast = RemovalBroadcast(firstRound: reads.nextID, region: after)
     sendRemovalBroadcast()

@@ -89,7 +89,7 @@ extension Peer {
     let term = snapshot.metadata.term
     let hardState = node.hardState
     storage.noteSnapshot(index: index, term: term)
-    lastSubmittedApplyIndex = index
+    applyQueue.submit(through: index)
     var data = WriteBatch()
     data.put(
       .raft, KeyLayout.regionState(regionID: regionID),
@@ -102,7 +102,7 @@ extension Peer {
     task.data = data
     task.log.reset(regionID, index: index, term: term, hardState: hardState)
     task.needsAck = true
-    incoming.stage = .persisting(number: lastTaskNumber + 1)
+    incoming.stage = .persisting(number: logWrites.nextNumber)
     self.incoming = incoming
     // Whoever waits for an entry that the snapshot covers cannot be told what became of it.
     proposals.failAll(.staleCommand)
@@ -156,8 +156,7 @@ extension Peer {
     context.meta.set(incoming.region, delegate: delegate)
     context.meta.release(regionID)
     registerForApply()
-    context.applyMessages.append(contentsOf: deferredApplies.map { .apply($0) })
-    deferredApplies = []
+    context.applyMessages.append(contentsOf: applyQueue.takeDeferred().map { .apply($0) })
   }
 
   func registerForApply() {

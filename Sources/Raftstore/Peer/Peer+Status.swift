@@ -30,7 +30,8 @@ extension Peer {
 
   private var leaseMilliseconds: Int64? {
     let now = context.clock.now
-    guard let lease, isLeaseValid(at: now) else { return nil }
-    return (lease.end - now).asNanoseconds / 1_000_000
+    guard isLeaseValid(at: now), let remaining = lease.remaining(term: node.term, at: now)
+    else { return nil }
+    return remaining.asNanoseconds / 1_000_000
   }
 }

@@ -3,7 +3,7 @@ import Raft
 
 // Messages from other stores: the pipeline in front of the raft core.
 //
-// The cases it must get right, with 1 the leader of {1, 2, 3}: (a) 2 was removed and still responses:
+// The cases it must get right, with 1 the leader of {1, 2, 3}: (a) 2 was removed and still responds:
 // ignored, it removes itself when it applies its removal; (b) 2 was removed while cut off and later
 // asks 1 and 3 for votes: told that it is gone; (c) it can reach only 3, which does not know yet: it is
 // ignored; (d) 3 was removed as well: its tombstone responds (StoreWorker); (e) the membership moved
@@ -19,17 +19,15 @@ extension Peer {
       return
     }
     if envelope.isTombstone {
-      isGCRequestFrom(envelope)
+      handleTombstone(envelope)
       return
     }
     guard shouldAccept(envelope) else {
       context.metrics.droppedStale.increment()
       return
     }
-    recordSender(sender: envelope.from)
-    if !isInitialized, remoteEpoch.confVersion < envelope.epoch.confVersion {
-      remoteEpoch = envelope.epoch
-    }
+    activity.recordSender(envelope.from, region)
+    if !isInitialized { activity.recordRemoteEpoch(envelope.epoch) }
     if let extra = envelope.extra { handleExtra(extra, from: envelope) }
     guard let message = envelope.message, shouldStep(message) else { return }
     if let snapshot = message.snapshot {
@@ -39,27 +37,16 @@ extension Peer {
     if message.snapshot != nil { resolveSnapshot() }
     if let error, error.isCausedByMessage { return context.refused(envelope, "\(error)") }
     if node.isLeader, region.peer(id: envelope.from.id) != nil {
-      lastContact[envelope.from.id] = context.now
+      activity.recordContact(envelope.from.id, context.now)
     }
     if envelope.from.id == node.leaderID { leaderContactAt = context.now }
-    if node.isLeader, message.type == .appendResponse, !reportedPending.isEmpty {
+    if node.isLeader, message.type == .appendResponse, reporter.hasReportedPending {
       reportIfCaughtUp(envelope.from.id)
     }
   }
 
-  /// Remembers where a peer is that may have to be completed. Peers that are not members by our
-  /// knowledge are few: newcomers, and those that were removed.
-  private func recordSender(sender: PeerInfo) {
-    if recentSenders[sender.id] == nil, recentSenders.count >= Self.maxSenders {
-      recentSenders = recentSenders.filter { region.peer(id: $0.key) != nil }
-    }
-    recentSenders[sender.id] = sender
-  }
-
-  private static let maxSenders = 64
-
   /// A store that knows better says that this peer was removed.
-  private func isGCRequestFrom(_ envelope: RaftEnvelope) {
+  private func handleTombstone(_ envelope: RaftEnvelope) {
     guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
       return
     }

@@ -14,7 +14,7 @@ extension Peer {
     }
     guard life == .active else { return }
     tickReads()
-    tickLeaderless()
+    proposals.tick(isLeader: node.isLeader, limit: 3 * context.config.electionTicks)
     if let ticks = removalBroadcast?.ticks {
       removalBroadcast?.ticks = ticks + 1
       if ticks % Self.removalBroadcastTicks == Self.removalBroadcastTicks - 1 {
@@ -22,24 +22,10 @@ extension Peer {
       }
     } else if node.isLeader {
       renewUsedLease()
-      if context.now >= nextCompaction { compactLog() }
-      if context.now >= nextHeartbeat { sendHeartbeat() }
+      if context.now >= compaction.next { compactLog() }
+      if context.now >= reporter.next { sendHeartbeat() }
     }
     if context.now >= nextStaleCheck { checkStale() }
-  }
-
-  /// Requesters of entries that a former leader proposed learn what became of them when others take
-  /// their place. If nothing comes for long, they are notified that no one knows.
-  private func tickLeaderless() {
-    guard !node.isLeader, !proposals.isEmpty else {
-      leaderlessTicks = 0
-      return
-    }
-    leaderlessTicks += 1
-    if leaderlessTicks >= 3 * context.config.electionTicks {
-      leaderlessTicks = 0
-      proposals.failAll(.staleCommand)
-    }
   }
 
   // MARK: A peer no one leads
@@ -66,7 +52,7 @@ extension Peer {
     {
       membershipCheckSentAt = context.now
       var known = region
-      if !isInitialized { known.epoch = remoteEpoch }
+      if !isInitialized { known.epoch = activity.remoteEpoch }
       context.router.sendToStore(.checkMembership(region: known, peerID: info.id))
     }
   }
@@ -89,10 +75,10 @@ extension Peer {
 
   /// Cuts the log where all members have it, or where waiting for the slowest costs too much.
   private func compactLog() {
-    nextCompaction = context.now + context.config.logCompactionInterval
+    compaction.schedule(after: context.now, context.config)
     guard hasAppliedOwnTerm, let index = compactionIndex(), let term = node.term(at: index)
     else { return }
-    skippedCompactions = 0
+    compaction.noteProposed()
     let data = CommandCodec.encode(header(), AdminCommand.compactLog(index: index, term: term))
     if let error = propose(.none, { node throws(RaftError) in try node.propose(data) }) {
       context.logger.debug("region \(regionID): log is not compacted now: \(error)")
@@ -101,56 +87,32 @@ extension Peer {
 
   /// The space the log takes is wanted: with the next tick it is cut as far as all members have it.
   func compactSoon() {
-    skippedCompactions = Self.maxSkippedCompactions
-    nextCompaction = context.now
+    compaction.requestSoon(context.now)
   }
 
   private func compactionIndex() -> UInt64? {
-    let config = context.config
-    let first = storage.firstIndex()
-    let last = node.lastIndex
-    let applied = storage.applyState.appliedIndex
-    var replicated = last
+    var replicated = node.lastIndex
     node.forEachProgress { _, progress in replicated = min(replicated, progress.match) }
-    var index: UInt64
-    if applied > first && applied - first >= config.logCompactionCount
-      || storage.logBytes >= config.logCompactionBytes
-    {
-      index = max(first + (last - first) / 2, replicated)
-    } else if replicated < first || last - first < 3 {
-      return nil
-    } else if replicated - first < config.logCompactionThreshold
-      && skippedCompactions < Self.maxSkippedCompactions
-    {
-      skippedCompactions += 1
-      return nil
-    } else {
-      index = replicated
-    }
-    index = min(index, applied)
-    guard index > first else { return nil }
-    return index - 1
+    return compaction.lastIndexToCut(
+      LogCompactionPolicy.LogState(
+        first: storage.firstIndex(), last: node.lastIndex,
+        applied: storage.applyState.appliedIndex, replicated: replicated, bytes: storage.logBytes),
+      context.config)
   }
-
-  /// Ticks after which even a few entries are worth a compaction.
-  private static let maxSkippedCompactions = 6
 
   // MARK: Reports
 
   /// Reports the region to the placement driver.
   func sendHeartbeat() {
     guard node.isLeader, isInitialized else { return }
-    nextHeartbeat = context.now + context.config.regionHeartbeatInterval
     let pending = pendingPeers
-    reportedPending = pending.map(\.id)
+    reporter.begin(
+      pending: pending, at: context.now, interval: context.config.regionHeartbeatInterval)
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term, pendingPeers: pending,
-      downPeers: downPeers, approximateSize: 0, approximateKeys: 0, bytesWritten: bytesWritten,
-      keysWritten: keysWritten)
-    if context.router.sendToStore(.regionHeartbeat(heartbeat)) {
-      bytesWritten = 0
-      keysWritten = 0
-    }
+      downPeers: downPeers, approximateSize: 0, approximateKeys: 0,
+      bytesWritten: reporter.bytesWritten, keysWritten: reporter.keysWritten)
+    if context.router.sendToStore(.regionHeartbeat(heartbeat)) { reporter.sent() }
   }
 
   /// Members that lack entries our log no longer holds.
@@ -163,9 +125,9 @@ extension Peer {
 
   private var downPeers: [(peer: PeerInfo, seconds: UInt64)] {
     region.peers.compactMap { peer in
-      guard peer.id != info.id, let heard = lastContact[peer.id] else { return nil }
-      let silence = context.now - heard
-      guard silence >= context.config.maxPeerDown else { return nil }
+      guard peer.id != info.id, let silence = activity.silence(of: peer.id, at: context.now),
+        silence >= context.config.maxPeerDown
+      else { return nil }
       return (peer, UInt64(max(0, silence.inSeconds)))
     }
   }
@@ -173,7 +135,7 @@ extension Peer {
   /// A member that was reported as pending may have its snapshot by now: the placement driver waits
   /// for that.
   func reportIfCaughtUp(_ id: UInt64) {
-    guard reportedPending.contains(id), let progress = node.progress(of: id),
+    guard reporter.isReportedPending(id), let progress = node.progress(of: id),
       progress.match >= storage.applyState.truncatedIndex
     else { return }
     sendHeartbeat()

@@ -35,62 +35,39 @@ final class Peer {
   // Proposing (Peer+Propose)
   var pendingWrites: [WriteRequest] = []
   var proposals = ProposalQueue()
-  /// Ticks since this peer ceased to lead with proposals unanswered.
-  var leaderlessTicks = 0
   /// This peer's part of `ShardContext.unappliedBytes`.
   private var countedBytes: UInt64 = 0
 
   // Readies (Peer+Ready)
-  var lastTaskNumber: UInt64 = 0
-  var persistedNumber: UInt64 = 0
-  var writtenHardState: HardState
-  /// Up to where entries were passed to the apply worker, or are held for it.
-  var lastSubmittedApplyIndex: UInt64
+  var logWrites: LogWriteTracker
+  var applyQueue: ApplyQueue
   /// What the core has to be notified of itself within the present batch.
   var localSteps: [Message] = []
-  /// A receipt was asked for that tells of all tasks up to this number.
-  var awaitedAckNumber: UInt64 = 0
   var wasLeader = false
 
   // Snapshots (Peer+Snapshot)
   var incoming: IncomingSnapshot?
-  /// Committed entries that wait for a snapshot's data to be in place.
-  var deferredApplies: [ApplyTask] = []
 
   // Reading (Peer+Read, Peer+Lease)
-  var reads = PendingReads()
-  /// Tells this life's read rounds from those of earlier ones.
-  let readSalt: UInt64
-  var lease: Lease?
-  /// This peer leads, is removed, and tells the others (Peer+Farewell).
+  var reads: PendingReads
+  var lease = LeaderLease()
+  /// This peer leads, was removed, and tells the others (Peer+RemovalBroadcast).
   var removalBroadcast: RemovalBroadcast?
-  /// A term in which leadership was offered away: its leases are over.
-  var leaseSuspendedTerm: UInt64 = 0
 
   // Membership (Peer+Step, Peer+Membership)
-  /// Peers that wrote to us, also such as are not members by our knowledge.
-  var recentSenders: [UInt64: PeerInfo] = [:]
-  /// The newest epoch of those that wrote to a peer that has not learnt its region: it is a member by it.
-  var remoteEpoch = RegionEpoch()
-  /// When each peer was last heard of, as leader.
-  var lastContact: [UInt64: Instant] = [:]
+  var activity = PeerActivity()
   /// No votes before this: an earlier life may have promised them to a leader with a lease.
   let votesAllowedAfter: Instant
 
   // Ticks (Peer+Tick)
-  var nextHeartbeat: Instant
-  var nextCompaction: Instant
+  var reporter: HeartbeatReporter
+  var compaction: LogCompactionPolicy
   var nextStaleCheck: Instant
   var leaderlessSince: Instant?
   /// When the leader was heard from last, whoever it was.
   var leaderContactAt: Instant
   /// When the placement driver was asked last whether this peer is still a member.
   var membershipCheckSentAt: Instant
-  var skippedCompactions = 0
-  /// Members that lacked what our log still holds, when the placement driver was last told.
-  var reportedPending: [UInt64] = []
-  var bytesWritten: UInt64 = 0
-  var keysWritten: UInt64 = 0
 
   init(_ seed: PeerSeed, _ context: ShardContext, seed random: UInt64) throws(StoreError) {
     regionID = seed.region.id
@@ -102,20 +79,20 @@ final class Peer {
       cacheBytes: config.entryCacheBytes,
       unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
     delegate = ReadDelegate(region: seed.region, peer: seed.info)
-    writtenHardState = context.logs.hardState(regionID)
-    lastSubmittedApplyIndex = seed.applyState.appliedIndex
+    logWrites = LogWriteTracker(hardState: context.logs.hardState(regionID))
+    applyQueue = ApplyQueue(lastIndex: seed.applyState.appliedIndex)
     do throws(RaftError) {
       node = try RawNode(
         config: Self.raftConfig(config, seed, random, context.logger), storage: storage)
     } catch {
       throw .corrupted(record: "raft state of region \(seed.region.id)", reason: "\(error)")
     }
-    readSalt = random ^ context.clock.wallMilliseconds
+    reads = PendingReads(salt: random ^ context.clock.wallMilliseconds)
     let now = context.now
     // Peers made by messages may have lived before as well, without a trace but their vote.
     votesAllowedAfter = context.startedAt + (config.maxLeaderLease + config.baseTickInterval)
-    nextHeartbeat = now
-    nextCompaction = now + config.logCompactionInterval
+    reporter = HeartbeatReporter(next: now)
+    compaction = LogCompactionPolicy(next: now + config.logCompactionInterval)
     nextStaleCheck = now + config.staleCheckInterval
     leaderlessSince = now
     leaderContactAt = now
@@ -165,11 +142,11 @@ final class Peer {
   var knownLeader: PeerInfo? {
     let id = node.leaderID
     guard id != NodeID.none, id != info.id else { return nil }
-    return region.peer(id: id) ?? recentSenders[id]
+    return region.peer(id: id) ?? activity.sender(id: id)
   }
 
   func peerInfo(_ id: UInt64) -> PeerInfo? {
-    region.peer(id: id) ?? recentSenders[id]
+    region.peer(id: id) ?? activity.sender(id: id)
   }
 
   // MARK: Talking to the core

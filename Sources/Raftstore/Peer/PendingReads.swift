@@ -22,10 +22,14 @@ struct PendingReads {
     var requests: [ReadRequest]
   }
 
+  /// Part of the names of rounds: tells those of this process from those of earlier ones.
+  let salt: UInt64
   var queued: [ReadRequest] = []
   var rounds: Deque<Round> = []
   var confirmed: [Confirmed] = []
   var nextID: UInt64 = 1
+
+  init(salt: UInt64) { self.salt = salt }
 
   var isEmpty: Bool { queued.isEmpty && rounds.isEmpty && confirmed.isEmpty }
   var isRenewing: Bool { rounds.contains { $0.isRenewal } }
@@ -53,7 +57,7 @@ struct PendingReads {
     for group in confirmed { for request in group.requests { request.completion(.failure(error)) } }
     // Responses to earlier rounds may still come: their names are not given again.
     let next = nextID
-    self = PendingReads()
+    self = PendingReads(salt: salt)
     nextID = next
   }
 }

@@ -5,6 +5,8 @@ import Raft
 /// Proposals of a leader that are not committed yet, in order of index.
 struct ProposalQueue {
   private var queue: Deque<Proposal> = []
+  /// Ticks in a row in which proposals waited while this peer did not lead.
+  private var ticksWithoutLead = 0
 
   var isEmpty: Bool { queue.isEmpty }
   var count: Int { queue.count }
@@ -32,6 +34,20 @@ struct ProposalQueue {
       }
     }
     return matched
+  }
+
+  /// To be called once a tick. Requesters of entries that a former leader proposed learn what became of
+  /// them when other entries take their index. If nothing comes for `limit` ticks, they are told that the
+  /// outcome is unknown.
+  mutating func tick(isLeader: Bool, limit: Int) {
+    guard !isLeader, !queue.isEmpty else {
+      ticksWithoutLead = 0
+      return
+    }
+    ticksWithoutLead += 1
+    guard ticksWithoutLead >= limit else { return }
+    ticksWithoutLead = 0
+    failAll(.staleCommand)
   }
 
   /// Responds to all, in order.

@@ -23,7 +23,7 @@ package struct PDConfiguration: Sendable {
       ?? SettingRange.problem(
         "--max-store-down-time", maxStoreDownTime, .seconds(1)...SettingRange.year)
       ?? SettingRange.problem(
-        "--store-takeover-delay", storeReplacementDelay, .seconds(1)...(.seconds(3600)))
+        "--store-replacement-delay", storeReplacementDelay, .seconds(1)...(.seconds(3600)))
     {
       return problem
     }

@@ -43,7 +43,7 @@ struct PDCommand: AsyncParsableCommand {
     configuration.maxStoreDownTime = try FlagValue.duration(
       maxStoreDownTime, "--max-store-down-time")
     configuration.storeReplacementDelay = try FlagValue.duration(
-      storeReplacementDelay, "--store-takeover-delay")
+      storeReplacementDelay, "--store-replacement-delay")
     let level = try FlagValue.level(logLevel)
     if let problem = configuration.problem() { throw ValidationError(problem) }
 

@@ -11,7 +11,7 @@ import Testing
   /// not be taken for one to a round that was sent since.
   @Test func roundsAreNotNamedAgain() {
     let answers = Mutex<[RegionError]>([])
-    var reads = PendingReads()
+    var reads = PendingReads(salt: 1)
     let completion = Completion<Result<ReadGrant, RegionError>>(abandoned: .failure(.staleCommand))
     {
       if case .failure(let error) = $0 { answers.withLock { $0.append(error) } }

@@ -1,0 +1,64 @@
+import Runtime
+
+/// When a leader proposes to cut the log, and where.
+struct LogCompactionPolicy {
+  /// What the decision is made from. Indexes of entries.
+  struct LogState {
+    /// The first entry that the log holds.
+    var first: UInt64
+    var last: UInt64
+    var applied: UInt64
+    /// Up to here all members have the log.
+    var replicated: UInt64
+    /// Bytes of the entries that the log holds.
+    var bytes: UInt64
+  }
+
+  /// Not before this.
+  private(set) var next: Instant
+  /// Checks in a row that found too little to be worth a compaction.
+  private var skipped = 0
+
+  /// Checks after which even a few entries are worth a compaction.
+  static let maxSkipped = 6
+
+  init(next: Instant) { self.next = next }
+
+  /// Waits for a whole interval: to be called when leadership begins and before each check.
+  mutating func schedule(after now: Instant, _ config: RaftstoreConfig) {
+    next = now + config.logCompactionInterval
+  }
+
+  /// The space that the log takes is wanted: the next check is due, and takes what it finds.
+  mutating func requestSoon(_ now: Instant) {
+    skipped = Self.maxSkipped
+    next = now
+  }
+
+  /// A compaction is proposed.
+  mutating func noteProposed() { skipped = 0 }
+
+  /// The last entry to be cut away; nil when nothing is worth a proposal.
+  ///
+  /// The log is cut where all members have it, or, when it has become too long or too large, in the middle
+  /// of what it holds: members that lack more than that get a snapshot.
+  mutating func lastIndexToCut(_ log: LogState, _ config: RaftstoreConfig) -> UInt64? {
+    var index: UInt64
+    if log.applied > log.first && log.applied - log.first >= config.logCompactionCount
+      || log.bytes >= config.logCompactionBytes
+    {
+      index = max(log.first + (log.last - log.first) / 2, log.replicated)
+    } else if log.replicated < log.first || log.last - log.first < 3 {
+      return nil
+    } else if log.replicated - log.first < config.logCompactionThreshold
+      && skipped < Self.maxSkipped
+    {
+      skipped += 1
+      return nil
+    } else {
+      index = log.replicated
+    }
+    index = min(index, log.applied)
+    return index > log.first ? index - 1 : nil
+  }
+}

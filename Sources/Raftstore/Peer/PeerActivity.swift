@@ -1,0 +1,52 @@
+import Codec
+import Runtime
+
+/// Which peers of the region are heard of, and what they say of themselves.
+struct PeerActivity {
+  /// When each member was last heard of; kept by a leader.
+  private var lastContact: [UInt64: Instant] = [:]
+  /// Peers that wrote to this one, by id, also such as are not members by its knowledge.
+  private var senders: [UInt64: PeerInfo] = [:]
+  /// The newest epoch of those that wrote to a peer that has not learnt its region.
+  private(set) var remoteEpoch = RegionEpoch()
+
+  /// Peers that are not members by our knowledge are few: newcomers, and those that were removed.
+  private static let maxSenders = 64
+
+  // MARK: Where peers are
+
+  /// Remembers where a peer is that a response may have to be sent to.
+  mutating func recordSender(_ sender: PeerInfo, _ region: Region) {
+    if senders[sender.id] == nil, senders.count >= Self.maxSenders {
+      senders = senders.filter { region.peer(id: $0.key) != nil }
+    }
+    senders[sender.id] = sender
+  }
+
+  func sender(id: UInt64) -> PeerInfo? { senders[id] }
+
+  mutating func recordRemoteEpoch(_ epoch: RegionEpoch) {
+    if remoteEpoch.confVersion < epoch.confVersion { remoteEpoch = epoch }
+  }
+
+  // MARK: When members were heard of
+
+  /// A new leader counts from now on.
+  mutating func beginLeading(_ region: Region, _ now: Instant) {
+    lastContact = [:]
+    membershipChanged(region, now)
+  }
+
+  /// Members that are new count from now on; those that are gone are dropped.
+  mutating func membershipChanged(_ region: Region, _ now: Instant) {
+    for peer in region.peers where lastContact[peer.id] == nil { lastContact[peer.id] = now }
+    for id in lastContact.keys.sorted() where region.peer(id: id) == nil { lastContact[id] = nil }
+  }
+
+  mutating func recordContact(_ id: UInt64, _ now: Instant) { lastContact[id] = now }
+
+  /// For how long the peer has not been heard of; nil when it is not a member or this peer did not lead.
+  func silence(of id: UInt64, at now: Instant) -> Duration? {
+    lastContact[id].map { now - $0 }
+  }
+}
