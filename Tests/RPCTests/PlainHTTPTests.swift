@@ -24,14 +24,13 @@ import Testing
     do {
       try await peer.send(Array(text.utf8))
     } catch is ChannelError {
-      // Refused before all of it was sent.
+      // The server closed its side, and with that this channel, before all of it was sent.
     }
     return String(decoding: try await peer.untilClosed(), as: UTF8.self)
   }
 
-  /// A refusal closes the connection while the client may still be sending: the reply can be lost on the way.
   private func isRefusal(_ reply: String, _ codes: String...) -> Bool {
-    reply.isEmpty || codes.contains { reply.hasPrefix("HTTP/1.1 \($0)") }
+    codes.contains { reply.hasPrefix("HTTP/1.1 \($0)") }
   }
 
   @Test func bothProtocolsShareThePort() async throws {
@@ -121,6 +120,37 @@ import Testing
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
         + String(repeating: "b", count: 70_000)
       #expect(isRefusal(try await exchange(pair, body), "413"))
+    }
+  }
+
+  /// A connection closed with unread input is reset, and the reply to what came before is lost.
+  @Test func aRefusalArrivesWhateverIsSentAfterIt() async throws {
+    try await TestPair.run(TestServices.router, server: configuration()) { pair in
+      let peer = try await RawPeer.connect(pair.address, reads: false)
+      let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+      try await peer.send(Array(head.utf8) + [UInt8](repeating: 98, count: 3 << 20))
+      try await peer.startReading()
+      let reply = String(decoding: try await peer.untilClosed(), as: UTF8.self)
+      #expect(reply.hasPrefix("HTTP/1.1 413"))
+    }
+  }
+
+  /// Clients that neither read the last reply nor close are closed all the same.
+  @Test(arguments: [(TimeAmount.milliseconds(300), Int.max), (.hours(1), 64 << 10)])
+  func lingeringIsBounded(time: TimeAmount, bytes: Int) async throws {
+    var server = configuration {
+      $0.lingerTimeout = time
+      $0.lingerBytes = bytes
+    }
+    let limit = ConnectionLimit(capacity: 10)
+    server.connectionLimit = limit
+    try await TestPair.run(TestServices.router, server: server) { pair in
+      let peer = try await RawPeer.connect(pair.address, reads: false)
+      try await peer.send(Array("GET /a HTTP/1.1\r\nConnection: close\r\n\r\n".utf8))
+      let rest = Task { try await peer.send([UInt8](repeating: 98, count: 4 << 20)) }
+      #expect(try await AcceptTests.eventually { limit.open == 0 })
+      _ = await rest.result
+      try? await peer.close()
     }
   }
 

@@ -11,6 +11,7 @@ package final class HTTP1Handler: ChannelInboundHandler {
   private var bodyBytes = 0
   private var isResponding = false
   private var isDraining = false
+  private var isLingering = false
   private var alarm: Scheduled<Void>?
   private var context: ChannelHandlerContext?
 
@@ -60,7 +61,9 @@ package final class HTTP1Handler: ChannelInboundHandler {
 
   /// A broken client's connection is of no further use, and nothing else depends on it. (What does not
   /// parse has been completed with 400 by the handler before.)
-  package func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
+  package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if error is HTTPParserError { linger() } else { close() }
+  }
 
   private func end() {
     alarm?.cancel()
@@ -112,8 +115,20 @@ package final class HTTP1Handler: ChannelInboundHandler {
 
   private func sent(_ keepsAlive: Bool) {
     isResponding = false
-    guard keepsAlive, !isDraining else { return close() }
+    guard keepsAlive, !isDraining else { return linger() }
     expect(within: service.limits.idleTimeout)
+  }
+
+  /// Closes so that the last reply arrives, whatever the client is still sending.
+  private func linger() {
+    guard !isLingering, let context, context.channel.isActive else { return }
+    isLingering = true
+    alarm?.cancel()
+    do {
+      try LingeringClose.begin(on: context.pipeline, service.limits)
+    } catch {
+      close()
+    }
   }
 
   private func expect(within time: TimeAmount) {
@@ -127,7 +142,7 @@ extension HTTP1Handler: PlainConnection {
   /// Closes, after the reply where one is owed.
   func drain() {
     isDraining = true
-    if !isResponding { close() }
+    if !isResponding, !isLingering { close() }
   }
 
   func close() { context?.close(promise: nil) }

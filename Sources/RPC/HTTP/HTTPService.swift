@@ -68,6 +68,9 @@ package struct HTTPService: Sendable {
     package var headerCount = 100
     /// Of a request's body, which is read and dropped.
     package var bodyBytes = 64 << 10
+    /// From a last reply until the client closes, and what it may send meanwhile; dropped unread.
+    package var lingerTimeout = TimeAmount.seconds(5)
+    package var lingerBytes = 4 << 20
     /// Of all replies of the service that clients have not taken yet.
     package var replyBytes = 64 << 20
 

@@ -14,7 +14,7 @@ package final class RPCServer: Sendable {
   private let priority: PriorityConnections?
   /// What closing may take beyond the grace period (TLS says goodbye and waits for the response).
   private static let closingTime = TimeAmount.seconds(6)
-  private let listener = Mutex<(any Channel)?>(nil)
+  let listener = Mutex<Listener?>(nil)
 
   /// Connections are spread over the loops of `group`, which outlives the server.
   package init(
@@ -43,10 +43,25 @@ package final class RPCServer: Sendable {
   /// Binds and listens; returns the address, with the port the system chose if it was asked to.
   package func start() async throws(RPCStatus) -> SocketAddress {
     let tls = try configuration.tls.map { tls throws(RPCStatus) in try tls.context() }
+    do {
+      let listener = try await Listener.open(
+        host: configuration.host, port: configuration.port, group: group, logger: logger
+      ) { self.bootstrap(tls) }
+      self.listener.withLock { $0 = listener }
+      return listener.address
+    } catch let status as RPCStatus {
+      throw status
+    } catch {
+      throw RPCStatus(
+        .unavailable, "cannot listen on \(configuration.host):\(configuration.port): \(error)")
+    }
+  }
+
+  private func bootstrap(_ tls: NIOSSLContext?) -> ServerBootstrap {
     let (configuration, methods, loops, logger) = (configuration, methods, loops, logger)
     // Behind TLS a connection's first frame can be read, but its session cannot be moved.
     let priority = tls == nil ? priority : nil
-    let bootstrap = ServerBootstrap(group: group)
+    return ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Int32(configuration.backlog))
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.maxMessagesPerRead, value: 1)
@@ -82,26 +97,12 @@ package final class RPCServer: Sendable {
             ConnectionSorter(stay: serve, move: priority.take))
         }
       }
-    do {
-      let channel = try await bootstrap.bind(host: configuration.host, port: configuration.port)
-        .get()
-      listener.withLock { $0 = channel }
-      guard let address = channel.localAddress else {
-        throw RPCStatus(.internal, "the listener has no address")
-      }
-      return address
-    } catch let status as RPCStatus {
-      throw status
-    } catch {
-      throw RPCStatus(
-        .unavailable, "cannot listen on \(configuration.host):\(configuration.port): \(error)")
-    }
   }
 
   /// Stops listening, tells clients to go elsewhere, lets calls under way end, and after
   /// `gracePeriod` closes what is left.
   package func shutdown(gracePeriod: TimeAmount = .seconds(5)) async {
-    if let channel = listener.withLock({ $0.take() }) { await close(channel) }
+    if let listener = listener.withLock({ $0.take() }) { await settle(listener.close()) }
     let anyLoop = group.next()
     let drained = EventLoopFuture.andAllComplete(loops.values.map { $0.drain() }, on: anyLoop)
     let done = anyLoop.makePromise(of: Void.self)
@@ -114,10 +115,6 @@ package final class RPCServer: Sendable {
     await settle(done.futureResult)
     alarm.cancel()
     lastAlarm.cancel()
-  }
-
-  private func close(_ channel: any Channel) async {
-    await settle(channel.close())
   }
 
   /// Waits for the end of `future`; how it ends is of no consequence here.

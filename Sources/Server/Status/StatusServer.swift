@@ -8,7 +8,7 @@ package import RPC
 /// GET and HEAD only, one request at a time per connection, bodies ignored; slow and idle clients are
 /// disconnected. Routes run on the event loop and must not block.
 package final class StatusServer: Sendable {
-  private let channel: any Channel
+  private let listener: Listener
 
   /// Starts listening.
   ///
@@ -24,7 +24,17 @@ package final class StatusServer: Sendable {
     for route in routes { table[route.path] = route }
     let known = table
     let service = HTTPService(limits: limits) { request, done in answer(request, known, done) }
-    let bootstrap = ServerBootstrap(group: group)
+    let listener = try await Listener.open(host: host, port: port, group: group, logger: logger) {
+      bootstrap(group, service, connections, logger)
+    }
+    return StatusServer(listener: listener)
+  }
+
+  private static func bootstrap(
+    _ group: any EventLoopGroup, _ service: HTTPService, _ connections: ConnectionLimit,
+    _ logger: Logger
+  ) -> ServerBootstrap {
+    ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 64)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.maxMessagesPerRead, value: 1)
@@ -41,7 +51,6 @@ package final class StatusServer: Sendable {
           _ = try HTTP1Handler.install(on: channel, service)
         }
       }
-    return StatusServer(channel: try await bootstrap.bind(host: host, port: port).get())
   }
 
   private static func answer(
@@ -63,16 +72,16 @@ package final class StatusServer: Sendable {
     }
   }
 
-  private init(channel: any Channel) {
-    self.channel = channel
+  private init(listener: Listener) {
+    self.listener = listener
   }
 
   /// The port listened on.
-  package var port: Int { channel.localAddress?.port ?? 0 }
+  package var port: Int { listener.address.port ?? 0 }
 
   /// Stops listening.
   package func stop() async {
-    try? await channel.close().get()
+    try? await listener.close().get()
   }
 }
 

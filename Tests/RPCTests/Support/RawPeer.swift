@@ -36,6 +36,9 @@ struct RawPeer {
 
   func close() async throws { try await channel.close() }
 
+  /// For a peer that was connected without reading.
+  func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
+
   /// All that came until the server closed the connection.
   func untilClosed() async throws -> [UInt8] { try await received.closed.wait() }
 
