@@ -80,12 +80,17 @@ import Testing
 
   @Test func callsUnderWayCountWithWhatTheirMethodAnswered() async throws {
     let calls = Mutex<[UnaryCall]>([])
+    let arrivals = (0..<50).map { _ in Signal(of: UnaryCall.self) }
     var router = TestServices.router
     router.unary("/a/big") { request, call in
       guard request.readableBytes == 0 else {
         return call.reply(ByteBuffer(repeating: 1, count: Self.mebibyte))
       }
-      calls.withLock { $0.append(call) }
+      let count = calls.withLock { calls in
+        calls.append(call)
+        return calls.count
+      }
+      arrivals[count - 1].send(call)
     }
     var configuration = ServerConfiguration()
     configuration.responseBytesPerConnection = 4 * Self.mebibyte
@@ -104,10 +109,7 @@ import Testing
       let first = calls.withLock { $0.count }
       #expect(first <= 5)
       // Each response, given on a thread of no event loop, lets in the next.
-      for number in 0..<50 {
-        while calls.withLock({ $0.count }) <= number { await Task.yield() }
-        calls.withLock { $0[number] }.reply(ByteBuffer(string: "late"))
-      }
+      for arrival in arrivals { try await arrival.wait().reply(ByteBuffer(string: "late")) }
       _ = try await done.wait()
     }
   }
@@ -124,7 +126,7 @@ import Testing
       return EchoHandler(call, .collect)
     }
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 4 * Self.mebibyte)
+    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
     let budget = configuration.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
@@ -148,6 +150,46 @@ import Testing
       stream.cancel()
     }
     #expect(budget.used == 0)
+  }
+
+  /// What clients do not finish sending takes no capacity from the replies to others.
+  @Test func unfinishedRequestsRefuseNobodysCall() {
+    let budget = ByteBudget(limit: 8 * Self.mebibyte)
+    budget.addInput(5 * Self.mebibyte)
+    #expect(budget.isNearLimit && !budget.isFull && !budget.isOverdrawn)
+    budget.addInput(2 * Self.mebibyte)
+    #expect(budget.isCrowded && !budget.isExhausted)
+    budget.addInput(-7 * Self.mebibyte)
+    budget.addOutput(7 * Self.mebibyte)
+    #expect(budget.isFull && budget.isOverdrawn && !budget.isNearLimit && !budget.isCrowded)
+    #expect(budget.used == 7 * Self.mebibyte)
+  }
+
+  /// Servers of one process share a budget: what one holds, the other refuses.
+  @Test func serversShareABudget() async throws {
+    let holding = Signal(of: Bool.self)
+    var router = TestServices.router
+    router.stream("/a/flood") { call in
+      for _ in 0..<5 { call.send(ByteBuffer(repeating: 3, count: Self.mebibyte)) }
+      holding.send(true)
+      return EchoHandler(call, .collect)
+    }
+    var configuration = ServerConfiguration()
+    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    let shared = configuration
+    try await TestPair.run(router, server: shared) { first in
+      try await TestPair.run(router, server: shared) { second in
+        let peer = try await RawPeer.greet(first.address)
+        try await peer.send(RawPeer.open("/a/flood", stream: 1))
+        _ = try await holding.wait()
+        let error = await #expect(throws: RPCStatus.self) {
+          _ = try await second.channel.unary(TestServices.echo, ByteBuffer())
+        }
+        #expect(error?.code == .resourceExhausted)
+        try await peer.close()
+      }
+    }
+    #expect(shared.budget.used == 0)
   }
 
   @Test func largeAnswersToAConnectionThatIsFarBehindAreRefused() async throws {

@@ -87,7 +87,7 @@ extension HTTP2Connection {
     guard let ledger else { return }
     let steps = (memory.input >> 16) - (before >> 16)
     if steps != 0 {
-      ledger.budget.add(steps * ByteBudget.step)
+      ledger.budget.addInput(steps * ByteBudget.step)
       if steps > 0 { watchStalls() }
     }
     if change < 0, !memory.starved.isEmpty { resumeStarved() }
@@ -110,7 +110,7 @@ extension HTTP2Connection {
   /// Whether any unfinished message may grow.
   private var admitsGrowth: Bool {
     guard let ledger else { return true }
-    return memory.input < limits.heldBytes && !ledger.budget.isFull
+    return memory.input < limits.heldBytes && !ledger.budget.isNearLimit
   }
 
   /// Whether one more unfinished message may grow in spite of that. Not while much is held that is whole:
@@ -147,7 +147,7 @@ extension HTTP2Connection {
   /// Why a stream may not hold more than it did, if so. Small messages are not at fault.
   func growthRefusal(of stream: CallStream) -> RPCStatus? {
     guard let budget = ledger?.budget else { return nil }
-    guard budget.isOverdrawn || memory.input >= limits.inputLimit else { return nil }
+    guard budget.isCrowded || memory.input >= limits.inputLimit else { return nil }
     let isSpared = stream.receiveWindow.isServedAlways || stream.receiveWindow.counted <= 16 << 10
     if isSpared, !budget.isExhausted { return nil }
     return RPCStatus(.resourceExhausted, "the server's memory limit is reached")
@@ -215,7 +215,8 @@ extension HTTP2Connection {
     if let context { settleOutput(context) }
     let held = memory.input + ledger.bytes
     guard held >= ByteBudget.step else { return }
-    if ledger.budget.isFull, memory.progress &- progress < ByteBudget.step {
+    let isShort = ledger.budget.isFull || ledger.budget.isNearLimit
+    if isShort, memory.progress &- progress < ByteBudget.step {
       logger.info(
         "closing a connection that holds memory without progress", metadata: ["bytes": "\(held)"])
       return close(RPCStatus(.unavailable, "too many bytes waiting to be read or completed"))

@@ -1,33 +1,48 @@
 import Synchronization
 
-/// Bytes that the calls of a server hold, over all its connections and event loops: unfinished and
-/// waiting requests, requests under way, responses not yet sent and those still expected. Any thread.
+/// Bytes that calls hold, over all connections and event loops of the servers that share it. Any
+/// thread.
 ///
-/// Connections report in steps of `step` bytes, so the sum lags by less than that for each of them.
+/// There are two halves, so that clients who do not end what they begin do not keep others from being
+/// completed: what was received and is unfinished or waits, and responses that are not sent or still
+/// expected, with the requests under way. Connections report in steps of `step` bytes, so each sum lags
+/// by less than that for each of them.
 package final class ByteBudget: Sendable {
   static let step = 64 << 10
 
-  /// From here on unary calls are refused and streams wait.
   package let limit: Int
-  private let bytes = Atomic<Int>(0)
+  private let half: Int
+  private let input = Atomic<Int>(0)
+  private let output = Atomic<Int>(0)
 
+  /// - Parameter limit: bytes, for both halves together.
   package init(limit: Int) {
-    self.limit = max(limit, 1)
+    self.limit = max(limit, 2)
+    half = max(limit, 2) / 2
   }
 
-  package var used: Int { bytes.load(ordering: .relaxed) }
+  package var used: Int { received + answers }
+  var received: Int { input.load(ordering: .relaxed) }
+  var answers: Int { output.load(ordering: .relaxed) }
 
-  package var isFull: Bool { used >= limit }
+  /// From here on unary calls are refused and streams wait.
+  package var isFull: Bool { answers >= half }
 
-  /// Half above the limit: large responses and what unfinished messages bring are refused.
-  package var isOverdrawn: Bool { used / 3 >= limit / 2 }
+  /// Half above that: large responses are refused.
+  var isOverdrawn: Bool { answers - half >= half / 2 }
 
-  /// Twice the limit: not even what streams that are always served bring is taken.
-  var isExhausted: Bool { used / 2 >= limit }
+  /// From here on only one unfinished message of a connection may grow.
+  var isNearLimit: Bool { received >= half }
 
-  func add(_ count: Int) {
-    bytes.wrappingAdd(count, ordering: .relaxed)
-  }
+  /// Half above that: large messages are refused.
+  var isCrowded: Bool { received - half >= half / 2 }
+
+  /// Twice that: not even what streams that are always served bring is taken.
+  var isExhausted: Bool { received - half >= half }
+
+  func addInput(_ count: Int) { input.wrappingAdd(count, ordering: .relaxed) }
+
+  func addOutput(_ count: Int) { output.wrappingAdd(count, ordering: .relaxed) }
 }
 
 /// What a connection's calls have queued, or are expected, to respond, and the requests they work on,
@@ -52,7 +67,7 @@ final class OutputLedger: Sendable {
     let (old, new) = total.wrappingAdd(count, ordering: .relaxed)
     // Whole steps crossed: over all calls they add up to the steps between first and last.
     let steps = (new >> 16) - (old >> 16)
-    if steps != 0 { budget.add(steps * ByteBudget.step) }
+    if steps != 0 { budget.addOutput(steps * ByteBudget.step) }
   }
 
   /// Whether there is far more than was let in, for responses that no one expected to be so large.

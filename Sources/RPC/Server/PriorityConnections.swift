@@ -17,8 +17,15 @@ final class PriorityConnections: Sendable {
   ) {
     self.loop = loop
     self.methods = methods
-    self.configuration = configuration
+    self.configuration = Self.counting(configuration)
     self.logger = logger
+  }
+
+  /// Their bytes count apart from those of other connections.
+  private static func counting(_ shared: ServerConfiguration) -> ServerConfiguration {
+    var configuration = shared
+    configuration.budget = shared.priorityBudget
+    return configuration
   }
 
   /// Takes over a connected socket, of which `read` was read already. False: it is still the caller's.

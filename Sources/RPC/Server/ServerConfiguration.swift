@@ -4,7 +4,7 @@ package import NIOCore
 ///
 /// What one connection can make the server hold is bounded by `heldBytesPerConnection`, one message,
 /// `extraWindowBytes`, `initialWindowBytes` for each stream, and `responseBytesPerConnection`; what all of
-/// them can, by twice the limit of `budget`.
+/// them can, by twice the limits of `budget` and `priorityBudget`.
 package struct ServerConfiguration: Sendable {
   /// One rule for all that is sent between clients, stores and placement drivers: what is proposed must
   /// fit into a message of this size, with what goes around it.
@@ -35,8 +35,11 @@ package struct ServerConfiguration: Sendable {
   /// Responses that a connection's calls have queued or are expected to give, with the requests they
   /// work on, above which its further calls wait.
   package var responseBytesPerConnection = 32 << 20
-  /// What the calls of the whole server hold. Beyond it unary calls are refused and streams wait.
+  /// What calls hold; to be shared by all servers of a process. Beyond it unary calls are refused and
+  /// streams wait.
   package var budget = ByteBudget(limit: 512 << 20)
+  /// The same for connections on `priorityLoop`, so that what other clients hold refuses none of theirs.
+  package var priorityBudget = ByteBudget(limit: 256 << 20)
   package var maxHeaderListBytes = 16 << 10
   /// Queued bytes of one stream above which `StreamCall.isWritable` is false.
   package var sendBufferBytes = 1 << 20

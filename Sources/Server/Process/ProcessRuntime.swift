@@ -1,6 +1,7 @@
 package import Logging
 import NIOCore
 package import NIOPosix
+package import RPC
 package import Runtime
 
 /// The runtime of a server process: event loops, threads, clocks, files, metrics.
@@ -12,6 +13,10 @@ package final class ProcessRuntime: Sendable {
   package let files: any FileSystem = SystemFileSystem()
   package let metrics = Metrics()
   package let descriptors: DescriptorPlan
+  /// What the requests and replies of clients hold, over all the process's servers.
+  package let clientBytes = ByteBudget(limit: 512 << 20)
+  /// The same for stores' connections to this one.
+  package let raftBytes = ByteBudget(limit: 256 << 20)
   package let logger: Logger
   /// Called at most once per cause: the disk is not to be trusted and the process must end, with a
   /// status that is not 0.

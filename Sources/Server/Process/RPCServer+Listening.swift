@@ -19,6 +19,8 @@ extension RPCServer {
     configuration.connectionLimit = ConnectionLimit(capacity: runtime.descriptors.connections)
     configuration.connectionLimit.register(runtime.metrics, port: "rpc")
     configuration.http = http
+    configuration.budget = runtime.clientBytes
+    configuration.priorityBudget = runtime.raftBytes
     if let security {
       configuration.tls = ServerTLS(
         certificatePath: security.certificatePath, keyPath: security.keyPath,
