@@ -109,6 +109,38 @@ struct StandaloneServerTests {
     await server.stop()
   }
 
+  /// Timers that clients ask for are bounded over all streams, also those of streams that are gone; beyond
+  /// the bound, replies come at once.
+  @Test func delayedCommandsAreBoundedOverAllStreams() async throws {
+    let scratch = try ScratchDirectory()
+    let server = try await start(scratch.path)
+    let caller = RawCaller(server.address)
+    let limit = 4096
+    var answered = 0
+    for round in 0..<3 {
+      let stream = caller.channel.openAsyncStream("/tikvpb.Tikv/BatchCommands")
+      // The last two streams find all places taken by the first, which is gone.
+      let batch = Tikvpb_BatchCommandsRequest.with { batch in
+        batch.requests = (0..<limit + 10).map { _ in
+          .with { $0.empty = .with { $0.delayTime = .max } }
+        }
+        batch.requestIds = (0..<UInt64(limit + 10)).map { $0 }
+      }
+      try await stream.send(message: batch)
+      var replies = 0
+      var iterator = stream.messages.makeAsyncIterator()
+      while replies < (round == 0 ? 10 : limit + 10), let payload = try await iterator.next() {
+        let batch: Tikvpb_BatchCommandsResponse = try MessageCoding.decode(payload)
+        replies += batch.requestIds.count
+      }
+      stream.cancel()
+      answered += replies
+    }
+    #expect(answered == 10 + 2 * (limit + 10))
+    caller.close()
+    await server.stop()
+  }
+
   private static func batch(
     _ context: Kvrpcpb_Context, firstID: UInt64
   ) -> Tikvpb_BatchCommandsRequest {

@@ -22,6 +22,8 @@ final class BatchCommandsHandler: StreamHandler {
 
   /// Commands begun in one turn of the event loop.
   private static let commandsPerTurn = 256
+  /// Milliseconds.
+  private static let maxDelay: UInt64 = 60_000
   /// Responses that reads under way are expected to give.
   private static let maxExpectedBytes = 16 << 20
 
@@ -132,9 +134,7 @@ final class BatchCommandsHandler: StreamHandler {
 
   private func read<Request: ContextualRequest, Response: RefusableResponse>(
     _ request: Request, _ id: UInt64,
-    _ method: (
-      Request, @escaping StorageExecutor, @escaping RawService.Done<Response>
-    ) -> Void,
+    _ method: (Request, @escaping RawService.Done<Response>) -> Void,
     _ wrap: @escaping @Sendable (Response) -> Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
   ) {
     readsBegun += 1
@@ -143,9 +143,7 @@ final class BatchCommandsHandler: StreamHandler {
 
   private func run<Request: ContextualRequest, Response: RefusableResponse>(
     _ request: Request, _ id: UInt64,
-    _ method: (
-      Request, @escaping StorageExecutor, @escaping RawService.Done<Response>
-    ) -> Void,
+    _ method: (Request, @escaping RawService.Done<Response>) -> Void,
     _ wrap: @escaping @Sendable (Response) -> Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
   ) {
     if let problem = service.problem(with: request.context) {
@@ -153,18 +151,20 @@ final class BatchCommandsHandler: StreamHandler {
       response.regionError.message = problem
       return replies.add(id, wrap(response))
     }
-    method(request, call.execute) { [replies] in replies.add(id, wrap($0)) }
+    method(request) { [replies] in replies.add(id, wrap($0)) }
   }
 
-  /// A test's command: completed with its own id, after as many milliseconds as it asks for.
+  /// A test's command: completed with its own id, after as many milliseconds as it asks for. A minute
+  /// is the longest, and when too many wait, further ones are completed at once: what a client asks for
+  /// here costs memory that no other bound counts.
   private func delay(_ request: Tikvpb_BatchCommandsEmptyRequest, _ id: UInt64) {
     let response = Tikvpb_BatchCommandsEmptyResponse.with { $0.testID = request.testID }
-    guard request.delayTime > 0, replies.beginDelay() else {
+    guard request.delayTime > 0, service.delays.begin() else {
       return replies.add(id, .empty(response))
     }
-    let wait = TimeAmount.milliseconds(Int64(min(request.delayTime, 60_000)))
-    call.eventLoop.scheduleTask(in: wait) { [replies] in
-      replies.endDelay()
+    let wait = TimeAmount.milliseconds(Int64(min(request.delayTime, Self.maxDelay)))
+    call.eventLoop.scheduleTask(in: wait) { [replies, delays = service.delays] in
+      delays.end()
       replies.add(id, .empty(response))
     }
   }

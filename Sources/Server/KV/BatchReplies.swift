@@ -27,12 +27,10 @@ final class BatchReplies: Sendable {
   private let readsDone = Atomic<Int>(0)
   /// `State.bytes`, to be seen without the lock.
   private let readyBytes = Atomic<Int>(0)
-  private let delays = Atomic<Int>(0)
   private let readSize = ReplyEstimate(initial: 64 << 10)
 
   /// Ready responses that are sent before more are made.
   private static let largeMessage = 512 << 10
-  private static let maxDelays = 1024
 
   init(call: StreamCall) {
     self.call = call
@@ -49,15 +47,6 @@ final class BatchReplies: Sendable {
 
   /// Much is ready to be sent.
   var isLarge: Bool { readyBytes.load(ordering: .relaxed) >= Self.largeMessage }
-
-  /// False when too many responses are being delayed.
-  func beginDelay() -> Bool {
-    if delays.wrappingAdd(1, ordering: .relaxed).oldValue < Self.maxDelays { return true }
-    endDelay()
-    return false
-  }
-
-  func endDelay() { delays.wrappingSubtract(1, ordering: .relaxed) }
 
   /// Responds to a request. `nil` is the response to what no one knows.
   func add(_ id: UInt64, _ answer: Answer?) {

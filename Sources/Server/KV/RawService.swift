@@ -12,7 +12,7 @@ struct RawService: Sendable {
   let pool: ReadThread
 
   func get(
-    _ request: Kvrpcpb_RawGetRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawGetRequest,
     _ done: @escaping Done<Kvrpcpb_RawGetResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -40,7 +40,7 @@ struct RawService: Sendable {
   }
 
   func batchGet(
-    _ request: Kvrpcpb_RawBatchGetRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawBatchGetRequest,
     _ done: @escaping Done<Kvrpcpb_RawBatchGetResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -55,7 +55,7 @@ struct RawService: Sendable {
   }
 
   func scan(
-    _ request: Kvrpcpb_RawScanRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawScanRequest,
     _ done: @escaping Done<Kvrpcpb_RawScanResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -70,7 +70,7 @@ struct RawService: Sendable {
   }
 
   func batchScan(
-    _ request: Kvrpcpb_RawBatchScanRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawBatchScanRequest,
     _ done: @escaping Done<Kvrpcpb_RawBatchScanResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -86,7 +86,7 @@ struct RawService: Sendable {
   }
 
   func put(
-    _ request: Kvrpcpb_RawPutRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawPutRequest,
     _ done: @escaping Done<Kvrpcpb_RawPutResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -97,7 +97,7 @@ struct RawService: Sendable {
   }
 
   func batchPut(
-    _ request: Kvrpcpb_RawBatchPutRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawBatchPutRequest,
     _ done: @escaping Done<Kvrpcpb_RawBatchPutResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -109,7 +109,7 @@ struct RawService: Sendable {
   }
 
   func delete(
-    _ request: Kvrpcpb_RawDeleteRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawDeleteRequest,
     _ done: @escaping Done<Kvrpcpb_RawDeleteResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -117,7 +117,7 @@ struct RawService: Sendable {
   }
 
   func batchDelete(
-    _ request: Kvrpcpb_RawBatchDeleteRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawBatchDeleteRequest,
     _ done: @escaping Done<Kvrpcpb_RawBatchDeleteResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -127,7 +127,7 @@ struct RawService: Sendable {
   }
 
   func deleteRange(
-    _ request: Kvrpcpb_RawDeleteRangeRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawDeleteRangeRequest,
     _ done: @escaping Done<Kvrpcpb_RawDeleteRangeResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -138,7 +138,7 @@ struct RawService: Sendable {
 
   /// Without TTL there is nothing to tell; TiKV itself would panic here.
   func getKeyTTL(
-    _ request: Kvrpcpb_RawGetKeyTTLRequest, _ executor: @escaping StorageExecutor,
+    _ request: Kvrpcpb_RawGetKeyTTLRequest,
     _ done: @escaping Done<Kvrpcpb_RawGetKeyTTLResponse>
   ) {
     var response = Kvrpcpb_RawGetKeyTTLResponse()

@@ -12,6 +12,7 @@ package struct TikvService: Sendable {
   let clusterID: UInt64
   let storeID: UInt64
   let streams: OpenStreams
+  let delays = DelayedReplies(limit: 4096)
 
   package init(
     storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: OpenStreams,
@@ -66,15 +67,12 @@ package struct TikvService: Sendable {
 
   private func unary<Request: ContextualRequest, Response: RefusableResponse>(
     _ name: String, on router: inout MethodRouter,
-    _ method:
-      @escaping @Sendable (
-        Request, @escaping StorageExecutor, @escaping RawService.Done<Response>
-      ) -> Void
+    _ method: @escaping @Sendable (Request, @escaping RawService.Done<Response>) -> Void
   ) {
     router.unary("/tikvpb.Tikv/\(name)", busyReply: Self.busyReply(Response.self)) {
       payload, call in
       guard let request: Request = decode(payload, call) else { return }
-      method(request, call.execute) { call.reply(message: $0) }
+      method(request) { call.reply(message: $0) }
     }
   }
 
@@ -113,7 +111,7 @@ package struct TikvService: Sendable {
     _ payload: Payload, _ call: UnaryCall
   ) -> Request? {
     do throws(RPCStatus) {
-      let request: Request = try RequestCoding.decode(payload, depth: 1)
+      let request: Request = try MessageCoding.decode(payload, malformed: .internal)
       if let problem = problem(with: request.context) {
         throw RPCStatus(.invalidArgument, problem)
       }
