@@ -66,7 +66,11 @@ let package = Package(
     library("Codec", ["Raft", "Wire"]),
     library(
       "RPC",
-      ["CNghttp2", "CZlib", "Runtime", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, protobuf, log]),
+      [
+        "CNghttp2", "CZlib", "Codec", "Runtime", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
+        protobuf,
+        log,
+      ]),
 
     // Level 3
     library(
@@ -112,7 +116,9 @@ let package = Package(
     tests("EngineTests", ["Engine", "Runtime"]),
     tests("RaftLogTests", ["RaftLog", "Raft", "Runtime"]),
     tests("CodecTests", ["Codec", "Wire", "Raft", protobuf]),
-    tests("RPCTests", ["RPC", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
+    tests(
+      "RPCTests",
+      ["RPC", "Codec", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
     tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),

@@ -1,4 +1,6 @@
+import Codec
 import NIOCore
+import SwiftProtobuf
 import Testing
 
 @testable import RPC
@@ -165,9 +167,21 @@ import Testing
     #expect(numbers == [UInt64](repeating: 1, count: 11))
   }
 
-  @Test func fieldsAreCounted() {
-    let message = ByteBuffer(bytes: Array(repeatElement([0x0a, 0] as [UInt8], count: 50).joined()))
-    #expect(FieldScanner.finds(moreThan: 49, in: message))
-    #expect(!FieldScanner.finds(moreThan: 50, in: message))
+  /// Millions of empty elements are small on the wire only.
+  @Test func messagesOfTooManyFieldsAreNotDecoded() throws {
+    func list(_ count: Int) -> ByteBuffer {
+      ByteBuffer(bytes: Array(repeatElement([0x0a, 0] as [UInt8], count: count).joined()))
+    }
+    let limit = FieldCount.limit
+    let values = try MessageCoding.decode(
+      list(limit), as: Google_Protobuf_ListValue.self, malformed: .internal)
+    #expect(values.values.count == limit)
+    let error = #expect(throws: RPCStatus.self) {
+      try MessageCoding.decode(list(limit + 1), as: Google_Protobuf_ListValue.self)
+    }
+    #expect(error?.code == .resourceExhausted)
+    let reply = try MessageCoding.decode(
+      reply: list(limit + 1), as: Google_Protobuf_ListValue.self)
+    #expect(reply.values.count == limit + 1)
   }
 }

@@ -12,7 +12,7 @@ struct ImportTests {
     "Engine": ["RocksDB", "Runtime"],
     "RaftLog": ["Raft", "RocksDB", "Runtime"],
     "Codec": ["Raft", "Wire"],
-    "RPC": ["CNghttp2", "CZlib", "Runtime"],
+    "RPC": ["CNghttp2", "CZlib", "Codec", "Runtime"],
     "Raftstore": ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire"],
     "PlacementDriver": ["Engine", "Runtime", "Wire", "Codec"],
     "Client": ["RPC", "Wire", "Codec", "Runtime"],

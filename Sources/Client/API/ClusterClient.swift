@@ -142,7 +142,7 @@ public struct ClusterClient: Sendable {
       try await stream.send(message: request)
       stream.finish()
       for try await message in stream.messages {
-        let answer: Pdpb_TsoResponse = try MessageCoding.decode(message)
+        let answer: Pdpb_TsoResponse = try MessageCoding.decode(reply: message)
         return try Self.timestamp(answer)
       }
       throw ClientError.malformedResponse("Tso: no timestamp")

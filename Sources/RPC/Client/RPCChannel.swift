@@ -78,7 +78,7 @@ package final class RPCChannel: Sendable {
     options: CallOptions = CallOptions()
   ) async throws(RPCStatus) -> Answer {
     let reply = try await unary(path, try MessageCoding.encode(request), options: options)
-    return try MessageCoding.decode(reply, malformed: .internal)
+    return try MessageCoding.decode(reply: reply)
   }
 
   /// Encodes on the calling thread; decodes on the event loop.
@@ -91,7 +91,7 @@ package final class RPCChannel: Sendable {
     unary(path, try MessageCoding.encode(request), options: options) { result in
       completion(
         result.flatMap { reply in
-          Result { () throws(RPCStatus) in try MessageCoding.decode(reply, malformed: .internal) }
+          Result { () throws(RPCStatus) in try MessageCoding.decode(reply: reply) }
         })
     }
   }

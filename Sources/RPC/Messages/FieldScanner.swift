@@ -63,23 +63,6 @@ package struct FieldScanner {
     bytes.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer()
   }
 
-  /// Whether there are more than `limit` fields; malformed ones end the count.
-  package static func finds(moreThan limit: Int, in message: ByteBuffer) -> Bool {
-    // Two bytes are the least that a field takes.
-    guard message.readableBytes / 2 > limit else { return false }
-    var scanner = FieldScanner(message)
-    var count = 0
-    do {
-      while try scanner.next() != nil {
-        count += 1
-        if count > limit { return true }
-      }
-    } catch {
-      // The decoder will say so.
-    }
-    return false
-  }
-
   private mutating func skip(_ count: Int) throws(Malformed) -> Value {
     guard bytes.writerIndex - position >= count else { throw Malformed() }
     position += count

@@ -1,3 +1,4 @@
+import Codec
 package import NIOCore
 package import SwiftProtobuf
 
@@ -13,21 +14,39 @@ package enum MessageCoding {
     }
   }
 
-  /// Fields of a message, repetitions counted: an empty one takes two bytes on the wire and a hundred
-  /// once decoded.
-  package static let maxFields = 1 << 20
-
-  /// A malformed message is the caller's to name: by default `invalidArgument`.
+  /// Decodes a request. One that would become much larger in memory than it is on the wire, or that takes
+  /// long to decode, is refused with `resourceExhausted`; see `FieldCount`.
+  ///
+  /// - Parameter malformed: the code of a message that cannot be decoded.
   package static func decode<M: Message>(
     _ buffer: ByteBuffer, as type: M.Type = M.self, malformed: RPCCode = .invalidArgument
   ) throws(RPCStatus) -> M {
-    guard !FieldScanner.finds(moreThan: maxFields, in: buffer) else {
-      throw RPCStatus(.resourceExhausted, "\(type) has more than \(maxFields) fields")
+    try decode(buffer, FieldCount.limit, FieldCount.textLimit, malformed)
+  }
+
+  /// Decodes a reply: from a server, which a client has chosen, more is taken.
+  package static func decode<M: Message>(
+    reply buffer: ByteBuffer, as type: M.Type = M.self
+  ) throws(RPCStatus) -> M {
+    try decode(buffer, FieldCount.replyLimit, .max, .internal)
+  }
+
+  private static func decode<M: Message>(
+    _ buffer: ByteBuffer, _ limit: Int, _ textLimit: Int, _ malformed: RPCCode
+  ) throws(RPCStatus) -> M {
+    if buffer.readableBytes > FieldCount.limit {
+      do throws(CodecError) {
+        try FieldCount.check(
+          buffer.readableBytesSpan, MessageShapes.shape(of: M.self), limit: limit,
+          textLimit: textLimit)
+      } catch {
+        throw RPCStatus(.resourceExhausted, "\(M.self): \(error)")
+      }
     }
     do {
       return try M(serializedBytes: buffer.readableBytesSpan, partial: true)
     } catch {
-      throw RPCStatus(malformed, "malformed \(type): \(error)")
+      throw RPCStatus(malformed, "malformed \(M.self): \(error)")
     }
   }
 }

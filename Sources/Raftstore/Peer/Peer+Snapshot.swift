@@ -22,7 +22,7 @@ extension Peer {
     }
     let data: RaftSnapshotData
     do throws(CodecError) {
-      try FieldCount.check(snapshot.data.span.bytes, depth: 3)
+      try FieldCount.check(snapshot.data.span.bytes, .snapshotData)
       data = try RaftSnapshotData(decoding: snapshot.data)
     } catch {
       context.logger.warning("region \(regionID): snapshot \(key) refused: \(error)")

@@ -63,7 +63,7 @@ extension SnapManager {
       SnapshotName.base(SnapshotFileSet(key: key, origin: .received)))
     let announced: RaftSnapshotData
     do throws(CodecError) {
-      try FieldCount.check(data.span.bytes, depth: 3)
+      try FieldCount.check(data.span.bytes, .snapshotData)
       announced = try RaftSnapshotData(decoding: data)
     } catch {
       throw .corrupted(path: path, reason: "its announcement: \(error)")

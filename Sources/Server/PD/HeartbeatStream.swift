@@ -71,7 +71,7 @@ final class HeartbeatStream: StreamHandler {
   func onMessage(_ message: Payload) {
     let request: Pdpb_RegionHeartbeatRequest
     do throws(RPCStatus) {
-      request = try RequestCoding.decode(message, depth: 4)
+      request = try MessageCoding.decode(message, malformed: .internal)
     } catch {
       return call.finish(error)
     }

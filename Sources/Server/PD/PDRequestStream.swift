@@ -32,7 +32,7 @@ final class PDRequestStream<Request: Message, Response: Message>: StreamHandler 
   func onMessage(_ message: Payload) {
     let request: Request
     do throws(RPCStatus) {
-      request = try RequestCoding.decode(message, depth: 4)
+      request = try MessageCoding.decode(message, malformed: .internal)
     } catch {
       return call.finish(error)
     }

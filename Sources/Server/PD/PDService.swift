@@ -125,7 +125,7 @@ package final class PDService: Sendable {
     router.unary("/\(path)") { payload, call in
       let request: Request
       do throws(RPCStatus) {
-        request = try RequestCoding.decode(payload, depth: 4)
+        request = try MessageCoding.decode(payload, malformed: .internal)
       } catch {
         return call.fail(error)
       }

@@ -177,7 +177,7 @@ private final class RegionHeartbeatHandler: ClientStreamHandler {
 
   func onMessage(_ message: ByteBuffer) {
     do throws(RPCStatus) {
-      sender.received(try MessageCoding.decode(message, malformed: .internal))
+      sender.received(try MessageCoding.decode(reply: message))
     } catch {
       stream.cancel()
     }

@@ -60,8 +60,7 @@ package final class RaftService: Sendable {
       guard let sender = service.accept(call) else { return RefusedStream() }
       return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
         guard service.confirm(sender, call) else { return }
-        // The batch, its envelopes, and the raft message in each.
-        try FieldCount.check(payload.readableBytesSpan, depth: 3)
+        try FieldCount.check(payload.readableBytesSpan, .raftBatch)
         service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages, from: sender)
       }
     }
@@ -69,7 +68,7 @@ package final class RaftService: Sendable {
       guard let sender = service.accept(call) else { return RefusedStream() }
       return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
         guard service.confirm(sender, call) else { return }
-        try FieldCount.check(payload.readableBytesSpan, depth: 2)
+        try FieldCount.check(payload.readableBytesSpan, .raftEnvelope)
         service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)], from: sender)
       }
     }

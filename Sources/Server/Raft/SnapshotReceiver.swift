@@ -55,7 +55,7 @@ final class SnapshotReception: Sendable {
     let outcome = state.withLock { state -> Result<RaftEnvelope?, RPCStatus> in
       if state.isOver { return .success(nil) }
       do {
-        if !state.hasBegun { try FieldCount.check(bytes.readableBytesSpan, depth: 3) }
+        if !state.hasBegun { try FieldCount.check(bytes.readableBytesSpan, .snapshotChunk) }
         state.hasBegun = true
         try state.reader.receive(try SnapshotChunk(decoding: bytes.readableBytesSpan))
         guard state.reader.isSatisfied else { return .success(nil) }
