@@ -125,7 +125,11 @@ import Testing
 
   /// A connection closed with unread input is reset, and the reply to what came before is lost.
   @Test func aRefusalArrivesWhateverIsSentAfterIt() async throws {
-    try await TestPair.run(TestServices.router, server: configuration()) { pair in
+    let server = configuration {
+      $0.lingerTimeout = .minutes(5)
+      $0.requestTimeout = .minutes(5)
+    }
+    try await TestPair.run(TestServices.router, server: server) { pair in
       let peer = try await RawPeer.connect(pair.address, reads: false)
       let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
       try await peer.send(Array(head.utf8) + [UInt8](repeating: 98, count: 3 << 20))
