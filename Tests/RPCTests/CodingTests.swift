@@ -167,6 +167,20 @@ import Testing
     #expect(numbers == [UInt64](repeating: 1, count: 11))
   }
 
+  @Test func textIsCutBetweenScalars() {
+    #expect("abc".cutOff(afterUTF8: 3) == "abc")
+    #expect("abc".cutOff(afterUTF8: 2) == "ab")
+    for (text, whole) in [("aé", 1), ("a€", 1), ("a😀", 1), ("éé", 2)] {
+      for count in 1..<text.utf8.count {
+        let cut = text.cutOff(afterUTF8: count)
+        #expect(cut.utf8.count <= count && text.hasPrefix(cut))
+        if count >= whole, text.utf8.first == UInt8(ascii: "a") { #expect(cut == "a") }
+      }
+    }
+    let status = RPCStatus(.internal, String(repeating: "é", count: 100_000))
+    #expect(status.message == String(repeating: "é", count: RPCStatus.maxMessageBytes / 2))
+  }
+
   /// Millions of empty elements are small on the wire only.
   @Test func messagesOfTooManyFieldsAreNotDecoded() throws {
     func list(_ count: Int) -> ByteBuffer {

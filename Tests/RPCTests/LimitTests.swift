@@ -97,4 +97,55 @@ import Testing
       }
     }
   }
+
+  // MARK: What does not fit into headers
+
+  /// What a client sent comes back in an error's text; a header list has a limit.
+  @Test func longErrorTextsAreCut() async throws {
+    var router = TestServices.router
+    router.unary("/a/refuse") { _, call in
+      call.fail(RPCStatus(.invalidArgument, String(repeating: "né%", count: 50_000)))
+    }
+    let budget = ServerConfiguration().budget
+    var configuration = ServerConfiguration()
+    configuration.budget = budget
+    try await TestPair.run(router, server: configuration) { pair in
+      let options = CallOptions(timeout: .seconds(20))
+      let error = await #expect(throws: RPCStatus.self) {
+        _ = try await pair.channel.unary("/a/refuse", ByteBuffer(), options: options)
+      }
+      #expect(error?.code == .invalidArgument)
+      #expect(error?.message.hasPrefix("né%né%") == true)
+      #expect((error?.message.utf8.count ?? 0) <= RPCStatus.maxMessageBytes)
+    }
+    #expect(budget.used == 0)
+  }
+
+  @Test func headersThatCannotBeSentEndTheirStream() async throws {
+    var configuration = ServerConfiguration()
+    configuration.http = HTTPService { _, done in
+      done(
+        HTTPReply(
+          contentType: String(repeating: "x", count: 70_000), body: ByteBuffer(string: "body")))
+    }
+    let budget = configuration.budget
+    try await TestPair.run(TestServices.router, server: configuration) { pair in
+      let peer = try await RawPeer.greet(pair.address)
+      let head = [(":method", "GET"), (":scheme", "http"), (":path", "/a"), (":authority", "x")]
+      try await peer.send(
+        RawPeer.frame(1, flags: 5, stream: 1, head.flatMap { RawPeer.field($0.0, $0.1) }))
+      let bytes = try await peer.wait { bytes in
+        RawPeer.frames(bytes).contains { $0.type == 3 && $0.stream == 1 }
+      }
+      #expect(RawPeer.frames(bytes).first { $0.type == 3 }?.number == 2)
+      // The connection goes on.
+      try await peer.send(RawPeer.open(TestServices.echo, stream: 3))
+      try await peer.send(RawPeer.message([1], stream: 3))
+      _ = try await peer.wait { bytes in
+        RawPeer.frames(bytes).contains { $0.type == 0 && $0.stream == 3 }
+      }
+      try await peer.close()
+    }
+    #expect(budget.used == 0)
+  }
 }

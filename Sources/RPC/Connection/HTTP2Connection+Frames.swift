@@ -72,6 +72,13 @@ extension HTTP2Connection {
     if !stream.isRemoteClosed { session.reset(stream.id, code: 0) }
   }
 
+  /// HEADERS were dropped, as too large: without them the stream would never end.
+  func couldNotSendHeaders(slot: Int) {
+    guard role == .server, let stream = table[slot], !stream.isClosed else { return }
+    logger.warning("a response's headers cannot be sent")
+    session.reset(stream.id, code: 2)  // INTERNAL_ERROR
+  }
+
   func receivedPong(_ payload: UInt64) {
     if payload == Pinger.drainMark, isDraining { session.goAway() }
     timers.pinger?.heard()

@@ -24,6 +24,7 @@ func installSessionCallbacks(_ callbacks: OpaquePointer?) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, receivedFrame)
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, receivedData)
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, sentFrame)
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, unsentFrame)
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, closedStream)
   nghttp2_session_callbacks_set_send_data_callback(callbacks, sendOutgoing)
 }
@@ -134,6 +135,15 @@ private let sentFrame: nghttp2_on_frame_send_callback = { session, frame, user i
     guard connection.awaitsEnd, let slot = slot(session, head.stream_id) else { return }
     connection.sentEnd(slot: slot)
   }
+  return success
+}
+
+private let unsentFrame: nghttp2_on_frame_not_send_callback = { session, frame, _, user in
+  guard let frame, let owner = owner(user) else { return success }
+  let head = frame.pointee.hd
+  guard head.type == UInt8(NGHTTP2_HEADERS.rawValue), let slot = slot(session, head.stream_id)
+  else { return success }
+  owner._withUnsafeGuaranteedRef { $0.couldNotSendHeaders(slot: slot) }
   return success
 }
 

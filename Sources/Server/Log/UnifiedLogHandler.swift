@@ -1,11 +1,15 @@
 import Glibc
 package import Logging
+import RPC
 
 /// Writes log lines in the unified format of TiDB's family to standard error:
 /// `[2026/08/21 16:56:05.161 +00:00] [INFO] [store.swift:12] ["store is ready"] [store=1]`.
 package struct UnifiedLogHandler: LogHandler {
   package var metadata: Logger.Metadata = [:]
   package var logLevel: Logger.Level
+
+  /// Of one message or field: some repeat what a client sent.
+  private static let maxFieldBytes = 1024
 
   package init(level: Logger.Level) {
     logLevel = level
@@ -33,7 +37,8 @@ package struct UnifiedLogHandler: LogHandler {
   }
 
   /// Plain where that is unambiguous, else in double quotes with JSON's escapes.
-  private static func quoted(_ text: String) -> String {
+  private static func quoted(_ whole: String) -> String {
+    let text = whole.cutOff(afterUTF8: maxFieldBytes)
     let isPlain =
       !text.isEmpty
       && text.utf8.allSatisfy {
