@@ -114,42 +114,96 @@ import Testing
     }
   }
 
+  /// Sends so many mebibytes that nobody asked for.
+  private static func flood(_ count: Int, _ holding: Signal<Bool>) -> MethodRouter.StreamFactory {
+    { call in
+      for _ in 0..<count { call.send(ByteBuffer(repeating: 3, count: mebibyte)) }
+      holding.send(true)
+      return EchoHandler(call, .collect)
+    }
+  }
+
   @Test func withoutRoomInTheServerCallsAreRefused() async throws {
-    let holding = Signal(of: Bool.self)
+    let holding = (Signal(of: Bool.self), Signal(of: Bool.self))
     var router = TestServices.router
     router.unary("/a/polite", busyReply: ByteBuffer(string: "busy")) { _, call in
       call.reply(ByteBuffer(string: "served"))
     }
-    router.stream("/a/flood") { call in
-      for _ in 0..<5 { call.send(ByteBuffer(repeating: 3, count: Self.mebibyte)) }
-      holding.send(true)
-      return EchoHandler(call, .collect)
-    }
+    router.stream("/a/flood", Self.flood(5, holding.0))
+    router.stream("/a/piece", Self.flood(1, holding.1))
     var configuration = ServerConfiguration()
     configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.stallTimeout = .hours(1)
     let budget = configuration.budget
     try await TestPair.run(router, server: configuration) { pair in
+      let holder = try await RawPeer.greet(pair.address)
+      try await holder.send(RawPeer.open("/a/flood", stream: 1))
+      _ = try await holding.0.wait()
+      // Another that has enough to read is refused.
       let peer = try await RawPeer.greet(pair.address)
-      try await peer.send(RawPeer.open("/a/flood", stream: 1))
-      _ = try await holding.wait()
-      let error = await #expect(throws: RPCStatus.self) {
-        _ = try await pair.channel.unary(TestServices.echo, ByteBuffer())
+      try await peer.send(
+        RawPeer.frame(8, RawPeer.number(Self.mebibyte, bytes: 4))
+          + RawPeer.open("/a/piece", stream: 1))
+      _ = try await holding.1.wait()
+      try await peer.send(
+        RawPeer.open(TestServices.echo, stream: 3) + RawPeer.message([], stream: 3)
+          + RawPeer.open("/a/polite", stream: 5) + RawPeer.message([], stream: 5))
+      let bytes = try await peer.wait { bytes in
+        RawPeer.frames(bytes).contains { $0.type == 0 && $0.stream == 5 }
       }
-      #expect(error?.code == .resourceExhausted)
-      let polite = try await pair.channel.unary("/a/polite", ByteBuffer())
-      #expect(polite == ByteBuffer(string: "busy"))
+      let frames = RawPeer.frames(bytes)
+      let headers = frames.filter { $0.type == 1 && $0.stream <= 3 }.map(\.payload)
+      #expect(HeaderReader.read(headers)["grpc-status"] == "8")
+      #expect(frames.contains { $0.stream == 5 && $0.payload.suffix(4) == ArraySlice("busy".utf8) })
       // A stream's message waits, and is served once there is capacity.
-      let collector = RecordingStreamHandler()
-      let stream = pair.channel.openStream(TestServices.chat, handler: collector)
-      stream.send(ByteBuffer(string: "patient"))
+      try await peer.send(
+        RawPeer.open(TestServices.chat, stream: 7)
+          + RawPeer.message(Array("patient".utf8), stream: 7, isLast: false))
+      let before = RawPeer.frames(try await peer.pong())
+      #expect(!before.contains { $0.type == 0 && $0.stream == 7 })
+      try await holder.close()
+      _ = try await peer.wait { bytes in
+        RawPeer.frames(bytes).contains { $0.type == 0 && $0.stream == 7 }
+      }
       try await peer.close()
-      let reply = try await collector.first.wait()
-      #expect(reply == ByteBuffer(string: "patient"))
-      let served = try await pair.channel.unary("/a/polite", ByteBuffer())
-      #expect(served == ByteBuffer(string: "served"))
-      stream.cancel()
     }
     #expect(budget.used == 0)
+  }
+
+  /// Who has little outstanding is served, whatever others hold.
+  @Test func aReserveIsLeftToEveryConnection() async throws {
+    let holding = Signal(of: Bool.self)
+    var router = TestServices.router
+    router.stream("/a/flood", Self.flood(12, holding))
+    var configuration = ServerConfiguration()
+    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.stallTimeout = .hours(1)
+    let budget = configuration.budget
+    try await TestPair.run(router, server: configuration) { pair in
+      let holder = try await RawPeer.greet(pair.address)
+      try await holder.send(RawPeer.open("/a/flood", stream: 1))
+      _ = try await holding.wait()
+      #expect(budget.isOverdrawn)
+      let large = ByteBuffer(repeating: 7, count: 100 << 10)
+      for payload in [ByteBuffer(string: "small"), large] {
+        let reply = try await pair.channel.unary(TestServices.echo, payload)
+        #expect(reply == payload)
+      }
+      let stream = pair.channel.openAsyncStream(TestServices.chat)
+      try await stream.send(ByteBuffer(string: "word"))
+      var messages = stream.messages.makeAsyncIterator()
+      #expect(try await messages.next() == ByteBuffer(string: "word"))
+      stream.cancel()
+      try await holder.close()
+    }
+    let hog = OutputLedger(budget: budget, limit: 8 * Self.mebibyte)
+    hog.add(8 * Self.mebibyte)
+    #expect(!hog.hasShare && hog.isOverdrawn(adding: 5000, insteadOf: 0))
+    let other = OutputLedger(budget: budget, limit: 8 * Self.mebibyte)
+    #expect(other.hasShare && !other.isOverdrawn(adding: ByteBudget.reserve, insteadOf: 0))
+    #expect(other.isOverdrawn(adding: ByteBudget.reserve + 1, insteadOf: 0))
+    other.add(ByteBudget.reserve)
+    #expect(!other.hasShare)
   }
 
   /// What clients do not finish sending takes no capacity from the replies to others.
@@ -167,25 +221,30 @@ import Testing
 
   /// Servers of one process share a budget: what one holds, the other refuses.
   @Test func serversShareABudget() async throws {
-    let holding = Signal(of: Bool.self)
+    let holding = (Signal(of: Bool.self), Signal(of: Bool.self))
     var router = TestServices.router
-    router.stream("/a/flood") { call in
-      for _ in 0..<5 { call.send(ByteBuffer(repeating: 3, count: Self.mebibyte)) }
-      holding.send(true)
-      return EchoHandler(call, .collect)
-    }
+    router.stream("/a/flood", Self.flood(5, holding.0))
+    router.stream("/a/piece", Self.flood(1, holding.1))
     var configuration = ServerConfiguration()
     configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
-    let shared = configuration
-    try await TestPair.run(router, server: shared) { first in
-      try await TestPair.run(router, server: shared) { second in
-        let peer = try await RawPeer.greet(first.address)
-        try await peer.send(RawPeer.open("/a/flood", stream: 1))
-        _ = try await holding.wait()
-        let error = await #expect(throws: RPCStatus.self) {
-          _ = try await second.channel.unary(TestServices.echo, ByteBuffer())
+    configuration.stallTimeout = .hours(1)
+    let (methods, shared) = (router, configuration)
+    try await TestPair.run(methods, server: shared) { first in
+      try await TestPair.run(methods, server: shared) { second in
+        let holder = try await RawPeer.greet(first.address)
+        try await holder.send(RawPeer.open("/a/flood", stream: 1))
+        _ = try await holding.0.wait()
+        let peer = try await RawPeer.greet(second.address)
+        try await peer.send(RawPeer.open("/a/piece", stream: 1))
+        _ = try await holding.1.wait()
+        try await peer.send(
+          RawPeer.open(TestServices.echo, stream: 3) + RawPeer.message([], stream: 3))
+        let bytes = try await peer.wait { bytes in
+          RawPeer.frames(bytes).contains { $0.type == 1 && $0.stream == 3 }
         }
-        #expect(error?.code == .resourceExhausted)
+        let headers = RawPeer.frames(bytes).filter { $0.type == 1 }.map(\.payload)
+        #expect(HeaderReader.read(headers)["grpc-status"] == "8")
+        try await holder.close()
         try await peer.close()
       }
     }
@@ -375,6 +434,34 @@ import Testing
           TestServices.echo, ByteBuffer(repeating: 1, count: 8 * Self.mebibyte))
       }
       #expect(error?.code == .resourceExhausted)
+      let small = try await pair.channel.unary(TestServices.echo, ByteBuffer(string: "small"))
+      #expect(small == ByteBuffer(string: "small"))
+    }
+  }
+
+  /// Bytes that it sends (in frames of no known type), or a few that it reads, do not save it.
+  @Test func aConnectionThatDoesNotReadIsClosedWhileMemoryIsShort() async throws {
+    let holding = Signal(of: Bool.self)
+    var router = TestServices.router
+    router.stream("/a/flood", Self.flood(8, holding))
+    var configuration = ServerConfiguration()
+    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.stallTimeout = .seconds(1)
+    try await TestPair.run(router, server: configuration) { pair in
+      let peer = try await RawPeer.greet(pair.address)
+      try await peer.send(RawPeer.open("/a/flood", stream: 1))
+      _ = try await holding.wait()
+      let trickle = Task {
+        while true {
+          try await peer.send(
+            RawPeer.frame(8, stream: 1, [0, 0, 0, 1])
+              + RawPeer.frame(0xfa, [UInt8](repeating: 0, count: 16 << 10)))
+          _ = try await pair.channel.unary(TestServices.echo, ByteBuffer(string: "reader"))
+        }
+      }
+      _ = try await peer.untilClosed()
+      trickle.cancel()
+      _ = await trickle.result
       let small = try await pair.channel.unary(TestServices.echo, ByteBuffer(string: "small"))
       #expect(small == ByteBuffer(string: "small"))
     }

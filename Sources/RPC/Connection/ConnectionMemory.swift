@@ -27,6 +27,8 @@ struct ConnectionMemory {
   var moved = 0
   /// In the socket's queue of this process, as far as it is known.
   var inSocket = 0
+  /// Bytes that the socket has taken, ever.
+  var taken = 0
   /// Bytes in and out, ever: whether anything moves.
   var progress = 0
 
@@ -41,6 +43,8 @@ struct ConnectionTimers {
   var handshake: Scheduled<Void>?
   /// Looks whether held memory moves; armed only while there is much.
   var stall: Scheduled<Void>?
+  /// Looks whether the peer reads; armed only while it has much to read.
+  var reading: Scheduled<Void>?
   /// Tries again what waits for the whole server's memory.
   var budget: Scheduled<Void>?
   var pinger: Pinger?
@@ -49,6 +53,7 @@ struct ConnectionTimers {
     deadline?.cancel()
     handshake?.cancel()
     stall?.cancel()
+    reading?.cancel()
     budget?.cancel()
     pinger?.stop()
     self = ConnectionTimers()

@@ -11,7 +11,7 @@ extension HTTP2Connection {
   /// Whether more calls may be begun.
   var hasCapacity: Bool {
     guard let ledger else { return true }
-    return !memory.isNearLimit && ledger.bytes < ledger.limit && !ledger.budget.isFull
+    return !memory.isNearLimit && ledger.bytes < ledger.limit && ledger.hasShare
   }
 
   /// Counts a delivery; false when the present turn of the event loop has had enough of this peer.
@@ -30,7 +30,7 @@ extension HTTP2Connection {
     guard !stream.wasUnwritable else { return }
     if let ledger, ledger.bytes >= ledger.limit { memory.isNearLimit = true }
     guard !memory.isNearLimit else { return touch() }
-    if ledger?.budget.isFull ?? false {
+    if let ledger, !ledger.hasShare {
       retryLater()
     } else {
       memory.wantsRetry = true
@@ -180,8 +180,12 @@ extension HTTP2Connection {
       change += queued - memory.inSocket
       memory.inSocket = queued
     }
-    if change != 0 { ledger.add(change) }
+    if change != 0 {
+      ledger.add(change)
+      memory.taken &-= change
+    }
     if ledger.bytes >= ByteBudget.step { watchStalls() }
+    if ledger.bytes >= ByteBudget.reserve { watchReading() }
   }
 
   private func unwrittenBytes(_ context: ChannelHandlerContext) -> Int {
@@ -191,6 +195,33 @@ extension HTTP2Connection {
       // A channel that does not know, or is closed: nothing is counted.
       return 0
     }
+  }
+
+  // MARK: Peers that do not read
+
+  /// While responses are more than the reserve, looks from time to time whether the peer reads them.
+  private func watchReading() {
+    guard timers.reading == nil, !isClosed else { return }
+    let taken = memory.taken
+    timers.reading = outbox.eventLoop.assumeIsolated().scheduleTask(in: limits.readingTimeout) {
+      self.timers.reading = nil
+      self.checkReading(taken)
+    }
+  }
+
+  /// With the budget used up, who holds much of it must take it in, a sixteenth in this time: others are
+  /// refused meanwhile. What calls under way are expected to respond does not count.
+  private func checkReading(_ before: Int) {
+    guard !isClosed, let ledger, let context else { return }
+    settleOutput(context)
+    guard ledger.budget.isFull else { return }
+    let unread = table.streams.reduce(memory.inSocket) { $0 + ($1?.outgoingBytes ?? 0) }
+    guard unread > ByteBudget.reserve,
+      memory.taken &- before < max(ByteBudget.step, unread / 16)
+    else { return }
+    logger.info(
+      "closing a connection that does not read its responses", metadata: ["bytes": "\(unread)"])
+    close(RPCStatus(.unavailable, "too many bytes waiting to be read"))
   }
 
   // MARK: Stalls

@@ -27,6 +27,8 @@ struct SessionLimits: Sendable {
   var handshakeTimeout: TimeAmount?
   /// A connection that holds memory while it is short must move something in this time.
   var stallTimeout = TimeAmount.seconds(10)
+  /// While memory is short, a connection must read a part of what it was responded in this time.
+  var readingTimeout = TimeAmount.seconds(1)
 
   /// What a connection's streams hold when all windows are used and two messages are whole. Only
   /// decompression brings more: what goes beyond is refused.

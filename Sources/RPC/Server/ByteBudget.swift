@@ -9,6 +9,9 @@ import Synchronization
 /// by less than that for each of them.
 package final class ByteBudget: Sendable {
   static let step = 64 << 10
+  /// What a connection may have outstanding in any case: those that hold the budget's bytes take this from
+  /// no one else. Less than `step` per connection is not counted, so this is bounded by their number.
+  static let reserve = 256 << 10
 
   package let limit: Int
   private let half: Int
@@ -25,7 +28,8 @@ package final class ByteBudget: Sendable {
   var received: Int { input.load(ordering: .relaxed) }
   var answers: Int { output.load(ordering: .relaxed) }
 
-  /// From here on unary calls are refused and streams wait.
+  /// From here on connections that hold more than `reserve` get their unary calls refused, and their streams
+  /// wait.
   package var isFull: Bool { answers >= half }
 
   /// Half above that: large responses are refused.
@@ -70,10 +74,17 @@ final class OutputLedger: Sendable {
     if steps != 0 { budget.addOutput(steps * ByteBudget.step) }
   }
 
+  /// Whether the process's budget admits another call of this connection.
+  var hasShare: Bool { !budget.isFull || bytes < ByteBudget.reserve }
+
   /// Whether there is far more than was let in, for responses that no one expected to be so large.
   ///
-  /// - Parameter charge: what the ledger holds for the call that asks.
-  func isOverdrawn(besides charge: Int) -> Bool {
-    (bytes - charge) / 2 >= limit || budget.isOverdrawn
+  /// - Parameters:
+  ///   - size: of the response that is to be added.
+  ///   - charge: what the ledger holds for the call that asks.
+  func isOverdrawn(adding size: Int, insteadOf charge: Int) -> Bool {
+    let others = bytes - charge
+    if others / 2 >= limit { return true }
+    return budget.isOverdrawn && others + size > ByteBudget.reserve
   }
 }

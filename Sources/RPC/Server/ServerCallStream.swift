@@ -149,7 +149,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   /// Runs a unary call, if there is capacity for its response.
   private func dispatch() {
     guard !isFinished, !isClosed, let method, case .unary(let body) = method.shape else { return }
-    if ledger?.budget.isFull ?? false { return refuseForCapacity(of: method) }
+    if let ledger, !ledger.hasShare { return refuseForCapacity(of: method) }
     guard server.hasCapacity, let request else {
       request = request?.compacted()
       return server.block(self)
@@ -261,7 +261,10 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   func answer(_ payload: ByteBuffer) {
     guard let method else { return }
     method.replies.note(payload.readableBytes)
-    if payload.readableBytes > Self.smallResponse, ledger?.isOverdrawn(besides: charge) ?? false {
+    let size = payload.readableBytes
+    if size > Self.smallResponse,
+      ledger?.isOverdrawn(adding: size, insteadOf: charge) ?? false
+    {
       guard let reply = method.busyReply else { return answer(Self.isBusy) }
       return sendAndFinish(reply, insteadOf: charge)
     }

@@ -47,7 +47,8 @@ package struct ServerConfiguration: Sendable {
   package var keepalive: Keepalive? = Keepalive(interval: .seconds(15), timeout: .seconds(10))
   /// From accepting a connection to its TLS handshake and both sides' HTTP/2 SETTINGS.
   package var handshakeTimeout = TimeAmount.seconds(10)
-  /// A connection that holds memory while `budget` is used up must move something in this time.
+  /// A connection that holds memory while `budget` is used up must move something in this time, and read a
+  /// sixteenth of its responses in each tenth of it.
   package var stallTimeout = TimeAmount.seconds(10)
   /// Resets by the client: so many at once, then so many a second, before the connection is closed.
   package var resetBurst = 20_000
@@ -72,7 +73,8 @@ package struct ServerConfiguration: Sendable {
       maxMessageBytes: maxReceiveMessageBytes, maxHeaderListBytes: maxHeaderListBytes,
       resetBurst: resetBurst,
       resetsPerSecond: resetsPerSecond, handshakeTimeout: handshakeTimeout,
-      stallTimeout: stallTimeout)
+      stallTimeout: stallTimeout,
+      readingTimeout: .nanoseconds(stallTimeout.nanoseconds / 10))
   }
 
   var firstWindow: Int { min(initialWindowBytes, streamWindowBytes) }

@@ -48,9 +48,11 @@ package struct StreamCall: Sendable {
   /// Calls the handler's `onCapacity` once `hasCapacity`; no message is delivered before. On the event loop only.
   package func awaitCapacity() { stream.awaitCapacity() }
 
-  /// Far more is queued than expected: a response of more than `smallResponse` should be an error
-  /// instead.
-  package var isOverdrawn: Bool { stream.ledger?.isOverdrawn(besides: 0) ?? false }
+  /// Whether far more is queued than expected: a response of `size` bytes, above `smallResponse`, should be an
+  /// error instead.
+  package func isOverdrawn(adding size: Int) -> Bool {
+    stream.ledger?.isOverdrawn(adding: size, insteadOf: 0) ?? false
+  }
 
   /// Responses of up to so many bytes are given in any case.
   package static let smallResponse = ServerCallStream.smallResponse
@@ -63,7 +65,8 @@ package struct StreamCall: Sendable {
   package func send(answer: some Message) {
     do throws(RPCStatus) {
       let payload = try MessageCoding.encode(answer)
-      if payload.readableBytes > Self.smallResponse, isOverdrawn {
+      let size = payload.readableBytes
+      if size > Self.smallResponse, isOverdrawn(adding: size) {
         return finish(
           RPCStatus(.resourceExhausted, "too many unread bytes queued for the client"))
       }

@@ -55,7 +55,7 @@ final class BatchReplies: Sendable {
     var bytes = Self.readBytes(answer) ?? -1
     let isRead = bytes >= 0
     if isRead { readSize.note(bytes) }
-    let isLarge = bytes > StreamCall.smallResponse && !call.isOverdrawn
+    let isLarge = bytes > StreamCall.smallResponse && !call.isOverdrawn(adding: bytes)
     if isLarge {
       call.count(bytes)
     } else if bytes > StreamCall.smallResponse {
