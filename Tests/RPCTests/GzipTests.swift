@@ -1,5 +1,7 @@
 import CZlib
 import NIOCore
+import NIOPosix
+import Synchronization
 import Testing
 
 @testable import RPC
@@ -163,6 +165,47 @@ import Testing
     }
   }
 
+  /// Some kilobytes decompress to many megabytes: others of the same event loop are served meanwhile, those
+  /// that compress as well.
+  @Test func largeMessagesKeepNobodyWaiting() async throws {
+    let count = 16
+    let finished = Atomic<Int>(0)
+    var router = TestServices.router
+    router.unary("/a/large") { _, call in
+      finished.add(1, ordering: .relaxed)
+      call.reply(ByteBuffer())
+    }
+    let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    try await TestPair.run(router, loops: loop) { pair in
+      let peer = try await RawPeer.greet(pair.address)
+      let bomb = compress([UInt8](repeating: 0, count: 60 << 20))
+      #expect(bomb.count < 65_000)
+      let message = [1] + RawPeer.number(bomb.count, bytes: 4) + bomb
+      for number in 0..<count {
+        var bytes = RawPeer.open("/a/large", stream: 2 * number + 1, Self.gzip)
+        for start in stride(from: 0, to: message.count, by: 16_000) {
+          let part = Array(message[start..<min(start + 16_000, message.count)])
+          let isLast = start + 16_000 >= message.count
+          bytes += RawPeer.frame(0, flags: isLast ? 1 : 0, stream: 2 * number + 1, part)
+        }
+        try await peer.send(bytes)
+      }
+      _ = try await peer.pong()
+      _ = try await pair.channel.unary(TestServices.echo, ByteBuffer(string: "plain"))
+      let other = try await RawPeer.greet(pair.address)
+      try await other.send(
+        RawPeer.open(TestServices.echo, stream: 1, Self.gzip)
+          + RawPeer.message(compress([1, 2, 3]), stream: 1, flag: 1))
+      _ = try await other.wait { bytes in
+        RawPeer.frames(bytes).contains { $0.type == 0 && $0.payload.suffix(3) == [1, 2, 3] }
+      }
+      #expect(finished.load(ordering: .relaxed) < count)
+      try await other.close()
+      try await peer.close()
+    }
+    try await loop.shutdownGracefully()
+  }
+
   @Test func decompressedMessagesOfAConnectionAreBounded() async throws {
     var configuration = ServerConfiguration()
     configuration.maxReceiveMessageBytes = 1 << 20
@@ -281,7 +324,7 @@ private final class HastyHandler: StreamHandler {
 
   private func watch() {
     guard call.stream.receiveWindow.inflated == 0 else { return call.finish() }
-    call.eventLoop.assumeIsolated().execute { self.watch() }
+    call.eventLoop.assumeIsolated().scheduleTask(in: .microseconds(100)) { self.watch() }
   }
 
   func onMessage(_ message: ByteBuffer) {}

@@ -6,7 +6,7 @@ import NIOCore
 
 extension CallStream {
   /// Whether what comes can still matter.
-  private var wantsInput: Bool {
+  var wantsInput: Bool {
     !isClosed && !receiveWindow.isIgnored && !isOver.load(ordering: .relaxed)
   }
 
@@ -64,18 +64,15 @@ extension CallStream {
   func advance() {
     while wantsInput, let first = receiveWindow.backlog.first {
       if first.isCompressed {
-        guard receiveWindow.inflated > 0 || mayInflate else {
+        guard receiveWindow.isInflating || mayInflate else {
           if !receiveWindow.isPaused { connection?.block(self) }
           break
         }
-        switch outbox.inflations.inflate(self, first.message, limit: receiveWindow.assembler.limit)
-        {
-        case .done(let message): receiveWindow.backlog.replaceFirst(message)
-        case .later: return settleInput()
-        case .failed(let status): return failReceiving(status)
+        if !receiveWindow.isInflating, let connection {
+          receiveWindow.isInflating = true
+          outbox.inflations.add(self, on: connection)
         }
-        receiveWindow.inflated = 0
-        continue
+        return settleInput()
       }
       guard mayDeliver else {
         if !receiveWindow.isPaused { connection?.block(self) }
@@ -93,6 +90,20 @@ extension CallStream {
     }
     settleInput()
     credit()
+  }
+
+  /// The first message that waits is decompressed.
+  func inflated(_ message: ByteBuffer) {
+    receiveWindow.inflated = 0
+    receiveWindow.backlog.replaceFirst(message)
+    advance()
+  }
+
+  /// The first message that waits cannot be decompressed.
+  func failInflating(_ status: RPCStatus) {
+    receiveWindow.inflated = 0
+    failReceiving(status)
+    connection?.touch()
   }
 
   func ended() {
@@ -133,6 +144,7 @@ extension CallStream {
 
   /// Frees what is held: no one will take it.
   func discardInput() {
+    if receiveWindow.isInflating { connection?.memory.inflating?.forget(self) }
     receiveWindow.discard()
     settleInput()
   }

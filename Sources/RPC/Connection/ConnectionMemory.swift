@@ -23,6 +23,9 @@ struct ConnectionMemory {
   /// Messages that streams may still be given in this turn of the loop.
   var deliveries = ConnectionMemory.deliveriesPerTurn
 
+  /// Its streams with messages to decompress; made for the first of them.
+  var inflating: InflateLane?
+
   /// Moved from streams to the socket and not yet counted off the ledger.
   var moved = 0
   /// In the socket's queue of this process, as far as it is known.

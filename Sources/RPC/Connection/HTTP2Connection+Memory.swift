@@ -62,7 +62,7 @@ extension HTTP2Connection {
     }
     guard memory.wantsRetry, !memory.isRetryScheduled else { return }
     memory.isRetryScheduled = true
-    outbox.eventLoop.assumeIsolated().execute {
+    outbox.executeAfterIO {
       self.memory.isRetryScheduled = false
       self.retryBlocked()
     }

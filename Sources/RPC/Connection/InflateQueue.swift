@@ -1,107 +1,144 @@
 import NIOCore
+import NIOPosix
 
-/// Decompresses the messages of one event loop's streams: one at a time, and no more in a turn of the
-/// loop than delays no one else. On the event loop only.
+/// Decompresses the messages of one event loop's streams, on a thread of its own: a message of 64 KiB may
+/// hold 64 MiB. One piece at a time, in turns between connections by how much each has had
+/// decompressed, and between the pieces of a large message the loop serves whoever else there is. On the
+/// event loop only.
 final class InflateQueue {
-  enum Outcome {
-    case done(ByteBuffer)
-    /// The stream's `advance` will be called again.
-    case later
-    case failed(RPCStatus)
-  }
+  /// Decompressed bytes of one turn.
+  private static let pieceSize = 256 << 10
+  /// What beginning a message costs, in decompressed bytes.
+  private static let leastCost = 8 << 10
 
-  private static let bytesPerTurn = 256 << 10
+  /// Shared by all loops, each of which has at most one piece in it.
+  private static let thread: NIOThreadPool = {
+    let pool = NIOThreadPool(numberOfThreads: 1)
+    pool.start()
+    return pool
+  }()
 
   private let eventLoop: any EventLoop
-  private let inflater = GzipInflater()
-  private var waiting: [CallStream] = []
-  /// Whose message is under way.
-  private var current: CallStream?
-  private var input = ByteBuffer()
-  private var output = ByteBuffer()
-  private var allowance = InflateQueue.bytesPerTurn
-  private var isScheduled = false
-  private var isTurn = false
+  /// Connections with messages to decompress.
+  private var lanes: [InflateLane] = []
+  /// The position of the lane served last: one that begins to wait has no claim on earlier turns.
+  private var clock = 0
+  private var isRunning = false
 
   init(eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
   }
 
-  /// Decompresses `stream`'s first message, now if no one else is in line.
-  func inflate(_ stream: CallStream, _ compressed: ByteBuffer, limit: Int) -> Outcome {
-    if current === stream {
-      guard allowance > 0 else { return wait(stream, first: true) }
-    } else {
-      guard current == nil, allowance > 0, isTurn || waiting.isEmpty else {
-        return wait(stream, first: false)
+  /// `stream.inflated` or `stream.failInflating` will be called for the first message of its backlog, on a
+  /// later turn of the loop, unless the stream loses interest.
+  func add(_ stream: CallStream, on connection: HTTP2Connection) {
+    let lane = connection.memory.inflating ?? InflateLane()
+    connection.memory.inflating = lane
+    lane.streams.append(stream)
+    if !lane.isQueued {
+      lane.isQueued = true
+      lane.position = max(lane.position, clock)
+      lanes.append(lane)
+    }
+    runNext()
+  }
+
+  private func runNext() {
+    guard !isRunning else { return }
+    while let index = lanes.indices.min(by: { lanes[$0].position < lanes[$1].position }) {
+      let lane = lanes[index]
+      guard let stream = lane.next() else {
+        lane.isQueued = false
+        lanes.swapAt(index, lanes.count - 1)
+        lanes.removeLast()
+        continue
       }
-      inflater.restart()
-      input = compressed
-      output = ByteBuffer()
-    }
-    schedule()
-    let before = output.readableBytes
-    let piece = min(allowance, limit + 1 - before)
-    let progress = inflater.inflate(&input, into: &output, limit: piece)
-    // Beginning a message costs something too.
-    allowance -= max(output.readableBytes - before, 4096)
-    switch progress {
-    case .failed(let reason): return fail(RPCStatus(.internal, reason))
-    case .done where output.readableBytes <= limit:
-      let message = output
-      forget()
-      return .done(message)
-    case .done, .more:
-      guard output.readableBytes <= limit else {
-        return fail(
-          RPCStatus(.resourceExhausted, "a message decompresses to more than \(limit) bytes"))
+      guard let first = stream.receiveWindow.backlog.first, first.isCompressed else {
+        // It has what it was waiting for.
+        lane.removeFirst()
+        continue
       }
-      stream.receiveWindow.inflated = output.readableBytes
-      if let refusal = stream.settleGrowth() { return fail(refusal) }
-      current = stream
-      return wait(stream, first: true)
+      let work = lane.work ?? InflateWork(first.message)
+      lane.work = work
+      return run(work, stream, lane)
     }
   }
 
-  private func fail(_ status: RPCStatus) -> Outcome {
-    forget()
-    return .failed(status)
-  }
-
-  private func forget() {
-    current = nil
-    input = ByteBuffer()
-    output = ByteBuffer()
-  }
-
-  private func wait(_ stream: CallStream, first: Bool) -> Outcome {
-    if !stream.receiveWindow.isInflating {
-      stream.receiveWindow.isInflating = true
-      if first { waiting.insert(stream, at: 0) } else { waiting.append(stream) }
+  private func run(_ work: InflateWork, _ stream: CallStream, _ lane: InflateLane) {
+    isRunning = true
+    clock = lane.position
+    let limit = stream.receiveWindow.assembler.limit
+    // One byte more than may be tells that there is more.
+    let piece = min(Self.pieceSize, limit + 1 - stream.receiveWindow.inflated)
+    let bound = NIOLoopBound((self, lane), eventLoop: eventLoop)
+    let eventLoop = eventLoop
+    Self.thread.submit { _ in
+      let progress = work.run(piece)
+      eventLoop.execute {
+        let (queue, lane) = bound.value
+        queue.isRunning = false
+        queue.finished(work, progress, stream, lane)
+        queue.runNext()
+      }
     }
-    schedule()
-    return .later
   }
 
-  private func schedule() {
-    guard !isScheduled else { return }
-    isScheduled = true
-    eventLoop.assumeIsolated().execute { self.turn() }
-  }
-
-  private func turn() {
-    isScheduled = false
-    isTurn = true
-    allowance = Self.bytesPerTurn
-    while allowance > 0, !waiting.isEmpty {
-      let stream = waiting.removeFirst()
-      stream.receiveWindow.isInflating = false
-      stream.advance()
-      // A call may end in the middle of its message: then no one will ask for the rest, and those
-      // behind it must not wait for that.
-      if current === stream, !stream.receiveWindow.isInflating { forget() }
+  private func finished(
+    _ work: InflateWork, _ progress: GzipInflater.Progress, _ stream: CallStream,
+    _ lane: InflateLane
+  ) {
+    let size = work.size
+    lane.position += max(size - stream.receiveWindow.inflated, Self.leastCost)
+    // The stream may have lost interest meanwhile.
+    guard lane.work === work, lane.next() === stream else { return }
+    let limit = stream.receiveWindow.assembler.limit
+    if case .failed(let reason) = progress {
+      lane.removeFirst()
+      return stream.failInflating(RPCStatus(.internal, reason))
     }
-    isTurn = false
-    if !waiting.isEmpty { schedule() }
+    guard size <= limit else {
+      lane.removeFirst()
+      return stream.failInflating(
+        RPCStatus(.resourceExhausted, "a message decompresses to more than \(limit) bytes"))
+    }
+    if case .done = progress {
+      lane.removeFirst()
+      return stream.inflated(work.takeOutput())
+    }
+    stream.receiveWindow.inflated = size
+    if let refusal = stream.settleGrowth() {
+      lane.removeFirst()
+      stream.failInflating(refusal)
+    }
+  }
+}
+
+/// The streams of one connection that have a message to decompress. On the event loop only.
+final class InflateLane {
+  var streams: [CallStream] = []
+  /// The message of the first stream, once it is begun.
+  var work: InflateWork?
+  var isQueued = false
+  /// Bytes decompressed for this connection, and those it had no claim on: who has had less is first.
+  var position = 0
+
+  /// The first stream that still wants its message.
+  func next() -> CallStream? {
+    while let first = streams.first {
+      if first.wantsInput { return first }
+      removeFirst()
+    }
+    return nil
+  }
+
+  /// The first stream's message is done.
+  func removeFirst() {
+    work = nil
+    streams.removeFirst().receiveWindow.isInflating = false
+  }
+
+  /// `stream` is gone: what is made of its message is freed.
+  func forget(_ stream: CallStream) {
+    if streams.first === stream { removeFirst() }
   }
 }

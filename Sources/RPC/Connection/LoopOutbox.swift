@@ -15,6 +15,7 @@ final class LoopOutbox: @unchecked Sendable {
   /// Made for the first compressed message.
   private(set) lazy var inflations = InflateQueue(eventLoop: eventLoop)
   private var isFlushScheduled = false
+  private var deferred: [() -> Void] = []
 
   init(eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
@@ -40,6 +41,18 @@ final class LoopOutbox: @unchecked Sendable {
     eventLoop.execute {
       self.isFlushScheduled = false
       self.flushTouched()
+    }
+  }
+
+  /// On the loop: runs `work` after the sockets had their turn. NIO runs whatever is executed before it
+  /// looks at sockets again, and so work that executes its own continuation would keep them waiting.
+  func executeAfterIO(_ work: @escaping () -> Void) {
+    deferred.append(work)
+    guard deferred.count == 1 else { return }
+    eventLoop.assumeIsolated().scheduleTask(in: .microseconds(100)) {
+      let all = self.deferred
+      self.deferred = []
+      for work in all { work() }
     }
   }
 

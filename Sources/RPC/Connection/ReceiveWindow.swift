@@ -24,7 +24,7 @@ struct ReceiveWindow {
   var isBlocked = false
   /// In the connection's list of those whose message has no capacity to grow.
   var isStarved = false
-  /// In the event loop's list of those with a message to decompress.
+  /// In its connection's lane of those with a message to decompress.
   var isInflating = false
 
   /// The peer's whole window on this stream.

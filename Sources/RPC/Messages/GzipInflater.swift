@@ -1,9 +1,9 @@
 import CZlib
 import NIOCore
 
-/// Decompresses one gzip member at a time, in pieces. Not thread-safe.
+/// Decompresses one gzip member, in pieces. Not thread-safe.
 final class GzipInflater {
-  enum Progress {
+  enum Progress: Sendable {
     /// The member is complete and nothing follows it.
     case done
     /// The output limit of this call was reached.
@@ -26,11 +26,6 @@ final class GzipInflater {
   deinit {
     if isReady { inflateEnd(stream) }
     stream.deallocate()
-  }
-
-  /// Forgets what was begun.
-  func restart() {
-    if isReady { isReady = inflateReset(stream) == Z_OK }
   }
 
   /// Takes bytes from `input` and appends at most `limit` (> 0) decompressed bytes to `output`.
@@ -61,12 +56,14 @@ final class GzipInflater {
   private func step(
     _ input: inout ByteBuffer, _ output: inout ByteBuffer, _ room: Int
   ) -> (code: Int32, taken: Int, made: Int) {
-    input.withUnsafeMutableReadableBytes { source in
+    // zlib reads its input only; a mutable view would copy what others hold, too.
+    input.withUnsafeReadableBytes { source in
       output.withUnsafeMutableWritableBytes { target in
         // Lengths are below 4 GiB: a message's prefix has 32 bits, and a piece is small.
         let available = UInt32(clamping: source.count)
         let space = UInt32(clamping: min(room, target.count))
-        stream.pointee.next_in = source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.next_in = UnsafeMutablePointer(
+          mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
         stream.pointee.avail_in = available
         stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
         stream.pointee.avail_out = space

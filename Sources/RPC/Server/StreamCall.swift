@@ -103,6 +103,10 @@ package struct StreamCall: Sendable {
   package var isCancelled: Bool { stream.isOver.load(ordering: .relaxed) }
   package var eventLoop: any EventLoop { stream.eventLoop }
 
+  /// Runs `work` after the event loop's sockets had their turn: for the continuation of what takes long. On
+  /// the event loop only.
+  package func executeAfterIO(_ work: @escaping () -> Void) { stream.outbox.executeAfterIO(work) }
+
   /// Runs `work` on the call's event loop, sharing one wake-up with everything else sent there.
   package func execute(_ work: @escaping @Sendable () -> Void) { stream.execute(work) }
 }

@@ -84,7 +84,7 @@ final class BatchCommandsHandler: StreamHandler {
     }
     if next < batch.count, !call.isCancelled {
       pause()
-      return call.execute(continuation())
+      return call.executeAfterIO { self.proceed() }
     }
     self.batch = nil
     call.consumed(batchBytes)

@@ -13,12 +13,14 @@ struct TestPair {
   static var group: MultiThreadedEventLoopGroup { .singleton }
   static var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 
+  /// - Parameter loops: the server's.
   static func make(
     _ router: MethodRouter, server configuration: ServerConfiguration = ServerConfiguration(),
-    client: ClientConfiguration = ClientConfiguration()
+    client: ClientConfiguration = ClientConfiguration(),
+    loops: MultiThreadedEventLoopGroup = Self.group
   ) async throws -> TestPair {
     let server = RPCServer(
-      group: group, configuration: patient(configuration), router: router, logger: logger)
+      group: loops, configuration: patient(configuration), router: router, logger: logger)
     let address = try await server.start()
     return TestPair(
       server: server, channel: makeChannel(port: address.port ?? 0, client), address: address)
@@ -52,9 +54,10 @@ struct TestPair {
   static func run(
     _ router: MethodRouter, server configuration: ServerConfiguration = ServerConfiguration(),
     client: ClientConfiguration = ClientConfiguration(),
+    loops: MultiThreadedEventLoopGroup = Self.group,
     _ body: (TestPair) async throws -> Void
   ) async throws {
-    let pair = try await make(router, server: configuration, client: client)
+    let pair = try await make(router, server: configuration, client: client, loops: loops)
     do {
       try await body(pair)
     } catch {
