@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import Synchronization
 import Testing
 
@@ -139,10 +140,13 @@ import Testing
   }
 
   @Test func emptyMessages() async throws {
+    // None of them breaks flow control.
+    var configuration = ServerConfiguration()
+    configuration.initialWindowBytes = 1 << 20
     let messages = RawPeer.frame(0, stream: 1, [UInt8](repeating: 0, count: 16_000))
     try await expectCalm(
       RawPeer.open(TestServices.collect, stream: 1)
-        + Array(repeatElement(messages, count: 20).joined()))
+        + Array(repeatElement(messages, count: 20).joined()), configuration)
   }
 
   /// Faults that make the server reset streams, whose calls are under way all the same.
@@ -172,6 +176,73 @@ import Testing
       let frames = RawPeer.frames(try await peer.untilClosed())
       #expect(frames.contains { $0.type == 7 })
     }
+  }
+
+  /// Each costs the work of a whole call.
+  @Test func callsCancelledAfterTheirRequest() async throws {
+    var bytes: [UInt8] = []
+    for number in 0..<3000 {
+      let stream = 2 * number + 1
+      bytes += RawPeer.open(TestServices.chat, stream: stream)
+      bytes += RawPeer.message([1], stream: stream, isLast: false)
+      bytes += RawPeer.frame(3, stream: stream, [0, 0, 0, 8])
+    }
+    try await expectCalm(bytes)
+  }
+
+  @Test func cancellationsAmongCompletedCalls() async throws {
+    try await TestPair.run(TestServices.router) { pair in
+      let peer = try await RawPeer.greet(pair.address)
+      for round in 0..<30 {
+        var bytes: [UInt8] = []
+        for number in 0..<100 {
+          let stream = 4 * (100 * round + number) + 1
+          bytes += RawPeer.open(TestServices.chat, stream: stream)
+          bytes += RawPeer.message([1], stream: stream, isLast: false)
+          bytes += RawPeer.frame(3, stream: stream, [0, 0, 0, 8])
+          bytes += RawPeer.open(TestServices.echo, stream: stream + 2)
+          bytes += RawPeer.message([], stream: stream + 2)
+        }
+        try await peer.send(bytes)
+        let frames = RawPeer.frames(try await peer.pong(UInt8(round)))
+        #expect(!frames.contains { $0.type == 7 })
+      }
+      try await peer.close()
+    }
+  }
+
+  /// Work in steps leaves turns to the sockets of its event loop.
+  @Test func longWorkKeepsNoSocketWaiting() async throws {
+    let isServed = Atomic<Bool>(false)
+    let outcome = Signal(of: Bool.self)
+    let begun = Signal(of: Bool.self)
+    var router = MethodRouter()
+    router.unary("/a/mark") { _, call in
+      isServed.store(true, ordering: .relaxed)
+      call.reply(ByteBuffer())
+    }
+    router.stream("/a/long") { call in
+      var steps = 0
+      func step() {
+        steps += 1
+        if isServed.load(ordering: .relaxed) { return outcome.send(true) }
+        if steps == 300_000 { return outcome.send(false) }
+        call.executeAfterIO { step() }
+      }
+      step()
+      begun.send(true)
+      return EchoHandler(call, .collect)
+    }
+    let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    try await TestPair.run(router, loops: loop) { pair in
+      let peer = try await RawPeer.greet(pair.address)
+      try await peer.send(RawPeer.open("/a/long", stream: 1))
+      _ = try await begun.wait()
+      _ = try await pair.channel.unary("/a/mark", ByteBuffer())
+      #expect(try await outcome.wait())
+      try await peer.close()
+    }
+    try await loop.shutdownGracefully()
   }
 
   /// Who reads nothing does not get to know either that the connection is over.

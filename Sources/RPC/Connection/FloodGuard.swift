@@ -11,6 +11,8 @@ struct FloodGuard {
   private var faults: RateLimit
   /// Header lists above the limit.
   private var headers: RateLimit
+  /// Calls that did not come to their end, less those that did.
+  private var cancellations: RateLimit
   private var windowUpdates = 0
   private var framesSent = 0
 
@@ -19,12 +21,20 @@ struct FloodGuard {
     settings = RateLimit(burst: 64, perSecond: 10, now: now)
     faults = RateLimit(burst: 1000, perSecond: 100, now: now)
     headers = RateLimit(burst: 8, perSecond: 1, now: now)
+    cancellations = RateLimit(burst: Self.cancellationBurst, perSecond: 200, now: now)
   }
 
   mutating func admitsControl(at now: NIODeadline) -> Bool { control.take(at: now) }
   mutating func admitsSettings(at now: NIODeadline) -> Bool { settings.take(at: now) }
   mutating func admitsFault(at now: NIODeadline) -> Bool { faults.take(at: now) }
   mutating func admitsHeaders(at now: NIODeadline) -> Bool { headers.take(at: now) }
+
+  /// A call costs the work of a response, also when its client resets the stream right after the request.
+  /// Clients whose calls run into their deadlines cancel as many as they have open, and again.
+  static let cancellationBurst: Int64 = 2000
+
+  mutating func admitsCancellation(at now: NIODeadline) -> Bool { cancellations.take(at: now) }
+  mutating func completedCall() { cancellations.giveBack() }
 
   mutating func sentFrame() { framesSent &+= 1 }
 

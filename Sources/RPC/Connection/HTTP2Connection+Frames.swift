@@ -48,8 +48,14 @@ extension HTTP2Connection {
 
   func closedStream(slot: Int, code: UInt32) {
     guard let stream = drop(slot: slot) else { return }
+    if role == .server { noteEnd(code) }
     let reason = RPCStatus(RPCCode(resetCode: code), "stream reset by the peer (code \(code))")
     finish(stream, resetCode: code, reason)
+  }
+
+  private func noteEnd(_ code: UInt32) {
+    guard code != 0 else { return flood.completedCall() }
+    if !flood.admitsCancellation(at: eventTime) { calm("too many cancelled calls") }
   }
 
   func nextChunk(slot: Int, limit: Int) -> OutgoingChunk {

@@ -14,6 +14,9 @@ struct RateLimit {
     filled = now
   }
 
+  /// One token more.
+  mutating func giveBack() { tokens = min(burst, tokens + 1) }
+
   /// False when there is no token left.
   mutating func take(at now: NIODeadline) -> Bool {
     let gained = max(0, (now - filled).nanoseconds / nanosecondsPerToken)
