@@ -14,9 +14,10 @@ struct Apus: AsyncParsableCommand {
     ])
 
   static func main() async {
+    StandardStreams.prepare()
     CrashReport.install()
     ProcessArguments.requireUTF8()
-    await main(nil)
+    await main(ProcessArguments.separatingEmptyValues(CommandLine.arguments.dropFirst()))
   }
 
   /// The release, and the newest TiKV release whose behaviour it follows.

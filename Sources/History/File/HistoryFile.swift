@@ -106,34 +106,12 @@ package enum HistoryFile {
 
   /// The calls of a whole file. Blank lines are passed over; an error names its line.
   package static func decode(_ file: [UInt8]) throws(HistoryFileError) -> [Operation] {
-    var history: [Operation] = []
-    var isHeaderDue = true
-    var number = 0
-    var start = 0
-    while start < file.count {
-      let end = file[start...].firstIndex(of: newline) ?? file.count
-      let line = file[start..<end]
-      number += 1
-      start = end + 1
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
-      do throws(HistoryFileError) {
-        if isHeaderDue {
-          try checkHeader(line)
-          isHeaderDue = false
-        } else {
-          history.append(try operation(from: line))
-        }
-      } catch {
-        throw HistoryFileError(line: number, position: error.position, reason: error.reason)
-      }
-    }
-    if isHeaderDue {
-      throw HistoryFileError(line: 1, position: 0, reason: "the header is missing")
-    }
-    return history
+    var decoder = HistoryFileDecoder(maxLineBytes: .max)
+    try decoder.append(file[...])
+    return try decoder.finish()
   }
 
-  private static let newline: UInt8 = 0x0A
+  static let newline: UInt8 = 0x0A
 }
 
 // MARK: Writing

@@ -19,6 +19,9 @@ package struct ConfigurationFile {
   /// Parses the text of a file.
   package init(path: String, text: String) throws(Invalid) {
     self.path = path
+    if let problem = TOMLDepth.problem(in: text) {
+      throw Invalid(description: "\(path): \(problem)")
+    }
     do {
       table = try TOMLTable(string: text)
     } catch {
@@ -27,7 +30,7 @@ package struct ConfigurationFile {
   }
 
   /// A larger file is none of settings.
-  private static let maxBytes = 1 << 20
+  private static let maxBytes = 256 << 10
 
   /// Reads and parses a file.
   package static func load(_ path: String) throws -> ConfigurationFile {
@@ -38,7 +41,7 @@ package struct ConfigurationFile {
       if piece.isEmpty { break }
       bytes += piece
       guard bytes.count <= maxBytes else {
-        throw Invalid(description: "\(path) exceeds the configuration file limit of 1 MiB")
+        throw Invalid(description: "\(path) exceeds the configuration file limit of 256 KiB")
       }
     }
     // Repaired text would be another path or label than the one that is written there.
@@ -165,10 +168,12 @@ package struct ConfigurationFile {
       configuration.logLevel = level
       return true
     },
-    "server.addr": { set(&$0.address, HostPort($1)) },
-    "server.advertise-addr": { setOptional(&$0.advertisedAddress, $1, HostPort($1)) },
-    "server.status-addr": { setOptional(&$0.statusAddress, $1, HostPort($1)) },
-    "server.advertise-status-addr": { setOptional(&$0.advertisedStatusAddress, $1, HostPort($1)) },
+    "server.addr": { set(&$0.address, HostPort(plain: $1)) },
+    "server.advertise-addr": { setOptional(&$0.advertisedAddress, $1, HostPort(plain: $1)) },
+    "server.status-addr": { setOptional(&$0.statusAddress, $1, HostPort(plain: $1)) },
+    "server.advertise-status-addr": {
+      setOptional(&$0.advertisedStatusAddress, $1, HostPort(plain: $1))
+    },
     "server.grpc-concurrency": { set(&$0.eventLoops, Int($1)) },
     "server.graceful-shutdown-timeout": {
       set(&$0.gracefulShutdownTimeout, Quantity.duration($1))

@@ -165,6 +165,12 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
     self.init(host: String(host), port: port)
   }
 
+  /// As `init(_:)`, but a scheme is none: for addresses to listen on and to advertise.
+  package init?(plain text: String) {
+    guard !text.contains("://") else { return nil }
+    self.init(text)
+  }
+
   /// Letters and digits of ASCII, and what stands between them in names and addresses.
   private static func isHostByte(_ byte: UInt8) -> Bool {
     (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)

@@ -3,7 +3,7 @@ import Client
 import Glibc
 
 /// The exit of a failed command. Exit codes: 1 no such thing, 2 refused or out of time, 3 unreachable,
-/// 4 outcome unknown, 64 wrong usage (the argument parser's).
+/// 4 outcome unknown, 64 wrong usage (the argument parser's), 74 the output could not be written.
 enum CtlFailure {
   static func exit(_ error: ClientError) -> ExitCode {
     printError("\(error)")

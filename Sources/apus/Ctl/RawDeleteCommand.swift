@@ -27,6 +27,9 @@ struct RawDeleteCommand: AsyncParsableCommand {
     if let end, end.isEmpty {
       throw ValidationError("--to must not be empty: that would remove every key from \(key) on")
     }
+    if let end, let to, !start.lexicographicallyPrecedes(end) {
+      throw ValidationError("--to must be after the key: no key is from \(key) up to \(to)")
+    }
     try await raw.connection.run { client in
       if let end {
         try await client.raw.deleteRange(from: start, to: end, in: raw.cf)

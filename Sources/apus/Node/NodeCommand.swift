@@ -64,34 +64,22 @@ struct NodeCommand: AsyncParsableCommand {
   }
 
   private func runStore(_ configuration: NodeConfiguration, _ logger: Logger) async throws {
-    let server = try await starting {
+    try await ProcessEnd.serve(logger, exitOnStdinClose: exitOnStdinClose) {
       try await StoreServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
+    } ready: { server in
+      logger.info("store is ready to serve", metadata: ["store": "\(server.storeID)"])
+    } stop: { server in
+      await server.stop()
     }
-    logger.info("store is ready to serve", metadata: ["store": "\(server.storeID)"])
-    await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
-    logger.info("stopping")
-    await server.stop()
-    logger.info("stopped")
   }
 
   private func runAlone(_ configuration: NodeConfiguration, _ logger: Logger) async throws {
-    let server = try await starting {
+    try await ProcessEnd.serve(logger, exitOnStdinClose: exitOnStdinClose) {
       try await StandaloneServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
-    }
-    logger.info("stand-alone store is ready to serve", metadata: ["addr": "\(server.address)"])
-    await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
-    logger.info("stopping")
-    await server.stop()
-    logger.info("stopped")
-  }
-
-  /// Prints what keeps the node from starting as one plain line, and ends with 1.
-  private func starting<Server>(_ body: () async throws -> Server) async throws -> Server {
-    do {
-      return try await body()
-    } catch {
-      ProcessEnd.printError("\(error)")
-      throw ExitCode.failure
+    } ready: { server in
+      logger.info("stand-alone store is ready to serve", metadata: ["addr": "\(server.address)"])
+    } stop: { server in
+      await server.stop()
     }
   }
 

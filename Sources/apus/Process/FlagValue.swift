@@ -5,7 +5,7 @@ import Server
 /// Reads flag values that need more than a type.
 enum FlagValue {
   static func address(_ text: String, _ flag: String) throws -> HostPort {
-    guard let address = HostPort(text) else {
+    guard let address = HostPort(plain: text) else {
       throw ValidationError("\(flag): invalid address '\(text)': expected host:port")
     }
     return address
@@ -58,7 +58,8 @@ enum FlagValue {
       guard !part.hasPrefix("https://") else {
         throw ValidationError("\(flag): '\(part)': TLS is not supported; expected host:port")
       }
-      let endpoint = try address(part, flag)
+      let endpoint = try address(
+        part.hasPrefix("http://") ? String(part.dropFirst("http://".count)) : part, flag)
       guard endpoint.port > 0 else {
         throw ValidationError("\(flag): '\(part)' has no port: expected host:port")
       }

@@ -1,12 +1,47 @@
+import ArgumentParser
 import Glibc
+import Logging
 import Runtime
 import Synchronization
 
 /// The ways in which a server process ends.
 enum ProcessEnd {
-  /// Returns when the process was asked to end: SIGTERM, SIGINT, or, for a child of the playground, the
-  /// end of its parent. A second signal ends the process at once.
-  static func wait(exitOnStdinClose: Bool) async {
+  /// Runs a server from its start until the process is asked to end: by SIGTERM or SIGINT, or, for a child
+  /// of the playground, by the end of its parent. A second signal ends the process at once.
+  ///
+  /// A process that is asked to end before the start is complete, which may wait for a placement driver,
+  /// ends with 0 at once: it has served nothing, and a start can be cut off anywhere. A start that
+  /// fails prints one plain line and ends the process with 1.
+  static func serve<Server: Sendable>(
+    _ logger: Logger, exitOnStdinClose: Bool, start: @escaping @Sendable () async throws -> Server,
+    ready: (Server) -> Void, stop: (Server) async -> Void
+  ) async throws {
+    let ending = requested(exitOnStdinClose: exitOnStdinClose)
+    let isStarted = Gate()
+    _ = Task.detached {
+      await ending.wait()
+      // Whichever opens the gate first has its way.
+      guard isStarted.open() else { return }
+      logger.info("stopped before the start was complete")
+      _exit(0)
+    }
+    let server: Server
+    do {
+      server = try await start()
+    } catch {
+      printError("\(error)")
+      throw ExitCode.failure
+    }
+    guard isStarted.open() else { return await Gate().wait() }
+    ready(server)
+    await ending.wait()
+    logger.info("stopping")
+    await stop(server)
+    logger.info("stopped")
+  }
+
+  /// A gate that opens when the process is asked to end.
+  private static func requested(exitOnStdinClose: Bool) -> Gate {
     let gate = Gate()
     ShutdownSignals.watch { number in
       if !gate.open() { _exit(128 + number) }
@@ -19,7 +54,7 @@ enum ProcessEnd {
         gate.open()
       }
     }
-    await gate.wait()
+    return gate
   }
 
   /// The disk can no longer be trusted: ends the process at once, so that nothing more is acknowledged.

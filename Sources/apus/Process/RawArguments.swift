@@ -19,4 +19,16 @@ enum ProcessArguments {
       exit(64)
     }
   }
+  /// Options that are turned off by an empty value.
+  private static let emptyValued: Set<String> = ["--status-addr"]
+
+  /// `--option=` as `--option ''`: the argument parser takes the first for an option without a value.
+  static func separatingEmptyValues(_ arguments: some Sequence<String>) -> [String] {
+    arguments.flatMap { argument in
+      guard argument.hasSuffix("="), emptyValued.contains(String(argument.dropLast())) else {
+        return [argument]
+      }
+      return [String(argument.dropLast()), ""]
+    }
+  }
 }

@@ -8,7 +8,7 @@ struct HistoryCheck {
   func run() -> VerifyResult {
     var result = VerifyResult(historyPath: path)
     do {
-      let operations = try HistoryFile.decode(SystemFileSystem().contents(of: path))
+      let operations = try operations()
       ProcessEnd.report("checking \(operations.count) calls")
       result.verdict = LinearizabilityChecker().check(operations)
     } catch let error as HistoryFileError {
@@ -18,4 +18,17 @@ struct HistoryCheck {
     }
     return result
   }
+  private func operations() throws -> [Operation] {
+    let file = try SystemFileSystem().open(path)
+    var decoder = HistoryFileDecoder()
+    var offset: UInt64 = 0
+    while true {
+      let piece = try file.read(at: offset, upTo: Self.pieceBytes)
+      if piece.isEmpty { return try decoder.finish() }
+      try decoder.append(piece[...])
+      offset += UInt64(piece.count)
+    }
+  }
+
+  private static let pieceBytes = 1 << 20
 }
