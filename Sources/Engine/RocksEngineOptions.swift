@@ -7,6 +7,15 @@ package struct RocksEngineOptions: Sendable {
     case none, lz4, zstd
   }
 
+  /// Which of an engine's writes are synced.
+  package enum SyncedWrites: Sendable {
+    /// What the write-ahead log loses is written again by someone else.
+    case some
+    /// All but those that may be lost without harm.
+    case most
+    case all
+  }
+
   /// Shared by all families.
   package var blockCacheBytes = 256 << 20
   /// Of the families default and write; lock and raft get half.
@@ -20,6 +29,8 @@ package struct RocksEngineOptions: Sendable {
   package var readOnly = false
   /// False: a directory without a database is an error.
   package var createIfMissing = true
+  /// Which writes are synced: decides whether a database with a damaged write-ahead log is refused.
+  package var syncedWrites = SyncedWrites.some
 
   package init() {}
 
@@ -29,6 +40,7 @@ package struct RocksEngineOptions: Sendable {
     options.maxBackgroundJobs = maxBackgroundJobs
     options.maxOpenFiles = maxOpenFiles
     options.maxTotalWALSize = maxTotalWALBytes
+    options.syncedWrites = syncedWrites.native
     return options
   }
 
@@ -56,6 +68,16 @@ extension RocksEngineOptions.Compression {
     case .none: .none
     case .lz4: .lz4
     case .zstd: .zstd
+    }
+  }
+}
+
+extension RocksEngineOptions.SyncedWrites {
+  var native: DBOptions.SyncedWrites {
+    switch self {
+    case .some: .some
+    case .most: .most
+    case .all: .all
     }
   }
 }

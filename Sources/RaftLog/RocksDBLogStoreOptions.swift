@@ -12,12 +12,16 @@ package struct RocksDBLogStoreOptions: Sendable {
   package var adviceThresholdBytes: UInt64 = 1 << 30
   /// Reads what is there without taking the lock; every write throws.
   package var readOnly = false
+  /// False: a directory without a log store is an error.
+  package var createIfMissing = true
 
   package init() {}
 
   var database: DBOptions {
     var options = DBOptions()
-    options.createIfMissing = !readOnly
+    options.createIfMissing = createIfMissing && !readOnly
+    // What is purged may come back.
+    options.syncedWrites = .most
     options.maxBackgroundJobs = maxBackgroundJobs
     options.maxOpenFiles = maxOpenFiles
     options.maxTotalWALSize = UInt64(writeBufferBytes) * 8

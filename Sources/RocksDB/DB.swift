@@ -15,7 +15,13 @@ package final class DB: Sendable {
     path: String, options: DBOptions, families named: [(name: String, options: FamilyOptions)],
     readOnly: Bool = false, temporary: Bool = false
   ) throws(RocksDBError) {
-    if !readOnly { try DiskSpace.check(path) }
+    if !readOnly {
+      try DiskSpace.check(path)
+      if options.syncedWrites != .some {
+        try WALCheck.run(
+          path, allSynced: options.syncedWrites == .all, mustExist: !options.createIfMissing)
+      }
+    }
     let database = OptionsHandle(options, named.first?.options ?? FamilyOptions())
     // OptionsHandle cannot live in an array; these are freed below.
     let familyOptions = named.map { Optional(OptionsHandle.copied(options, $0.options)) }

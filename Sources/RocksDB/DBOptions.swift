@@ -18,7 +18,19 @@ package struct DBOptions: Sendable {
     case info, warn, error, fatal
   }
 
+  /// Which writes return after they are on disk.
+  package enum SyncedWrites: Sendable {
+    /// Not all that count: what a broken write-ahead log loses is written again by someone else.
+    case some
+    /// All but those that may be lost without harm.
+    case most
+    case all
+  }
+
   package var createIfMissing = true
+  /// With `most` or `all`, a database is refused as corrupted when its write-ahead log is damaged before
+  /// intact records: recovery would drop those, which were acknowledged. `some` leaves it to `walRecovery`.
+  package var syncedWrites = SyncedWrites.some
   /// Refuses to open a directory that already holds a database.
   package var errorIfExists = false
   package var maxBackgroundJobs: Int32 = 3

@@ -102,6 +102,42 @@ def test_another_clusters_store(make_cluster, running):
     assert "cluster" in text
 
 
+def test_another_roles_directory(make_cluster, running):
+    """Neither process takes the other's data for its own, and both still start on theirs."""
+    cluster = make_cluster(stores=1)
+    store, pd = cluster.stores[0], cluster.pd
+    assert store.process.terminate() == 0
+    assert pd.terminate() == 0
+    pd_data = cluster.directory / "pd"
+    text = refused(running(pd_data, name="alone"), pd_data)
+    assert "belongs to a placement driver" in text
+    text = refused(running(pd_data, "--pd-endpoints", cluster.pd_address, name="joining"), pd_data)
+    assert "belongs to a placement driver" in text
+    text = refused(running(store.data, name="apart"), store.data)
+    assert "--pd-endpoints" in text
+    other = Process(
+        "other", ["pd", "--client-addr", cluster.pd_address, "--data-dir", str(store.data)],
+        cluster.directory / "other.log")
+    other.start()
+    assert "belongs to a store" in refused(other, store.data)
+    pd.start()
+    store.process.start()
+    cluster.wait_ready()
+
+
+def test_directories_among_the_snapshots(make_cluster):
+    cluster = make_cluster(stores=1)
+    store = cluster.stores[0]
+    assert store.process.terminate() == 0
+    foreign = [store.data / "snap" / name for name in ("rev_2_6_10_default.sst", "gen_2_6_7.meta")]
+    for directory in foreign:
+        (directory / "inner").mkdir(parents=True)
+    store.process.start()
+    eventually(store.ready, 30, "ready")
+    assert all((directory / "inner").is_dir() for directory in foreign)
+    assert "rev_2_6_10_default.sst" in store.process.tail(200)
+
+
 def test_bad_flags(tmp_path):
     for arguments in (["node", "--addr", "nonsense"], ["node", "--no-such-flag"], ["nonsense"]):
         run = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=30)

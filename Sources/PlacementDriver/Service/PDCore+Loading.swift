@@ -1,7 +1,13 @@
 import Codec
+package import Engine
 import Wire
 
 extension PDCore {
+  /// The id of the cluster whose state is kept in `engine`; nil when there is none.
+  package static func storedClusterID(in engine: any KVEngine) throws(PDError) -> UInt64? {
+    try PDStorage(engine).integer(PDKeys.clusterID)
+  }
+
   /// Reads stores and regions back. Leaders are not known until heartbeats come.
   func load(at reading: ClockReading) throws(PDError) {
     if let bytes = try storage.bytes(PDKeys.cluster) {

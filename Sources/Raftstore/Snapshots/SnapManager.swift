@@ -18,6 +18,8 @@ package final class SnapManager: Sendable {
   let metrics: SnapshotMetrics
   /// Held for moments only, never over a file call.
   let registry = Mutex(SnapshotRegistry())
+  /// Snapshots by whose names directories go that are none of ours.
+  private let foreign = Mutex<Set<SnapshotFileSet>>([])
 
   package init(
     directory: String, fileSystem: any FileSystem, engine: any KVEngine, clock: any Clock,
@@ -43,16 +45,26 @@ package final class SnapManager: Sendable {
   }
 
   /// Prepares the directory and clears away what a crash has left half-done. Once, before anything
-  /// else.
-  package func open() throws(SnapshotError) {
+  /// else. Returns the names of directories that stand where files of snapshots should be: someone
+  /// else's, which are left alone.
+  @discardableResult
+  package func open() throws(SnapshotError) -> [String] {
     try files.performing { () throws(FileSystemError) in
       try files.system.createDirectory(directory)
     }
+    let names = try files.names()
     var found: Set<SnapshotFileSet> = []
-    for name in try files.names() {
+    var directories: [String] = []
+    for name in names {
       if name.hasSuffix(SnapshotName.temporarySuffix) {
-        try files.performing { () throws(FileSystemError) in
-          try files.system.remove(files.path(name))
+        do throws(SnapshotError) {
+          try files.performing { () throws(FileSystemError) in
+            try files.system.remove(files.path(name))
+          }
+        } catch {
+          guard files.isDirectory(name) else { throw error }
+          if let set = SnapshotName.parse(name) { foreign.withLock { _ = $0.insert(set) } }
+          directories.append(name)
         }
       } else if name.hasSuffix(".reading") {
         // The scratch directory of someone who was looking into a file.
@@ -63,10 +75,20 @@ package final class SnapManager: Sendable {
         found.insert(set)
       }
     }
-    for set in found.sorted() { try take(set) }
+    for set in found.sorted() {
+      do throws(SnapshotError) {
+        try take(set)
+      } catch {
+        let inTheWay = names.filter { SnapshotName.parse($0) == set && files.isDirectory($0) }
+        guard !inTheWay.isEmpty else { throw error }
+        foreign.withLock { _ = $0.insert(set) }
+        directories += inTheWay
+      }
+    }
     try files.performing { () throws(FileSystemError) in
       try files.system.syncDirectory(directory)
     }
+    return directories
   }
 
   /// Keeps what was found at start if it can be of use. Received files that do not fit their meta
@@ -100,6 +122,7 @@ package final class SnapManager: Sendable {
   /// were gone has left their bytes in the books: such a snapshot counts as one without a meta file.
   package func idle() throws(SnapshotError) -> [IdleSnapshot] {
     let found = Set(try files.names().compactMap(SnapshotName.parse))
+      .subtracting(foreign.withLock { $0 })
     let now = clock.now
     let idle = registry.withLock { registry in
       found.union(registry.counted).sorted().filter {

@@ -24,6 +24,16 @@ struct SnapshotFiles: Sendable {
     try performing { () throws(FileSystemError) in try system.list(directory) }
   }
 
+  /// Whether the name is that of a directory. Asked when something that should be a file has failed.
+  func isDirectory(_ name: String) -> Bool {
+    do throws(FileSystemError) {
+      _ = try system.list(path(name))
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// The meta of a snapshot whose files are all there with their sizes; nil without a meta file.
   func meta(_ set: SnapshotFileSet) throws(SnapshotError) -> SnapshotMeta? {
     let path = path(SnapshotName.meta(set))

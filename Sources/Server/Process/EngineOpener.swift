@@ -1,6 +1,7 @@
 import Codec
 import Engine
 import Logging
+import PlacementDriver
 import RaftLog
 import Runtime
 
@@ -15,7 +16,8 @@ enum EngineOpener {
   ///
   /// - Parameter tables: table files it may keep open.
   static func data(
-    _ directory: DataDirectory, _ configuration: NodeConfiguration, tables: Int
+    _ directory: DataDirectory, _ configuration: NodeConfiguration, tables: Int,
+    identity: DataIdentityFile
   ) throws(StartError) -> RocksEngine {
     var options = RocksEngineOptions()
     options.maxOpenFiles = Int32(clamping: tables)
@@ -24,45 +26,59 @@ enum EngineOpener {
       ? configuration.blockCacheCapacity
       : SystemMemory.blockCacheBytes(ofMemory: SystemMemory.available(SystemFileSystem()))
     options.blockCacheBytes = Int(clamping: capacity)
-    return try open(directory.path + "/db", options)
+    // A store's writes are applied again from the raft log.
+    options.syncedWrites = identity.identity.role == .standalone ? .all : .some
+    return try open(directory.path + "/db", options, identity)
   }
 
-  /// Refuses data that a store of a cluster has left: without its raft log it may be behind.
-  static func requireNoStore(in engine: any KVEngine) throws(StartError) {
-    let ident: [UInt8]?
-    do throws(EngineError) {
-      ident = try engine.get(.raft, KeyLayout.storeIdent)
+  /// The store that the data belongs to; nil for data of none.
+  static func storeIdent(in engine: any KVEngine) throws(StartError) -> StoreIdent? {
+    do {
+      return try engine.get(.raft, KeyLayout.storeIdent).map { try StoreIdent(decoding: $0) }
     } catch {
-      throw StartError("cannot read the database in \(engine.path): \(error.message)")
-    }
-    guard ident == nil else {
-      throw StartError(
-        "\(engine.path) belongs to a store of a cluster; start it with --pd-endpoints, or choose "
-          + "another --data-dir to run stand-alone")
+      throw StartError("cannot read the database in \(engine.path): \(error)")
     }
   }
 
   /// The little state of a placement driver.
-  static func placement(_ path: String, tables: Int) throws(StartError) -> RocksEngine {
+  static func placement(
+    _ path: String, tables: Int, identity: DataIdentityFile
+  ) throws(StartError) -> RocksEngine {
     var options = RocksEngineOptions()
     options.blockCacheBytes = 8 << 20
     options.writeBufferBytes = 4 << 20
     options.maxOpenFiles = Int32(clamping: tables)
     options.maxTotalWALBytes = 16 << 20
-    return try open(path, options)
+    // Regions come again with heartbeats.
+    options.syncedWrites = .most
+    let engine = try open(path, options, identity)
+    let clusterID: UInt64?
+    do throws(PDError) {
+      clusterID = try PDCore.storedClusterID(in: engine)
+    } catch {
+      throw StartError("cannot read the database in \(path): \(error)")
+    }
+    try identity.check(path, clusterID: clusterID)
+    return engine
   }
 
   static func logs(
-    _ directory: DataDirectory, tables: Int
+    _ directory: DataDirectory, tables: Int, identity: DataIdentityFile
   ) throws(StartError) -> RocksDBLogStore {
     let path = directory.path + "/raft"
     var options = RocksDBLogStoreOptions()
     options.maxOpenFiles = Int32(clamping: tables)
+    options.createIfMissing = !identity.isBound
+    let (logs, stored): (RocksDBLogStore, LogStoreIdentity?)
     do throws(LogStoreError) {
-      return try RocksDBLogStore(path: path, options: options)
+      logs = try RocksDBLogStore(path: path, options: options)
+      stored = try logs.identity()
     } catch {
-      throw StartError("cannot open the raft log in \(path): \(error)")
+      let remedy = if case .corrupted = error { "; " + identity.remedy } else { "" }
+      throw StartError("cannot open the raft log in \(path): \(error)\(remedy)")
     }
+    try identity.check(path, clusterID: stored?.clusterID, storeID: stored?.storeID)
+    return logs
   }
 
   static func close(_ engine: any KVEngine, _ logger: Logger) {
@@ -74,12 +90,20 @@ enum EngineOpener {
   }
 
   private static func open(
-    _ path: String, _ options: RocksEngineOptions
+    _ path: String, _ options: RocksEngineOptions, _ identity: DataIdentityFile
   ) throws(StartError) -> RocksEngine {
+    var options = options
+    options.createIfMissing = !identity.isBound
     do throws(EngineError) {
       return try RocksEngine(path: path, options: options)
     } catch {
-      throw StartError("cannot open the database in \(path): \(error.message)")
+      switch error.kind {
+      case .notFound where identity.isBound: throw identity.empty(path)
+      case .corruption, .notFound:
+        throw StartError(
+          "cannot open the database in \(path): \(error.message); \(identity.remedy)")
+      default: throw StartError("cannot open the database in \(path): \(error.message)")
+      }
     }
   }
 }

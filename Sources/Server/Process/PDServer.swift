@@ -28,11 +28,14 @@ package final class PDServer: Sendable {
     let runtime = try ProcessRuntime(
       eventLoops: 1, tables: [EngineOpener.placementTables], logger: logger, onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
+    var identity = try DataIdentityFile(directory, role: .pd, files: runtime.files)
     let address = try await PortProbe.check(
       configuration.address, flag: "--client-addr", group: runtime.group)
     let advertised = configuration.advertisedAddress ?? address
     let engine = try EngineOpener.placement(
-      directory.path + "/db", tables: runtime.descriptors.tables[0])
+      directory.path + "/db", tables: runtime.descriptors.tables[0], identity: identity)
+    try identity.check(engine)
+    try identity.record()
     var placement = PDConfig(advertiseClientURLs: ["http://\(advertised)"])
     placement.maxReplicas = configuration.maxReplicas
     placement.maxStoreDownTime = configuration.maxStoreDownTime
@@ -40,6 +43,7 @@ package final class PDServer: Sendable {
     let streams = OpenStreams()
     let driver = try await EmbeddedPD.start(
       engine: engine, config: placement, streams: streams, runtime: runtime)
+    try identity.record(clusterID: driver.clusterID)
     let health = HealthService(streams: streams)
     var router = MethodRouter()
     driver.service.register(on: &router)

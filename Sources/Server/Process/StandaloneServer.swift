@@ -41,14 +41,18 @@ package final class StandaloneServer: RunningNode {
       tables: [EngineOpener.dataTables, EngineOpener.placementTables], logger: logger,
       onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
+    var identity = try DataIdentityFile(directory, role: .standalone, files: runtime.files)
     let address = try await PortProbe.check(
       configuration.address, flag: "--addr", group: runtime.group)
     var configuration = configuration
     configuration.address = address
     let tables = runtime.descriptors.tables
-    let engine = try EngineOpener.data(directory, configuration, tables: tables[0])
-    try EngineOpener.requireNoStore(in: engine)
-    let driverEngine = try EngineOpener.placement(directory.path + "/pd", tables: tables[1])
+    let engine = try EngineOpener.data(
+      directory, configuration, tables: tables[0], identity: identity)
+    try identity.check(engine)
+    try identity.record()
+    let driverEngine = try EngineOpener.placement(
+      directory.path + "/pd", tables: tables[1], identity: identity)
     var placement = PDConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
     placement.maxReplicas = 1
@@ -58,6 +62,7 @@ package final class StandaloneServer: RunningNode {
     let driver = try await EmbeddedPD.start(
       engine: driverEngine, config: placement, streams: streams, runtime: runtime)
     let (info, region) = try await Self.register(configuration, driver, runtime.host.clock)
+    try identity.record(clusterID: driver.clusterID, storeID: info.id)
     guard let peer = region.peers.first else {
       throw StartError("\(driverEngine.path) knows no peer of the region")
     }

@@ -18,16 +18,27 @@ struct StoreComponents: Sendable {
   let transport: RPCTransport
 
   static func open(
-    _ configuration: NodeConfiguration, _ directory: DataDirectory, _ runtime: ProcessRuntime
+    _ configuration: NodeConfiguration, _ directory: DataDirectory,
+    _ identity: inout DataIdentityFile, _ runtime: ProcessRuntime
   ) throws(StartError) -> StoreComponents {
     let tables = runtime.descriptors.tables
-    let engine = try EngineOpener.data(directory, configuration, tables: tables[0])
-    let logs = try EngineOpener.logs(directory, tables: tables[1])
+    let engine = try EngineOpener.data(
+      directory, configuration, tables: tables[0], identity: identity)
+    try identity.check(engine)
+    try identity.record()
+    let ident = try EngineOpener.storeIdent(in: engine)
+    try identity.check(engine.path, clusterID: ident?.clusterID, storeID: ident?.storeID)
+    let logs = try EngineOpener.logs(directory, tables: tables[1], identity: identity)
     let snapshots = SnapManager(
       directory: directory.path + "/snap", fileSystem: runtime.files, engine: engine,
       clock: runtime.host.clock, metrics: runtime.metrics)
     do throws(SnapshotError) {
-      try snapshots.open()
+      let directories = try snapshots.open()
+      if !directories.isEmpty {
+        runtime.logger.warning(
+          "directories that are not of this program are ignored",
+          metadata: ["in": "\(snapshots.directory)", "names": "\(directories)"])
+      }
     } catch {
       throw StartError("cannot open the snapshots in \(snapshots.directory): \(error)")
     }

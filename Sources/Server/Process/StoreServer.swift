@@ -42,8 +42,10 @@ package final class StoreServer: RunningNode {
       configuration.address, flag: "--addr", group: runtime.group)
     let streams = OpenStreams()
     let health = HealthService(streams: streams)
-    let parts = try StoreComponents.open(configuration, directory, runtime)
+    var identity = try DataIdentityFile(directory, role: .store, files: runtime.files)
+    let parts = try StoreComponents.open(configuration, directory, &identity, runtime)
     let store = try await parts.startStore(configuration)
+    try identity.record(clusterID: store.clusterID, storeID: store.storeID)
     let raft = RaftService(
       ident: StoreIdent(clusterID: store.clusterID, storeID: store.storeID), router: parts.router,
       snapshots: parts.snapshots,

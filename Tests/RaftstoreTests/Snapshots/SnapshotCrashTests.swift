@@ -119,4 +119,26 @@ struct SnapshotCrashTests {
     }
     #expect(try fixture.manager.idle().map(\.key.index) == [42, 46])
   }
+  /// Whatever has made them: they are neither removed nor in the way of the start.
+  @Test func startIgnoresDirectoriesThatAreNamedLikeFiles() throws {
+    let fixture = try SnapshotFixture(.rocks)
+    try fixture.fill(20)
+    _ = try fixture.manager.generate(fixture.request())
+    let foreign = [
+      "gen_7_5_43.meta", "gen_7_5_44_write.sst.tmp", "rev_7_5_45.meta", "rev_7_5_46_default.sst",
+    ]
+    for name in foreign {
+      try fixture.files.createDirectory(fixture.directory + "/" + name + "/inner")
+    }
+    try fixture.restart(losingPower: false)
+    let found = try fixture.names
+    #expect(foreign.allSatisfy { found.contains($0) })
+    #expect(try fixture.manager.open() == foreign.sorted { Self.order($0) < Self.order($1) })
+    #expect(try fixture.manager.idle().map(\.key.index) == [42])
+  }
+
+  /// Temporary files are cleared before snapshots are taken up.
+  private static func order(_ name: String) -> String {
+    (name.hasSuffix(".tmp") ? "0" : "1") + name
+  }
 }

@@ -1,0 +1,77 @@
+/// What a data directory holds: the role of the process that made it, and the cluster and store that its
+/// databases belong to. Kept in a file beside the databases, so that neither a process of another role
+/// nor one that finds a database empty takes the directory for its own.
+package struct DataIdentity: Sendable, Hashable {
+  /// Which kind of process a directory belongs to.
+  package enum Role: String, Sendable {
+    case pd, store, standalone
+
+    var words: String {
+      switch self {
+      case .pd: "a placement driver"
+      case .store: "a store of a cluster"
+      case .standalone: "a stand-alone node"
+      }
+    }
+  }
+
+  /// Why a file is none of an identity.
+  package struct Malformed: Error, Sendable {
+    package var reason: String
+  }
+
+  static let fileName = "APUS"
+  /// Raised when an older version must not start on the directory.
+  static let format: UInt64 = 1
+
+  package var role: Role
+  /// Nil until the databases hold it.
+  package var clusterID: UInt64?
+  /// Nil until the databases hold it, and for a placement driver.
+  package var storeID: UInt64?
+
+  package init(role: Role, clusterID: UInt64? = nil, storeID: UInt64? = nil) {
+    self.role = role
+    self.clusterID = clusterID
+    self.storeID = storeID
+  }
+
+  /// The content of the file: TOML of names and strings.
+  package var text: String {
+    var lines = [
+      "# What this directory holds. Written by apus; do not change or remove.",
+      "format = \"\(Self.format)\"", "role = \"\(role.rawValue)\"",
+    ]
+    if let clusterID { lines.append("cluster = \"\(clusterID)\"") }
+    if let storeID { lines.append("store = \"\(storeID)\"") }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  package init(parsing text: String) throws(Malformed) {
+    var values: [Substring: Substring] = [:]
+    for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+      let parts = line.split(separator: " = ", maxSplits: 1)
+      guard parts.count == 2, parts[1].count >= 2, parts[1].hasPrefix("\""),
+        parts[1].hasSuffix("\"")
+      else { throw Malformed(reason: "a line is not of the form name = \"value\"") }
+      guard values.updateValue(parts[1].dropFirst().dropLast(), forKey: parts[0]) == nil else {
+        throw Malformed(reason: "\(parts[0]) is given twice")
+      }
+    }
+    func number(_ name: Substring) throws(Malformed) -> UInt64? {
+      guard let value = values[name] else { return nil }
+      guard let number = UInt64(value), number > 0 else {
+        throw Malformed(reason: "\(name) is no number above 0")
+      }
+      return number
+    }
+    guard let format = try number("format") else { throw Malformed(reason: "format is missing") }
+    guard format <= Self.format else {
+      throw Malformed(reason: "its format \(format) was written by a newer version of apus")
+    }
+    guard let role = values["role"].flatMap({ Role(rawValue: String($0)) }) else {
+      throw Malformed(reason: "role is missing or unknown")
+    }
+    self.init(role: role, clusterID: try number("cluster"), storeID: try number("store"))
+  }
+}

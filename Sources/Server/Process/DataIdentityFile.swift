@@ -1,0 +1,157 @@
+import Codec
+import Engine
+import PlacementDriver
+import Runtime
+
+/// The identity of a data directory that this process holds the lock of.
+struct DataIdentityFile {
+  /// A larger file is no identity.
+  private static let maxBytes = 4096
+
+  private let directory: String
+  private let files: any FileSystem
+  /// What the file says, or would say.
+  private(set) var identity: DataIdentity
+  private var isWritten: Bool
+
+  private var path: String { directory + "/" + DataIdentity.fileName }
+
+  /// Reads what the directory holds and refuses one of another role. Changes nothing.
+  ///
+  /// A directory without the file is new, or was made by a version that wrote none: of those the
+  /// databases in it tell the role.
+  init(
+    _ directory: DataDirectory, role: DataIdentity.Role, files: any FileSystem
+  ) throws(StartError) {
+    self.directory = directory.path
+    self.files = files
+    identity = DataIdentity(role: role)
+    isWritten = false
+    guard let bytes = try Self.content(of: directory.path, files) else {
+      try Self.checkLayout(of: directory.path, role: role, files)
+      return
+    }
+    do throws(DataIdentity.Malformed) {
+      guard bytes.count <= Self.maxBytes, let text = String(validating: bytes, as: UTF8.self) else {
+        throw DataIdentity.Malformed(reason: "it is no text of an identity")
+      }
+      identity = try DataIdentity(parsing: text)
+    } catch {
+      throw StartError(
+        "\(path) cannot be used: \(error.reason); restore it, or choose another --data-dir")
+    }
+    guard identity.role == role else { throw Self.foreign(directory.path, identity.role, role) }
+    isWritten = true
+  }
+
+  /// The file's first bytes; nil when there is no file.
+  private static func content(
+    of directory: String, _ files: any FileSystem
+  ) throws(StartError) -> [UInt8]? {
+    let path = directory + "/" + DataIdentity.fileName
+    do throws(FileSystemError) {
+      guard try files.exists(path) else { return nil }
+      return try files.open(path).read(at: 0, upTo: maxBytes + 1)
+    } catch {
+      throw StartError("cannot read \(path): \(error)")
+    }
+  }
+
+  private static func checkLayout(
+    of directory: String, role: DataIdentity.Role, _ files: any FileSystem
+  ) throws(StartError) {
+    let (hasLogs, hasPD): (Bool, Bool)
+    do throws(FileSystemError) {
+      hasLogs = try files.exists(directory + "/raft")
+      hasPD = try files.exists(directory + "/pd")
+    } catch {
+      throw StartError("cannot read data directory \(directory): \(error)")
+    }
+    if hasLogs, role != .store { throw foreign(directory, .store, role) }
+    if hasPD, role != .standalone { throw foreign(directory, .standalone, role) }
+  }
+
+  /// Whether the databases must be there: they were when the file was written.
+  var isBound: Bool { identity.clusterID != nil }
+
+  /// Durably notes the role and, once the databases hold them, the ids.
+  mutating func record(clusterID: UInt64? = nil, storeID: UInt64? = nil) throws(StartError) {
+    var next = identity
+    next.clusterID = clusterID ?? identity.clusterID
+    next.storeID = storeID ?? identity.storeID
+    guard next != identity || !isWritten else { return }
+    do throws(FileSystemError) {
+      let file = try files.create(path + ".tmp", exclusive: false)
+      try file.append(Array(next.text.utf8))
+      try file.sync()
+      try files.rename(path + ".tmp", to: path)
+      try files.syncDirectory(directory)
+    } catch {
+      throw StartError("cannot write \(path): \(error)")
+    }
+    identity = next
+    isWritten = true
+  }
+
+  /// Refuses a database that does not hold the ids that it held when the file was written.
+  ///
+  /// - Parameter database: the path of the database.
+  func check(
+    _ database: String, clusterID: UInt64?, storeID: UInt64? = nil
+  ) throws(StartError) {
+    guard let expected = identity.clusterID else { return }
+    guard let clusterID else { throw empty(database) }
+    guard clusterID == expected, storeID == nil || storeID == identity.storeID else {
+      let store = storeID.map { "store \($0) of " } ?? ""
+      throw StartError(
+        "the database in \(database) belongs to \(store)cluster \(clusterID), but \(path) names "
+          + "\(owner): restore the directory as a whole")
+    }
+  }
+
+  /// Refuses a database that a process of another role has written.
+  func check(_ engine: any KVEngine) throws(StartError) {
+    let (ident, pdCluster): ([UInt8]?, UInt64?)
+    do {
+      ident = try engine.get(.raft, KeyLayout.storeIdent)
+      pdCluster = try PDCore.storedClusterID(in: engine)
+    } catch {
+      throw StartError("cannot read the database in \(engine.path): \(error)")
+    }
+    let role = identity.role
+    if ident != nil, role != .store { throw Self.foreign(directory, .store, role) }
+    if pdCluster != nil, role != .pd { throw Self.foreign(directory, .pd, role) }
+  }
+
+  /// What to say of a database that is missing, or that is empty and must not be.
+  func empty(_ database: String) -> StartError {
+    StartError(
+      "the database in \(database) is empty though \(path) says that the directory holds \(owner): "
+        + "its files were removed or damaged; \(remedy)")
+  }
+
+  /// What helps when the directory's data is lost or damaged.
+  var remedy: String {
+    switch identity.role {
+    case .pd, .standalone:
+      "restore \(directory) from a backup, or move it away to start with no data"
+    case .store:
+      "restore \(directory) as a whole, or move it away to have the data replicated to a new store"
+    }
+  }
+
+  private var owner: String {
+    let cluster = "cluster \(identity.clusterID ?? 0)"
+    return identity.storeID.map { "store \($0) of \(cluster)" } ?? cluster
+  }
+
+  /// Refuses a directory whose databases are those of another role.
+  static func foreign(
+    _ directory: String, _ found: DataIdentity.Role, _ role: DataIdentity.Role
+  ) -> StartError {
+    StartError(
+      "data directory \(directory) belongs to \(found.words), not to \(role.words)"
+        + (found == .store && role == .standalone ? ": start it with --pd-endpoints, or" : ":")
+        + " choose another --data-dir")
+  }
+}
