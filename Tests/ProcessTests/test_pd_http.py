@@ -89,7 +89,8 @@ def test_regions(cluster):
     statistics = get(cluster, f"{API}/stats/region?start_key=&end_key=")
     assert statistics["count"] == regions["count"]
     assert statistics["store_peer_count"][str(store)] == regions["count"]
-    for bad in ("region/id/x", "region/key/%4", "regions/key?limit=x", "regions?limit=1e9"):
+    for bad in ("region/id/x", "region/key/%4", "regions/key?limit=x", "regions?limit=1e9",
+                "regions/key?key=z&end_key=a", "stats/region?start_key=z&end_key=a"):
         assert http(cluster.pd_port, f"{API}/{bad}")[0] == 400, bad
 
 
@@ -190,6 +191,9 @@ def test_many_regions_are_listed_page_by_page(tmp_path):
         pd = wire.stubs("pdpb").PDStub(channel)
         header = pdpb.RequestHeader(
             cluster_id=pd.GetMembers(pdpb.GetMembersRequest(), timeout=5).header.cluster_id)
+        # The ids that follow are given.
+        given = pd.AllocID(pdpb.AllocIDRequest(header=header, count=30_000), timeout=5)
+        assert given.id >= 30_000
         store = metapb.Store(id=1, address="127.0.0.1:1", version="8.5.0")
 
         def region(number: int, start: bytes, end: bytes, version: int):

@@ -1,5 +1,8 @@
+import Codec
+import NIOCore
 import Testing
 
+@testable import PlacementDriver
 @testable import Server
 
 struct PDRouteTests {
@@ -34,6 +37,27 @@ struct PDRouteTests {
     }
     #expect(try HTTPQuery("format=hex").key(Array("00fF".utf8)) == [0, 255])
     #expect(throws: HTTPQuery.Malformed.self) { try HTTPQuery("format=hex").key([65]) }
+  }
+
+  @Test func rangesRunForward() throws {
+    func range(_ text: String) throws -> KeyRange { try HTTPQuery(text).range(from: "key") }
+    #expect(try range("") == .all)
+    #expect(try range("key=z") == KeyRange(start: Array("z".utf8)))
+    #expect(try range("key=a&end_key=z") == KeyRange(start: [0x61], end: [0x7A]))
+    #expect(try range("key=7A&end_key=7A&format=hex") == KeyRange(start: [0x7A], end: [0x7A]))
+    #expect(throws: HTTPQuery.Malformed.self) { try range("key=z&end_key=a") }
+    #expect(throws: HTTPQuery.Malformed.self) { try range("key=7B&end_key=7A&format=hex") }
+  }
+
+  @Test func aRegionWithoutALeaderNamesNone() throws {
+    let peers = [PeerInfo(id: 3, storeID: 1), PeerInfo(id: 4, storeID: 2)]
+    var record = RegionRecord(Region(id: 2, epoch: .initial, peers: peers))
+    func page() throws -> String {
+      String(buffer: try PDJSON.encode(RegionPage(RegionSummary(record))))
+    }
+    #expect(try !page().contains("leader"))
+    record.leader = peers[1]
+    #expect(try page().contains(#""leader":{"id":4,"#))
   }
 
   @Test func valuesAreWrittenAsGoDoes() {

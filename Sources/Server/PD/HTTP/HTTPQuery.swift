@@ -30,6 +30,15 @@ struct HTTPQuery: Sendable {
     text("format") == "hex" ? try Self.unhex(bytes) : bytes
   }
 
+  /// The key range from the parameter `start` to `end_key`; either may be missing.
+  func range(from start: String) throws(Malformed) -> KeyRange {
+    let range = KeyRange(start: try key(self[start] ?? []), end: try key(self["end_key"] ?? []))
+    guard range.end.isEmpty || !precedes(range.end, range.start) else {
+      throw Malformed(description: "invalid key range \(range), start key is after end key")
+    }
+    return range
+  }
+
   /// A whole number, or `otherwise` where there is none.
   func integer(_ name: String, otherwise: Int) throws(Malformed) -> Int {
     guard let text = text(name), !text.isEmpty else { return otherwise }

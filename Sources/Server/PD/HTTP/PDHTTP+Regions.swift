@@ -58,8 +58,7 @@ extension PDHTTP {
   func regionStatistics(_ query: HTTPQuery, _ done: @escaping HTTPService.Done) {
     let range: KeyRange
     do throws(HTTPQuery.Malformed) {
-      range = KeyRange(
-        start: try query.key(query["start_key"] ?? []), end: try query.key(query["end_key"] ?? []))
+      range = try query.range(from: "start_key")
     } catch {
       return done(.json(400, error.description))
     }

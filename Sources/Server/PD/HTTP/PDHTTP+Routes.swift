@@ -138,8 +138,7 @@ extension PDHTTP {
       case .regions:
         regions(in: .all, limit: try query.integer("limit", otherwise: 0), done)
       case .regionsByKey:
-        let range = KeyRange(
-          start: try query.key(query["key"] ?? []), end: try query.key(query["end_key"] ?? []))
+        let range = try query.range(from: "key")
         let asked = try query.integer("limit", otherwise: Self.scanLimits.usual)
         regions(
           in: range, limit: asked <= 0 ? Self.scanLimits.most : min(asked, Self.scanLimits.most),

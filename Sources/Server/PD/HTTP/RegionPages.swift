@@ -15,10 +15,10 @@ struct RegionPage: Encodable {
 
   /// What is written of `metapb.PeerInfo`, and its role in words.
   struct Member: Encodable {
-    var id: UInt64?
-    var storeID: UInt64?
+    var id: UInt64
+    var storeID: UInt64
     var role: Int?
-    var roleName = ""
+    var roleName: String
     var isLearner: Bool?
 
     enum CodingKeys: String, CodingKey {
@@ -28,8 +28,7 @@ struct RegionPage: Encodable {
       case isLearner = "is_learner"
     }
 
-    init(_ peer: PeerInfo?) {
-      guard let peer else { return }
+    init(_ peer: PeerInfo) {
       id = peer.id
       storeID = peer.storeID
       role = peer.wire.role.rawValue.nonzero
@@ -59,7 +58,8 @@ struct RegionPage: Encodable {
   var endKey: String
   var epoch: Epoch
   var peers: [Member]
-  var leader: Member
+  /// Absent when none is known.
+  var leader: Member?
   var downPeers: [DownMember]?
   var pendingPeers: [Member]?
   // Flows are not counted.
@@ -95,7 +95,7 @@ struct RegionPage: Encodable {
     epoch = Epoch(
       confVersion: region.epoch.confVersion.nonzero, version: region.epoch.version.nonzero)
     peers = region.peers.map(Member.init)
-    leader = Member(summary.leader)
+    leader = summary.leader.map(Member.init)
     if !summary.downPeers.isEmpty {
       downPeers = summary.downPeers.map {
         DownMember(peer: Member($0.peer), downSeconds: $0.seconds)
