@@ -63,6 +63,56 @@ struct PDServiceTests {
     }
   }
 
+  /// A stream that named a store by mistake or by intent, and went away, does not take the commands for
+  /// that store with it.
+  @Test(.timeLimit(.minutes(1))) func commandsGoToTheStreamOfTheLastMessage() async throws {
+    try await withServer { caller, header in
+      let peer = Metapb_Peer.with { ($0.id, $0.storeID) = (3, 1) }
+      var report = Pdpb_RegionHeartbeatRequest.with {
+        $0.header = header
+        $0.region.id = 2
+        $0.region.regionEpoch = .with { ($0.confVer, $0.version) = (1, 1) }
+        $0.region.peers = [peer]
+        $0.leader = peer
+      }
+      func put(_ id: UInt64) -> Metapb_Store {
+        .with { ($0.id, $0.address) = (id, "127.0.0.1:\(id)") }
+      }
+      let _: Pdpb_AllocIDResponse = try await caller.channel.unary(
+        "/pdpb.PD/AllocID",
+        Pdpb_AllocIDRequest.with { ($0.header, $0.count) = (header, 100) })
+      let founded: Pdpb_BootstrapResponse = try await caller.channel.unary(
+        "/pdpb.PD/Bootstrap",
+        Pdpb_BootstrapRequest.with {
+          ($0.header, $0.store, $0.region) = (header, put(1), report.region)
+        })
+      #expect(!founded.header.hasError)
+      let own = caller.channel.openAsyncStream("/pdpb.PD/RegionHeartbeat")
+      try await own.send(message: report)
+      let other = caller.channel.openAsyncStream("/pdpb.PD/RegionHeartbeat")
+      try await other.send(message: report)
+      other.finish()
+      for try await _ in other.messages {}
+      report.pendingPeers = [peer]
+      try await own.send(message: report)
+      var found = Pdpb_GetRegionResponse()
+      while found.pendingPeers.isEmpty {
+        found = try await caller.channel.unary(
+          "/pdpb.PD/GetRegion", Pdpb_GetRegionRequest.with { $0.header = header })
+      }
+      // Another store: now there is something to do, and no heartbeat asks for it.
+      let _: Pdpb_PutStoreResponse = try await caller.channel.unary(
+        "/pdpb.PD/PutStore",
+        Pdpb_PutStoreRequest.with { ($0.header, $0.store) = (header, put(4)) })
+      for try await payload in own.messages {
+        let command: Pdpb_RegionHeartbeatResponse = try MessageCoding.decode(payload)
+        #expect(command.changePeer.peer.storeID == 4)
+        break
+      }
+      own.finish()
+    }
+  }
+
   private func withServer(
     _ body: (RawCaller, Pdpb_RequestHeader) async throws -> Void
   ) async throws {

@@ -3,7 +3,8 @@ import RPC
 import Synchronization
 import Wire
 
-/// The streams on which stores hear what their regions should do; one per store, the newest wins.
+/// The streams on which stores hear what their regions should do; one per store, the one that its last
+/// message came on.
 final class HeartbeatStreams: Sendable {
   private struct State {
     var streams: [UInt64: (token: UInt64, call: StreamCall)] = [:]
@@ -76,10 +77,11 @@ final class HeartbeatStream: StreamHandler {
       return call.finish(error)
     }
     let sender = request.leader.storeID
-    if sender != storeID, sender != 0 {
+    if sender != 0 {
       // One stream is one store's: it keeps no place under the names it had before.
-      if storeID != 0 { _ = streams.remove(token, ofStore: storeID) }
+      if sender != storeID, storeID != 0 { _ = streams.remove(token, ofStore: storeID) }
       storeID = sender
+      // Every time: another stream may have named the same store meanwhile, by mistake or by intent.
       streams.set(call, token, forStore: sender)
     }
     let bytes = message.readableBytes
