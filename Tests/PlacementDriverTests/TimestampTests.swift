@@ -152,4 +152,69 @@ struct TimestampTests {
     let wire = try fixture.driver.getMinTS(.with { $0.header = fixture.header }, fixture.reading)
     #expect(try Timestamp(wire.timestamp) > before)
   }
+
+  // MARK: The lead over the clock
+
+  /// The largest number of timestamps at a time, as often as they are given; how often that was.
+  private func drain(_ fixture: PDFixture, _ count: UInt32) throws -> Int {
+    for given in 0..<100_000 {
+      do {
+        _ = try fixture.timestamp(count)
+      } catch let error as PDError {
+        #expect(error.code == .unavailable && error.message.contains("try again"))
+        return given
+      }
+    }
+    return .max
+  }
+
+  @Test func demandPushesTimeOnByABoundedLead() throws {
+    let fixture = try PDFixture()
+    #expect(try drain(fixture, 262_143) <= 1001)
+    #expect(try drain(fixture, 10_000) <= 27 * 1001)
+    let last = try fixture.timestamp()
+    #expect(last.physical <= fixture.reading.wallMilliseconds + 1000)
+    // For 20 seconds someone asks for all there is: time goes as the clock does.
+    for _ in 0..<200 {
+      fixture.pass(0.1)
+      #expect(try drain(fixture, 262_143) <= 201)
+      let now = try fixture.timestamp()
+      #expect(now.physical <= fixture.reading.wallMilliseconds + 1000)
+    }
+  }
+
+  @Test func whatIsRefusedTakesNothing() throws {
+    let fixture = try PDFixture()
+    _ = try drain(fixture, 262_143)
+    let last = try fixture.timestamp()
+    let writes = fixture.engine.traffic.writes
+    for _ in 0..<10 { #expect(throws: PDError.self) { try fixture.timestamp(262_143) } }
+    #expect(fixture.engine.traffic.writes == writes)
+    #expect(try fixture.timestamp().value == last.value + 1)
+  }
+
+  /// One client that asks for everything does not keep others from a timestamp.
+  @Test func smallRequestsHaveALeadOfTheirOwn() throws {
+    let fixture = try PDFixture()
+    for _ in 0..<400 {
+      #expect(throws: Never.self) { try fixture.timestamp() }
+      _ = try drain(fixture, 262_143)
+      for count in [200_000, 50_000, 10_001] as [UInt32] { _ = try drain(fixture, count) }
+    }
+    fixture.pass(0.001)
+    #expect(throws: Never.self) { try fixture.timestamp(10_000) }
+  }
+
+  @Test func aClockSetBackLeavesAllTimestampsOfAMillisecond() throws {
+    let fixture = try PDFixture()
+    _ = try fixture.timestamp()
+    fixture.wallShift = -3_600_000
+    var last = try fixture.timestamp()
+    for _ in 0..<5000 {
+      fixture.pass(0.001)
+      let next = try fixture.timestamp(262_143)
+      #expect(next.value - 262_142 > last.value)
+      last = next
+    }
+  }
 }

@@ -1,12 +1,22 @@
 import Codec
+import Runtime
 
 /// Timestamps that only grow, over restarts and whatever the wall clock does: the end of a window
 /// is durable before a timestamp inside it leaves, and a restart begins behind the window.
+///
+/// Where a millisecond's timestamps are used up before the clock has moved on, time is pushed on. It is
+/// pushed no faster than time passes, but for a bounded lead: timestamps stay near the clock however many
+/// are asked for.
 struct TimestampOracle {
   /// How far ahead the window is written.
   static let windowMilliseconds: UInt64 = 3000
   /// What one request may ask for: a millisecond's worth.
   static let maxCount = Timestamp.maxLogical
+  /// How far demand alone may push the physical part ahead of the clock.
+  static let maxLead: UInt64 = 1000
+  /// A request for more than this leaves half of the lead to smaller ones, so that one client that asks for
+  /// all there is keeps no one else from a timestamp. TiKV's clients ask for less.
+  static let largeCount: UInt64 = 10_000
   /// No physical part reaches this.
   private static let physicalEnd: UInt64 = 1 << (64 - Timestamp.logicalBits)
 
@@ -14,6 +24,10 @@ struct TimestampOracle {
   private var logical: UInt64 = 0
   /// Every timestamp given so far has a smaller physical part.
   private var windowEnd: UInt64
+  /// Milliseconds by which time may still be pushed on, and when that was worked out. One is added with
+  /// every millisecond that passes.
+  private var lead = Self.maxLead
+  private var leadAt: Instant?
   /// Whether someone asked since the window was last moved: an idle driver writes nothing.
   private var isAsked = false
 
@@ -31,20 +45,43 @@ struct TimestampOracle {
 
   /// Takes `count` timestamps in a row and returns the largest.
   mutating func take(
-    _ count: UInt64, wallMilliseconds: UInt64, _ storage: inout PDStorage
+    _ count: UInt64, _ reading: ClockReading, _ storage: inout PDStorage
   ) throws(PDError) -> Timestamp {
     guard count >= 1, count <= Self.maxCount else {
       throw PDError(.unknown, "tso count should be in 1...\(Self.maxCount), not \(count)")
     }
     var next = (physical: physical, logical: logical)
-    let wall = Self.usable(wallMilliseconds)
+    let wall = Self.usable(reading.wallMilliseconds)
     if wall > next.physical { next = (wall, 0) }
-    if next.logical + count > Timestamp.maxLogical { next = (next.physical + 1, 0) }
+    let isPushed = next.logical + count > Timestamp.maxLogical
+    if isPushed {
+      restoreLead(at: reading.now)
+      guard lead > (count > Self.largeCount ? Self.maxLead / 2 : 0) else {
+        throw PDError(
+          .unavailable,
+          "no \(count) timestamps are left in this millisecond, and time is \(Self.maxLead) ms ahead of the "
+            + "clock already: try again later")
+      }
+      next = (next.physical + 1, 0)
+    }
     try reserve(beyond: next.physical, &storage)
+    if isPushed { lead -= 1 }
     (physical, logical) = next
     logical += count
     isAsked = true
     return Timestamp(physical: physical, logical: logical)
+  }
+
+  private mutating func restoreLead(at now: Instant) {
+    guard let since = leadAt else {
+      leadAt = now
+      return
+    }
+    guard now > since else { return }
+    let passed = (now.nanoseconds - since.nanoseconds) / 1_000_000
+    lead = passed < Self.maxLead - lead ? lead + passed : Self.maxLead
+    // What is less than a millisecond counts the next time.
+    leadAt = Instant(nanoseconds: since.nanoseconds + passed * 1_000_000)
   }
 
   /// Moves the window on before a request has to wait for it.

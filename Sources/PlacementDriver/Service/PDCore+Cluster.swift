@@ -63,7 +63,7 @@ extension PDCore {
   ) throws(PDError) -> Pdpb_TsoResponse {
     try answer(request, needsCluster: false) { (response) throws(PDError) in
       let last = try oracle.take(
-        UInt64(request.count), wallMilliseconds: reading.wallMilliseconds, &storage)
+        UInt64(request.count), reading, &storage)
       response.count = request.count
       response.timestamp = last.wire
       statistics.timestamps += UInt64(request.count)
@@ -76,9 +76,7 @@ extension PDCore {
     _ request: Pdpb_GetMinTSRequest, _ reading: ClockReading
   ) throws(PDError) -> Pdpb_GetMinTSResponse {
     try answer(request, needsCluster: false) { (response) throws(PDError) in
-      response.timestamp = try oracle.take(
-        1, wallMilliseconds: reading.wallMilliseconds, &storage
-      ).wire
+      response.timestamp = try oracle.take(1, reading, &storage).wire
     }
   }
 
