@@ -68,7 +68,7 @@ struct LeaderBalanceTests {
     #expect(replies.map(\.response.transferLeader.peer.storeID) == [4])
     #expect(replies.map(\.response.transferLeader.peers.count) == [1])
     // The transfer does not happen: it is given up, and the region rests.
-    fixture.pass(11)
+    fixture.pass(61)
     for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
     #expect(try fixture.driver.tick(fixture.reading).isEmpty)
     fixture.pass(30)

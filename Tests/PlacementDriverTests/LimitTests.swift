@@ -100,7 +100,7 @@ struct LimitTests {
 
   @Test func repliesOfRegionsAreBoundedInBytes() throws {
     let fixture = try fixture { $0.replyBytes = 20_000 }
-    try regions(100, fixture)
+    try regions(200, fixture)
     func scan(_ limit: Int32) throws -> Pdpb_ScanRegionsResponse {
       try fixture.driver.scanRegions(
         .with {

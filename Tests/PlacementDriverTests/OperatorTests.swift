@@ -101,7 +101,7 @@ struct OperatorTests {
     try fixture.put(5)
     // Someone else added a peer on store 4.
     var other = region
-    other.peers.append(PeerInfo(id: learner.id + 1000, storeID: 4))
+    other.peers.append(PeerInfo(id: 4, storeID: 4))
     other.epoch.confVersion = 2
     let (type, peer) = try #require(try change(fixture.beat(other, leader: 1)))
     #expect(type == .addLearnerNode && peer.storeID == 5 && peer.id != learner.id)
@@ -134,7 +134,7 @@ struct OperatorTests {
   @Test func whatTakesTooLongIsGivenUp() throws {
     let (fixture, region) = try fixture()
     #expect(try change(fixture.beat(region, leader: 1)) != nil)
-    fixture.pass(599)
+    fixture.pass(659)
     try fixture.beat(4)
     #expect(try change(fixture.beat(region, leader: 1)) != nil)
     fixture.pass(2)
@@ -142,6 +142,114 @@ struct OperatorTests {
     #expect(try status(fixture, 2).status == .timeout)
     // And begun again.
     #expect(try change(fixture.beat(region, leader: 1)) != nil)
+  }
+
+  /// A report that says what never was, and the operator that it led to.
+  private func contradicted(
+    _ change: (inout Region) -> Void
+  ) throws -> (PDFixture, Region, [HeartbeatResponse]) {
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    for id in [4, 5, 6] as [UInt64] { try fixture.put(id) }
+    let truth = region(100, "", "", version: 5, conf: 5, stores: [1, 4, 5])
+    #expect(try fixture.beat(truth, leader: 1).isEmpty)
+    var forged = truth
+    change(&forged)
+    let replies = try fixture.beat(forged, leader: 1)
+    #expect(try self.change(replies) != nil)
+    return (fixture, truth, try fixture.beat(truth, leader: 1))
+  }
+
+  @Test func aPeerThatIsThereAlreadyIsNotAdded() throws {
+    let (fixture, truth, replies) = try contradicted { $0.peers.removeLast() }
+    #expect(replies.isEmpty)
+    #expect(try status(fixture, 100).status == .cancel)
+    for _ in 0..<3 {
+      #expect(try fixture.beat(truth, leader: 1).isEmpty)
+      fixture.pass(6)
+      for id in [1, 4, 5, 6] as [UInt64] { try fixture.beat(id) }
+      #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    }
+  }
+
+  @Test func aPeerThatIsNotTooManyIsNotRemoved() throws {
+    let (fixture, _, replies) = try contradicted {
+      $0.peers.append(PeerInfo(id: 50, storeID: 6))
+    }
+    #expect(replies.isEmpty)
+    #expect(try status(fixture, 100).status == .cancel)
+  }
+
+  @Test func anotherPeerOnTheSameStoreCancels() throws {
+    let (fixture, _, replies) = try contradicted {
+      $0.peers[2] = PeerInfo(id: 9, storeID: 5, role: .learner)
+    }
+    #expect(replies.isEmpty)
+    #expect(try status(fixture, 100).status == .cancel)
+  }
+
+  /// The epoch an operator was made for turns out never to have been: here a leader that no one contradicted
+  /// for long took it back.
+  @Test func anEpochThatWasTakenBackCancels() throws {
+    let (fixture, region) = try fixture()
+    var forged = region
+    forged.epoch.confVersion = .max
+    #expect(try change(fixture.beat(forged, leader: 1)) != nil)
+    let first = try #require(fixture.driver.operatorSummaries(fixture.reading).first)
+    var last: [HeartbeatResponse] = []
+    for _ in 0..<4 {
+      fixture.pass(60)
+      for id in [1, 4] as [UInt64] { try fixture.beat(id) }
+      last = try fixture.beat(region, leader: 1)
+    }
+    // A new one, for the region as it is.
+    #expect(last.map(\.response.regionEpoch.confVer) == [1])
+    #expect(try change(last)?.0 == .addLearnerNode)
+    let now = fixture.driver.operatorSummaries(fixture.reading)
+    #expect(now.count == 1 && now[0].description != first.description)
+    #expect(now[0].age == .zero)
+  }
+
+  @Test func stepsThatCopyNothingHaveAMinute() throws {
+    let (fixture, region) = try fixture()
+    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1)))
+    var grown = region
+    grown.peers.append(learner)
+    grown.epoch.confVersion = 2
+    try fixture.restart()
+    for id in [1, 4] as [UInt64] { try fixture.beat(id) }
+    #expect(try change(fixture.beat(grown, leader: 1))?.0 == .addNode)
+    fixture.pass(59)
+    #expect(try change(fixture.beat(grown, leader: 1))?.0 == .addNode)
+    fixture.pass(2)
+    #expect(try fixture.beat(grown, leader: 1).isEmpty)
+    #expect(try status(fixture, 2).status == .timeout)
+  }
+
+  /// Of a region without a known leader no heartbeat comes that would end its operator.
+  @Test func anOperatorEndsWithoutALeaderToo() throws {
+    let (fixture, region) = try fixture()
+    #expect(try change(fixture.beat(region, leader: 1)) != nil)
+    // The region's leader is not a member any more, says a report of a split.
+    let right = Region(
+      id: 2, startKey: key("m"), epoch: RegionEpoch(confVersion: 1, version: 2),
+      peers: [PeerInfo(id: 4, storeID: 4)])
+    var left = right
+    (left.id, left.startKey, left.endKey) = (50, [], key("m"))
+    left.peers[0].id = 51
+    let report = try fixture.driver.reportBatchSplit(
+      .with {
+        $0.header = fixture.header
+        $0.regions = [left.wire, right.wire]
+      }, fixture.reading)
+    #expect(!report.header.hasError)
+    for _ in 0..<8 {
+      fixture.pass(100)
+      for id in [1, 4] as [UInt64] { try fixture.beat(id) }
+      _ = try fixture.driver.tick(fixture.reading)
+    }
+    #expect(fixture.driver.operatorSummaries(fixture.reading).isEmpty)
+    #expect(try status(fixture, 2).status == .timeout)
   }
 
   @Test func aTargetThatDiesIsGivenUp() throws {

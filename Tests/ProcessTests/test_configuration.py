@@ -82,7 +82,8 @@ def test_flags_of_a_node(node, flag, value):
 @pytest.mark.parametrize("command, flag, value", [
     ("pd", "--max-replicas", "0"), ("pd", "--max-replicas", "9223372036854775807"),
     ("pd", "--max-store-down-time", "0s"), ("pd", "--max-store-down-time", "100000d"),
-    ("pd", "--store-replacement-delay", "0s"), ("pd", "--store-takeover-delay", "2h"),
+    ("pd", "--store-replacement-delay", "0s"), ("pd", "--store-replacement-delay", "2h"),
+    ("pd", "--region-claim-timeout", "0s"), ("pd", "--region-claim-timeout", "2d"),
     ("playground", "--stores", "0"), ("playground", "--stores", "9223372036854775807"),
     ("playground", "--base-port", "0"), ("playground", "--base-port", "9223372036854775807"),
     ("playground", "--pd-port", "65536"),

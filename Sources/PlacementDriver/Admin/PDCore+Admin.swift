@@ -132,7 +132,7 @@ extension PDCore {
     if voters < record.region.peers.count { summary.learnerPeerRegions += 1 }
     if !record.downPeers.isEmpty { summary.downPeerRegions += 1 }
     if !record.pendingPeers.isEmpty { summary.pendingPeerRegions += 1 }
-    if record.heartbeatAt != nil && record.approximateKeys == 0 { summary.emptyRegions += 1 }
+    if record.confirmedAt != nil && record.approximateKeys == 0 { summary.emptyRegions += 1 }
     if record.region.peers.contains(where: { stores[$0.storeID]?.info.state == .offline }) {
       summary.offlinePeerRegions += 1
     }

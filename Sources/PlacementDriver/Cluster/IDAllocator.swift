@@ -15,6 +15,10 @@ struct IDAllocator {
     last = end
   }
 
+  /// Whether the id was given. After a restart this also holds for the rest of the last block, none of
+  /// which will ever be given.
+  func isAllocated(_ id: UInt64) -> Bool { id != 0 && id <= last }
+
   /// Takes `count` numbers in a row and returns the last of them.
   mutating func take(
     _ count: UInt64 = 1, _ storage: inout PDStorage

@@ -9,10 +9,13 @@ package struct PDConfig: Sendable, Hashable {
   /// Silence after which a newcomer at a store's address takes its place, or a store may register under
   /// another address. Stores report every 10 s; what is silent for less may be alive.
   package var takeoverDelay: Duration = .seconds(15)
-  /// How long an operator that changes members may take.
-  package var regionOperatorTimeout: Duration = .seconds(600)
-  /// How long an operator that only moves a leader may take.
-  package var leaderOperatorTimeout: Duration = .seconds(10)
+  /// How long what is known of a region outlasts the repeated heartbeats of a leader that contradicts it,
+  /// while its own leader sends none. At least three intervals of region heartbeats.
+  package var regionClaimTimeout: Duration = .seconds(180)
+  /// How long a step that copies a region's data may take.
+  package var slowStepTimeout: Duration = .seconds(600)
+  /// How long every other step may take.
+  package var fastStepTimeout: Duration = .seconds(60)
   /// How often a command is repeated while no heartbeat shows its effect.
   package var resendInterval: Duration = .seconds(5)
   /// Operators under way at a time that change members.

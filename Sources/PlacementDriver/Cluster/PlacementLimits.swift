@@ -13,6 +13,8 @@ package struct PlacementLimits: Sendable, Hashable {
   package var peers = 256
   /// Bytes of a key at which a region begins or ends.
   package var keyBytes = 64 << 10
+  /// Regions whose stale heartbeats are remembered.
+  package var staleHeartbeats = 262_144
   /// Services that hold a safe point.
   package var services = 1024
   /// Bytes of the name of such a service.

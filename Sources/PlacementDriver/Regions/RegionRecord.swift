@@ -13,7 +13,8 @@ struct RegionRecord: Sendable {
   var downPeers: [DownPeer] = []
   var approximateSize: UInt64 = 0
   var approximateKeys: UInt64 = 0
-  var heartbeatAt: Instant?
+  /// When its leader reported this last; nil while none has, as after a restart or a report of a split.
+  var confirmedAt: Instant?
 
   init(_ region: Region) {
     self.region = region

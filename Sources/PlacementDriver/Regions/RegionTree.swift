@@ -57,26 +57,22 @@ struct RegionTree {
 
   // MARK: Changing
 
-  /// Why a report of `region` must not be taken, or nil when it is news or a repetition.
+  /// The known regions that make a report of `region` stale; none when it is news or a repetition.
   ///
   /// A known region may not go back in epoch, nor its leader in term; a region that covers others
   /// may not be older than they are, for then they are its own split-off parts.
-  func staleness(of region: Region, term: UInt64) -> String? {
+  func conflicts(with region: Region, term: UInt64) -> [RegionRecord] {
     let known = records[region.id]
+    var found: [RegionRecord] = []
     if known?.region.range != region.range {
-      for other in records(in: region.range) where other.id != region.id {
-        if region.epoch.version < other.region.epoch.version {
-          return "region is stale: \(region), overlapped by \(other.region)"
-        }
+      found = records(in: region.range).filter {
+        $0.id != region.id && region.epoch.version < $0.region.epoch.version
       }
     }
-    guard let known else { return nil }
+    guard let known else { return found }
     let isTermBehind = term != 0 && term < known.term
-    if region.epoch.isStale(comparedTo: known.region.epoch) || isTermBehind {
-      return "region is stale: \(region) in term \(term), "
-        + "known \(known.region) in term \(known.term)"
-    }
-    return nil
+    if isTermBehind || region.epoch.isStale(comparedTo: known.region.epoch) { found.append(known) }
+    return found
   }
 
   /// Puts a record in its place and returns the ids of the regions it drives out.

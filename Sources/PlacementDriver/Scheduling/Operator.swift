@@ -51,23 +51,26 @@ struct Operator: Sendable {
   let steps: [OperatorStep]
   /// The epoch the decision was made for.
   let epoch: RegionEpoch
+  /// The members it was made for.
+  private let peers: [PeerInfo]
   let createdAt: Instant
   let timeout: Duration
   private(set) var current = 0
   /// When its command went out last.
   var sentAt: Instant?
 
+  /// An operator on `region` as it is now. It may take as long as all of its steps together.
   init(
-    regionID: UInt64, kind: Kind, steps: [OperatorStep], epoch: RegionEpoch, createdAt: Instant,
-    timeout: Duration
+    kind: Kind, steps: [OperatorStep], region: Region, createdAt: Instant, _ config: PDConfig
   ) {
     precondition(!steps.isEmpty, "an operator without steps")
-    self.regionID = regionID
+    regionID = region.id
     self.kind = kind
     self.steps = steps
-    self.epoch = epoch
+    epoch = region.epoch
+    peers = region.peers
     self.createdAt = createdAt
-    self.timeout = timeout
+    timeout = steps.reduce(.zero) { $0 + $1.timeout(config) }
   }
 
   /// The step under way; nil when all are done.
@@ -80,9 +83,12 @@ struct Operator: Sendable {
   /// Moves on past what the region shows to be done, and gives up when someone else changed it.
   mutating func advance(_ record: RegionRecord, at now: Instant) -> Progress {
     // A split or merge leaves another region than the one the decision was made for.
-    guard record.region.epoch.version == epoch.version else { return .ended(.cancel) }
+    // So does a region that turns out never to have had the epoch.
+    guard record.region.epoch.version == epoch.version,
+      record.region.epoch.confVersion >= epoch.confVersion
+    else { return .ended(.cancel) }
     while let step, step.isFinished(in: record) { current += 1 }
-    if hasForeignChange(record) { return .ended(.cancel) }
+    if hasForeignChange(record) || !hasExpectedPeers(record) { return .ended(.cancel) }
     guard let step else { return .ended(.success) }
     if case .transferLeader(let from, let to) = step,
       let leader = record.leader, leader.storeID != from, leader.id != to.id
@@ -100,6 +106,19 @@ struct Operator: Sendable {
     // Versions come from outside: their difference is computed only where there is one.
     let version = record.region.epoch.confVersion
     return version > epoch.confVersion && version - epoch.confVersion > explained
+  }
+
+  /// Whether the members are those the decision was made for, changed by steps of this operator only.
+  /// Others show that the decision was made for what the region never was.
+  private func hasExpectedPeers(_ record: RegionRecord) -> Bool {
+    if steps.contains(.leaveJoint) { return true }
+    let found = Set(record.region.peers)
+    var expected = peers
+    for (index, step) in steps.enumerated() {
+      if index >= current, Set(expected) == found { return true }
+      step.apply(to: &expected)
+    }
+    return Set(expected) == found
   }
 
   // MARK: What it will do to stores

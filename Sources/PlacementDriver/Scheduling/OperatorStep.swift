@@ -29,6 +29,36 @@ enum OperatorStep: Sendable, Hashable {
     }
   }
 
+  /// The store that has to take part in the step for it to succeed.
+  var target: UInt64? {
+    switch self {
+    case .addLearner(let peer), .transferLeader(_, let peer): peer.storeID
+    case .promoteLearner, .removePeer, .leaveJoint: nil
+    }
+  }
+
+  /// Makes the step's change among a region's peers.
+  func apply(to peers: inout [PeerInfo]) {
+    switch self {
+    case .addLearner(let peer):
+      peers.append(peer)
+    case .promoteLearner(let peer):
+      for index in peers.indices where peers[index].id == peer.id { peers[index].role = .voter }
+    case .removePeer(let peer):
+      peers.removeAll { $0.id == peer.id }
+    case .transferLeader, .leaveJoint:
+      break
+    }
+  }
+
+  /// How long the step may take.
+  func timeout(_ config: PDConfig) -> Duration {
+    switch self {
+    case .addLearner: config.slowStepTimeout
+    case .promoteLearner, .removePeer, .transferLeader, .leaveJoint: config.fastStepTimeout
+    }
+  }
+
   /// By how much the step raises the region's configuration version.
   var confVersionDelta: UInt64 {
     switch self {

@@ -137,6 +137,7 @@ extension PDCore {
     guard peer.storeID == info.id else {
       throw refuse("invalid peer store id, \(peer.storeID) is not \(info.id)")
     }
+    try requireAllocated(region)
     return (info, region)
   }
 

@@ -13,6 +13,7 @@ extension PDCore {
     do {
       try requireCluster()
       let record = try record(of: request, reading)
+      try refuseStale(record, reading)
       try store(record)
       recordLeaderStoreHeartbeat(record, reading)
       statistics.heartbeats += 1
@@ -33,7 +34,7 @@ extension PDCore {
 
   // MARK: Taking in
 
-  /// The report as a record, if it makes sense and is not older than what is known.
+  /// The report as a record, if it makes sense.
   private func record(
     of request: Pdpb_RegionHeartbeatRequest, _ reading: ClockReading
   ) throws(PDError) -> RegionRecord {
@@ -58,16 +59,14 @@ extension PDCore {
         header: .unknown, "invalid store ID \(leader.storeID), not found")
     }
     try refuseTombstone(store)
-    if let reason = regions.staleness(of: region, term: request.term) {
-      throw PDError(header: .unknown, reason)
-    }
+    try requireAllocated(region)
 
     var record = RegionRecord(region)
     record.leader = region.peer(id: leader.id)
     record.term = request.term
     record.approximateSize = request.approximateSize
     record.approximateKeys = request.approximateKeys
-    record.heartbeatAt = reading.now
+    record.confirmedAt = reading.now
     // A peer named twice counts once: the lists are as short as the region's own.
     for peer in request.pendingPeers {
       guard let known = region.peer(id: peer.id), !record.isPending(known) else { continue }
@@ -152,9 +151,7 @@ extension PDCore {
     let progress = running.advance(record, at: now)
     guard progress == .running else { return progress }
     operators.update(running)
-    if case .addLearner(let peer) = running.step,
-      stores[peer.storeID]?.isTombstone(at: now, config) ?? true
-    {
+    if let target = running.step?.target, stores[target]?.isTombstone(at: now, config) ?? true {
       return .ended(.cancel)
     }
     return .running
@@ -165,9 +162,7 @@ extension PDCore {
     _ plan: SchedulingPlan, _ kind: Operator.Kind, _ record: RegionRecord, _ now: Instant
   ) throws(PDError) -> HeartbeatResponse? {
     let operation = Operator(
-      regionID: record.id, kind: kind, steps: try steps(plan), epoch: record.region.epoch,
-      createdAt: now,
-      timeout: kind == .leader ? config.leaderOperatorTimeout : config.regionOperatorTimeout)
+      kind: kind, steps: try steps(plan), region: record.region, createdAt: now, config)
     operators.add(operation)
     return send(operation, record, now)
   }

@@ -30,7 +30,7 @@ extension PDCore {
         throw storage.damaged(key)
       }
       // A region and what it drives out are written in one batch, so none is stale here.
-      guard regions.staleness(of: region, term: 0) == nil else { throw storage.damaged(key) }
+      guard regions.conflicts(with: region, term: 0).isEmpty else { throw storage.damaged(key) }
       _ = regions.put(RegionRecord(region))
     }
     for (suffix, value) in try storage.scan(PDKeys.claims) {

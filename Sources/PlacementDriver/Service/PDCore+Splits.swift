@@ -102,6 +102,7 @@ extension PDCore {
         throw PDError(header: .unknown, "invalid split report: a region has no id or epoch")
       }
       let part = try checked(message)
+      try requireAllocated(part)
       if let left = parts.last, left.endKey.isEmpty || left.endKey != part.startKey {
         throw PDError(
           header: .unknown, "invalid split report: \(left) and \(part) are not neighbours")
@@ -113,19 +114,19 @@ extension PDCore {
     for record in records {
       // A heartbeat that came before the report knows more: it stays.
       if regions.record(id: record.id)?.region.epoch == record.region.epoch { continue }
-      guard regions.staleness(of: record.region, term: 0) == nil else { continue }
+      guard regions.conflicts(with: record.region, term: 0).isEmpty else { continue }
       try store(record)
     }
   }
 
-  /// A part's first record: the parent's leader store is about to lead it too.
+  /// A part's first record: the parent's leader store is about to lead it too. Until its leader confirms
+  /// it, the report is all there is.
   private func splitRecord(_ part: Region) -> RegionRecord {
     let known = regions.record(id: part.id)
     let parent = known ?? regions.record(containing: part.startKey)
     var record = RegionRecord(part)
     record.leader = parent?.leader.flatMap { part.peer(onStore: $0.storeID) }
     record.term = known?.term ?? 0
-    record.heartbeatAt = known?.heartbeatAt
     return record
   }
 }

@@ -57,6 +57,7 @@ extension PDCore {
   private func put(_ new: StoreInfo, _ reading: ClockReading) throws(PDError) {
     let known = stores[new.id]
     try refuseTombstone(known)
+    if known == nil { try requireAllocated("store", new.id) }
     guard known != nil || stores.records.count < config.limits.stores else {
       throw PDError(
         header: .invalidValue,

@@ -29,8 +29,12 @@ extension PDCore {
       let wait = operation.sentAt.map { now - $0 } ?? config.resendInterval
       let isOverdue = now - operation.createdAt > operation.timeout
       guard isOverdue || wait >= config.resendInterval else { continue }
-      guard regions.record(id: operation.regionID) != nil else {
+      guard let record = regions.record(id: operation.regionID) else {
         operators.end(operation.regionID, .cancel, at: now)
+        continue
+      }
+      if isOverdue, record.leader == nil {
+        operators.end(operation.regionID, .timeout, at: now)
         continue
       }
       if let reply = try schedule(operation.regionID, now) { replies.append(reply) }

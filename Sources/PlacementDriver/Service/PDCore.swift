@@ -20,6 +20,7 @@ package final class PDCore {
   var safePoints: SafePoints
   var stores = StoreTable()
   var regions = RegionTree()
+  var staleHeartbeats: StaleHeartbeats
   var operators = OperatorTable()
   var isBootstrapped = false
   var maxReplicas: Int
@@ -32,6 +33,8 @@ package final class PDCore {
   /// Whether enough leaders are known to check how they are spread.
   var isWarm = false
   var statistics = PDStatistics()
+  /// What the log should say and was not taken yet.
+  var notices: [PDNotice] = []
 
   /// Opens the state kept in `engine`, or begins a new cluster there.
   ///
@@ -56,6 +59,9 @@ package final class PDCore {
     safePoints = try SafePoints(storage)
     self.storage = storage
     self.config = config
+    staleHeartbeats = StaleHeartbeats(
+      timeout: config.regionClaimTimeout, capacity: config.limits.staleHeartbeats,
+      at: reading.now)
     maxReplicas = config.maxReplicas
     startedAt = reading.now
     leadersBalancedAt = reading.now
@@ -66,6 +72,12 @@ package final class PDCore {
 
   /// What has made the driver unusable: durable state could not be written. The process must end.
   package var failure: PDError? { storage.failure.map { PDError($0) } }
+
+  /// What has happened since the last call that people should read in the log.
+  package func takeNotices() -> [PDNotice] {
+    defer { notices = [] }
+    return notices
+  }
 
   // MARK: Responding
 

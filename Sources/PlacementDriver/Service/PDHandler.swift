@@ -9,16 +9,20 @@ package struct PDHandler: Handler {
     package var opened: @Sendable (Result<UInt64, PDError>) -> Void
     /// Commands for leaders that no heartbeat asked for.
     package var deliver: @Sendable ([HeartbeatResponse]) -> Void
+    /// What the log should say.
+    package var notice: @Sendable (PDNotice) -> Void
     /// Called once: the state cannot be written any longer and the process must end.
     package var failed: @Sendable (PDError) -> Void
 
     package init(
       opened: @escaping @Sendable (Result<UInt64, PDError>) -> Void,
       deliver: @escaping @Sendable ([HeartbeatResponse]) -> Void,
+      notice: @escaping @Sendable (PDNotice) -> Void = { _ in },
       failed: @escaping @Sendable (PDError) -> Void
     ) {
       self.opened = opened
       self.deliver = deliver
+      self.notice = notice
       self.failed = failed
     }
   }
@@ -60,7 +64,9 @@ package struct PDHandler: Handler {
         if case .success(let driver) = state { tick(driver, reading) }
       }
     }
-    if case .success(let driver) = state, let failure = driver.failure { report(failure) }
+    guard case .success(let driver) = state else { return }
+    for notice in driver.takeNotices() { outlets.notice(notice) }
+    if let failure = driver.failure { report(failure) }
   }
 
   private mutating func tick(_ driver: PDCore, _ reading: ClockReading) {

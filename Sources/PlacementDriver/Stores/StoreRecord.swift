@@ -41,8 +41,12 @@ struct StoreRecord: Sendable {
 
   /// Whether replicas and leaders may be moved here.
   func isUsable(at now: Instant, _ config: PDConfig) -> Bool {
-    info.state == .up && hasHeartbeat && !isCutOff && claim == nil
-      && silence(at: now) <= config.disconnectTime
+    info.state == .up && !isCutOff && claim == nil && isHeard(at: now, config)
+  }
+
+  /// Whether it was heard from lately.
+  func isHeard(at now: Instant, _ config: PDConfig) -> Bool {
+    hasHeartbeat && silence(at: now) <= config.disconnectTime
   }
 
   /// Whether its replicas must be recreated elsewhere.

@@ -13,6 +13,9 @@ package struct PDConfiguration: Sendable {
 
   /// Silence after which a newcomer may take a store's place.
   package var storeReplacementDelay: Duration = .seconds(15)
+  /// How long what is known of a region outlasts a leader that contradicts it, without any heartbeat of its
+  /// own leader.
+  package var regionClaimTimeout: Duration = .seconds(180)
 
   package init() {}
 
@@ -24,6 +27,8 @@ package struct PDConfiguration: Sendable {
         "--max-store-down-time", maxStoreDownTime, .seconds(1)...SettingRange.year)
       ?? SettingRange.problem(
         "--store-replacement-delay", storeReplacementDelay, .seconds(1)...(.seconds(3600)))
+      ?? SettingRange.problem(
+        "--region-claim-timeout", regionClaimTimeout, .seconds(1)...(.seconds(86_400)))
     {
       return problem
     }

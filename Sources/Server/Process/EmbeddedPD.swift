@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Logging
 import PlacementDriver
 import Runtime
 import Synchronization
@@ -33,6 +34,7 @@ final class EmbeddedPD: Sendable {
           outlets: PDHandler.PushHandlers(
             opened: { continuation.resume(returning: $0) },
             deliver: { outlet.deliver($0) },
+            notice: { $0.log(to: runtime.logger) },
             failed: { runtime.onFatal("the placement driver cannot write its state: \($0)") }))
       }
     }
@@ -83,6 +85,30 @@ final class EmbeddedPD: Sendable {
 
   /// The header of this process's own requests.
   var header: Pdpb_RequestHeader { .with { $0.clusterID = clusterID } }
+}
+
+extension PDNotice {
+  fileprivate func log(to logger: Logger) {
+    switch self {
+    case .refusedStaleHeartbeat(let id, let reason):
+      logger.info(
+        "a stale region heartbeat was refused",
+        metadata: ["region": "\(id)", "reason": "\(Self.short(reason))"])
+    case .replacedUnconfirmed(let old, let region, let leader, let duration):
+      logger.warning(
+        "what was known of regions was wrong: it gives way to a leader that no other contradicted",
+        metadata: [
+          "region": "\(Self.short(region))", "leader": "\(leader)", "reported for": "\(duration)",
+          "replaced": "\(old.map { Self.short($0) }.joined(separator: "; "))",
+        ])
+    }
+  }
+
+  /// Keys may be long.
+  private static func short(_ value: some CustomStringConvertible) -> String {
+    let text = value.description
+    return text.utf8.count <= 1024 ? text : text.prefix(1024) + "…"
+  }
 }
 
 /// The receiver of PD's heartbeat responses: the service, once it exists.

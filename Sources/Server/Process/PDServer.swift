@@ -40,6 +40,7 @@ package final class PDServer: Sendable {
     placement.maxReplicas = configuration.maxReplicas
     placement.maxStoreDownTime = configuration.maxStoreDownTime
     placement.takeoverDelay = configuration.storeReplacementDelay
+    placement.regionClaimTimeout = configuration.regionClaimTimeout
     let streams = OpenStreams()
     let driver = try await EmbeddedPD.start(
       engine: engine, config: placement, streams: streams, runtime: runtime)

@@ -58,6 +58,7 @@ package final class StandaloneServer: RunningNode {
     placement.maxReplicas = 1
     // The only store lives in the same process: whatever address it had, no one is there now.
     placement.takeoverDelay = .zero
+    placement.regionClaimTimeout = heartbeatInterval * 3
     let streams = OpenStreams()
     let driver = try await EmbeddedPD.start(
       engine: driverEngine, config: placement, streams: streams, runtime: runtime)

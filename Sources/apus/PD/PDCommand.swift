@@ -27,6 +27,11 @@ struct PDCommand: AsyncParsableCommand {
       "Time without heartbeats after which another process may register with a store's id or address, for example 15s."
   )
   var storeReplacementDelay = "15s"
+  @Option(
+    help:
+      "Time after which a leader that keeps sending heartbeats replaces what is known of its region, if no leader confirms that: at least three times the stores' interval of region heartbeats, for example 3m."
+  )
+  var regionClaimTimeout = "3m"
   @Flag(help: .hidden)
   var exitOnStdinClose = false
 
@@ -44,17 +49,24 @@ struct PDCommand: AsyncParsableCommand {
       maxStoreDownTime, "--max-store-down-time")
     configuration.storeReplacementDelay = try FlagValue.duration(
       storeReplacementDelay, "--store-replacement-delay")
+    configuration.regionClaimTimeout = try FlagValue.duration(
+      regionClaimTimeout, "--region-claim-timeout")
     let level = try FlagValue.level(logLevel)
     if let problem = configuration.problem() { throw ValidationError(problem) }
 
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: level) }
     let logger = Logger(label: "apus.pd")
-    try await ProcessEnd.serve(logger, exitOnStdinClose: exitOnStdinClose) { [configuration] in
-      try await PDServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
-    } ready: { server in
-      logger.info("placement driver is ready to serve", metadata: ["addr": "\(server.address)"])
-    } stop: { server in
-      await server.stop()
+    let server: PDServer
+    do {
+      server = try await PDServer.start(
+        configuration, logger: logger, onFatal: ProcessEnd.fatal)
+    } catch {
+      ProcessEnd.printError("\(error)")
+      throw ExitCode.failure
     }
+    logger.info("placement driver is ready to serve", metadata: ["addr": "\(server.address)"])
+    await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
+    await server.stop()
+    logger.info("stopped")
   }
 }

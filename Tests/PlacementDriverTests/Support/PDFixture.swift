@@ -17,13 +17,15 @@ final class PDFixture {
   /// Added to the wall clock only.
   var wallShift: Int64 = 0
 
-  init(_ change: (inout PDConfig) -> Void = { _ in }) throws {
+  /// - Parameter allocated: ids given before, for the test to use.
+  init(allocated: UInt32 = 100_000, _ change: (inout PDConfig) -> Void = { _ in }) throws {
     var config = PDConfig(advertiseClientURLs: ["http://127.0.0.1:2379"])
     change(&config)
     self.config = config
     engine = try MemoryEngine()
     driver = try PDCore(
       engine: engine, config: config, newClusterID: Self.clusterID, at: Self.reading(0, 0))
+    if allocated > 0 { _ = try allocate(allocated) }
   }
 
   private static func reading(_ seconds: Double, _ shift: Int64) -> ClockReading {
