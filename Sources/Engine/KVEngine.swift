@@ -32,7 +32,8 @@ package protocol KVEngine: KVReader, AnyObject {
   /// Reads a sorted file back, from its first pair: for verification and for people.
   func openSST(_ path: String) throws(EngineError) -> any KVCursor
 
-  /// Between which keys ingesting the file would change anything.
+  /// Between which keys ingesting the file would change anything. Reads all of the file, and throws
+  /// `corruption` where it cannot be read.
   func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds
 
   /// Adds the files' pairs over what is stored; durable on return. Files of one family are taken

@@ -11,11 +11,26 @@ enum RocksSSTReader {
     return cursor
   }
 
-  /// The least and the greatest key that the file has anything to say of.
+  /// The least and the greatest key that the file has anything to say of. Reads all of the file: every block
+  /// must match its checksum, and the keys ascend.
   static func bounds(_ path: String) throws(EngineError) -> SSTBounds {
     let db = try load(path)
-    guard let bounds = db.fileBounds().first else {
-      throw EngineError(.corruption, operation: "read \(path)", message: "Corruption: no keys")
+    func corrupted(_ what: String) -> EngineError {
+      EngineError(.corruption, operation: "read \(path)", message: "Corruption: \(what)")
+    }
+    guard let bounds = db.fileBounds().first else { throw corrupted("no keys") }
+    let cursor = RocksCursor(db.iterator(db.families[0], fillCache: false))
+    cursor.seekToFirst()
+    var last: [UInt8]?
+    while cursor.isValid {
+      let key = cursor.key
+      if let last, !last.lexicographicallyPrecedes(key) { throw corrupted("keys out of order") }
+      last = key
+      cursor.next()
+    }
+    try cursor.finish()
+    if let last, bounds.largest.lexicographicallyPrecedes(last) {
+      throw corrupted("keys out of order")
     }
     return SSTBounds(first: bounds.smallest, last: bounds.largest)
   }

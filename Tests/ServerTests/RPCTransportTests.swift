@@ -118,6 +118,43 @@ struct RPCTransportTests {
     await receiver.stop()
   }
 
+  /// Found by attack: a stream of the greatest incarnation, which brings nothing and ends, kept the true
+  /// store out for ever.
+  @Test(.timeLimit(.minutes(1)))
+  func aForgedIncarnationIsForgottenWithItsStream() async throws {
+    let receiver = try await Receiver(storeID: 2)
+    let current = Sender(stores: [2: receiver.address], incarnation: 2)
+    current.transport.send([Self.envelope(to: 2, index: 1)])
+    #expect(receiver.inbox.wait(for: 1) == [1])
+    for path in ["BatchRaft", "Raft", "Snapshot"] {
+      let forger = Forger(receiver.address)
+      let stream = forger.open(path, incarnation: .max)
+      stream.finish()
+      #expect(forger.events.waitForEnd() != nil)
+      forger.close()
+    }
+    let arrived = receiver.inbox.sending {
+      current.transport.send([Self.envelope(to: 2, index: 2)])
+    }
+    #expect(arrived)
+    current.stop()
+    await receiver.stop()
+  }
+
+  /// Found by attack: as many open streams as there are slots, and no snapshot could be received any more.
+  @Test(.timeLimit(.minutes(1)))
+  func aSnapshotStreamThatBringsNothingIsEnded() async throws {
+    let receiver = try await Receiver(storeID: 2, snapshotPatience: .milliseconds(300))
+    let forger = Forger(receiver.address)
+    let stream = forger.open("Snapshot", incarnation: 1)
+    stream.send(ByteBuffer(bytes: try Forger.snapshot(bytes: 1000)))
+    #expect(forger.events.waitForEnd()?.code == .deadlineExceeded)
+    #expect(receiver.snapshots.statistics.receiving == 0)
+    #expect(receiver.snapshots.statistics.totalSize == 0)
+    forger.close()
+    await receiver.stop()
+  }
+
   private static func envelope(to store: UInt64, index: UInt64) -> RaftEnvelope {
     var message = Message(.appendResponse)
     message.index = index
@@ -185,26 +222,105 @@ private final class StoreMailboxes: Sendable {
   }
 }
 
+/// A stranger that opens streams in the name of store 1.
+private final class Forger {
+  let events = ForgedStreamEvents()
+  private let channel: RPCChannel
+
+  init(_ address: HostPort) {
+    channel = RPCChannel(
+      target: RPCTarget(host: address.host, port: address.port),
+      group: MultiThreadedEventLoopGroup.singleton, configuration: ClientConfiguration(),
+      logger: quiet)
+  }
+
+  func open(_ method: String, incarnation: UInt64) -> ClientStream {
+    let identity = StoreStreamIdentity(
+      clusterID: 1, fromStoreID: 1, toStoreID: 2, incarnation: incarnation)
+    var metadata = RPCMetadata()
+    for (name, value) in identity.headers { metadata.append(name, value) }
+    let events = events
+    return channel.openStream("/tikvpb.Tikv/\(method)", options: CallOptions(metadata: metadata)) {
+      _ in ForgedStreamHandler(events)
+    }
+  }
+
+  func close() { channel.close() }
+
+  /// A snapshot stream's first chunk.
+  static func snapshot(bytes: UInt64) throws -> [UInt8] {
+    let region = Region(
+      id: 7, epoch: RegionEpoch(confVersion: 2, version: 3),
+      peers: [PeerInfo(id: 1, storeID: 1), PeerInfo(id: 2, storeID: 2)])
+    var meta = SnapshotMeta(start: 1)
+    meta.files = ["default", "lock", "write"].map { SnapshotFile(cf: $0) }
+    meta.files[0].size = bytes
+    let data = RaftSnapshotData(region: region, fileSize: bytes, meta: meta)
+    var message = Message(.snapshot, to: 2, from: 1, term: 6)
+    message.snapshot = Snapshot(
+      data: data.encoded(),
+      metadata: SnapshotMetadata(confState: region.confState, index: 100, term: 6))
+    let envelope = RaftEnvelope(
+      regionID: 7, from: region.peers[0], to: region.peers[1], message: message,
+      epoch: region.epoch)
+    return SnapshotChunk(message: envelope, data: []).encoded()
+  }
+}
+
+/// How a forged stream ended.
+private final class ForgedStreamEvents: Sendable {
+  private let bell = Doorbell()
+  private let end = Mutex<RPCStatus?>(nil)
+  private let clock = SystemClock()
+
+  func ended(_ status: RPCStatus) {
+    end.withLock { $0 = status }
+    bell.ring()
+  }
+
+  /// Nil when the stream is open still after ten seconds.
+  func waitForEnd() -> RPCStatus? {
+    let deadline = clock.now + .seconds(10)
+    while clock.now < deadline {
+      if let status = end.withLock({ $0.take() }) { return status }
+      bell.wait(atMost: .milliseconds(100))
+    }
+    return nil
+  }
+}
+
+private final class ForgedStreamHandler: ClientStreamHandler {
+  private let events: ForgedStreamEvents
+
+  init(_ events: ForgedStreamEvents) {
+    self.events = events
+  }
+
+  func onMessage(_ message: ByteBuffer) {}
+  func onClose(_ status: RPCStatus) { events.ended(status) }
+}
+
 /// A store as far as other stores see it.
 private final class Receiver: Sendable {
   let inbox = StoreMailboxes()
   let address: HostPort
   let metrics = Metrics()
+  let snapshots: SnapManager
   private let host = ThreadHost()
   private let service: RaftService
   private let server: RPCServer
 
   init(
     storeID: UInt64, port: Int = 0, group: MultiThreadedEventLoopGroup = .singleton,
-    raftLoop: (any EventLoop)? = nil
+    raftLoop: (any EventLoop)? = nil, snapshotPatience: Duration = .seconds(30)
   ) async throws {
-    let snapshots = SnapManager(
+    snapshots = SnapManager(
       directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
       clock: host.clock, metrics: metrics)
     service = RaftService(
       ident: StoreIdent(clusterID: 1, storeID: storeID), router: inbox.router, snapshots: snapshots,
       host: host,
-      streams: OpenStreams(), metrics: metrics, logger: quiet)
+      streams: OpenStreams(), metrics: metrics, logger: quiet, snapshotPatience: snapshotPatience)
     var router = MethodRouter()
     service.register(on: &router)
     var configuration = ServerConfiguration(host: "127.0.0.1", port: port)

@@ -84,8 +84,8 @@ extension SnapManager {
     return announced
   }
 
-  /// Refuses files with keys outside the region: they would be put over the data of other regions, which
-  /// nothing that belongs to this one may change.
+  /// Refuses files that cannot be read to their end, and files with keys outside the region: those would be
+  /// put over the data of other regions, which nothing that belongs to this one may change.
   ///
   /// - Parameter suffix: what the files' names end with while they are not published.
   func checkKeys(
@@ -98,6 +98,7 @@ extension SnapManager {
         bounds = try engine.boundsOfSST(path)
       } catch {
         guard error.kind == .corruption else { throw .io("\(error)") }
+        metrics.corrupted.increment()
         throw .corrupted(path: path, reason: "\(error)")
       }
       for key in [bounds.first, bounds.last] where !range.contains(key) {

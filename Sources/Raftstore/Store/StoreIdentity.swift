@@ -93,11 +93,21 @@ extension StoreStreamRefusal: CustomStringConvertible {
 }
 
 /// Decides which streams of other stores a store accepts. Callable from any thread.
+///
+/// Of one store's streams those of the newest incarnation among the open ones are served: a process of the
+/// past stays out while its successor is connected. Nothing is remembered beyond that. An incarnation is
+/// only a claim, and one that was made up must not keep the true store out once its stream is closed.
 package final class StoreStreamGate: Sendable {
+  /// The open streams of one store.
+  private struct Sender {
+    var streams: [UInt64: Int] = [:]
+    /// The greatest key of `streams`.
+    var newest: UInt64 = 0
+  }
+
   private let ident: StoreIdent
-  /// The newest incarnation heard of, by store.
-  private let incarnations = Mutex<[UInt64: UInt64]>([:])
-  /// Stores whose incarnations are remembered: a cluster has fewer, and whoever invents ids gets no memory.
+  private let senders = Mutex<[UInt64: Sender]>([:])
+  /// Stores that may have streams open: a cluster has fewer.
   private static let maxStores = 4096
 
   package init(_ ident: StoreIdent) {
@@ -105,7 +115,11 @@ package final class StoreStreamGate: Sendable {
   }
 
   /// Whether a stream may be opened; nil: it says nothing of itself.
-  package func admit(_ identity: StoreStreamIdentity?) throws(StoreStreamRefusal) {
+  ///
+  /// - Returns: the stream, which counts as open until it is closed or dropped.
+  package func admit(
+    _ identity: StoreStreamIdentity?
+  ) throws(StoreStreamRefusal) -> AdmittedStream {
     guard let identity else { throw .anonymous }
     guard identity.clusterID == ident.clusterID else {
       throw .otherCluster(theirs: identity.clusterID, ours: ident.clusterID)
@@ -116,25 +130,67 @@ package final class StoreStreamGate: Sendable {
     guard identity.fromStoreID != 0, identity.fromStoreID != ident.storeID else {
       throw .impossibleSender(identity.fromStoreID)
     }
-    try incarnations.withLock { (incarnations) throws(StoreStreamRefusal) in
-      let newest = incarnations[identity.fromStoreID]
-      if newest == nil, incarnations.count >= Self.maxStores { throw .tooManyStores }
-      try Self.check(identity, newest)
-      incarnations[identity.fromStoreID] = identity.incarnation
+    try senders.withLock { (senders) throws(StoreStreamRefusal) in
+      var sender = senders[identity.fromStoreID] ?? Sender()
+      if sender.streams.isEmpty, senders.count >= Self.maxStores { throw .tooManyStores }
+      try Self.check(identity, sender)
+      sender.streams[identity.incarnation, default: 0] += 1
+      sender.newest = identity.incarnation
+      senders[identity.fromStoreID] = sender
+    }
+    return AdmittedStream(identity, self)
+  }
+
+  /// Whether a stream that was admitted may go on: none of a later incarnation of its store is open.
+  fileprivate func confirm(_ identity: StoreStreamIdentity) throws(StoreStreamRefusal) {
+    try senders.withLock { (senders) throws(StoreStreamRefusal) in
+      if let sender = senders[identity.fromStoreID] { try Self.check(identity, sender) }
     }
   }
 
-  /// Whether a stream that was admitted may go on: no later incarnation of its store has come since.
-  package func confirm(_ identity: StoreStreamIdentity) throws(StoreStreamRefusal) {
-    try Self.check(identity, incarnations.withLock { $0[identity.fromStoreID] })
+  fileprivate func close(_ identity: StoreStreamIdentity) {
+    senders.withLock { senders in
+      guard var sender = senders[identity.fromStoreID],
+        let open = sender.streams[identity.incarnation]
+      else { return }
+      if open > 1 {
+        sender.streams[identity.incarnation] = open - 1
+      } else {
+        sender.streams[identity.incarnation] = nil
+        if identity.incarnation == sender.newest { sender.newest = sender.streams.keys.max() ?? 0 }
+      }
+      senders[identity.fromStoreID] = sender.streams.isEmpty ? nil : sender
+    }
   }
 
   private static func check(
-    _ identity: StoreStreamIdentity, _ newest: UInt64?
+    _ identity: StoreStreamIdentity, _ sender: Sender
   ) throws(StoreStreamRefusal) {
-    guard let newest, identity.incarnation < newest else { return }
+    guard identity.incarnation < sender.newest else { return }
     throw .earlierIncarnation(
-      storeID: identity.fromStoreID, theirs: identity.incarnation, newest: newest)
+      storeID: identity.fromStoreID, theirs: identity.incarnation, newest: sender.newest)
+  }
+}
+
+/// A stream of another store that was accepted. Callable from any thread; dropping it closes it.
+package final class AdmittedStream: Sendable {
+  package let identity: StoreStreamIdentity
+  private let gate: StoreStreamGate
+  private let isClosed = Atomic<Bool>(false)
+
+  fileprivate init(_ identity: StoreStreamIdentity, _ gate: StoreStreamGate) {
+    self.identity = identity
+    self.gate = gate
+  }
+
+  deinit { close() }
+
+  /// Whether the stream may go on: none of a later incarnation of its store is open.
+  package func confirm() throws(StoreStreamRefusal) { try gate.confirm(identity) }
+
+  /// Ends the stream's say in which incarnation is the newest. Idempotent.
+  package func close() {
+    if !isClosed.exchange(true, ordering: .relaxed) { gate.close(identity) }
   }
 }
 

@@ -21,11 +21,15 @@ package final class RaftService: Sendable {
   private let overflowed: Counter
   private let logger: Logger
   private let streams: OpenStreams
+  private let snapshotPatience: Duration
 
+  /// - Parameter snapshotPatience: how long a snapshot stream may bring nothing before it is ended.
   package init(
     ident: StoreIdent, router: Router, snapshots: SnapManager, host: any WorkerHost,
-    streams: OpenStreams, metrics: Metrics, logger: Logger
+    streams: OpenStreams, metrics: Metrics, logger: Logger,
+    snapshotPatience: Duration = .seconds(30)
   ) {
+    self.snapshotPatience = snapshotPatience
     self.ident = ident
     gate = StoreStreamGate(ident)
     self.logger = logger
@@ -58,7 +62,7 @@ package final class RaftService: Sendable {
     let service = self
     router.stream("/tikvpb.Tikv/BatchRaft") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
-      return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+      return RaftStreamHandler(call, sender, service.streams) { payload throws(CodecError) in
         guard service.confirm(sender, call) else { return }
         try FieldCount.check(payload.readableBytesSpan, .raftBatch)
         service.deliver(try RaftBatch(decoding: payload.readableBytesSpan).messages, from: sender)
@@ -66,7 +70,7 @@ package final class RaftService: Sendable {
     }
     router.stream("/tikvpb.Tikv/Raft") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
-      return RaftStreamHandler(call, service.streams) { payload throws(CodecError) in
+      return RaftStreamHandler(call, sender, service.streams) { payload throws(CodecError) in
         guard service.confirm(sender, call) else { return }
         try FieldCount.check(payload.readableBytesSpan, .raftEnvelope)
         service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)], from: sender)
@@ -75,18 +79,18 @@ package final class RaftService: Sendable {
     router.stream("/tikvpb.Tikv/Snapshot") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
       let reader = SnapshotStreamReader(
-        storeID: service.ident.storeID, fromStoreID: sender.fromStoreID,
+        storeID: service.ident.storeID, fromStoreID: sender.identity.fromStoreID,
         snapshots: service.snapshots)
-      return SnapshotStreamHandler(call, reader, service.worker.mailbox)
+      return SnapshotStreamHandler(
+        call, sender, reader, service.worker.mailbox, patience: service.snapshotPatience)
     }
   }
 
   /// Who opened a stream, or nil after the stream was refused: nothing of it is looked at.
-  private func accept(_ call: StreamCall) -> StoreStreamIdentity? {
+  private func accept(_ call: StreamCall) -> AdmittedStream? {
     let identity = StoreStreamIdentity { call.metadata[$0] }
     do throws(StoreStreamRefusal) {
-      try gate.admit(identity)
-      return identity
+      return try gate.admit(identity)
     } catch {
       refuse(call, identity, error)
       return nil
@@ -94,12 +98,12 @@ package final class RaftService: Sendable {
   }
 
   /// Whether a stream may go on; ends it if not.
-  private func confirm(_ identity: StoreStreamIdentity, _ call: StreamCall) -> Bool {
+  private func confirm(_ stream: AdmittedStream, _ call: StreamCall) -> Bool {
     do throws(StoreStreamRefusal) {
-      try gate.confirm(identity)
+      try stream.confirm()
       return true
     } catch {
-      refuse(call, identity, error)
+      refuse(call, stream.identity, error)
       return false
     }
   }
@@ -120,10 +124,11 @@ package final class RaftService: Sendable {
   package func stop() { worker.stop() }
 
   /// Passes on what is for this store and comes from the store that opened the stream.
-  private func deliver(_ envelopes: [RaftEnvelope], from sender: StoreStreamIdentity) {
+  private func deliver(_ envelopes: [RaftEnvelope], from sender: AdmittedStream) {
     received.increment(by: UInt64(envelopes.count))
+    let fromStoreID = sender.identity.fromStoreID
     func isRight(_ envelope: RaftEnvelope) -> Bool {
-      envelope.to.storeID == ident.storeID && envelope.from.storeID == sender.fromStoreID
+      envelope.to.storeID == ident.storeID && envelope.from.storeID == fromStoreID
     }
     var own = envelopes
     if !envelopes.allSatisfy(isRight) {
@@ -145,15 +150,17 @@ private final class RefusedStream: StreamHandler {
 /// Raft messages from another store, for as long as it likes.
 private final class RaftStreamHandler: StreamHandler {
   private let call: StreamCall
+  private let sender: AdmittedStream
   private let take: (ByteBuffer) throws(CodecError) -> Void
   private let streams: OpenStreams
   private let name: UInt64
 
   init(
-    _ call: StreamCall, _ streams: OpenStreams,
+    _ call: StreamCall, _ sender: AdmittedStream, _ streams: OpenStreams,
     _ take: @escaping (ByteBuffer) throws(CodecError) -> Void
   ) {
     self.call = call
+    self.sender = sender
     self.take = take
     self.streams = streams
     name = streams.add(call)
@@ -174,10 +181,11 @@ private final class RaftStreamHandler: StreamHandler {
 
   func onHalfClose() {
     streams.remove(name)
+    sender.close()
     // `raft_serverpb.Done` has no fields.
     call.send(ByteBuffer())
     call.finish()
   }
 
-  func onCancel(_ status: RPCStatus) {}
+  func onCancel(_ status: RPCStatus) { sender.close() }
 }

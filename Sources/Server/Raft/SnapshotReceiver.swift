@@ -13,6 +13,8 @@ enum SnapshotReceipt: Sendable {
   case end(SnapshotReception)
   /// The sender is gone.
   case broken(SnapshotReception)
+  /// The sender is there, but brings nothing, or too little.
+  case stalled(SnapshotReception, String)
 }
 
 /// Writes what arrives on snapshot streams, then passes their messages to the store.
@@ -26,6 +28,7 @@ struct SnapshotReceiver: Handler {
       case .chunk(let reception, let bytes): reception.take(bytes, router, logger)
       case .end(let reception): reception.finish(router, logger)
       case .broken(let reception): reception.abandon()
+      case .stalled(let reception, let reason): reception.giveUp(reason, logger)
       }
     }
   }
@@ -44,12 +47,27 @@ final class SnapshotReception: Sendable {
   }
 
   private let call: StreamCall
+  /// Held for long: a file is written under it.
   private let state: Mutex<State>
+  private let progress: Mutex<SnapshotProgressWatch>
 
-  init(_ call: StreamCall, _ reader: SnapshotStreamReader) {
+  init(_ call: StreamCall, _ reader: SnapshotStreamReader, patience: Duration) {
     self.call = call
     state = Mutex(State(reader: reader))
+    progress = Mutex(SnapshotProgressWatch(patience: patience, now: .now()))
   }
+
+  // MARK: On the event loop
+
+  /// A chunk came: it is not written yet.
+  func arrived(_ bytes: Int) { progress.withLock { $0.arrived(bytes) } }
+
+  /// What to do about the stream at this time.
+  func check(at now: NIODeadline) -> SnapshotProgressWatch.Verdict {
+    progress.withLock { $0.check(at: now) }
+  }
+
+  // MARK: On the receiving worker
 
   func take(_ bytes: ByteBuffer, _ router: Router, _ logger: Logger) {
     let outcome = state.withLock { state -> Result<RaftEnvelope?, RPCStatus> in
@@ -67,6 +85,7 @@ final class SnapshotReception: Sendable {
         return .failure(Self.status(error))
       }
     }
+    progress.withLock { $0.written(at: .now()) }
     call.consumed(bytes.readableBytes)
     answer(outcome, router, logger)
   }
@@ -89,6 +108,19 @@ final class SnapshotReception: Sendable {
       if !state.isOver { state.reader.abandon() }
       state.isOver = true
     }
+  }
+
+  /// Ends the stream: its slot and its files are needed by others.
+  func giveUp(_ reason: String, _ logger: Logger) {
+    let isEnded = state.withLock { state in
+      if state.isOver { return false }
+      state.isOver = true
+      state.reader.abandon()
+      return true
+    }
+    guard isEnded else { return }
+    logger.warning("receiving a snapshot was given up", metadata: ["reason": "\(reason)"])
+    call.finish(RPCStatus(.deadlineExceeded, reason))
   }
 
   private func answer(
@@ -121,15 +153,43 @@ final class SnapshotReception: Sendable {
 final class SnapshotStreamHandler: StreamHandler {
   private let worker: Mailbox<SnapshotReceipt>
   private let reception: SnapshotReception
+  /// The stream counts as one of its store's for as long as this lives.
+  private let sender: AdmittedStream
 
-  init(_ call: StreamCall, _ reader: SnapshotStreamReader, _ worker: Mailbox<SnapshotReceipt>) {
+  init(
+    _ call: StreamCall, _ sender: AdmittedStream, _ reader: SnapshotStreamReader,
+    _ worker: Mailbox<SnapshotReceipt>, patience: Duration
+  ) {
     self.worker = worker
-    reception = SnapshotReception(call, reader)
+    self.sender = sender
+    reception = SnapshotReception(call, reader, patience: patience)
     call.receiveAlways()
     call.holdReceived()
+    Self.watch(reception, worker, on: call.eventLoop, after: patience)
   }
 
-  func onMessage(_ message: ByteBuffer) { worker.post(.chunk(reception, message)) }
+  func onMessage(_ message: ByteBuffer) {
+    reception.arrived(message.readableBytes)
+    worker.post(.chunk(reception, message))
+  }
+
   func onHalfClose() { worker.post(.end(reception)) }
-  func onCancel(_ status: RPCStatus) { worker.post(.broken(reception)) }
+
+  func onCancel(_ status: RPCStatus) {
+    sender.close()
+    worker.post(.broken(reception))
+  }
+
+  private static func watch(
+    _ reception: SnapshotReception, _ worker: Mailbox<SnapshotReceipt>, on loop: any EventLoop,
+    after pause: Duration
+  ) {
+    _ = loop.scheduleTask(in: TimeAmount(pause)) { [weak reception] in
+      guard let reception else { return }
+      switch reception.check(at: .now()) {
+      case .goesOn(let pause): watch(reception, worker, on: loop, after: pause)
+      case .stalled(let reason): worker.post(.stalled(reception, reason))
+      }
+    }
+  }
 }

@@ -26,10 +26,6 @@ struct SnapshotSender: Handler {
     var description: String
   }
 
-  /// Slower than this, at least `shortestDeadline`, and the transfer is given up.
-  private static let slowestBytesPerSecond: UInt64 = 1 << 20
-  private static let shortestDeadline: UInt64 = 600
-
   let context: TransportContext
   let snapshots: SnapManager
 
@@ -71,13 +67,16 @@ struct SnapshotSender: Handler {
     // A connection of its own: raft messages must not wait behind files.
     let channel = context.makeChannel(to: target)
     defer { channel.close() }
-    let seconds = max(Self.shortestDeadline, source.totalSize / Self.slowestBytesPerSecond)
-    let deadline = context.host.clock.now + .seconds(Int64(seconds))
+    // The receiver demands no less.
+    let limit = max(
+      SnapshotProgressWatch.firstMinutes,
+      .seconds(Int64(source.totalSize / SnapshotProgressWatch.slowestBytesPerSecond)))
+    let deadline = context.host.clock.now + limit
     let progress = SnapshotProgress()
     let stream = channel.openStream(
       "/tikvpb.Tikv/Snapshot",
       options: CallOptions(
-        timeout: .seconds(Int64(seconds)),
+        timeout: TimeAmount(limit),
         metadata: context.metadata(toStore: sending.envelope.to.storeID))
     ) { _ in SnapshotSendHandler(progress) }
     stream.onWritable { progress.bell.ring() }

@@ -225,6 +225,45 @@ struct SnapshotReceiveTests {
 
   private var range: KeyRange { SnapshotFixture.region.range }
 
+  /// Found by attack: bytes that are no sorted file, with the right checksum. Ingesting them fails, and by
+  /// then the peer has given up what it had.
+  @Test(arguments: SnapshotBackend.allCases, [true, false])
+  func filesThatCannotBeReadAreRefused(_ backend: SnapshotBackend, isWhole: Bool) throws {
+    let (sender, receiver, snapshot) = try SnapshotFixture.pair(backend)
+    var bytes = try sender.content("gen_7_5_42_default.sst")
+    if isWhole {
+      // One value within a block: what the file says of itself is right.
+      let value = try #require(bytes.firstRange(of: Array("value".utf8)))
+      bytes[value.lowerBound] ^= 0x20
+    } else {
+      bytes = [UInt8](repeating: 0x78, count: 1000)
+    }
+    var data = try RaftSnapshotData(decoding: snapshot.data)
+    var crc = CRC32()
+    crc.update(bytes)
+    data.meta.files[0].size = UInt64(bytes.count)
+    data.meta.files[0].checksum = crc.value
+    data.fileSize = data.meta.totalSize
+    let forged = GeneratedSnapshot(key: snapshot.key, data: data.encoded())
+    let write = try sender.content("gen_7_5_42_write.sst")
+    for _ in 0..<2 {
+      let sink = try #require(try receiver.manager.beginReceiving(forged.key, data: forged.data))
+      try sink.write(bytes)
+      try sink.write(write)
+      #expect {
+        try sink.finish()
+      } throws: { error in
+        guard case SnapshotError.corrupted = error else { return false }
+        return true
+      }
+      sink.abandon()
+      #expect(try receiver.names == [])
+      #expect(!receiver.manager.pinReceived(forged.key, range))
+      #expect(receiver.manager.statistics == SnapshotStatistics())
+    }
+    #expect(receiver.metrics.text().contains("apus_snapshot_corrupted_total 2"))
+  }
+
   /// Such files would be put over the data of other regions.
   @Test(arguments: SnapshotBackend.allCases)
   func keysOutsideTheRegionAreRefused(_ backend: SnapshotBackend) throws {

@@ -40,20 +40,44 @@ import Testing
         try gate.admit(identity(from: id))
       }
     }
-    try gate.admit(identity())
+    _ = try gate.admit(identity())
   }
 
-  @Test func onlyTheNewestIncarnationIsHeard() throws {
-    try gate.admit(identity(incarnation: 5))
-    try gate.admit(identity(incarnation: 5))
-    try gate.confirm(identity(incarnation: 5))
-    try gate.admit(identity(from: 3, incarnation: 1))
-    try gate.admit(identity(incarnation: 6))
+  @Test func onlyTheNewestIncarnationIsServed() throws {
+    let old = [
+      try gate.admit(identity(incarnation: 5)), try gate.admit(identity(incarnation: 5)),
+    ]
+    try old[0].confirm()
+    let other = try gate.admit(identity(from: 3, incarnation: 1))
+    let new = try gate.admit(identity(incarnation: 6))
     let refusal = StoreStreamRefusal.earlierIncarnation(storeID: 1, theirs: 5, newest: 6)
     #expect(throws: refusal) { try gate.admit(identity(incarnation: 5)) }
-    #expect(throws: refusal) { try gate.confirm(identity(incarnation: 5)) }
-    try gate.confirm(identity(incarnation: 6))
-    try gate.confirm(identity(from: 3, incarnation: 1))
+    for stream in old { #expect(throws: refusal) { try stream.confirm() } }
+    // The past may go, or not: its successor is the one that counts.
+    old[0].close()
+    #expect(throws: refusal) { try old[1].confirm() }
+    try new.confirm()
+    try other.confirm()
+  }
+
+  /// Found by attack: one empty stream with the greatest of all numbers kept the true store out for ever.
+  @Test func anIncarnationIsForgottenWithItsLastStream() throws {
+    let store = try gate.admit(identity(incarnation: 2))
+    for close in [true, false] {
+      var forged: AdmittedStream? = try gate.admit(identity(incarnation: .max))
+      let again = try gate.admit(identity(incarnation: .max))
+      #expect(throws: StoreStreamRefusal.self) { try store.confirm() }
+      again.close()
+      again.close()
+      #expect(throws: StoreStreamRefusal.self) { try store.confirm() }
+      if close { forged?.close() }
+      forged = nil
+      try store.confirm()
+      // The one before it is the newest again.
+      #expect(throws: StoreStreamRefusal.self) { try gate.admit(identity(incarnation: 1)) }
+    }
+    store.close()
+    _ = try gate.admit(identity(incarnation: 1))
   }
 
   /// A stream of another cluster has no say in what is the newest incarnation.
@@ -61,13 +85,16 @@ import Testing
     #expect(throws: StoreStreamRefusal.self) {
       try gate.admit(identity(cluster: 8, incarnation: .max))
     }
-    try gate.admit(identity(incarnation: 1))
+    _ = try gate.admit(identity(incarnation: 1))
   }
 
   @Test func inventedStoresTakeNoMemory() throws {
-    for id in 10..<(10 + 4096) as Range<UInt64> { try gate.admit(identity(from: id)) }
+    var open: [AdmittedStream] = []
+    for id in 10..<(10 + 4096) as Range<UInt64> { open.append(try gate.admit(identity(from: id))) }
     #expect(throws: StoreStreamRefusal.tooManyStores) { try gate.admit(identity(from: 9999)) }
-    try gate.admit(identity(from: 10, incarnation: 6))
+    open.append(try gate.admit(identity(from: 10, incarnation: 6)))
+    open = []
+    _ = try gate.admit(identity(from: 9999))
   }
 
   @Test func eachKindIsLoggedOnceInAWhile() {

@@ -29,6 +29,7 @@ final class SnapshotFixture {
   let files: FaultyFileSystem
   private(set) var engine: any KVEngine
   private(set) var manager: SnapManager
+  private(set) var metrics = Metrics()
   private let limits: SnapshotLimits
   private let scratch: String?
 
@@ -55,7 +56,7 @@ final class SnapshotFixture {
     }
     manager = SnapManager(
       directory: directory, fileSystem: files, engine: engine, clock: clock,
-      metrics: Metrics(), limits: limits)
+      metrics: metrics, limits: limits)
     try manager.open()
   }
 
@@ -71,9 +72,10 @@ final class SnapshotFixture {
       engine = power ? memoryEngine.crash() : memoryEngine.reopen()
       if power { memory?.crash() }
     }
+    metrics = Metrics()
     manager = SnapManager(
       directory: directory, fileSystem: files, engine: engine, clock: clock,
-      metrics: Metrics(), limits: limits)
+      metrics: metrics, limits: limits)
     try manager.open()
   }
 
