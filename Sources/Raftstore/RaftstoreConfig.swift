@@ -44,6 +44,11 @@ package struct RaftstoreConfig: Sendable {
   package var maxLeaderMissing: Duration = .seconds(2 * 3600)
   package var abnormalLeaderMissing: Duration = .seconds(600)
   package var maxPeerDown: Duration = .seconds(600)
+  /// Least time between two questions to the placement driver whether a peer is still a member, asked because
+  /// a message says that it is not.
+  package var membershipCheckInterval: Duration = .seconds(5)
+  /// Peers made by messages that have not learnt their regions yet, in all; further ones are not made.
+  package var maxUninitializedPeers = 1024
 
   /// Raft workers, each with an apply worker; regions are spread over them by their id.
   package var shards = 1

@@ -107,6 +107,18 @@ extension RawNode {
     try stepIgnoringRefusal(message)
   }
 
+  /// A peer has lost its log, though it may have acknowledged entries: as leader, sends it everything anew, a
+  /// snapshot first. What is committed stays so: a peer that is known to hold less can only keep entries from
+  /// being committed. Does nothing while a snapshot is under way.
+  package mutating func restartReplication(to id: UInt64) throws(RaftError) {
+    guard core.role == .leader, id != core.id, let slot = core.tracker.progress.slot(of: id),
+      core.tracker.progress.values[slot].state != .snapshot,
+      core.tracker.progress.values[slot].match > 0
+    else { return }
+    core.tracker.progress.values[slot].becomeEmpty()
+    try core.sendAppend(to: slot)
+  }
+
   /// As leader, sends heartbeats at once.
   package mutating func ping() throws(RaftError) {
     guard core.role == .leader else { return }

@@ -60,6 +60,14 @@ extension Progress {
     sentCommit = min(sentCommit, next - 1)
   }
 
+  /// Nothing is known to be on the peer any more.
+  package mutating func becomeEmpty() {
+    reset(to: .probe)
+    match = 0
+    next = 1
+    sentCommit = 0
+  }
+
   /// Appends are sent ahead of their acknowledgments, as many as the window holds.
   package mutating func becomeReplicate() {
     reset(to: .replicate)

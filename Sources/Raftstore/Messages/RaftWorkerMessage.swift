@@ -46,10 +46,22 @@ package enum RaftWorkerMessage: Sendable {
   case executeOperator(RegionOperator)
   /// Snapshot files of this region that no one uses: the peer decides which may go.
   case gcSnapshots(regionID: UInt64, [IdleSnapshot])
-  /// The placement driver says whether a peer that has long had no leader is still a member.
-  case membershipChecked(regionID: UInt64, peerID: UInt64, isMember: Bool)
+  /// The placement driver was asked whether a peer is still a member.
+  case membershipChecked(regionID: UInt64, peerID: UInt64, MembershipAnswer)
   /// Asks for one region's state, or all; for operators and tests.
   case inspect(regionID: UInt64?, Completion<[RegionStatus]>)
+}
+
+/// What the placement driver knows of a peer's membership.
+package enum MembershipAnswer: Sendable, Hashable {
+  /// It did not respond: nothing is known.
+  case unavailable
+  case member
+  /// It is not a member by a later membership than the peer has heard of.
+  case removed
+  /// It is not a member, by a membership that may be older than the peer.
+  case unlisted
+  case unknownRegion
 }
 
 extension RaftWorkerMessage {

@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Raft
 import RaftLog
 
 // The end of a peer. First whoever works for it lets go (region worker, apply worker), then a tombstone
@@ -17,6 +18,7 @@ extension Peer {
     }
     failPending(.regionNotFound(regionID: regionID))
     localSteps = []
+    ending = hasPromises || isPersistingSnapshot ? .tombstone : .vote
     if incoming?.stage == .applying {
       // The region worker writes states of its own; it must not write after the tombstone.
       life = .awaitingSnapshotApply
@@ -29,7 +31,12 @@ extension Peer {
     stopApplying()
   }
 
-  private func stopApplying() {
+  /// Whether the engine may have a record of a region that this peer has not taken over yet.
+  private var isPersistingSnapshot: Bool {
+    if case .persisting = incoming?.stage { true } else { false }
+  }
+
+  func stopApplying() {
     life = .awaitingApply
     context.applyMessages.append(.stop(regionID: regionID, peerID: info.id))
   }
@@ -41,6 +48,18 @@ extension Peer {
     var task = LogWriteTask(
       regionID: regionID, peerID: info.id, number: 0, needsAck: true, log: LogBatch(),
       durability: .synced)
+    switch ending {
+    case .tombstone: writeTombstone(&task)
+    case .vote:
+      // It must not vote twice, should a message make it again; nothing else of it matters.
+      if node.hardState.vote == NodeID.none { task.log.destroy(regionID) }
+    case .emptied: writeEmptied(&task)
+    }
+    post(&task)
+    life = .destroying(number: task.number)
+  }
+
+  private func writeTombstone(_ task: inout LogWriteTask) {
     var data = WriteBatch()
     data.put(
       .raft, KeyLayout.regionState(regionID: regionID),
@@ -49,8 +68,6 @@ extension Peer {
     data.delete(.raft, KeyLayout.snapshotRaftState(regionID: regionID))
     task.data = data
     task.log.destroy(regionID)
-    post(&task)
-    life = .destroying(number: task.number)
   }
 
   /// The region as a store remembers it that has no peer of it any more. A peer that never learnt its

@@ -34,6 +34,11 @@ extension Peer {
       discardReceived(key)
       return false
     }
+    if let recovery, !recovery.isCovered(by: snapshot.metadata) {
+      context.logger.info("region \(regionID): snapshot \(key) refused: it is too old")
+      discardReceived(key)
+      return false
+    }
     guard data.region.id == regionID,
       snapshot.metadata.confState.isEquivalent(to: data.region.confState),
       data.region.peer(id: receiver.id) != nil,
@@ -114,6 +119,7 @@ extension Peer {
     storage.region = snapshot.region
     if let member = snapshot.region.peer(id: info.id) { info = member }
     incoming?.stage = .applying
+    recovery = nil
     destroyLeftovers(of: old, after: snapshot.region)
     context.regionTasks.append(
       .applySnapshot(peerID: info.id, region: snapshot.region, key: snapshot.key))
@@ -139,11 +145,13 @@ extension Peer {
     if let error {
       context.metrics.snapshotFailures.increment()
       context.logger.error(
-        "region \(regionID): snapshot \(key) cannot be applied, the peer is restarted: \(error)")
+        "region \(regionID): snapshot \(key) cannot be applied, the peer starts over: \(error)")
       abandonSnapshot(key)
       self.incoming = nil
+      let isRemoved = life == .awaitingSnapshotApply
+      guard isRemoved || life == .active else { return }
       life = .active
-      destroy("its snapshot could not be applied")
+      if isRemoved { destroy("its snapshot could not be applied") } else { startOver() }
       return
     }
     self.incoming = nil

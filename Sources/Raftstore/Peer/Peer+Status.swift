@@ -25,6 +25,7 @@ extension Peer {
 
   private var peerState: PeerState {
     if life != .active { return .tombstone }
+    if recovery != nil && incoming == nil { return .unavailable }
     return incoming.map { $0.stage == .stepped } == false ? .applying : .normal
   }
 

@@ -29,6 +29,7 @@ extension Peer {
     activity.recordSender(envelope.from, region)
     if !isInitialized { activity.recordRemoteEpoch(envelope.epoch) }
     if let extra = envelope.extra { handleExtra(extra, from: envelope) }
+    if recovery != nil { requestData(after: envelope) }
     guard let message = envelope.message, shouldStep(message) else { return }
     if let snapshot = message.snapshot {
       guard admitSnapshot(snapshot, to: envelope.to) else { return }
@@ -50,7 +51,7 @@ extension Peer {
     guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
       return
     }
-    destroy("store \(envelope.from.storeID) says it was removed")
+    removedByMessage("store \(envelope.from.storeID) says it was removed")
   }
 
   /// Whether sender and receiver are such that the message means us.
@@ -68,7 +69,11 @@ extension Peer {
     {
       return false
     }
-    if envelope.to.id < info.id { return false }
+    if envelope.to.id < info.id {
+      // Whoever made a peer that knows nothing may have invented its id.
+      if !hasPromises { suspectRemoval("peer \(envelope.to.id) is meant in its place") }
+      return false
+    }
     if envelope.to.id > info.id {
       // That takes two changes of the membership we know, our removal and its addition.
       if isInitialized, envelope.epoch.confVersion <= region.epoch.confVersion {
@@ -76,8 +81,8 @@ extension Peer {
           envelope, "peer \(envelope.to.id) cannot have replaced \(info.id) by \(envelope.epoch)")
         return false
       }
-      // A newer peer has this one's place; it will be made by a later message.
-      destroy("peer \(envelope.to.id) took its place")
+      // A newer peer may have this one's place; it will be made by a later message.
+      removedByMessage("peer \(envelope.to.id) took its place")
       return false
     }
     return true
@@ -96,6 +101,7 @@ extension Peer {
       context.envelopes.append(
         RaftEnvelope(
           regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: answer))
+    case .availabilityResponse where extra.waitData: restartReplication(to: envelope.from)
     default:
       // The response alone shows that someone is there; the others are not used by this version.
       break
@@ -127,6 +133,10 @@ extension Peer {
   /// lasts. A leader that transfers leadership has given its lease up, and a region of one voter has no
   /// one else to promise anything to.
   private func canVote(_ message: Message) -> Bool {
+    if recovery != nil {
+      context.metrics.droppedNoVote.increment()
+      return false
+    }
     guard context.now < votesAllowedAfter, message.context.isEmpty else { return true }
     let state = region.confState
     if state.voters.count == 1 && state.votersOutgoing.isEmpty { return true }

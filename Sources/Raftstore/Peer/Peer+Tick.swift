@@ -25,6 +25,7 @@ extension Peer {
       if context.now >= compaction.next { compactLog() }
       if context.now >= reporter.next { sendHeartbeat() }
     }
+    if suspicion != nil { tickSuspicion() }
     if context.now >= nextStaleCheck { checkStale() }
   }
 
@@ -36,6 +37,11 @@ extension Peer {
     let config = context.config
     nextStaleCheck = context.now + config.staleCheckInterval
     if node.leaderID != NodeID.none { leaderlessSince = nil }
+    if !hasPromises {
+      // Whoever keeps sending to it need not be a leader.
+      if context.now - membershipCheckSentAt >= config.abnormalLeaderMissing { checkMembership() }
+      return
+    }
     guard !node.isLeader, let since = unledSince else { return }
     let missing = context.now - since
     guard missing >= config.abnormalLeaderMissing else { return }
@@ -50,25 +56,14 @@ extension Peer {
     if missing >= config.maxLeaderMissing,
       context.now - membershipCheckSentAt >= config.maxLeaderMissing
     {
-      membershipCheckSentAt = context.now
-      var known = region
-      if !isInitialized { known.epoch = activity.remoteEpoch }
-      context.router.sendToStore(.checkMembership(region: known, peerID: info.id))
+      checkMembership()
     }
   }
 
   /// Since when nothing speaks for a leader. A learner, or a peer that never learnt its region, does not
   /// campaign and so believes in its last leader for ever: only that one's silence tells.
-  private var unledSince: Instant? {
+  var unledSince: Instant? {
     node.leaderID == NodeID.none ? leaderlessSince : leaderContactAt
-  }
-
-  /// The placement driver's response on whether this peer is still a member.
-  func membershipChecked(isMember: Bool) {
-    guard life == .active, !isMember, !node.isLeader, let since = unledSince,
-      context.now - since >= context.config.abnormalLeaderMissing
-    else { return }
-    destroy("it is unknown to the placement driver")
   }
 
   // MARK: Log compaction

@@ -22,6 +22,16 @@ final class Peer {
     case broken
   }
 
+  /// What a peer leaves behind.
+  enum Ending {
+    /// The record that it was removed permanently.
+    case tombstone
+    /// Nothing but its vote: it never learnt its region, and may be made again.
+    case vote
+    /// Itself, without log and data (`DataRecovery`).
+    case emptied
+  }
+
   let regionID: UInt64
   let context: ShardContext
   let storage: PeerStorage
@@ -29,6 +39,8 @@ final class Peer {
   var info: PeerInfo
   var node: RawNode<PeerStorage>
   var life = LifecycleState.active
+  /// What is left of a peer that is being destroyed.
+  var ending = Ending.tombstone
   /// Whether the present batch has given this peer something to do.
   var isInBatch = false
 
@@ -47,6 +59,10 @@ final class Peer {
 
   // Snapshots (Peer+Snapshot)
   var incoming: IncomingSnapshot?
+  /// Its log and data were lost (Peer+Recovery).
+  var recovery: DataRecovery?
+  /// When replication to members that had lost their logs was restarted, as leader.
+  var replicationRestarts: [UInt64: Instant] = [:]
 
   // Reading (Peer+Read, Peer+Lease)
   var reads: PendingReads
@@ -68,6 +84,9 @@ final class Peer {
   var leaderContactAt: Instant
   /// When the placement driver was asked last whether this peer is still a member.
   var membershipCheckSentAt: Instant
+  /// A message says that this peer was removed (Peer+Removal).
+  var suspicion: RemovalSuspicion?
+  var lastSuspicionAt: Instant?
 
   init(_ seed: PeerSeed, _ context: ShardContext, seed random: UInt64) throws(StoreError) {
     regionID = seed.region.id
@@ -79,6 +98,7 @@ final class Peer {
       cacheBytes: config.entryCacheBytes,
       unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
     delegate = ReadDelegate(region: seed.region, peer: seed.info)
+    recovery = seed.recovery
     logWrites = LogWriteTracker(hardState: context.logs.hardState(regionID))
     applyQueue = ApplyQueue(lastIndex: seed.applyState.appliedIndex)
     do throws(RaftError) {

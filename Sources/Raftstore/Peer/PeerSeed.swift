@@ -7,4 +7,6 @@ struct PeerSeed: Sendable {
   var applyState: ApplyState
   /// A snapshot whose data is not in place yet: a crash interrupted it.
   var unfinishedSnapshot: SnapshotKey?
+  /// Its data was lost: see `DataRecovery`.
+  var recovery: DataRecovery?
 }

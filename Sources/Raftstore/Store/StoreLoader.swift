@@ -22,14 +22,17 @@ struct StoreLoader {
         if let seed = try restoreApplying(id, local.region) { seeds.append(seed) }
       case .normal:
         if let seed = try restoreNormal(id, local.region) { seeds.append(seed) }
-      case .merging, .unavailable:
+      case .unavailable:
+        if let seed = try restoreEmptied(id, local.region) { seeds.append(seed) }
+      case .merging:
         throw .corrupted(
           record: "state of region \(id)",
           reason: "it is \(local.state), which this version does not know how to go on with")
       }
     }
-    try checkOverlaps(seeds)
-    try removeStaleData(seeds)
+    let regions = seeds.map(\.region).filter(\.isInitialized)
+    try checkOverlaps(regions)
+    try removeStaleData(regions)
     return seeds
   }
 
@@ -120,6 +123,34 @@ struct StoreLoader {
       region: region, info: info, applyState: state, unfinishedSnapshot: key)
   }
 
+  /// A peer that has lost its data: its promises are what is left of it.
+  private func restoreEmptied(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
+    guard let info = region.peer(onStore: storeID) else {
+      try writeTombstone(region)
+      return nil
+    }
+    let name = "snapshot raft state of region \(id)"
+    guard
+      let raft = try engine.record(
+        RaftLocalState.self, KeyLayout.snapshotRaftState(regionID: id), name)
+    else {
+      throw .corrupted(record: name, reason: "it is missing")
+    }
+    guard max(raft.hardState.term, raft.lastIndex) < Self.numberLimit else {
+      throw .corrupted(record: name, reason: "impossible numbers: \(raft)")
+    }
+    if logs.lastIndex(id) != 0 || logs.truncated(id).index != 0 {
+      logger.info("region \(id): its log is removed, its data is lost")
+      var batch = LogBatch()
+      batch.destroy(id)
+      batch.setHardState(id, raft.hardState)
+      try write(batch)
+    }
+    return PeerSeed(
+      region: Region(id: id), info: info, applyState: ApplyState(), unfinishedSnapshot: nil,
+      recovery: DataRecovery(index: raft.lastIndex, term: raft.hardState.term))
+  }
+
   /// Writes the tombstone of a region this store was removed from.
   private func writeTombstone(_ region: Region) throws(StoreError) {
     var batch = WriteBatch()
@@ -168,20 +199,19 @@ struct StoreLoader {
     }
   }
 
-  private func checkOverlaps(_ seeds: [PeerSeed]) throws(StoreError) {
-    let sorted = seeds.sorted { precedes($0.region.startKey, $1.region.startKey) }
-    for (left, right) in zip(sorted, sorted.dropFirst())
-    where left.region.range.overlaps(right.region.range) {
+  private func checkOverlaps(_ regions: [Region]) throws(StoreError) {
+    let sorted = regions.sorted { precedes($0.startKey, $1.startKey) }
+    for (left, right) in zip(sorted, sorted.dropFirst()) where left.range.overlaps(right.range) {
       throw .corrupted(
-        record: "states of regions \(left.region.id) and \(right.region.id)",
-        reason: "their ranges overlap: \(left.region), \(right.region)")
+        record: "states of regions \(left.id) and \(right.id)",
+        reason: "their ranges overlap: \(left), \(right)")
     }
   }
 
   /// Deletes data in ranges that no region of this store covers: its region was removed, and a crash
   /// came before its data went.
-  private func removeStaleData(_ seeds: [PeerSeed]) throws(StoreError) {
-    let gaps = KeyRange.all.subtracting(seeds.map(\.region.range))
+  private func removeStaleData(_ regions: [Region]) throws(StoreError) {
+    let gaps = KeyRange.all.subtracting(regions.map(\.range))
     do throws(EngineError) {
       for gap in gaps { try RangeDeleter(engine: engine).delete(gap) }
     } catch {

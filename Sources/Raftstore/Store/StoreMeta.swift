@@ -123,6 +123,11 @@ package final class StoreMeta: Sendable {
   /// Initialized regions in order of their keys.
   package var regions: [Region] { state.withLock { $0.ranges } }
 
+  /// How many peers this store has that have not learnt their regions yet.
+  package var uninitializedCount: Int {
+    state.withLock { $0.held.count - $0.ranges.count }
+  }
+
   /// How many peers this store has, initialized or not.
   package var count: Int { state.withLock { $0.held.count } }
 }

@@ -16,6 +16,9 @@ struct RaftMetrics: Sendable {
   let droppedNoVote: Counter
   let droppedNoPeer: Counter
   let droppedInvalid: Counter
+  let droppedTooManyPeers: Counter
+  let removalsSuspected: Counter
+  let removalsRefuted: Counter
   let invalidProposals: Counter
   let leaderChanges: Counter
   let readySeconds: Histogram
@@ -55,6 +58,13 @@ struct RaftMetrics: Sendable {
     droppedNoVote = dropped("vote_after_start")
     droppedNoPeer = dropped("region_nonexistent")
     droppedInvalid = dropped("invalid")
+    droppedTooManyPeers = dropped("too_many_uninitialized")
+    removalsSuspected = metrics.counter(
+      "apus_raft_removal_suspected_total",
+      "Messages by which a peer with data would not be a member any more")
+    removalsRefuted = metrics.counter(
+      "apus_raft_removal_refuted_total",
+      "Removals named by messages that the placement driver did not confirm")
     invalidProposals = metrics.counter(
       "tikv_raftstore_raft_invalid_proposal_total", "Requests refused before they were proposed")
     leaderChanges = metrics.counter(

@@ -52,6 +52,9 @@ struct RaftWorker: Handler {
       peer.isInBatch = false
       peer.flush()
       if peer.life == .gone { remove(peer) }
+      if let seed = peer.successor, let next = add(seed) {
+        context.meta.set(next.region, delegate: next.delegate)
+      }
     }
     peersInBatch.removeAll(keepingCapacity: true)
     context.endBatch()
@@ -125,8 +128,8 @@ struct RaftWorker: Handler {
       addToBatch(order.regionID)?.executeOperator(order)
     case .compactLog(let id):
       addToBatch(id)?.compactSoon()
-    case .membershipChecked(let id, let peerID, let isMember):
-      addToBatch(id, peerID)?.membershipChecked(isMember: isMember)
+    case .membershipChecked(let id, let peerID, let answer):
+      addToBatch(id, peerID)?.membershipChecked(answer)
     case .raft, .write, .read, .admin, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .gcSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")
@@ -192,6 +195,10 @@ struct RaftWorker: Handler {
   /// until a snapshot comes.
   private mutating func create(_ regionID: UInt64, _ info: PeerInfo, _ cause: RaftEnvelope) {
     if peers[regionID] == nil {
+      guard context.meta.uninitializedCount < context.config.maxUninitializedPeers else {
+        context.metrics.droppedTooManyPeers.increment()
+        return
+      }
       let seed = PeerSeed(
         region: Region(id: regionID), info: info, applyState: ApplyState(),
         unfinishedSnapshot: nil)

@@ -155,7 +155,7 @@ struct StoreWorker: Handler {
     return (size, keys)
   }
 
-  // MARK: Peers that no one leads
+  // MARK: Peers that may have been removed
 
   private func checkMembership(_ region: Region, _ peerID: UInt64) {
     let router = router
@@ -170,17 +170,24 @@ struct StoreWorker: Handler {
     _ regionID: UInt64, _ peerID: UInt64, _ known: UInt64,
     _ result: Result<Region?, PDClientError>
   ) {
+    guard let mine = meta.held(regionID)?.region else { return }
+    let answer: MembershipAnswer
     switch result {
     case .failure(let error):
       logger.warning("region \(regionID): cannot check the membership of peer \(peerID): \(error)")
-    case .success(let current):
-      guard let mine = meta.held(regionID)?.region, let current else { return }
-      // Only a later membership can have removed the peer: the placement driver may be behind.
-      let isMember =
-        current.peer(id: peerID) != nil
-        || current.epoch.confVersion <= max(known, mine.epoch.confVersion)
-      router.post(
-        .membershipChecked(regionID: regionID, peerID: peerID, isMember: isMember), to: regionID)
+      answer = .unavailable
+    case .success(nil): answer = .unknownRegion
+    case .success(let current?):
+      if current.peer(onStore: storeID)?.id == peerID {
+        answer = .member
+      } else if current.epoch.confVersion > max(known, mine.epoch.confVersion) {
+        answer = .removed
+      } else {
+        // Only a later membership can have removed the peer: the placement driver may be behind.
+        answer = .unlisted
+      }
     }
+    router.post(
+      .membershipChecked(regionID: regionID, peerID: peerID, answer), to: regionID)
   }
 }

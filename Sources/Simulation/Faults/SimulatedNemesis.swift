@@ -31,8 +31,8 @@ package final class SimulatedNemesis: @unchecked Sendable {
     clocks = ClockFaults(context, limits)
     driver = PDFaults(context, supervisor)
     disks = DiskFaultInjector(context, supervisor)
-    decay = SnapshotCorruption(context)
     losses = PermanentLosses(context, supervisor, limits)
+    decay = SnapshotCorruption(context, losses)
     unrest = RegionChurn(context, losses)
   }
 

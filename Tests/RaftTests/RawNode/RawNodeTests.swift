@@ -51,6 +51,39 @@ import Testing
     }
   }
 
+  /// What the leader believed to be on a peer that has lost its log is sent again, and not counted.
+  @Test func aPeerThatLostItsLogIsSentEverything() throws {
+    var driver = try Driver(voters: [1, 2, 3])
+    try driver.raw.campaign()
+    try driver.settle()
+    try driver.raw.step(message(.voteResponse, from: 2, to: 1, term: 1))
+    try driver.settle()
+    try driver.raw.propose(bytes("a"))
+    try driver.settle()
+    try driver.raw.step(message(.appendResponse, from: 2, to: 1, term: 1, index: 2))
+    try driver.settle()
+    #expect(driver.raw.progress(of: 2)?.match == 2 && driver.raw.committed == 2)
+    driver.readies = []
+    for id in [1, 3, 9] as [UInt64] { try driver.raw.restartReplication(to: id) }
+    try driver.settle()
+    #expect(driver.raw.progress(of: 1)?.match == 2 && driver.raw.progress(of: 3)?.match == 0)
+    #expect(driver.readies.flatMap(\.messages).isEmpty)
+    try driver.raw.restartReplication(to: 2)
+    try driver.settle()
+    let progress = try #require(driver.raw.progress(of: 2))
+    #expect(progress.match == 0 && progress.state == .probe)
+    let sent = driver.readies.flatMap(\.messages)
+    #expect(sent.map(\.type) == [.append] && sent.map(\.to) == [2])
+    #expect(sent.first?.index == 0 && sent.first?.entries.count == 2)
+    // A third entry is not committed by what the peer once had.
+    try driver.raw.propose(bytes("b"))
+    try driver.settle()
+    #expect(driver.raw.committed == 2)
+    try driver.raw.step(message(.appendResponse, from: 2, to: 1, term: 1, index: 3))
+    try driver.settle()
+    #expect(driver.raw.committed == 3)
+  }
+
   @Test func testRawNodeStep() throws {
     for type in MessageType.allCases {
       let storage = MemoryStorage()

@@ -33,7 +33,7 @@ import Testing
     #expect(cluster.get("a") == "1")
   }
 
-  private static func eager(_ config: inout RaftstoreConfig) {
+  static func eager(_ config: inout RaftstoreConfig) {
     config.logCompactionInterval = .milliseconds(500)
     config.logCompactionCount = 10
     config.logCompactionThreshold = 1
@@ -127,26 +127,6 @@ import Testing
     try cut.start()
     #expect(cluster.waitFor { cut.value("k29") == "v29" })
     #expect(cut.fatal.all.isEmpty)
-  }
-
-  @Test func aReplicaWhoseSnapshotIsBrokenStartsOver() throws {
-    let cluster = try TestCluster(3, replicas: 2, Self.eager)
-    defer { cluster.shutDown() }
-    for i in 0..<30 { #expect(cluster.put("k\(i)", "v\(i)")) }
-    cluster.run(.seconds(3))
-    let fresh = cluster.nodes[2]
-    cluster.stepper.stall(owner: fresh.number, name: "region")
-    let broken = PeerInfo(id: cluster.pd.nextID, storeID: fresh.id)
-    #expect(cluster.change(.addNode, broken) { $0.peer(id: broken.id) != nil })
-    #expect(cluster.waitFor { fresh.engine.record(cluster.regionID)?.state == .applying })
-    for name in try fresh.files.list("snap") { try fresh.files.remove("snap/\(name)") }
-    cluster.stepper.resume(owner: fresh.number)
-    #expect(cluster.waitFor { fresh.engine.record(cluster.regionID)?.state == .tombstone })
-    #expect(cluster.waitFor { fresh.status(cluster.regionID) == nil })
-    // Its name is gone permanently; the placement driver gives it a new one.
-    cluster.removePeer(on: fresh)
-    cluster.addPeer(on: fresh)
-    #expect(cluster.waitFor { fresh.value("k29") == "v29" })
   }
 
   /// All replicas must end with the same truncated log and nothing must be missing.

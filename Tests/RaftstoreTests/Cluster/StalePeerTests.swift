@@ -192,38 +192,6 @@ import Testing
     #expect(node.status(500) == nil)
   }
 
-  /// A peer that never learnt its region is remembered by its own name.
-  @Test func aPeerThatNeverLivedDoesNotComeBack() throws {
-    let cluster = try TestCluster(2, replicas: 1)
-    defer { cluster.shutDown() }
-    let node = cluster.nodes[1]
-    let epoch = RegionEpoch(confVersion: 3, version: 3)
-    let from = PeerInfo(id: 502, storeID: 99)
-    func heartbeat(_ id: UInt64) -> RaftEnvelope {
-      RaftEnvelope(
-        regionID: 500, from: from, to: PeerInfo(id: id, storeID: node.id),
-        message: Message(.heartbeat, to: id, from: 502, term: 6), epoch: epoch, startKey: [1],
-        endKey: [2])
-    }
-    node.store?.router.deliver([heartbeat(501)])
-    cluster.run(.milliseconds(200))
-    #expect(node.status(500)?.peer.id == 501)
-    node.store?.router.deliver([
-      RaftEnvelope(
-        regionID: 500, from: from, to: PeerInfo(id: 501, storeID: node.id), epoch: epoch,
-        isTombstone: true)
-    ])
-    cluster.run(.milliseconds(200))
-    #expect(node.status(500) == nil)
-    #expect(node.engine.record(500)?.state == .tombstone)
-    node.store?.router.deliver([heartbeat(501)])
-    cluster.run(.milliseconds(200))
-    #expect(node.status(500) == nil)
-    node.store?.router.deliver([heartbeat(503)])
-    cluster.run(.milliseconds(200))
-    #expect(node.status(500)?.peer.id == 503)
-  }
-
   /// Found by the simulation: what a removed peer has proposed may be committed by the others, so no
   /// one may be notified that it was not done.
   @Test func aRemovedPeersProposalsAreUndetermined() throws {
@@ -241,6 +209,11 @@ import Testing
       cluster.waitFor { leader.status(cluster.regionID)?.lastIndex ?? 0 > status.lastIndex })
     var epoch = status.region.epoch
     epoch.confVersion += 1
+    var removed = status.region
+    removed.epoch = epoch
+    removed.peers.removeAll { $0.id == status.peer.id }
+    let (id, region) = (cluster.regionID, removed)
+    cluster.pd.state.withLock { $0.regions[id]?.region = region }
     leader.store?.router.deliver([
       RaftEnvelope(
         regionID: cluster.regionID, from: other, to: status.peer, epoch: epoch, isTombstone: true)

@@ -1,0 +1,87 @@
+import Codec
+import Raft
+import Runtime
+
+/// What a message said by which this peer would not be a member any more, and when the placement driver was
+/// asked about it.
+struct RemovalSuspicion {
+  var reason: String
+  var askedAt: Instant
+}
+
+// Messages that say that this peer was removed. What another store says is no reason to give up data: only
+// the placement driver's word is, by a later membership than this peer knows. Until then nothing changes.
+extension Peer {
+  /// Whether others may count on what this peer has.
+  var hasPromises: Bool { isInitialized || recovery != nil }
+
+  /// A message says that this peer is not a member any more. A peer without data goes at once: should it be
+  /// one after all, the next message makes it again.
+  func removedByMessage(_ reason: String) {
+    guard hasPromises else { return destroy(reason) }
+    context.metrics.removalsSuspected.increment()
+    suspectRemoval(reason)
+  }
+
+  /// Has the placement driver say whether this peer is still a member.
+  func suspectRemoval(_ reason: String) {
+    if suspicion != nil { return }
+    let interval = context.config.membershipCheckInterval
+    if let last = lastSuspicionAt, context.now - last < interval { return }
+    lastSuspicionAt = context.now
+    context.logger.info(
+      "region \(regionID): peer \(info.id): \(reason); the placement driver is asked")
+    suspicion = RemovalSuspicion(reason: reason, askedAt: context.now)
+    checkMembership()
+  }
+
+  /// Asks again where no answer came.
+  func tickSuspicion() {
+    guard let asked = suspicion?.askedAt,
+      context.now - asked >= context.config.membershipCheckInterval
+    else { return }
+    suspicion?.askedAt = context.now
+    checkMembership()
+  }
+
+  /// Asks the placement driver; `membershipChecked` has the answer, if one comes.
+  func checkMembership() {
+    membershipCheckSentAt = context.now
+    var known = region
+    if !isInitialized { known.epoch = activity.remoteEpoch }
+    context.router.sendToStore(.checkMembership(region: known, peerID: info.id))
+  }
+
+  /// The placement driver's answer on whether this peer is still a member.
+  func membershipChecked(_ answer: MembershipAnswer) {
+    guard life == .active, answer != .unavailable else { return }
+    let suspicion = suspicion
+    self.suspicion = nil
+    if !hasPromises {
+      guard incoming == nil else { return }
+      let isGone =
+        switch answer {
+        case .removed, .unknownRegion: true
+        case .unlisted: suspicion != nil
+        case .member, .unavailable: false
+        }
+      if isGone { destroy("the placement driver does not know it") }
+      return
+    }
+    if let suspicion {
+      if answer == .removed {
+        destroy("\(suspicion.reason), and the placement driver confirms it")
+      } else {
+        context.metrics.removalsRefuted.increment()
+        context.logger.warning(
+          "region \(regionID): peer \(info.id) stays, its removal is not confirmed",
+          metadata: ["reason": "\(suspicion.reason)", "pd": "\(answer)"])
+      }
+      return
+    }
+    guard answer == .removed, !node.isLeader, let since = unledSince,
+      context.now - since >= context.config.abnormalLeaderMissing
+    else { return }
+    destroy("it is unknown to the placement driver")
+  }
+}
