@@ -27,7 +27,8 @@ package struct ReplicaStatus: Sendable, Encodable {
     var status = ReplicaStatus(storeID: id, statusAddress: store.statusAddress)
     do throws(ClientError) {
       let body = try await StatusClient.get(
-        "/regions", at: store.statusAddress, group: group, timeout: timeout)
+        "/regions?after=\(max(region, 1) - 1)&limit=1", at: store.statusAddress, group: group,
+        timeout: timeout)
       let replicas = try JSONValue(parsing: body).elements
       status.raft = replicas.first { $0["id"]?.unsigned == region }
       if status.raft == nil { status.problem = "no replica here" }

@@ -1,19 +1,71 @@
 package import NIOCore
 package import NIOHTTP1
 
-/// One HTTP/1.1 connection: responses one request at a time, and ends when its client takes too long.
-package final class HTTP1Handler: ChannelInboundHandler {
+/// One HTTP/1.1 connection: at most one request is under way at a time, and the connection ends when its
+/// client takes too long.
+///
+/// Nothing is read from the socket between the end of a request and the moment its reply has been passed
+/// to the socket, so a client that does not take its replies gets no further ones. A read may bring several
+/// requests at once: a few of them wait, more of them end the connection. What waits is dropped when the
+/// connection closes.
+package final class HTTP1Handler: ChannelDuplexHandler {
   package typealias InboundIn = HTTPServerRequestPart
+  package typealias OutboundIn = HTTPServerResponsePart
   package typealias OutboundOut = HTTPServerResponsePart
 
+  /// What the connection waits for.
+  package enum Phase: Sendable, Hashable {
+    /// The rest of a request.
+    case receiving
+    /// The service's reply.
+    case answering
+    /// The client, to take the reply.
+    case sending
+  }
+
+  /// What the client sent, to be replied to in this order.
+  private enum Received {
+    case request(HTTPRequestHead)
+    /// A request whose body is larger than allowed.
+    case tooLarge(HTTPRequestHead)
+    /// Bytes that are no request: there is no way to find the next one.
+    case malformed
+  }
+
+  /// What a reply must look like for the client to understand it.
+  private struct Form {
+    var version = HTTPVersion.http1_1
+    var hasBody = true
+    var keepsAlive = false
+
+    init() {}
+
+    init(_ head: HTTPRequestHead) {
+      version = head.version
+      hasBody = head.method != .HEAD
+      keepsAlive = head.isKeepAlive
+    }
+  }
+
   private let service: HTTPService
+  /// Of the request being received.
   private var head: HTTPRequestHead?
   private var bodyBytes = 0
-  private var isResponding = false
+  private var waiting: CircularBuffer<Received> = []
+  /// No further request is taken: the client broke the protocol, or sent too much.
+  private var isInputOver = false
+  /// The channel asked to read while it must not.
+  private var isReadHeld = false
   private var isDraining = false
+  /// The last reply was sent; what the client still sends is dropped.
   private var isLingering = false
   private var alarm: Scheduled<Void>?
   private var context: ChannelHandlerContext?
+
+  /// What the connection waits for. On its event loop.
+  package private(set) var phase = Phase.receiving
+  /// Since when it is in this phase. On its event loop.
+  package private(set) var phaseStart = NIODeadline.uptimeNanoseconds(0)
 
   init(service: HTTPService) {
     self.service = service
@@ -27,7 +79,9 @@ package final class HTTP1Handler: ChannelInboundHandler {
     limits.maxHeaderFieldSize = service.limits.headerBytes
     limits.maxHeaderListSize = service.limits.headerBytes
     limits.maxHeaderFieldCount = service.limits.headerCount
+    // NIO's own handlers for pipelining and errors keep any number of requests.
     try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+      withPipeliningAssistance: false, withErrorHandling: false,
       withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
     let handler = HTTP1Handler(service: service)
     try channel.pipeline.syncOperations.addHandler(handler)
@@ -38,101 +92,147 @@ package final class HTTP1Handler: ChannelInboundHandler {
 
   package func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    expect(within: service.limits.requestTimeout)
+    enter(.receiving, within: service.limits.requestTimeout)
   }
 
   package func channelInactive(context: ChannelHandlerContext) { end() }
 
   package func handlerRemoved(context: ChannelHandlerContext) { end() }
 
+  package func read(context: ChannelHandlerContext) {
+    // What comes after the last reply is read only to be dropped.
+    if phase == .receiving || isLingering { context.read() } else { isReadHeld = true }
+  }
+
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isInputOver else { return }
     switch unwrapInboundIn(data) {
     case .head(let head):
       self.head = head
       bodyBytes = 0
     case .body(let part):
       bodyBytes += part.readableBytes
-      if bodyBytes > service.limits.bodyBytes, let head = head.take() { refuse(head) }
+      if bodyBytes > service.limits.bodyBytes, let head = head.take() {
+        isInputOver = true
+        take(.tooLarge(head))
+      }
     case .end:
-      guard let head = head.take() else { return }
-      answer(head, context)
+      if let head = head.take() { take(.request(head)) }
     }
   }
 
-  /// A broken client's connection is of no further use, and nothing else depends on it. (What does not
-  /// parse has been completed with 400 by the handler before.)
+  /// What does not parse gets a reply, after those that are owed. Any other error ends the connection:
+  /// nothing else depends on it.
   package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    if error is HTTPParserError { linger() } else { close() }
+    guard error is HTTPParserError else { return close() }
+    guard !isInputOver else { return }
+    isInputOver = true
+    take(.malformed)
   }
 
   private func end() {
     alarm?.cancel()
     alarm = nil
     context = nil
+    isInputOver = true
+    waiting.removeAll()
   }
 
   // MARK: Responding
 
-  private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-    isResponding = true
-    expect(within: service.limits.replyTimeout)
+  private func take(_ received: Received) {
+    if phase == .receiving { return begin(received) }
+    guard waiting.count < service.limits.pipelinedRequests else {
+      isInputOver = true
+      return close()
+    }
+    waiting.append(received)
+  }
+
+  private func begin(_ received: Received) {
+    enter(.answering, within: service.limits.replyTimeout)
+    switch received {
+    case .request(let head): answer(head)
+    case .tooLarge(let head):
+      isDraining = true
+      send(HTTPReply(code: 413, text: "the request is too large\n"), Form(head))
+    case .malformed:
+      isDraining = true
+      send(HTTPReply(code: 400, text: "malformed request\n"), Form())
+    }
+  }
+
+  private func answer(_ head: HTTPRequestHead) {
+    guard let loop = context?.eventLoop else { return }
+    let form = Form(head)
     guard let request = HTTPRequest(method: head.method.rawValue, target: head.uri) else {
-      return send(HTTPReply(code: 400, text: "malformed request target\n"), to: head)
+      return send(HTTPReply(code: 400, text: "malformed request target\n"), form)
     }
-    let loop = context.eventLoop
-    let bound = NIOLoopBound(self, eventLoop: loop)
+    let bound = NIOLoopBound((self, form), eventLoop: loop)
     service.answer(request) { reply in
-      if loop.inEventLoop { return bound.value.send(reply, to: head) }
-      loop.execute { bound.value.send(reply, to: head) }
+      if loop.inEventLoop { return bound.value.0.send(reply, bound.value.1) }
+      loop.execute { bound.value.0.send(reply, bound.value.1) }
     }
   }
 
-  private func refuse(_ head: HTTPRequestHead) {
-    isDraining = true
-    send(HTTPReply(code: 413, text: "the request is too large\n"), to: head)
-  }
-
-  private func send(_ offered: HTTPReply, to head: HTTPRequestHead) {
+  private func send(_ offered: HTTPReply, _ form: Form) {
     guard let context, context.channel.isActive else { return }
+    enter(.sending, within: service.limits.replyTimeout)
     let (reply, held) = service.replies.admit(offered)
-    let keepsAlive = head.isKeepAlive && !isDraining
+    let keepsAlive = form.keepsAlive && !isDraining
     var headers = HTTPHeaders()
     headers.add(name: "content-type", value: reply.contentType)
     headers.add(name: "content-length", value: String(reply.body.readableBytes))
     if !keepsAlive { headers.add(name: "connection", value: "close") }
     let response = HTTPResponseHead(
-      version: head.version, status: .init(statusCode: reply.code), headers: headers)
+      version: form.version, status: .init(statusCode: reply.code), headers: headers)
     context.write(wrapOutboundOut(.head(response)), promise: nil)
-    if head.method != .HEAD {
+    if form.hasBody {
       context.write(wrapOutboundOut(.body(.byteBuffer(reply.body))), promise: nil)
     }
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { [service] _ in
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { [service] result in
       service.replies.give(back: held)
-      bound.value.sent(keepsAlive)
+      switch result {
+      case .success: bound.value.sent(keepsAlive)
+      case .failure: bound.value.close()
+      }
     }
   }
 
   private func sent(_ keepsAlive: Bool) {
-    isResponding = false
     guard keepsAlive, !isDraining else { return linger() }
-    expect(within: service.limits.idleTimeout)
+    if let next = waiting.popFirst() { return begin(next) }
+    enter(.receiving, within: service.limits.idleTimeout)
+    readIfHeld()
+  }
+
+  private func readIfHeld() {
+    guard isReadHeld else { return }
+    isReadHeld = false
+    context?.read()
   }
 
   /// Closes so that the last reply arrives, whatever the client is still sending.
   private func linger() {
     guard !isLingering, let context, context.channel.isActive else { return }
     isLingering = true
+    isInputOver = true
+    waiting.removeAll()
     alarm?.cancel()
     do {
       try LingeringClose.begin(on: context.pipeline, service.limits)
     } catch {
-      close()
+      return close()
     }
+    readIfHeld()
   }
 
-  private func expect(within time: TimeAmount) {
+  /// - Parameter time: after which the connection is closed if the phase has not ended.
+  private func enter(_ next: Phase, within time: TimeAmount) {
     alarm?.cancel()
+    phase = next
+    phaseStart = .now()
     guard let context else { return }
     alarm = context.eventLoop.assumeIsolated().scheduleTask(in: time) { self.close() }
   }
@@ -142,10 +242,11 @@ extension HTTP1Handler: PlainConnection {
   /// Closes, after the reply where one is owed.
   func drain() {
     isDraining = true
-    if !isResponding, !isLingering { close() }
+    if phase == .receiving, !isLingering { close() }
   }
 
-  func close() { context?.close(promise: nil) }
+  /// Ends the connection. On its event loop.
+  package func close() { context?.close(promise: nil) }
 }
 
 /// A connection that does not speak HTTP/2, or not yet.

@@ -71,6 +71,9 @@ package struct HTTPService: Sendable {
     /// From a last reply until the client closes, and what it may send meanwhile; dropped unread.
     package var lingerTimeout = TimeAmount.seconds(5)
     package var lingerBytes = 4 << 20
+    /// Requests that may wait on a connection behind the one under way. Clients that send more before they
+    /// have read the replies are disconnected.
+    package var pipelinedRequests = 16
     /// Of all replies of the service that clients have not taken yet.
     package var replyBytes = 64 << 20
 

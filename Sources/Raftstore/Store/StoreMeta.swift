@@ -128,6 +128,12 @@ package final class StoreMeta: Sendable {
     state.withLock { $0.held.count - $0.ranges.count }
   }
 
+  /// The lowest ids above `id` of regions this store has a peer of, in order; at most `limit`.
+  package func regionIDs(after id: UInt64, limit: Int) -> [UInt64] {
+    let held = state.withLock { Array($0.held.keys) }
+    return Array(held.filter { $0 > id }.sorted().prefix(limit))
+  }
+
   /// How many peers this store has, initialized or not.
   package var count: Int { state.withLock { $0.held.count } }
 }

@@ -9,6 +9,8 @@ package final class ProcessRuntime: Sendable {
   package let group: MultiThreadedEventLoopGroup
   /// One event loop for raft messages: what clients ask for delays no heartbeat. Without raft: `group`.
   package let raftGroup: MultiThreadedEventLoopGroup
+  /// One event loop for the status port: what is asked there delays neither clients nor raft.
+  package let statusGroup: MultiThreadedEventLoopGroup
   package let host = ThreadHost()
   package let files: any FileSystem = SystemFileSystem()
   package let metrics = Metrics()
@@ -29,9 +31,10 @@ package final class ProcessRuntime: Sendable {
   ) throws(StartError) {
     descriptors = try DescriptorPlan(
       limit: DescriptorLimit.raise(), tables: tables,
-      eventLoops: max(1, eventLoops) + (hasRaft ? 1 : 0))
+      eventLoops: max(1, eventLoops) + (hasRaft ? 2 : 1))
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
     raftGroup = hasRaft ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : group
+    statusGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     // The loops' own descriptors: NIO leaves them open for programs that this process starts.
     Descriptors.setCloseOnExecForAll()
     self.logger = logger
@@ -47,6 +50,7 @@ package final class ProcessRuntime: Sendable {
     // Timers first: they would call on event loops that are gone.
     host.shutdown()
     do {
+      try await statusGroup.shutdownGracefully()
       try await group.shutdownGracefully()
       if raftGroup !== group { try await raftGroup.shutdownGracefully() }
     } catch {

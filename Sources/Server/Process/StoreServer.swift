@@ -62,7 +62,7 @@ package final class StoreServer: RunningNode {
     let server = try await RPCServer.listen(
       on: configuration.address, router: router, security: configuration.security,
       runtime: runtime)
-    let regions = RegionsPage(store: store, shards: max(1, configuration.raftstore.shards))
+    let regions = RegionsPage(store: store)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
       routes: [StatusServer.configRoute, regions.route])

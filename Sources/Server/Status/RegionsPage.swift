@@ -3,19 +3,84 @@ import FoundationEssentials
 import Raftstore
 import Synchronization
 
-/// The `/regions` page of a store: the raft state of every replica it holds, as JSON.
-struct RegionsPage: Sendable {
-  let store: Store
-  /// How many workers each tell of their own regions.
-  let shards: Int
+/// The `/regions` page of a store: the raft state of the replicas it holds, as JSON, in the order of their
+/// ids. A page holds so many: `?after=ID` asks for those behind a page's last, `?limit=N` for fewer.
+///
+/// One page is gathered at a time, region by region, so that whoever asks in a loop takes little of the raft
+/// workers' time.
+final class RegionsPage: Sendable {
+  typealias Gather =
+    @Sendable (_ after: UInt64, _ limit: Int, @escaping @Sendable ([RegionStatus]) -> Void) -> Void
 
-  var route: StatusRoute {
-    StatusRoute("/regions", asking: { done in ask(done) })
+  /// Regions of a page.
+  static let limit = 1024
+
+  private struct Request {
+    var after: UInt64
+    var limit: Int
+    var done: StatusRoute.Done
   }
 
-  private func ask(_ done: @escaping StatusRoute.Done) {
-    let gathered = GatheredStatuses(awaited: shards) { statuses in done(Self.reply(statuses)) }
-    store.inspect(nil) { gathered.add($0) }
+  private struct State {
+    var isGathering = false
+    /// At most one per connection.
+    var waiting: [Request] = []
+  }
+
+  private let gather: Gather
+  private let state = Mutex(State())
+
+  init(gather: @escaping Gather) {
+    self.gather = gather
+  }
+
+  convenience init(store: Store) {
+    self.init { after, limit, done in
+      let ids = store.meta.regionIDs(after: after, limit: limit)
+      let gathered = GatheredStatuses(awaited: ids.count, done: done)
+      for id in ids { store.inspect(id) { gathered.add($0) } }
+    }
+  }
+
+  var route: StatusRoute {
+    StatusRoute("/regions", asking: { [self] query, done in ask(query, done) })
+  }
+
+  private func ask(_ query: String, _ done: @escaping StatusRoute.Done) {
+    let request: Request
+    do throws(HTTPQuery.Malformed) {
+      let query = try HTTPQuery(query)
+      let limit = try query.integer("limit", otherwise: Self.limit)
+      request = Request(
+        after: try query.text("after").map(HTTPQuery.id) ?? 0,
+        limit: min(max(limit, 0), Self.limit), done: done)
+    } catch {
+      return done { StatusReply(code: 400, body: "\(error)\n") }
+    }
+    let isFirst = state.withLock { state in
+      if state.isGathering { state.waiting.append(request) }
+      defer { state.isGathering = true }
+      return !state.isGathering
+    }
+    if isFirst { begin(request) }
+  }
+
+  private func begin(_ request: Request) {
+    gather(request.after, request.limit) { [self] statuses in
+      // On the status port's event loop.
+      request.done {
+        defer { self.beginNext() }
+        return Self.reply(statuses)
+      }
+    }
+  }
+
+  private func beginNext() {
+    let next = state.withLock { state -> Request? in
+      state.isGathering = !state.waiting.isEmpty
+      return state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+    }
+    if let next { begin(next) }
   }
 
   private static func reply(_ statuses: [RegionStatus]) -> StatusReply {
@@ -32,7 +97,7 @@ struct RegionsPage: Sendable {
   }
 }
 
-/// Waits for as many responses as there are workers.
+/// Waits for the states of so many regions; one that has gone meanwhile has none.
 private final class GatheredStatuses: Sendable {
   private struct State {
     var awaited: Int
@@ -45,6 +110,7 @@ private final class GatheredStatuses: Sendable {
   init(awaited: Int, done: @escaping @Sendable ([RegionStatus]) -> Void) {
     state = Mutex(State(awaited: awaited))
     self.done = done
+    if awaited == 0 { done([]) }
   }
 
   func add(_ more: [RegionStatus]) {

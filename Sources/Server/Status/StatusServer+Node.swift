@@ -15,10 +15,7 @@ extension StatusServer {
           contentType: "application/json",
           body: #"{"version":"\#(NodeConfiguration.storeVersion)"}"#)
       },
-      StatusRoute("/metrics") {
-        StatusReply(
-          contentType: "text/plain; version=0.0.4; charset=utf-8", body: metrics.text())
-      },
+      MetricsPage(metrics, clock: runtime.host.clock).route,
       StatusRoute("/ready") {
         health.isServing
           ? StatusReply(body: "ready\n") : StatusReply(code: 500, body: "not ready\n")
@@ -28,8 +25,8 @@ extension StatusServer {
     limit.register(metrics, port: "status")
     do {
       return try await start(
-        host: address.host, port: address.port, group: runtime.group, logger: runtime.logger,
-        connections: limit, routes: common + routes)
+        host: address.host, port: address.port, loop: runtime.statusGroup.next(),
+        logger: runtime.logger, connections: limit, routes: common + routes)
     } catch {
       throw StartError(
         "cannot listen on status address \(address): \(error); choose another --status-addr")
