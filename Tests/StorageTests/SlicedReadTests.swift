@@ -17,6 +17,7 @@ struct SlicedReadTests {
       var yields = 0
       var held = 0
       var answer = ReadTurns.Answer.queued
+      var isCancelled = false
     }
 
     private let state = Mutex(State())
@@ -30,6 +31,7 @@ struct SlicedReadTests {
     ) -> ReadTurns {
       ReadTurns(
         deadline: SlicedReadTests.start + limit, slice: slice,
+        isCancelled: { [self] in state.withLock { $0.isCancelled } },
         now: { [self] in
           state.withLock { state in
             state.now = state.now + .milliseconds(1)
@@ -48,6 +50,9 @@ struct SlicedReadTests {
 
     var yields: Int { state.withLock { $0.yields } }
     var held: Int { state.withLock { $0.held } }
+
+    /// From now on no one waits for the reads.
+    func cancel() { state.withLock { $0.isCancelled = true } }
 
     /// Runs the first in line; false when there is none.
     func runFirst() -> Bool {
@@ -171,6 +176,19 @@ struct SlicedReadTests {
     #expect(line.yields < 10)
     let late = scan(store, ranges, each: 1, line.turns(within: .milliseconds(-1)))
     #expect(late.all == [.failure(Self.busy)], "it waited too long for its first slice")
+  }
+
+  @Test func itEndsWhenNoOneWaitsForIt() throws {
+    let store = try store(keys: 10)
+    let ranges = [KeyRange](repeating: KeyRange(start: [0, 1], end: [0, 3]), count: 1000)
+    let line = Line()
+    let found = scan(store, ranges, each: 1, line.turns())
+    #expect(found.all.isEmpty && line.yields == 1)
+    line.cancel()
+    while line.runFirst() {}
+    #expect(found.all == [.failure(.cancelled)])
+    #expect(line.yields == 1, "nothing more is done")
+    #expect(scan(store, ranges, each: 1, line.turns()).all == [.failure(.cancelled)])
   }
 
   @Test func itGoesOnWhereItIsOrEnds() throws {

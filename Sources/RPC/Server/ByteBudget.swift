@@ -55,6 +55,8 @@ final class OutputLedger: Sendable {
   let budget: ByteBudget
   let limit: Int
   private let total = Atomic<Int>(0)
+  /// Requests handed to other threads and not yet completed.
+  private let queued = Atomic<Int>(0)
 
   /// Half of the limit is where waiting calls go on. What a socket has taken in is below that, as no
   /// one tells when it is sent.
@@ -76,6 +78,15 @@ final class OutputLedger: Sendable {
 
   /// Whether the process's budget admits another call of this connection.
   var hasShare: Bool { !budget.isFull || bytes < ByteBudget.reserve }
+
+  /// Counts one more request on another thread; false, and not counted, when there are `limit`.
+  func beginQueued(limit: Int) -> Bool {
+    if queued.wrappingAdd(1, ordering: .relaxed).oldValue < limit { return true }
+    endQueued()
+    return false
+  }
+
+  func endQueued() { queued.wrappingSubtract(1, ordering: .relaxed) }
 
   /// Whether there is far more than was let in, for responses that no one expected to be so large.
   ///

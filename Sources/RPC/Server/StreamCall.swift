@@ -107,6 +107,14 @@ package struct StreamCall: Sendable {
   /// the event loop only.
   package func executeAfterIO(_ work: @escaping () -> Void) { stream.outbox.executeAfterIO(work) }
 
+  /// Counts a request that is handed to another thread; false, and not counted, when the connection has
+  /// `limit` of them. Each that was counted must be followed by one `endQueued`. Any thread.
+  package func beginQueued(limit: Int) -> Bool {
+    stream.ledger?.beginQueued(limit: limit) ?? true
+  }
+
+  package func endQueued() { stream.ledger?.endQueued() }
+
   /// Runs `work` on the call's event loop, sharing one wake-up with everything else sent there.
   package func execute(_ work: @escaping @Sendable () -> Void) { stream.execute(work) }
 }

@@ -38,6 +38,14 @@ package struct UnaryCall: Sendable {
   package var isCancelled: Bool { stream.isOver.load(ordering: .relaxed) }
   package var eventLoop: any EventLoop { stream.eventLoop }
 
+  /// Counts a request that is handed to another thread; false, and not counted, when the connection has
+  /// `limit` of them. Each that was counted must be followed by one `endQueued`. Any thread.
+  package func beginQueued(limit: Int) -> Bool {
+    stream.ledger?.beginQueued(limit: limit) ?? true
+  }
+
+  package func endQueued() { stream.ledger?.endQueued() }
+
   /// Runs `work` on the call's event loop, sharing one wake-up with everything else sent there.
   package func execute(_ work: @escaping @Sendable () -> Void) { stream.execute(work) }
 }

@@ -134,7 +134,9 @@ final class BatchCommandsHandler: StreamHandler {
 
   private func read<Request: ContextualRequest, Response: RefusableResponse>(
     _ request: Request, _ id: UInt64,
-    _ method: (Request, @escaping RawService.Done<Response>) -> Void,
+    _ method: (
+      Request, ReadOrigin, @escaping RawService.Done<Response>
+    ) -> Void,
     _ wrap: @escaping @Sendable (Response) -> Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
   ) {
     readsBegun += 1
@@ -143,7 +145,9 @@ final class BatchCommandsHandler: StreamHandler {
 
   private func run<Request: ContextualRequest, Response: RefusableResponse>(
     _ request: Request, _ id: UInt64,
-    _ method: (Request, @escaping RawService.Done<Response>) -> Void,
+    _ method: (
+      Request, ReadOrigin, @escaping RawService.Done<Response>
+    ) -> Void,
     _ wrap: @escaping @Sendable (Response) -> Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
   ) {
     if let problem = service.problem(with: request.context) {
@@ -151,7 +155,7 @@ final class BatchCommandsHandler: StreamHandler {
       response.regionError.message = problem
       return replies.add(id, wrap(response))
     }
-    method(request) { [replies] in replies.add(id, wrap($0)) }
+    method(request, .stream(call)) { [replies] in replies.add(id, wrap($0)) }
   }
 
   /// A test's command: completed with its own id, after as many milliseconds as it asks for. A minute

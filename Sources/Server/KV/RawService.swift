@@ -12,11 +12,11 @@ struct RawService: Sendable {
   let pool: ReadThread
 
   func get(
-    _ request: Kvrpcpb_RawGetRequest,
+    _ request: Kvrpcpb_RawGetRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawGetResponse>
   ) {
     guard let context = context(request, done) else { return }
-    get(context, request.cf, [UInt8](request.key)) { result in
+    get(context, request.cf, [UInt8](request.key), origin) { result in
       switch result {
       case .success(let value):
         var response = Kvrpcpb_RawGetResponse()
@@ -29,22 +29,30 @@ struct RawService: Sendable {
 
   /// One key's value: from memory on the calling thread, else in the pool.
   func get(
-    _ context: RequestContext, _ cf: String, _ key: [UInt8],
+    _ context: RequestContext, _ cf: String, _ key: [UInt8], _ origin: ReadOrigin,
     _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
   ) {
     if let result = commands.tryGet(context, cf: cf, key: key) { return completion(result) }
-    let isTaken = pool.run(.short) {
-      commands.get(context, cf: cf, key: key, on: pool.executor(.short), completion)
+    guard origin.beginQueued(limit: ReadThread.shortReadsPerConnection) else {
+      return completion(.failure(Self.connectionIsFull))
     }
-    if !isTaken { completion(.failure(Self.poolIsFull)) }
+    let counted: @Sendable (Result<[UInt8]?, StorageError>) -> Void = {
+      origin.endQueued()
+      completion($0)
+    }
+    let isTaken = pool.run(.short) {
+      guard !origin.isCancelled else { return counted(.failure(.cancelled)) }
+      commands.get(context, cf: cf, key: key, on: pool.executor(.short), counted)
+    }
+    if !isTaken { counted(.failure(Self.poolIsFull)) }
   }
 
   func batchGet(
-    _ request: Kvrpcpb_RawBatchGetRequest,
+    _ request: Kvrpcpb_RawBatchGetRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawBatchGetResponse>
   ) {
     guard let context = context(request, done) else { return }
-    read(context, done) { executor, turns in
+    read(context, origin, done) { executor, turns, done in
       commands.batchGet(
         context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor,
         turns: turns
@@ -55,14 +63,14 @@ struct RawService: Sendable {
   }
 
   func scan(
-    _ request: Kvrpcpb_RawScanRequest,
+    _ request: Kvrpcpb_RawScanRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawScanResponse>
   ) {
     guard let context = context(request, done) else { return }
     let scan = RawScan(
       start: [UInt8](request.startKey), end: [UInt8](request.endKey), limit: Int(request.limit),
       keyOnly: request.keyOnly, isReverse: request.reverse)
-    read(context, done) { executor, turns in
+    read(context, origin, done) { executor, turns, done in
       commands.scan(context, cf: request.cf, scan, on: executor, turns: turns) { result in
         answer(result, done) { $0.kvs = $1.map(\.wire) }
       }
@@ -70,11 +78,11 @@ struct RawService: Sendable {
   }
 
   func batchScan(
-    _ request: Kvrpcpb_RawBatchScanRequest,
+    _ request: Kvrpcpb_RawBatchScanRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawBatchScanResponse>
   ) {
     guard let context = context(request, done) else { return }
-    read(context, done) { executor, turns in
+    read(context, origin, done) { executor, turns, done in
       commands.batchScan(
         context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
         eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
@@ -86,7 +94,7 @@ struct RawService: Sendable {
   }
 
   func put(
-    _ request: Kvrpcpb_RawPutRequest,
+    _ request: Kvrpcpb_RawPutRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawPutResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -97,7 +105,7 @@ struct RawService: Sendable {
   }
 
   func batchPut(
-    _ request: Kvrpcpb_RawBatchPutRequest,
+    _ request: Kvrpcpb_RawBatchPutRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawBatchPutResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -109,7 +117,7 @@ struct RawService: Sendable {
   }
 
   func delete(
-    _ request: Kvrpcpb_RawDeleteRequest,
+    _ request: Kvrpcpb_RawDeleteRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawDeleteResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -117,7 +125,7 @@ struct RawService: Sendable {
   }
 
   func batchDelete(
-    _ request: Kvrpcpb_RawBatchDeleteRequest,
+    _ request: Kvrpcpb_RawBatchDeleteRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawBatchDeleteResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -127,7 +135,7 @@ struct RawService: Sendable {
   }
 
   func deleteRange(
-    _ request: Kvrpcpb_RawDeleteRangeRequest,
+    _ request: Kvrpcpb_RawDeleteRangeRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawDeleteRangeResponse>
   ) {
     guard let context = context(request, done) else { return }
@@ -138,7 +146,7 @@ struct RawService: Sendable {
 
   /// Without TTL there is nothing to tell; TiKV itself would panic here.
   func getKeyTTL(
-    _ request: Kvrpcpb_RawGetKeyTTLRequest,
+    _ request: Kvrpcpb_RawGetKeyTTLRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawGetKeyTTLResponse>
   ) {
     var response = Kvrpcpb_RawGetKeyTTLResponse()
@@ -148,14 +156,32 @@ struct RawService: Sendable {
 
   // MARK: Common steps
 
-  /// Runs a read where it may wait for the disk, and in turns with others. Its time runs from now on.
+  /// Runs a read where it may wait for the disk, and in turns with others, unless no one waits for it by
+  /// then. Its time runs from now on.
   private func read<Response: RefusableResponse>(
-    _ context: RequestContext, _ done: @escaping Done<Response>,
-    _ body: @escaping @Sendable (@escaping StorageExecutor, ReadTurns) -> Void
+    _ context: RequestContext, _ origin: ReadOrigin, _ done: @escaping Done<Response>,
+    _ body:
+      @escaping @Sendable (
+        @escaping StorageExecutor, ReadTurns, @escaping Done<Response>
+      ) -> Void
   ) {
-    let turns = pool.turns(context)
-    if !pool.run(.long, { body(pool.executor(.long), turns) }) { done(Response(Self.poolIsFull)) }
+    guard origin.beginQueued(limit: ReadThread.longReadsPerConnection) else {
+      return done(Response(Self.connectionIsFull))
+    }
+    let counted: Done<Response> = {
+      origin.endQueued()
+      done($0)
+    }
+    let turns = pool.turns(context) { origin.isCancelled }
+    let isTaken = pool.run(.long) {
+      guard !origin.isCancelled else { return counted(Response(.cancelled)) }
+      body(pool.executor(.long), turns, counted)
+    }
+    if !isTaken { counted(Response(Self.poolIsFull)) }
   }
+
+  private static let connectionIsFull = StorageError.region(
+    .serverIsBusy(reason: "too many reads of this connection are waiting", backoffMs: 0))
 
   private static let poolIsFull = StorageError.region(
     .serverIsBusy(reason: "too many reads are waiting", backoffMs: 0))

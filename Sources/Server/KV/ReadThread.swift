@@ -18,6 +18,10 @@ package final class ReadThread: Sendable {
   private static let threads = 4
   /// Reads that wait for one thread before further ones are refused.
   private static let capacity = 1024
+  /// Reads of one connection that wait or are under way, before further ones are refused: a quarter of what
+  /// may wait for the threads that serve them.
+  static let longReadsPerConnection = 768
+  static let shortReadsPerConnection = 1024
   /// How long a long read keeps its thread while others wait.
   private static let slice = Duration.milliseconds(10)
   /// How long a long read may take in all, its waiting included, unless the client wants it back sooner.
@@ -48,6 +52,11 @@ package final class ReadThread: Sendable {
     }
   }
 
+  /// Reads under way or waiting.
+  package var pending: Int {
+    threads.reduce(0) { $0 + $1.pending.load(ordering: .relaxed) }
+  }
+
   /// Runs `work` soon; false when too much is waiting. A long read blocks only what stands behind it.
   func run(_ length: Length, _ work: @escaping @Sendable () -> Void) -> Bool {
     let thread = leastBusy(length)
@@ -75,15 +84,19 @@ package final class ReadThread: Sendable {
   }
 
   /// The turns of a long read that begins now, or waits for its first turn from now on.
-  func turns(_ context: RequestContext) -> ReadTurns {
+  ///
+  /// - Parameter isCancelled: whether no one waits for the read any more. Any thread.
+  func turns(
+    _ context: RequestContext, isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) -> ReadTurns {
     let clock = clock
     var most = Self.longest
     if context.maxExecutionMs > 0 {
       most = min(most, .milliseconds(Int64(clamping: context.maxExecutionMs)))
     }
-    return ReadTurns(deadline: clock.now + most, slice: Self.slice, now: { clock.now }) {
-      [self] bytes, work in requeue(bytes, work)
-    }
+    return ReadTurns(
+      deadline: clock.now + most, slice: Self.slice, isCancelled: isCancelled,
+      now: { clock.now }, yield: { [self] bytes, work in requeue(bytes, work) })
   }
 
   /// Puts the rest of a read behind what waits. It was let in before, so the queue's length does not matter;

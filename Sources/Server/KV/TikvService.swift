@@ -67,12 +67,15 @@ package struct TikvService: Sendable {
 
   private func unary<Request: ContextualRequest, Response: RefusableResponse>(
     _ name: String, on router: inout MethodRouter,
-    _ method: @escaping @Sendable (Request, @escaping RawService.Done<Response>) -> Void
+    _ method:
+      @escaping @Sendable (
+        Request, ReadOrigin, @escaping RawService.Done<Response>
+      ) -> Void
   ) {
     router.unary("/tikvpb.Tikv/\(name)", busyReply: Self.busyReply(Response.self)) {
       payload, call in
       guard let request: Request = decode(payload, call) else { return }
-      method(request) { call.reply(message: $0) }
+      method(request, .unary(call)) { call.reply(message: $0) }
     }
   }
 
@@ -97,7 +100,7 @@ package struct TikvService: Sendable {
         return call.reply(
           message: Kvrpcpb_RawGetResponse(.refused("malformed context: \(error)")))
       }
-      raw.get(context, request.cf, [UInt8](request.key)) { result in
+      raw.get(context, request.cf, [UInt8](request.key), .unary(call)) { result in
         switch result {
         case .success(let value?): call.reply(RawGetResponse.found(value))
         case .success(nil): call.reply(RawGetResponse.notFound)

@@ -17,17 +17,22 @@ package struct ReadTurns: Sendable {
   package var deadline: Instant
   /// How long it may work at a time. Looked at between pieces of work, of which one may take longer.
   package var slice: Duration
+  /// Whether no one waits for the read any more: it ends before its next piece of work.
+  package var isCancelled: @Sendable () -> Bool
   /// Monotonic time.
   package var now: @Sendable () -> Instant
   /// Runs `work` behind what waits; `held` is the bytes in memory until then.
   package var yield: @Sendable (_ held: Int, _ work: @escaping @Sendable () -> Void) -> Answer
 
   package init(
-    deadline: Instant, slice: Duration, now: @escaping @Sendable () -> Instant,
+    deadline: Instant, slice: Duration,
+    isCancelled: @escaping @Sendable () -> Bool = { false },
+    now: @escaping @Sendable () -> Instant,
     yield: @escaping @Sendable (Int, @escaping @Sendable () -> Void) -> Answer
   ) {
     self.deadline = deadline
     self.slice = slice
+    self.isCancelled = isCancelled
     self.now = now
     self.yield = yield
   }

@@ -73,6 +73,7 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
         var now = began
         // One piece at least is done in each slice, however short.
         for _ in 0..<Self.piecesPerSlice {
+          guard !turns.isCancelled() else { throw .cancelled }
           guard now < turns.deadline else { throw .deadlineExceeded }
           guard try state.pieces.next(&state.reply) else {
             return .finished(.success(state.reply.pairs))
@@ -89,6 +90,10 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
 }
 
 extension StorageError {
+  /// No one reads it; the request has to be completed all the same.
+  package static let cancelled = StorageError.region(
+    .serverIsBusy(reason: "the request was cancelled", backoffMs: 0))
+
   /// The words are TiKV's: clients look for them in the message.
   static let deadlineExceeded = StorageError.region(
     .serverIsBusy(reason: "Deadline is exceeded", backoffMs: 0))
