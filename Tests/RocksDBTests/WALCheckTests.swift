@@ -141,7 +141,7 @@ struct WALCheckTests {
 
   @Test func aLogThatWasCutOffAnywherePasses() throws {
     let written = try written("db", sizes: Self.mixed)
-    for length in stride(from: 0, to: written.bytes.count, by: 211) {
+    for length in stride(from: 0, to: written.bytes.count, by: 1511) {
       try write(written.bytes.prefix(length), to: written.log)
       #expect(refusal(written) == nil, "\(length) bytes")
       let zeros = repeatElement(UInt8(0), count: written.bytes.count - length)
