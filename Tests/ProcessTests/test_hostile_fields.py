@@ -36,7 +36,10 @@ class Bed:
             pd.GetRegionRequest(header=self.header), timeout=10).region
         self.context = kv.Context(
             region_id=self.region.id, region_epoch=self.region.region_epoch,
-            peer=self.region.peers[0])
+            peer=self.region.peers[0],
+            # What takes long ends long before the attack loses its patience: a range over which others were
+            # deleted thousands of times may be scanned ten thousand times.
+            max_execution_duration_ms=5000)
         self.rounds = 0
         self.check()
 

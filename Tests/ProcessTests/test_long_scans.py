@@ -1,5 +1,7 @@
-"""A client whose scans take long delays no other client: they run beside the event loop, and in turns."""
+"""A client whose scans take long delays no other client: they run beside the event loop, in turns, and no
+longer than the client waits for them."""
 
+import pathlib
 import threading
 
 import grpc
@@ -98,11 +100,30 @@ class Node:
             region_id=self.found.region.id, region_epoch=self.found.region.region_epoch,
             peer=self.found.leader, max_execution_duration_ms=milliseconds)
 
-    def dear(self, milliseconds: int):
+    def dear(self, milliseconds: int, ranges: int = RANGES):
         return self.kv.RawBatchScanRequest(
             context=self.context(milliseconds), each_limit=1,
             ranges=[self.kv.KeyRange(start_key=b"d%05d" % (n % DELETED), end_key=b"e")
-                    for n in range(RANGES)])
+                    for n in range(ranges)])
+
+    def reading(self) -> bool:
+        """Whether a thread for reads runs or wants to run at this moment."""
+        for task in pathlib.Path(f"/proc/{self.process.child.pid}/task").iterdir():
+            name, rest = (task / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            if name.startswith("read-") and rest.split()[0] == "R":
+                return True
+        return False
+
+    def rests(self, times: int = 15):
+        """Waits until the threads for reads are found asleep many times in a row."""
+        found = 0
+
+        def again() -> bool:
+            nonlocal found
+            found = 0 if self.reading() else found + 1
+            return found >= times
+
+        eventually(again, 30, "no thread reads", every=0.02)
 
     def stop(self):
         self.channel.close()
@@ -137,3 +158,23 @@ def test_a_short_scan_passes_the_long_ones(node):
     assert not ended, f"{len(ended)} long scans ended before a short one"
     for call in calls:
         call.cancel()
+
+
+def test_reads_that_no_one_waits_for_are_dropped(node):
+    """Calls that are cancelled, and a stream whose connection is closed: their scans would go on for a minute."""
+    scan = node.dear(0, 8 * RANGES)
+    calls = [node.stub.RawBatchScan.future(scan, timeout=120) for _ in range(48)]
+    eventually(node.reading, 30, "the scans are under way")
+    for call in calls:
+        call.cancel()
+    node.rests()
+    tikv = wire.module("tikvpb")
+    one = tikv.BatchCommandsRequest.Request(RawBatchScan=scan)
+    messages = [
+        tikv.BatchCommandsRequest(requests=[one] * 4, request_ids=range(4)) for _ in range(12)]
+    channel = wire.channel(f"127.0.0.1:{node.port}")
+    answers = wire.stubs("tikvpb").TikvStub(channel).BatchCommands(iter(messages), timeout=120)
+    eventually(node.reading, 30, "the scans are under way")
+    channel.close()
+    node.rests()
+    del answers
