@@ -1,3 +1,43 @@
+/// When a leader proposes to cut its log.
+package struct LogCompactionConfig: Sendable {
+  /// How often a leader checks.
+  package var interval: Duration = .seconds(3)
+  /// Applied entries kept beyond which the log is cut even when a follower still needs it.
+  package var count: UInt64 = 196_608
+  /// Bytes of entries beyond which the log is cut as well.
+  package var bytes: UInt64 = 192 << 20
+  /// Replicated entries worth a compaction.
+  package var threshold: UInt64 = 50
+}
+
+/// When peers and leaders are missed, and what is then asked.
+package struct StalePeerConfig: Sendable {
+  /// How often a peer looks whether it still has a leader.
+  package var checkInterval: Duration = .seconds(300)
+  /// Without a leader for so long, a peer asks the other members.
+  package var abnormalLeaderMissing: Duration = .seconds(600)
+  /// Without a leader for so long, a peer asks the placement driver whether it is still a member.
+  package var maxLeaderMissing: Duration = .seconds(2 * 3600)
+  /// A member that is silent for so long is reported as down.
+  package var maxPeerDown: Duration = .seconds(600)
+  /// Least time between two questions to the placement driver whether a peer is still a member, asked because
+  /// a message says that it is not.
+  package var membershipCheckInterval: Duration = .seconds(5)
+}
+
+/// Bounds of the mailboxes, in messages and bytes.
+package struct MailboxConfig: Sendable {
+  /// Messages that wait for one raft worker.
+  package var raftCount = 40_960
+  /// Bytes of requests and raft messages that wait for one raft worker; beyond it requests are refused as
+  /// busy and raft messages dropped.
+  package var raftBytes = 256 << 20
+  /// Messages that wait for the store worker.
+  package var storeCount = 4_096
+  /// Bytes of raft messages for unknown regions that wait for the store worker.
+  package var storeBytes = 16 << 20
+}
+
 /// Settings of a store; names and meaning follow TiKV's, defaults favour quick failover.
 package struct RaftstoreConfig: Sendable {
   /// The unit of raft time.
@@ -6,7 +46,7 @@ package struct RaftstoreConfig: Sendable {
   /// Least ticks without a leader before an election; the actual number is drawn up to twice this.
   package var electionTicks = 8
   /// How long a leader may serve reads alone, counted from the send time of a confirmed round. Must
-  /// stay below the election timeout less one tick, with capacity for clock drift.
+  /// stay below the election timeout less one tick, with a margin for clock drift.
   package var maxLeaderLease: Duration = .milliseconds(300)
 
   /// Bytes of entries in one raft message.
@@ -20,12 +60,6 @@ package struct RaftstoreConfig: Sendable {
   /// Commands merged into one entry stop at this many bytes, or at `maxEntrySize` if that is less.
   package var maxBatchedEntrySize = 1 << 20
 
-  package var logCompactionInterval: Duration = .seconds(3)
-  /// Applied entries kept beyond which the log is cut even when a follower still needs it.
-  package var logCompactionCount: UInt64 = 196_608
-  package var logCompactionBytes: UInt64 = 192 << 20
-  /// Replicated entries worth a compaction.
-  package var logCompactionThreshold: UInt64 = 50
   /// How often disk space of compacted entries is freed.
   package var logPurgeInterval: Duration = .seconds(10)
   /// Entry cache per region, bytes; entries that are not applied may take `maxUncommittedBytes`.
@@ -40,29 +74,18 @@ package struct RaftstoreConfig: Sendable {
   package var reservedSpace: UInt64?
   package var snapshotGCInterval: Duration = .seconds(60)
   package var snapshotTimeout: Duration = .seconds(4 * 3600)
-  package var staleCheckInterval: Duration = .seconds(300)
-  package var maxLeaderMissing: Duration = .seconds(2 * 3600)
-  package var abnormalLeaderMissing: Duration = .seconds(600)
-  package var maxPeerDown: Duration = .seconds(600)
-  /// Least time between two questions to the placement driver whether a peer is still a member, asked because
-  /// a message says that it is not.
-  package var membershipCheckInterval: Duration = .seconds(5)
   /// Peers made by messages that have not learnt their regions yet, in all; further ones are not made.
   package var maxUninitializedPeers = 1024
 
   /// Raft workers, each with an apply worker; regions are spread over them by their id.
   package var shards = 1
-  /// Bounds of the mailboxes.
-  package var raftMailboxCapacity = 40_960
-  package var storeMailboxCapacity = 4_096
-  /// Bytes of requests and raft messages that wait for one raft worker; beyond it requests are refused as
-  /// busy and raft messages dropped.
-  package var raftMailboxBytes = 256 << 20
   /// Bytes of proposals of one raft worker's leaders that are not applied yet; beyond it further ones are
   /// refused as busy. The log writer and the apply worker hold nothing else of leaders.
   package var maxUnappliedBytes: UInt64 = 512 << 20
-  /// Bytes of raft messages for unknown regions that wait for the store worker.
-  package var storeMailboxBytes = 16 << 20
+
+  package var logCompaction = LogCompactionConfig()
+  package var stalePeers = StalePeerConfig()
+  package var mailboxes = MailboxConfig()
 
   package init() {}
 
@@ -80,7 +103,7 @@ package struct RaftstoreConfig: Sendable {
     if baseTickInterval > .seconds(86_400) {
       return "raft-base-tick-interval must be at most 24h, not \(baseTickInterval)"
     }
-    if shards < 1 || raftMailboxCapacity < 1 || storeMailboxCapacity < 1 {
+    if shards < 1 || mailboxes.raftCount < 1 || mailboxes.storeCount < 1 {
       return "a store has at least one shard, and room in its mailboxes"
     }
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
@@ -96,9 +119,9 @@ package struct RaftstoreConfig: Sendable {
       return "raft-entry-max-size must be at most the \(maxUncommittedBytes) bytes that may wait "
         + "to be committed"
     }
-    if maxEntrySize > UInt64(clamping: raftMailboxBytes) {
+    if maxEntrySize > UInt64(clamping: mailboxes.raftBytes) {
       return
-        "raft-entry-max-size must be at most the \(raftMailboxBytes) bytes that may wait for a "
+        "raft-entry-max-size must be at most the \(mailboxes.raftBytes) bytes that may wait for a "
         + "raft worker"
     }
     if maxSizePerMessage > maxInflightBytes {

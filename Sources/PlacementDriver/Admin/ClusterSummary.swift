@@ -18,3 +18,20 @@ package struct ClusterSummary: Sendable, Hashable {
   package var emptyRegions = 0
   package var operatorCount: Int
 }
+
+/// An operator under way, for people.
+package struct OperatorSummary: Sendable, Hashable {
+  package var regionID: UInt64
+  package var kind: String
+  package var description: String
+  package var age: Duration
+}
+
+/// Counters since the driver's start.
+package struct PDStatistics: Sendable, Hashable {
+  package var timestamps: UInt64 = 0
+  package var heartbeats: UInt64 = 0
+  package var refusedHeartbeats: UInt64 = 0
+  /// Commands sent to leaders, repetitions counted.
+  package var commands: UInt64 = 0
+}

@@ -1,4 +1,5 @@
 import Codec
+import Runtime
 
 /// A planned change of a region, before ids are allocated for new peers.
 enum SchedulingPlan: Sendable, Hashable {
@@ -10,4 +11,21 @@ enum SchedulingPlan: Sendable, Hashable {
   case move(PeerInfo, store: UInt64)
   case transferLeader(from: UInt64, to: PeerInfo)
   case leaveJoint
+}
+
+/// The operator step sent to a region's leader.
+enum OperatorCommand: Sendable, Hashable {
+  case addLearner(PeerInfo)
+  case addVoter(PeerInfo)
+  case removePeer(PeerInfo)
+  case transferLeader(PeerInfo)
+  case leaveJoint
+}
+
+/// The result of a region's last operator, kept for queries.
+struct FinishedOperator: Sendable {
+  var kind: Operator.Kind
+  var description: String
+  var status: Operator.Status
+  var at: Instant
 }

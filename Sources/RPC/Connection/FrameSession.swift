@@ -317,3 +317,21 @@ struct FrameSession: ~Copyable {
       flags: UInt8(NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | flags.rawValue))
   }
 }
+
+/// The data of a stream's next DATA frame.
+enum OutgoingChunk {
+  /// Nothing yet.
+  case none
+  case some(Int)
+  /// These bytes are the last; trailers may follow.
+  case last(Int, withTrailers: Bool)
+}
+
+/// What a client opens a call with.
+struct RequestHead: Sendable {
+  var path: [UInt8]
+  var authority: [UInt8]
+  var isTLS: Bool
+  var timeout: TimeAmount?
+  var metadata: RPCMetadata
+}

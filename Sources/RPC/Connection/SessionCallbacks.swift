@@ -185,3 +185,9 @@ private let sendOutgoing: nghttp2_send_data_callback = { _, frame, head, length,
   }
   return success
 }
+
+/// The peer broke HTTP/2 beyond repair.
+struct SessionError: Error {
+  let code: Int32
+  let reason: String
+}

@@ -3,8 +3,6 @@ package import Engine
 package import Raft
 package import Runtime
 
-/// `metapb.Peer`: which replica on which store. In this capacity `Peer` is the replica itself.
-
 /// Everything that reaches a raft worker. Cases up to `tick` may be refused by a full mailbox; the
 /// others are responses the worker is owed and are always posted.
 package enum RaftWorkerMessage: Sendable {

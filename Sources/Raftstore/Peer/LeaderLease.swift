@@ -14,6 +14,10 @@ struct LeaderLease {
   private(set) var current: Lease?
   /// A term in which leadership was offered to another peer.
   private var suspendedTerm: UInt64 = 0
+  /// No votes before this: an earlier process on this store may have promised them to a leader with a lease.
+  let votesAllowedAfter: Instant
+
+  init(votesAllowedAfter: Instant) { self.votesAllowedAfter = votesAllowedAfter }
 
   /// Makes the lease of `term` last until `end`. Returns whether it lasts longer than before.
   mutating func extend(term: UInt64, to end: Instant) -> Bool {

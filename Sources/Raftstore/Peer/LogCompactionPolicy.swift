@@ -26,7 +26,7 @@ struct LogCompactionPolicy {
 
   /// Waits for a whole interval: to be called when leadership begins and before each check.
   mutating func schedule(after now: Instant, _ config: RaftstoreConfig) {
-    next = now + config.logCompactionInterval
+    next = now + config.logCompaction.interval
   }
 
   /// The space that the log takes is wanted: the next check is due, and takes what it finds.
@@ -44,13 +44,13 @@ struct LogCompactionPolicy {
   /// of what it holds: members that lack more than that get a snapshot.
   mutating func lastIndexToCut(_ log: LogState, _ config: RaftstoreConfig) -> UInt64? {
     var index: UInt64
-    if log.applied > log.first && log.applied - log.first >= config.logCompactionCount
-      || log.bytes >= config.logCompactionBytes
+    if log.applied > log.first && log.applied - log.first >= config.logCompaction.count
+      || log.bytes >= config.logCompaction.bytes
     {
       index = max(log.first + (log.last - log.first) / 2, log.replicated)
     } else if log.replicated < log.first || log.last - log.first < 3 {
       return nil
-    } else if log.replicated - log.first < config.logCompactionThreshold
+    } else if log.replicated - log.first < config.logCompaction.threshold
       && skipped < Self.maxSkipped
     {
       skipped += 1

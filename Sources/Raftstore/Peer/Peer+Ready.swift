@@ -195,7 +195,7 @@ extension Peer {
       dropLease()
       reads.failLeaderReads(notLeader)
     }
-    leaderlessSince = state.leader == NodeID.none ? (leaderlessSince ?? context.now) : nil
+    staleness.leaderChanged(isKnown: state.leader != NodeID.none, at: context.now)
   }
 
   var notLeader: RegionError { .notLeader(regionID: regionID, leader: knownLeader) }

@@ -83,13 +83,9 @@ extension Peer {
   /// As leader: a member says that it has lost its log. Should that not be true, it costs a snapshot.
   func restartReplication(to peer: PeerInfo) {
     guard node.isLeader, region.peer(id: peer.id) != nil else { return }
-    if let last = replicationRestarts[peer.id], context.now - last < Self.restartInterval { return }
-    replicationRestarts = replicationRestarts.filter { region.peer(id: $0.key) != nil }
-    replicationRestarts[peer.id] = context.now
+    guard activity.beginRestart(of: peer.id, region, context.now) else { return }
     context.logger.warning(
       "region \(regionID): peer \(peer.id) has lost its data, it is sent everything anew")
     run { node throws(RaftError) in try node.restartReplication(to: peer.id) }
   }
-
-  private static let restartInterval = Duration.seconds(5)
 }

@@ -2,13 +2,6 @@ import Codec
 import Raft
 import Runtime
 
-/// What a message said by which this peer would not be a member any more, and when the placement driver was
-/// asked about it.
-struct RemovalSuspicion {
-  var reason: String
-  var askedAt: Instant
-}
-
 // Messages that say that this peer was removed. What another store says is no reason to give up data: only
 // the placement driver's word is, by a later membership than this peer knows. Until then nothing changes.
 extension Peer {
@@ -25,28 +18,22 @@ extension Peer {
 
   /// Has the placement driver say whether this peer is still a member.
   func suspectRemoval(_ reason: String) {
-    if suspicion != nil { return }
-    let interval = context.config.membershipCheckInterval
-    if let last = lastSuspicionAt, context.now - last < interval { return }
-    lastSuspicionAt = context.now
+    let interval = context.config.stalePeers.membershipCheckInterval
+    guard staleness.suspect(reason, at: context.now, interval: interval) else { return }
     context.logger.info(
       "region \(regionID): peer \(info.id): \(reason); the placement driver is asked")
-    suspicion = RemovalSuspicion(reason: reason, askedAt: context.now)
     checkMembership()
   }
 
   /// Asks again where no answer came.
   func tickSuspicion() {
-    guard let asked = suspicion?.askedAt,
-      context.now - asked >= context.config.membershipCheckInterval
-    else { return }
-    suspicion?.askedAt = context.now
-    checkMembership()
+    let interval = context.config.stalePeers.membershipCheckInterval
+    if staleness.repeatQuestion(at: context.now, interval: interval) { checkMembership() }
   }
 
   /// Asks the placement driver; `membershipChecked` has the answer, if one comes.
   func checkMembership() {
-    membershipCheckSentAt = context.now
+    staleness.noteMembershipCheck(context.now)
     var known = region
     if !isInitialized { known.epoch = activity.remoteEpoch }
     context.router.sendToStore(.checkMembership(region: known, peerID: info.id))
@@ -55,8 +42,7 @@ extension Peer {
   /// The placement driver's answer on whether this peer is still a member.
   func membershipChecked(_ answer: MembershipAnswer) {
     guard life == .active, answer != .unavailable else { return }
-    let suspicion = suspicion
-    self.suspicion = nil
+    let suspicion = staleness.takeSuspicion()
     if !hasPromises {
       guard incoming == nil else { return }
       let isGone =
@@ -80,7 +66,7 @@ extension Peer {
       return
     }
     guard answer == .removed, !node.isLeader, let since = unledSince,
-      context.now - since >= context.config.abnormalLeaderMissing
+      context.now - since >= context.config.stalePeers.abnormalLeaderMissing
     else { return }
     destroy("it is unknown to the placement driver")
   }

@@ -40,7 +40,7 @@ extension Peer {
     if node.isLeader, region.peer(id: envelope.from.id) != nil {
       activity.recordContact(envelope.from.id, context.now)
     }
-    if envelope.from.id == node.leaderID { leaderContactAt = context.now }
+    if envelope.from.id == node.leaderID { staleness.heardFromLeader(context.now) }
     if node.isLeader, message.type == .appendResponse, reporter.hasReportedPending {
       reportIfCaughtUp(envelope.from.id)
     }
@@ -137,7 +137,7 @@ extension Peer {
       context.metrics.droppedNoVote.increment()
       return false
     }
-    guard context.now < votesAllowedAfter, message.context.isEmpty else { return true }
+    guard context.now < lease.votesAllowedAfter, message.context.isEmpty else { return true }
     let state = region.confState
     if state.voters.count == 1 && state.votersOutgoing.isEmpty { return true }
     context.metrics.droppedNoVote.increment()

@@ -25,8 +25,8 @@ extension Peer {
       if context.now >= compaction.next { compactLog() }
       if context.now >= reporter.next { sendHeartbeat() }
     }
-    if suspicion != nil { tickSuspicion() }
-    if context.now >= nextStaleCheck { checkStale() }
+    tickSuspicion()
+    if context.now >= staleness.nextCheck { checkStale() }
   }
 
   // MARK: A peer no one leads
@@ -35,16 +35,18 @@ extension Peer {
   /// it (case f).
   private func checkStale() {
     let config = context.config
-    nextStaleCheck = context.now + config.staleCheckInterval
-    if node.leaderID != NodeID.none { leaderlessSince = nil }
+    staleness.schedule(context.now + config.stalePeers.checkInterval)
+    if node.leaderID != NodeID.none { staleness.leaderChanged(isKnown: true, at: context.now) }
     if !hasPromises {
       // Whoever keeps sending to it need not be a leader.
-      if context.now - membershipCheckSentAt >= config.abnormalLeaderMissing { checkMembership() }
+      if context.now - staleness.membershipCheckSentAt >= config.stalePeers.abnormalLeaderMissing {
+        checkMembership()
+      }
       return
     }
     guard !node.isLeader, let since = unledSince else { return }
     let missing = context.now - since
-    guard missing >= config.abnormalLeaderMissing else { return }
+    guard missing >= config.stalePeers.abnormalLeaderMissing else { return }
     context.logger.warning(
       "region \(regionID): peer \(info.id) has had no leader for \(missing)")
     let question = ExtraMessage(kind: .checkStalePeer)
@@ -53,17 +55,15 @@ extension Peer {
         RaftEnvelope(
           regionID: regionID, from: info, to: peer, epoch: region.epoch, extra: question))
     }
-    if missing >= config.maxLeaderMissing,
-      context.now - membershipCheckSentAt >= config.maxLeaderMissing
+    if missing >= config.stalePeers.maxLeaderMissing,
+      context.now - staleness.membershipCheckSentAt >= config.stalePeers.maxLeaderMissing
     {
       checkMembership()
     }
   }
 
-  /// Since when nothing speaks for a leader. A learner, or a peer that never learnt its region, does not
-  /// campaign and so believes in its last leader for ever: only that one's silence tells.
   var unledSince: Instant? {
-    node.leaderID == NodeID.none ? leaderlessSince : leaderContactAt
+    staleness.unledSince(knowsLeader: node.leaderID != NodeID.none)
   }
 
   // MARK: Log compaction
@@ -121,7 +121,7 @@ extension Peer {
   private var downPeers: [(peer: PeerInfo, seconds: UInt64)] {
     region.peers.compactMap { peer in
       guard peer.id != info.id, let silence = activity.silence(of: peer.id, at: context.now),
-        silence >= context.config.maxPeerDown
+        silence >= context.config.stalePeers.maxPeerDown
       else { return nil }
       return (peer, UInt64(max(0, silence.inSeconds)))
     }

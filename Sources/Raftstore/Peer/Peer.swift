@@ -61,32 +61,20 @@ final class Peer {
   var incoming: IncomingSnapshot?
   /// Its log and data were lost (Peer+Recovery).
   var recovery: DataRecovery?
-  /// When replication to members that had lost their logs was restarted, as leader.
-  var replicationRestarts: [UInt64: Instant] = [:]
 
   // Reading (Peer+Read, Peer+Lease)
   var reads: PendingReads
-  var lease = LeaderLease()
+  var lease: LeaderLease
   /// This peer leads, was removed, and tells the others (Peer+RemovalBroadcast).
   var removalBroadcast: RemovalBroadcast?
 
   // Membership (Peer+Step, Peer+Membership)
   var activity = PeerActivity()
-  /// No votes before this: an earlier life may have promised them to a leader with a lease.
-  let votesAllowedAfter: Instant
 
   // Ticks (Peer+Tick)
   var reporter: HeartbeatReporter
   var compaction: LogCompactionPolicy
-  var nextStaleCheck: Instant
-  var leaderlessSince: Instant?
-  /// When the leader was heard from last, whoever it was.
-  var leaderContactAt: Instant
-  /// When the placement driver was asked last whether this peer is still a member.
-  var membershipCheckSentAt: Instant
-  /// A message says that this peer was removed (Peer+Removal).
-  var suspicion: RemovalSuspicion?
-  var lastSuspicionAt: Instant?
+  var staleness: StalePeerDetector
 
   init(_ seed: PeerSeed, _ context: ShardContext, seed random: UInt64) throws(StoreError) {
     regionID = seed.region.id
@@ -110,13 +98,11 @@ final class Peer {
     reads = PendingReads(salt: random ^ context.clock.wallMilliseconds)
     let now = context.now
     // Peers made by messages may have lived before as well, without a trace but their vote.
-    votesAllowedAfter = context.startedAt + (config.maxLeaderLease + config.baseTickInterval)
+    lease = LeaderLease(
+      votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval))
     reporter = HeartbeatReporter(next: now)
-    compaction = LogCompactionPolicy(next: now + config.logCompactionInterval)
-    nextStaleCheck = now + config.staleCheckInterval
-    leaderlessSince = now
-    leaderContactAt = now
-    membershipCheckSentAt = now
+    compaction = LogCompactionPolicy(next: now + config.logCompaction.interval)
+    staleness = StalePeerDetector(now: now, firstCheck: now + config.stalePeers.checkInterval)
     if let key = seed.unfinishedSnapshot {
       context.snapshots.pin(key)
       incoming = IncomingSnapshot(key: key, region: seed.region, stage: .applying)

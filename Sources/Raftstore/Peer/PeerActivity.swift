@@ -13,6 +13,11 @@ struct PeerActivity {
   /// Peers that are not members by our knowledge are few: newcomers, and those that were removed.
   private static let maxSenders = 64
 
+  /// When replication to members that had lost their logs was restarted; kept by a leader.
+  private var restarts: [UInt64: Instant] = [:]
+
+  private static let restartInterval = Duration.seconds(5)
+
   // MARK: Where peers are
 
   /// Remembers where a peer is that a response may have to be sent to.
@@ -44,6 +49,14 @@ struct PeerActivity {
   }
 
   mutating func recordContact(_ id: UInt64, _ now: Instant) { lastContact[id] = now }
+
+  /// Returns whether replication to a member may be restarted now: at most once in five seconds.
+  mutating func beginRestart(of id: UInt64, _ region: Region, _ now: Instant) -> Bool {
+    if let last = restarts[id], now - last < Self.restartInterval { return false }
+    restarts = restarts.filter { region.peer(id: $0.key) != nil }
+    restarts[id] = now
+    return true
+  }
 
   /// For how long the peer has not been heard of; nil when it is not a member or this peer did not lead.
   func silence(of id: UInt64, at now: Instant) -> Duration? {

@@ -13,3 +13,31 @@ package struct SnapshotLimits: Sendable {
 
   package init() {}
 }
+
+/// What snapshots are doing at this moment, for heartbeats and metrics. Two users of one snapshot
+/// count twice.
+package struct SnapshotStatistics: Sendable, Hashable {
+  package var generating = 0
+  package var sending = 0
+  package var receiving = 0
+  package var applying = 0
+  /// Bytes of the files.
+  package var totalSize: UInt64 = 0
+}
+
+/// The use of a snapshot's files while they are registered.
+enum SnapshotActivity: Int, CaseIterable, Sendable, Hashable {
+  case generating, sending, receiving, applying
+}
+
+/// The files of one snapshot of one origin: what is registered, counted and deleted together.
+struct SnapshotFileSet: Sendable, Hashable, Comparable {
+  var key: SnapshotKey
+  var origin: SnapshotOrigin
+
+  /// By key; of one key what was received comes first.
+  static func < (left: SnapshotFileSet, right: SnapshotFileSet) -> Bool {
+    if left.key != right.key { return left.key < right.key }
+    return left.origin == .received && right.origin == .generated
+  }
+}

@@ -147,7 +147,8 @@ private struct StoreStart {
     let (config, storeID, disk) = (config, ident.storeID, disk)
     let seed = environment.seed &+ ident.storeID &* 0x9E37_79B9 &+ UInt64(shard)
     let bound = MailboxBound<RaftWorkerMessage>(
-      count: config.raftMailboxCapacity, bytes: config.raftMailboxBytes, cost: { $0.mailboxCost })
+      count: config.mailboxes.raftCount, bytes: config.mailboxes.raftBytes, cost: { $0.mailboxCost }
+    )
     return environment.host.spawn(name: "raft-\(shard)", bound: bound) { _ in
       let context = ShardContext(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
@@ -161,7 +162,8 @@ private struct StoreStart {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     let (config, storeID, info, disk) = (config, ident.storeID, info, disk)
     let bound = MailboxBound<StoreMessage>(
-      count: config.storeMailboxCapacity, bytes: config.storeMailboxBytes, cost: { $0.mailboxCost })
+      count: config.mailboxes.storeCount, bytes: config.mailboxes.storeBytes,
+      cost: { $0.mailboxCost })
     return environment.host.spawn(name: "store", bound: bound) { _ in
       StoreWorker(
         storeID: storeID, info: info, config: config, environment: environment, meta: meta,

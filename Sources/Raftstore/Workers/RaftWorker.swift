@@ -156,8 +156,8 @@ struct RaftWorker: Handler {
     for id in order {
       guard let peer = addToBatch(id) else { continue }
       peer.tick()
-      if let since = peer.leaderlessSince,
-        context.now - since >= context.config.abnormalLeaderMissing
+      if let since = peer.staleness.leaderlessSince,
+        context.now - since >= context.config.stalePeers.abnormalLeaderMissing
       {
         leaderless += 1
       }

@@ -191,20 +191,20 @@ package struct ConfigurationFile {
     "raftstore.raft-election-timeout-ticks": { set(&$0.raftstore.electionTicks, Int($1)) },
     "raftstore.raft-store-max-leader-lease": { duration(&$0, \.maxLeaderLease, $1) },
     "raftstore.raft-entry-max-size": { set(&$0.raftstore.maxEntrySize, Quantity.bytes($1)) },
-    "raftstore.raft-log-gc-tick-interval": { duration(&$0, \.logCompactionInterval, $1) },
-    "raftstore.raft-log-gc-threshold": { set(&$0.raftstore.logCompactionThreshold, UInt64($1)) },
-    "raftstore.raft-log-gc-count-limit": { set(&$0.raftstore.logCompactionCount, UInt64($1)) },
+    "raftstore.raft-log-gc-tick-interval": { duration(&$0, \.logCompaction.interval, $1) },
+    "raftstore.raft-log-gc-threshold": { set(&$0.raftstore.logCompaction.threshold, UInt64($1)) },
+    "raftstore.raft-log-gc-count-limit": { set(&$0.raftstore.logCompaction.count, UInt64($1)) },
     "raftstore.raft-log-gc-size-limit": {
-      set(&$0.raftstore.logCompactionBytes, Quantity.bytes($1))
+      set(&$0.raftstore.logCompaction.bytes, Quantity.bytes($1))
     },
     "raftstore.pd-heartbeat-tick-interval": { duration(&$0, \.regionHeartbeatInterval, $1) },
     "raftstore.pd-store-heartbeat-tick-interval": { duration(&$0, \.storeHeartbeatInterval, $1) },
     "raftstore.snap-mgr-gc-tick-interval": { duration(&$0, \.snapshotGCInterval, $1) },
     "raftstore.snap-gc-timeout": { duration(&$0, \.snapshotTimeout, $1) },
-    "raftstore.peer-stale-state-check-interval": { duration(&$0, \.staleCheckInterval, $1) },
-    "raftstore.max-leader-missing-duration": { duration(&$0, \.maxLeaderMissing, $1) },
-    "raftstore.max-peer-down-duration": { duration(&$0, \.maxPeerDown, $1) },
-    "raftstore.notify-capacity": { set(&$0.raftstore.raftMailboxCapacity, Int($1)) },
+    "raftstore.peer-stale-state-check-interval": { duration(&$0, \.stalePeers.checkInterval, $1) },
+    "raftstore.max-leader-missing-duration": { duration(&$0, \.stalePeers.maxLeaderMissing, $1) },
+    "raftstore.max-peer-down-duration": { duration(&$0, \.stalePeers.maxPeerDown, $1) },
+    "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
   ]
 
   /// Sets a value unless it could not be read.

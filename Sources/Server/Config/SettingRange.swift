@@ -58,10 +58,10 @@ package enum SettingRange {
     Rule(
       "raftstore.raft-entry-max-size", \.raftstore.maxEntrySize,
       1024...UInt64(MessageSizes.largestEntry)),
-    Rule("raftstore.raft-log-gc-tick-interval", \.raftstore.logCompactionInterval, often...day),
-    Rule("raftstore.raft-log-gc-threshold", \.raftstore.logCompactionThreshold, 1...(1 << 40)),
-    Rule("raftstore.raft-log-gc-count-limit", \.raftstore.logCompactionCount, 1...(1 << 40)),
-    Rule("raftstore.raft-log-gc-size-limit", \.raftstore.logCompactionBytes, 1024...(1 << 46)),
+    Rule("raftstore.raft-log-gc-tick-interval", \.raftstore.logCompaction.interval, often...day),
+    Rule("raftstore.raft-log-gc-threshold", \.raftstore.logCompaction.threshold, 1...(1 << 40)),
+    Rule("raftstore.raft-log-gc-count-limit", \.raftstore.logCompaction.count, 1...(1 << 40)),
+    Rule("raftstore.raft-log-gc-size-limit", \.raftstore.logCompaction.bytes, 1024...(1 << 46)),
     Rule("raftstore.pd-heartbeat-tick-interval", \.raftstore.regionHeartbeatInterval, often...day),
     // A store that reports less often is taken for silent.
     Rule(
@@ -70,10 +70,15 @@ package enum SettingRange {
     Rule(
       "raftstore.snap-mgr-gc-tick-interval", \.raftstore.snapshotGCInterval, often...day),
     Rule("raftstore.snap-gc-timeout", \.raftstore.snapshotTimeout, .seconds(1)...year),
-    Rule("raftstore.peer-stale-state-check-interval", \.raftstore.staleCheckInterval, often...day),
-    Rule("raftstore.max-leader-missing-duration", \.raftstore.maxLeaderMissing, .seconds(1)...year),
-    Rule("raftstore.max-peer-down-duration", \.raftstore.maxPeerDown, .seconds(1)...year),
-    Rule("raftstore.notify-capacity", \.raftstore.raftMailboxCapacity, 16...(1 << 24)),
+    Rule(
+      "raftstore.peer-stale-state-check-interval", \.raftstore.stalePeers.checkInterval, often...day
+    ),
+    Rule(
+      "raftstore.max-leader-missing-duration", \.raftstore.stalePeers.maxLeaderMissing,
+      .seconds(1)...year),
+    Rule(
+      "raftstore.max-peer-down-duration", \.raftstore.stalePeers.maxPeerDown, .seconds(1)...year),
+    Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
   ]
 
   /// What a setting of a node takes, in words; nil where it is no number.

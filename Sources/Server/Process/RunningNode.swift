@@ -10,3 +10,12 @@ package protocol RunningNode: Sendable {
   /// Stops taking requests, gives leaders away, finishes what is under way, closes the disks.
   func stop() async
 }
+
+/// Why a process cannot start: the cause and a remedy.
+package struct StartError: Error, Sendable, CustomStringConvertible {
+  package var description: String
+
+  package init(_ description: String) {
+    self.description = description
+  }
+}

@@ -2,9 +2,9 @@ import Runtime
 
 /// Injects planned faults into a cluster, and never with more than it promises to survive.
 ///
-/// A fault decides its target, by its own random values, in the moment it does. Several may be on at a
-/// time, on the same target too: each kind's capacity keeps what is on and works out what it comes to,
-/// so that the end of one fault never ends another.
+/// A fault chooses its target by its own random values, in the moment it is injected. Several may be active at
+/// a time, on the same target too: each kind keeps what is active and computes the effect of all, so that the
+/// end of one fault never ends another.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class SimulatedNemesis: @unchecked Sendable {

@@ -23,9 +23,9 @@ enum PDMutants {
       "The placement driver answers that a region has lost a peer which is in it."
     ) {
       $0.faults = [.partition, .oneWay]
-      $0.shape.raftstore.staleCheckInterval = .seconds(1)
-      $0.shape.raftstore.abnormalLeaderMissing = .milliseconds(500)
-      $0.shape.raftstore.maxLeaderMissing = .milliseconds(800)
+      $0.shape.raftstore.stalePeers.checkInterval = .seconds(1)
+      $0.shape.raftstore.stalePeers.abnormalLeaderMissing = .milliseconds(500)
+      $0.shape.raftstore.stalePeers.maxLeaderMissing = .milliseconds(800)
       $0.prepare = { cluster in
         cluster.driver.amendRegion = { _, answer in
           var answer = answer

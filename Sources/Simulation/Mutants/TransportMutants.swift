@@ -75,8 +75,8 @@ enum TransportMutants {
     },
     Mutant("transport-drops-long-appends", "Appends of more than two entries never arrive.") {
       $0.faults = [.kill, .pause]
-      $0.shape.raftstore.logCompactionCount = 10_000
-      $0.shape.raftstore.logCompactionThreshold = 10_000
+      $0.shape.raftstore.logCompaction.count = 10_000
+      $0.shape.raftstore.logCompaction.threshold = 10_000
       $0.parts.transport = { part, _, _ in
         AlteredTransport(part, alter: { ($0.message?.entries.count ?? 0) > 2 ? [] : [$0] })
       }

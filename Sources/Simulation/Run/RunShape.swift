@@ -16,14 +16,14 @@ enum RunShape {
     // Received ones that no one took up are there until then.
     store.snapshotTimeout = .seconds(10)
     store.logPurgeInterval = .seconds(3)
-    store.logCompactionInterval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
-    store.logCompactionCount = UInt64.random(in: 10...200, using: &random)
-    store.logCompactionThreshold = UInt64.random(in: 2...50, using: &random)
+    store.logCompaction.interval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
+    store.logCompaction.count = UInt64.random(in: 10...200, using: &random)
+    store.logCompaction.threshold = UInt64.random(in: 2...50, using: &random)
     store.snapshotTimeout = .seconds(10)
-    store.staleCheckInterval = .seconds(4)
-    store.abnormalLeaderMissing = .seconds(5)
-    store.maxLeaderMissing = .seconds(10)
-    store.maxPeerDown = .seconds(8)
+    store.stalePeers.checkInterval = .seconds(4)
+    store.stalePeers.abnormalLeaderMissing = .seconds(5)
+    store.stalePeers.maxLeaderMissing = .seconds(10)
+    store.stalePeers.maxPeerDown = .seconds(8)
     store.shards = random.next() % 4 == 0 ? 2 : 1
     if random.next() & 1 == 0 { store.entryCacheBytes = 256 }
     shape.raftstore = store

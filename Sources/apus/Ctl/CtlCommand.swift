@@ -7,3 +7,10 @@ struct CtlCommand: AsyncParsableCommand {
     abstract: "Inspect and operate a cluster.",
     subcommands: [StoreCommand.self, RegionCommand.self, RawCommand.self])
 }
+
+/// Regions.
+struct RegionCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "region", abstract: "Regions: ranges of keys, each replicated by itself.",
+    subcommands: [RegionListCommand.self, RegionShowCommand.self])
+}

@@ -123,10 +123,10 @@ struct NodeCommand: AsyncParsableCommand {
         blockCacheCapacity, "--block-cache-capacity")
     }
     if let raftLogGcCountLimit {
-      configuration.raftstore.logCompactionCount = raftLogGcCountLimit
+      configuration.raftstore.logCompaction.count = raftLogGcCountLimit
     }
     if let raftLogGcTickInterval {
-      configuration.raftstore.logCompactionInterval = try FlagValue.duration(
+      configuration.raftstore.logCompaction.interval = try FlagValue.duration(
         raftLogGcTickInterval, "--raft-log-gc-tick-interval")
     }
     if let problem = configuration.problem() { throw ValidationError(problem) }

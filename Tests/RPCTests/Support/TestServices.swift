@@ -26,7 +26,7 @@ enum TestServices {
   }
 }
 
-/// `collect` responses with the number of bytes received, `expand` with a request ten times over,
+/// `collect` responds with the number of bytes received, `expand` with a request ten times over,
 /// `chat` with each message as it comes.
 final class EchoHandler: StreamHandler {
   enum Shape { case collect, expand, chat }

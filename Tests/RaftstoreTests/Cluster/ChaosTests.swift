@@ -10,9 +10,9 @@ import Testing
   @Test(arguments: 1...12 as ClosedRange<UInt64>)
   func nothingAcknowledgedIsLost(seed: UInt64) throws {
     let cluster = try TestCluster(5, replicas: 3, seed: seed) { config in
-      config.logCompactionInterval = .milliseconds(700)
-      config.logCompactionCount = 30
-      config.logCompactionThreshold = 5
+      config.logCompaction.interval = .milliseconds(700)
+      config.logCompaction.count = 30
+      config.logCompaction.threshold = 5
     }
     defer { cluster.shutDown() }
     var chaos = Chaos(cluster, seed: seed)

@@ -34,9 +34,9 @@ import Testing
   }
 
   static func eager(_ config: inout RaftstoreConfig) {
-    config.logCompactionInterval = .milliseconds(500)
-    config.logCompactionCount = 10
-    config.logCompactionThreshold = 1
+    config.logCompaction.interval = .milliseconds(500)
+    config.logCompaction.count = 10
+    config.logCompaction.threshold = 1
   }
 
   /// TinyKV's TestOneSnapshot2C.

@@ -91,9 +91,9 @@ import Testing
 
   private func impatient(_ config: inout RaftstoreConfig) {
     config.maxUninitializedPeers = 10
-    config.staleCheckInterval = .seconds(1)
-    config.abnormalLeaderMissing = .seconds(2)
-    config.maxLeaderMissing = .seconds(4)
+    config.stalePeers.checkInterval = .seconds(1)
+    config.stalePeers.abnormalLeaderMissing = .seconds(2)
+    config.stalePeers.maxLeaderMissing = .seconds(4)
   }
 
   /// Found by attack: heartbeats for regions that do not exist made as many peers, and none of them went.

@@ -74,9 +74,9 @@ import Testing
   /// Case f: no one it knows is left to tell it.
   @Test func thePlacementDriverIsAskedInTheEnd() throws {
     let cluster = try TestCluster(3, replicas: 2) { config in
-      config.staleCheckInterval = .seconds(1)
-      config.abnormalLeaderMissing = .seconds(2)
-      config.maxLeaderMissing = .seconds(4)
+      config.stalePeers.checkInterval = .seconds(1)
+      config.stalePeers.abnormalLeaderMissing = .seconds(2)
+      config.stalePeers.maxLeaderMissing = .seconds(4)
     }
     defer { cluster.shutDown() }
     let nodes = cluster.nodes
@@ -92,9 +92,9 @@ import Testing
   /// A member that only lost its leader is not destroyed.
   @Test func aMemberWithoutALeaderStays() throws {
     let cluster = try TestCluster(3) { config in
-      config.staleCheckInterval = .seconds(1)
-      config.abnormalLeaderMissing = .seconds(2)
-      config.maxLeaderMissing = .seconds(4)
+      config.stalePeers.checkInterval = .seconds(1)
+      config.stalePeers.abnormalLeaderMissing = .seconds(2)
+      config.stalePeers.maxLeaderMissing = .seconds(4)
     }
     defer { cluster.shutDown() }
     let node = try #require(cluster.nodes.last { $0 !== cluster.leader })
@@ -107,9 +107,9 @@ import Testing
   /// seed 36: a learner that was removed while cut off stayed.)
   @Test func aRemovedLearnerFindsOutThoughItNeverCampaigns() throws {
     let cluster = try TestCluster(3, replicas: 2) { config in
-      config.staleCheckInterval = .seconds(1)
-      config.abnormalLeaderMissing = .seconds(2)
-      config.maxLeaderMissing = .seconds(4)
+      config.stalePeers.checkInterval = .seconds(1)
+      config.stalePeers.abnormalLeaderMissing = .seconds(2)
+      config.stalePeers.maxLeaderMissing = .seconds(4)
     }
     defer { cluster.shutDown() }
     let node = cluster.nodes[2]
@@ -261,9 +261,9 @@ import Testing
   /// which has not learnt its region yet and so cannot compare epochs.
   @Test func aNewMemberIsNotTakenForARemovedOne() throws {
     let cluster = try TestCluster(4, replicas: 3) { config in
-      config.staleCheckInterval = .seconds(1)
-      config.abnormalLeaderMissing = .seconds(2)
-      config.maxLeaderMissing = .seconds(4)
+      config.stalePeers.checkInterval = .seconds(1)
+      config.stalePeers.abnormalLeaderMissing = .seconds(2)
+      config.stalePeers.maxLeaderMissing = .seconds(4)
     }
     defer { cluster.shutDown() }
     #expect(cluster.put("a", "1"))

@@ -12,7 +12,7 @@ struct PeerStateTests {
   // MARK: LeaderLease
 
   @Test func aLeaseOnlyGrowsWithinItsTerm() {
-    var lease = LeaderLease()
+    var lease = LeaderLease(votesAllowedAfter: start)
     #expect(!lease.isValid(term: 5, at: start))
     let longer = lease.extend(term: 5, to: start + .seconds(2))
     #expect(longer)
@@ -26,7 +26,7 @@ struct PeerStateTests {
   }
 
   @Test func aSuspendedTermHasNoLeaseAnyMore() {
-    var lease = LeaderLease()
+    var lease = LeaderLease(votesAllowedAfter: start)
     let longer = lease.extend(term: 5, to: start + .seconds(2))
     #expect(longer)
     lease.suspend(term: 5)
@@ -63,14 +63,14 @@ struct PeerStateTests {
 
   @Test func aLargeLogIsCutWithoutWaitingForTheSlowest() {
     var config = RaftstoreConfig()
-    config.logCompactionBytes = 100
+    config.logCompaction.bytes = 100
     var policy = LogCompactionPolicy(next: start)
     let result8 = policy.lastIndexToCut(log(replicated: 1, bytes: 99), config)
     #expect(result8 == nil)
     let result9 = policy.lastIndexToCut(log(replicated: 1, bytes: 100), config)
     #expect(result9 == 499)
-    config.logCompactionBytes = .max
-    config.logCompactionCount = 999
+    config.logCompaction.bytes = .max
+    config.logCompaction.count = 999
     let result10 = policy.lastIndexToCut(log(replicated: 1), config)
     #expect(result10 == 499)
     let result11 = policy.lastIndexToCut(log(applied: 400, replicated: 1), config)
@@ -91,7 +91,7 @@ struct PeerStateTests {
     let result14 = policy.lastIndexToCut(small, config)
     #expect(result14 == nil)
     policy.schedule(after: start, config)
-    #expect(policy.next == start + config.logCompactionInterval)
+    #expect(policy.next == start + config.logCompaction.interval)
     policy.requestSoon(start)
     #expect(policy.next == start)
     let result15 = policy.lastIndexToCut(small, config)
@@ -136,6 +136,47 @@ struct PeerStateTests {
     activity.recordRemoteEpoch(RegionEpoch(confVersion: 4, version: 1))
     activity.recordRemoteEpoch(RegionEpoch(confVersion: 3, version: 9))
     #expect(activity.remoteEpoch.confVersion == 4)
+  }
+
+  @Test func replicationIsRestartedOnceInAWhile() {
+    var activity = PeerActivity()
+    let members = region([1, 2])
+    let first = activity.beginRestart(of: 2, members, start)
+    let second = activity.beginRestart(of: 2, members, start + .seconds(4))
+    let third = activity.beginRestart(of: 2, members, start + .seconds(5))
+    #expect(first && !second && third)
+  }
+
+  // MARK: StalePeerDetector
+
+  @Test func aKnownLeaderSpeaksAsLongAsItIsHeard() {
+    var staleness = StalePeerDetector(now: start, firstCheck: start + .seconds(9))
+    #expect(staleness.nextCheck == start + .seconds(9))
+    #expect(staleness.unledSince(knowsLeader: false) == start)
+    staleness.leaderChanged(isKnown: true, at: start + .seconds(1))
+    #expect(staleness.leaderlessSince == nil)
+    staleness.heardFromLeader(start + .seconds(2))
+    #expect(staleness.unledSince(knowsLeader: true) == start + .seconds(2))
+    staleness.leaderChanged(isKnown: false, at: start + .seconds(3))
+    staleness.leaderChanged(isKnown: false, at: start + .seconds(4))
+    #expect(staleness.unledSince(knowsLeader: false) == start + .seconds(3))
+  }
+
+  @Test func questionsAboutARemovalAreBounded() {
+    var staleness = StalePeerDetector(now: start, firstCheck: start)
+    let interval = Duration.seconds(5)
+    func at(_ seconds: Int) -> Instant { start + .seconds(seconds) }
+    let asked = staleness.suspect("a", at: at(0), interval: interval)
+    let whileAwaited = staleness.suspect("b", at: at(6), interval: interval)
+    #expect(asked && !whileAwaited)
+    let tooSoon = staleness.repeatQuestion(at: at(4), interval: interval)
+    let again = staleness.repeatQuestion(at: at(6), interval: interval)
+    #expect(!tooSoon && again)
+    let answered = staleness.takeSuspicion()
+    #expect(answered?.reason == "a" && staleness.suspicion == nil)
+    let soonAfter = staleness.suspect("c", at: at(4), interval: interval)
+    let later = staleness.suspect("c", at: at(7), interval: interval)
+    #expect(!soonAfter && later)
   }
 
   // MARK: HeartbeatReporter

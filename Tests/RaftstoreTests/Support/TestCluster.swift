@@ -23,7 +23,7 @@ final class TestCluster {
   ) throws {
     stepper = Stepper(seed: seed)
     var config = RaftstoreConfig()
-    config.logCompactionInterval = .seconds(3600)
+    config.logCompaction.interval = .seconds(3600)
     configure(&config)
     for number in 1...stores {
       let node = try TestNode(

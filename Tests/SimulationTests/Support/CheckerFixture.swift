@@ -25,7 +25,7 @@ final class CheckerFixture {
   init(boundaries: [[UInt8]] = []) throws {
     var shape = SimulatedCluster.Shape()
     shape.boundaries = boundaries
-    shape.raftstore.staleCheckInterval = .seconds(4)
+    shape.raftstore.stalePeers.checkInterval = .seconds(4)
     shape.placement.warmUpTime = .seconds(1)
     shape.placement.maxStoreDownTime = .seconds(600)
     let logger = Logger(label: "checkers") { _ in SwiftLogNoOpLogHandler() }
