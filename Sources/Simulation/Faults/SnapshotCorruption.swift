@@ -1,5 +1,4 @@
 import Codec
-import Raft
 import Raftstore
 import Runtime
 
@@ -14,6 +13,8 @@ final class SnapshotCorruption: @unchecked Sendable {
   private let context: FaultContext
   private let losses: PermanentLosses
   private static let interval = Duration.milliseconds(2)
+  private static let shortInterval = Duration.microseconds(200)
+  private static let looks = 25
   private static let generated = "gen_"
   private static let received = "rev_"
 
@@ -22,29 +23,44 @@ final class SnapshotCorruption: @unchecked Sendable {
     self.losses = losses
   }
 
-  func inject(_ fault: PlannedFault) { attempt(fault, until: context.scheduler.now + fault.lasts) }
-
-  private func attempt(_ fault: PlannedFault, until end: Instant) {
+  func inject(_ fault: PlannedFault) {
+    let end = context.scheduler.now + fault.lasts
     if fault.randomValues[3] & 1 == 0 {
-      for store in context.cluster.stores
-      where flip(fault, store, files(Self.generated, on: store)) { return }
-    } else if let store = context.cluster.stores.first(where: {
-      !files(Self.received, on: $0).isEmpty
-    }) {
-      context.cluster.inspect { [weak self] view in
-        guard let self, !context.isOver else { return }
-        let names = files(Self.received, on: store)
-          .filter { Self.region(of: $0).map { self.canLose($0, on: store, view) } ?? false }
-        if !flip(fault, store, names) { attemptAgain(fault, until: end) }
-      }
-      return
+      attemptGenerated(fault, until: end)
+    } else {
+      attemptReceived(fault, until: end)
     }
-    attemptAgain(fault, until: end)
   }
 
-  private func attemptAgain(_ fault: PlannedFault, until end: Instant) {
+  private func attemptGenerated(_ fault: PlannedFault, until end: Instant) {
+    for store in context.cluster.stores
+    where flip(fault, store, files(Self.generated, on: store)) { return }
     guard context.scheduler.now < end else { return }
-    context.after(Self.interval) { [weak self] in self?.attempt(fault, until: end) }
+    context.after(Self.interval) { [weak self] in self?.attemptGenerated(fault, until: end) }
+  }
+
+  /// Looks whether a region can bear it, and for a few moments for its files.
+  private func attemptReceived(_ fault: PlannedFault, until end: Instant) {
+    guard context.scheduler.now < end else { return }
+    context.cluster.inspect { [weak self] view in
+      guard let self, !context.isOver else { return }
+      attemptReceived(fault, view, until: end, looks: Self.looks)
+    }
+  }
+
+  private func attemptReceived(
+    _ fault: PlannedFault, _ view: ClusterView, until end: Instant, looks: Int
+  ) {
+    for store in context.cluster.stores {
+      let names = files(Self.received, on: store).filter { name in
+        Self.region(of: name).map { canLose($0, on: store, view) } ?? false
+      }
+      if flip(fault, store, names) { return }
+    }
+    guard looks > 0 else { return attemptReceived(fault, until: end) }
+    context.after(Self.shortInterval) { [weak self] in
+      self?.attemptReceived(fault, view, until: end, looks: looks - 1)
+    }
   }
 
   private func flip(_ fault: PlannedFault, _ store: SimulatedStore, _ names: [String]) -> Bool {
@@ -66,11 +82,12 @@ final class SnapshotCorruption: @unchecked Sendable {
     else { return false }
     let replicas = view.replicas(of: id)
     return region.peers.allSatisfy { peer in
-      guard let replica = replicas.first(where: { $0.status.peer.id == peer.id }) else {
+      if peer.storeID == store.storeID { return true }
+      guard let status = replicas.first(where: { $0.status.peer.id == peer.id })?.status else {
         return false
       }
-      if replica.store === store { return replica.status.isApplyingSnapshot }
-      return replica.status.peerState == .normal && replica.status.lastIndex >= leader.committed
+      return status.peerState == .normal && !status.isApplyingSnapshot
+        && status.lastIndex >= leader.committed
     }
   }
 
