@@ -85,7 +85,7 @@ extension Peer {
         .failure(.other(message: "no candidate is a recently active voter with an up-to-date log")))
       return
     }
-    context.metrics.proposalsTransferLeader.increment()
+    context.metrics.proposals.transferLeader.increment()
     // From here on the target may take over at any moment.
     dropLease()
     run { node throws(RaftError) in try node.transferLeader(to: target.id) }
@@ -122,7 +122,7 @@ extension Peer {
   // MARK: Membership
 
   private func changeMembers(_ changes: [AdminCommand.PeerChange], _ request: AdminRequest) {
-    context.metrics.proposalsConfChange.increment()
+    context.metrics.proposals.confChange.increment()
     do throws(MembershipRefusal) {
       try checkMembership(changes)
     } catch {

@@ -36,7 +36,7 @@ extension Peer {
     guard !pendingWrites.isEmpty else { return }
     let requests = pendingWrites
     pendingWrites.removeAll(keepingCapacity: true)
-    context.metrics.proposalsAll.increment(by: UInt64(requests.count))
+    context.metrics.proposals.all.increment(by: UInt64(requests.count))
     var lists: [RequestList] = []
     var waiters: [Completion<Result<Void, RegionError>>] = []
     var size = 0
@@ -100,9 +100,9 @@ extension Peer {
       regionID: regionID, peer: info, epoch: region.epoch, term: node.term)
     let data = CommandCodec.encode(header, lists)
     if lists.count > 1 {
-      context.metrics.proposalsBatched.increment(by: UInt64(lists.count))
+      context.metrics.proposals.batched.increment(by: UInt64(lists.count))
     }
-    context.metrics.proposalsNormal.increment()
+    context.metrics.proposals.normal.increment()
     defer { countUnapplied() }
     if let error = propose(.writes(waiters), { node throws(RaftError) in try node.propose(data) }) {
       for waiter in waiters { waiter(.failure(error)) }

@@ -31,7 +31,7 @@ extension Peer {
       // The view first, the time second: what is seen is older than the moment the lease covers.
       let view = context.view()
       if isLeaseValid(at: context.clock.now) {
-        context.metrics.proposalsLocalRead.increment(by: UInt64(waiting.count))
+        context.metrics.proposals.localRead.increment(by: UInt64(waiting.count))
         grant(waiting, view)
         return
       }
@@ -59,7 +59,7 @@ extension Peer {
       PendingReads.Round(
         id: id, sentAt: context.now, leaderTerm: node.isLeader ? node.term : nil,
         requests: requests, isRenewal: isRenewal))
-    context.metrics.proposalsReadIndex.increment()
+    context.metrics.proposals.readIndex.increment()
     sendReadIndex(id)
   }
 

@@ -51,7 +51,7 @@ extension Peer {
       let others = context.meta.overlapping(data.region.range, except: regionID)
       context.logger.info(
         "region \(regionID): snapshot \(key) refused, its range overlaps regions \(others)")
-      context.metrics.droppedOverlap.increment()
+      context.metrics.dropped.overlap.increment()
       discardReceived(key)
       return false
     }

@@ -15,7 +15,7 @@ extension Peer {
     // Nor does a store send to itself: a response would come back here, and might take the peer for
     // another one's.
     guard envelope.to.storeID == context.storeID, envelope.from.storeID != context.storeID else {
-      context.metrics.droppedWrongStore.increment()
+      context.metrics.dropped.wrongStore.increment()
       return
     }
     if envelope.isTombstone {
@@ -23,7 +23,7 @@ extension Peer {
       return
     }
     guard shouldAccept(envelope) else {
-      context.metrics.droppedStale.increment()
+      context.metrics.dropped.stale.increment()
       return
     }
     activity.recordSender(envelope.from, region)
@@ -134,13 +134,13 @@ extension Peer {
   /// one else to promise anything to.
   private func canVote(_ message: Message) -> Bool {
     if recovery != nil {
-      context.metrics.droppedNoVote.increment()
+      context.metrics.dropped.noVote.increment()
       return false
     }
     guard context.now < lease.votesAllowedAfter, message.context.isEmpty else { return true }
     let state = region.confState
     if state.voters.count == 1 && state.votersOutgoing.isEmpty { return true }
-    context.metrics.droppedNoVote.increment()
+    context.metrics.dropped.noVote.increment()
     return false
   }
 

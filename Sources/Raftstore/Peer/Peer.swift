@@ -32,7 +32,6 @@ final class Peer {
     case emptied
   }
 
-  let regionID: UInt64
   let context: ShardContext
   let storage: PeerStorage
   let delegate: ReadDelegate
@@ -77,7 +76,6 @@ final class Peer {
   var staleness: StalePeerDetector
 
   init(_ seed: PeerSeed, _ context: ShardContext, seed random: UInt64) throws(StoreError) {
-    regionID = seed.region.id
     self.context = context
     info = seed.info
     let config = context.config
@@ -87,7 +85,7 @@ final class Peer {
       unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
     delegate = ReadDelegate(region: seed.region, peer: seed.info)
     recovery = seed.recovery
-    logWrites = LogWriteTracker(hardState: context.logs.hardState(regionID))
+    logWrites = LogWriteTracker(hardState: context.logs.hardState(seed.region.id))
     applyQueue = ApplyQueue(lastIndex: seed.applyState.appliedIndex)
     do throws(RaftError) {
       node = try RawNode(
@@ -140,6 +138,7 @@ final class Peer {
 
   var region: Region { storage.region }
   var isInitialized: Bool { region.isInitialized }
+  var regionID: UInt64 { storage.region.id }
   var isActive: Bool { life == .active }
   /// Whether a leader may be relied on: it has applied an entry of its own term.
   var hasAppliedOwnTerm: Bool { node.isLeader && storage.appliedTerm == node.term }

@@ -1,22 +1,61 @@
 import Runtime
 
+/// Proposals by kind.
+struct ProposalMetrics: Sendable {
+  let all: Counter
+  let normal: Counter
+  let batched: Counter
+  let readIndex: Counter
+  let localRead: Counter
+  let confChange: Counter
+  let transferLeader: Counter
+
+  init(_ metrics: Metrics) {
+    func counter(_ kind: String) -> Counter {
+      metrics.counter(
+        "tikv_raftstore_proposal_total", "Proposals by kind", labels: [("type", kind)])
+    }
+    all = counter("all")
+    normal = counter("normal")
+    batched = counter("batch")
+    readIndex = counter("read_index")
+    localRead = counter("local_read")
+    confChange = counter("conf_change")
+    transferLeader = counter("transfer_leader")
+  }
+}
+
+/// Raft messages that were dropped, by reason.
+struct DroppedMessageMetrics: Sendable {
+  let wrongStore: Counter
+  let stale: Counter
+  let overlap: Counter
+  let noVote: Counter
+  let noPeer: Counter
+  let invalid: Counter
+  let tooManyPeers: Counter
+
+  init(_ metrics: Metrics) {
+    func counter(_ reason: String) -> Counter {
+      metrics.counter(
+        "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped, by reason",
+        labels: [("type", reason)])
+    }
+    wrongStore = counter("mismatch_store_id")
+    stale = counter("stale_msg")
+    overlap = counter("region_overlap")
+    noVote = counter("vote_after_start")
+    noPeer = counter("region_nonexistent")
+    invalid = counter("invalid")
+    tooManyPeers = counter("too_many_uninitialized")
+  }
+}
+
 /// Metrics of the raft workers, under TiKV's names. Created once per store.
 struct RaftMetrics: Sendable {
-  let proposalsAll: Counter
-  let proposalsNormal: Counter
-  let proposalsBatched: Counter
-  let proposalsReadIndex: Counter
-  let proposalsLocalRead: Counter
-  let proposalsConfChange: Counter
-  let proposalsTransferLeader: Counter
+  let proposals: ProposalMetrics
+  let dropped: DroppedMessageMetrics
   let sentMessages: Counter
-  let droppedWrongStore: Counter
-  let droppedStale: Counter
-  let droppedOverlap: Counter
-  let droppedNoVote: Counter
-  let droppedNoPeer: Counter
-  let droppedInvalid: Counter
-  let droppedTooManyPeers: Counter
   let removalsSuspected: Counter
   let removalsRefuted: Counter
   let invalidProposals: Counter
@@ -30,35 +69,14 @@ struct RaftMetrics: Sendable {
   let diskFull: Gauge
 
   init(_ metrics: Metrics) {
-    func proposal(_ kind: String) -> Counter {
-      metrics.counter(
-        "tikv_raftstore_proposal_total", "Proposals by kind", labels: [("type", kind)])
-    }
-    func dropped(_ kind: String) -> Counter {
-      metrics.counter(
-        "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped, by reason",
-        labels: [("type", kind)])
-    }
     func region(_ kind: String) -> Gauge {
       metrics.gauge(
         "tikv_raftstore_region_count", "Regions on this store", labels: [("type", kind)])
     }
-    proposalsAll = proposal("all")
-    proposalsNormal = proposal("normal")
-    proposalsBatched = proposal("batch")
-    proposalsReadIndex = proposal("read_index")
-    proposalsLocalRead = proposal("local_read")
-    proposalsConfChange = proposal("conf_change")
-    proposalsTransferLeader = proposal("transfer_leader")
+    proposals = ProposalMetrics(metrics)
+    dropped = DroppedMessageMetrics(metrics)
     sentMessages = metrics.counter(
       "tikv_raftstore_raft_sent_message_total", "Raft messages passed to the transport")
-    droppedWrongStore = dropped("mismatch_store_id")
-    droppedStale = dropped("stale_msg")
-    droppedOverlap = dropped("region_overlap")
-    droppedNoVote = dropped("vote_after_start")
-    droppedNoPeer = dropped("region_nonexistent")
-    droppedInvalid = dropped("invalid")
-    droppedTooManyPeers = dropped("too_many_uninitialized")
     removalsSuspected = metrics.counter(
       "apus_raft_removal_suspected_total",
       "Messages by which a peer with data would not be a member any more")

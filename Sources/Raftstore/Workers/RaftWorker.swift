@@ -183,7 +183,7 @@ struct RaftWorker: Handler {
     }
     guard let peer = addToBatch(envelope.regionID) else {
       guard context.router.sendToStore(.raft(envelope)) else {
-        context.metrics.droppedNoPeer.increment()
+        context.metrics.dropped.noPeer.increment()
         return
       }
       return
@@ -196,7 +196,7 @@ struct RaftWorker: Handler {
   private mutating func create(_ regionID: UInt64, _ info: PeerInfo, _ cause: RaftEnvelope) {
     if peers[regionID] == nil {
       guard context.meta.uninitializedCount < context.config.maxUninitializedPeers else {
-        context.metrics.droppedTooManyPeers.increment()
+        context.metrics.dropped.tooManyPeers.increment()
         return
       }
       let seed = PeerSeed(

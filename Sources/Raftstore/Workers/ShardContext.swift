@@ -74,7 +74,7 @@ final class ShardContext {
 
   /// Counts a message that no correct peer can have sent, and logs one in a while.
   func refused(_ envelope: RaftEnvelope, _ reason: String) {
-    metrics.droppedInvalid.increment()
+    metrics.dropped.invalid.increment()
     if let last = refusalLoggedAt, now - last < Self.refusalLogInterval { return }
     refusalLoggedAt = now
     logger.warning(

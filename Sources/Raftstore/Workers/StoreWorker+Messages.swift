@@ -11,7 +11,7 @@ extension StoreWorker {
 
   mutating func receive(_ envelope: RaftEnvelope) {
     guard envelope.to.storeID == storeID, envelope.from.storeID != storeID else {
-      metrics.droppedWrongStore.increment()
+      metrics.dropped.wrongStore.increment()
       return
     }
     if let held = meta.held(envelope.regionID), held.region.id == envelope.regionID {
@@ -28,7 +28,7 @@ extension StoreWorker {
       return
     }
     guard let message = envelope.message, message.mayCreatePeer else {
-      metrics.droppedNoPeer.increment()
+      metrics.dropped.noPeer.increment()
       return
     }
     let range = KeyRange(start: envelope.startKey, end: envelope.endKey)
@@ -36,7 +36,7 @@ extension StoreWorker {
     if !others.isEmpty {
       // A split that frees space for it may not have been applied here yet.
       if message.isFirstVote { holdVote(envelope) }
-      metrics.droppedOverlap.increment()
+      metrics.dropped.overlap.increment()
       return
     }
     router.post(

@@ -17,7 +17,7 @@ enum MessageSizes {
   /// What a message may hold at most, beside the overhead, by what is settled in code. A batch ends at the
   /// first of these bounds unless it consists of one message; that one holds one entry or less than
   /// `maxSizePerMessage`.
-  static let settled = [StoreLink.maxBatchBytes, SnapshotStreamWriter.chunkSize]
+  static let settled = [SendQueue.maxBatchBytes, SnapshotStreamWriter.chunkSize]
 
   /// Why messages of a store with that configuration might be refused; nil when all fit.
   static func problem(_ raftstore: RaftstoreConfig) -> String? {

@@ -22,18 +22,12 @@ final class StoreLink: Sendable {
 
   private struct State {
     var phase = Phase.idle
-    var queue: [RaftEnvelope] = []
-    var queueBytes = 0
+    var queue = SendQueue()
     var isFlushScheduled = false
     var channel: RPCChannel?
     var backoff = StoreLink.firstBackoff
   }
 
-  static let maxQueued = 16_384
-  static let maxQueuedBytes = 256 << 20
-  static let maxBatchMessages = 256
-  /// 10 MB less some slack, as TiKV sends them.
-  static let maxBatchBytes = (10 << 20) - (512 << 10)
   private static let firstBackoff = Duration.milliseconds(100)
   private static let longestBackoff = Duration.seconds(2)
   private static let tombstoneRest = Duration.seconds(60)
@@ -54,7 +48,6 @@ final class StoreLink: Sendable {
       case nothing, connect
       case flush(ClientStream)
     }
-    let bytes = envelopes.reduce(0) { $0 + $1.approximateSize }
     var dropped = 0
     let next = state.withLock { state -> Next in
       switch state.phase {
@@ -62,14 +55,10 @@ final class StoreLink: Sendable {
         dropped = envelopes.count
         return .nothing
       case .idle, .connecting, .open:
-        guard state.queue.count + envelopes.count <= Self.maxQueued,
-          state.queueBytes + bytes <= Self.maxQueuedBytes || state.queue.isEmpty
-        else {
+        guard state.queue.append(envelopes) else {
           dropped = envelopes.count
           return .nothing
         }
-        state.queue.append(contentsOf: envelopes)
-        state.queueBytes += bytes
       }
       switch state.phase {
       case .idle:
@@ -92,8 +81,7 @@ final class StoreLink: Sendable {
   func close() {
     let channel = state.withLock { state in
       state.phase = .closed
-      state.queue = []
-      state.queueBytes = 0
+      state.queue = SendQueue()
       return state.channel
     }
     channel?.close()
@@ -104,7 +92,7 @@ final class StoreLink: Sendable {
   private func flush(_ stream: ClientStream) {
     while stream.isWritable {
       let batch = state.withLock { state -> [RaftEnvelope] in
-        let batch = Self.takeBatch(&state)
+        let batch = state.queue.takeBatch()
         if batch.isEmpty { state.isFlushScheduled = false }
         return batch
       }
@@ -113,28 +101,6 @@ final class StoreLink: Sendable {
       context.metrics.sent.increment()
     }
     // The rest follows when there is capacity; `isFlushScheduled` stays set until then.
-  }
-
-  private static func takeBatch(_ state: inout State) -> [RaftEnvelope] {
-    var count = 0
-    var bytes = 0
-    for envelope in state.queue.prefix(maxBatchMessages) {
-      let size = envelope.approximateSize
-      if count > 0, bytes + size > maxBatchBytes { break }
-      count += 1
-      bytes += size
-    }
-    if count == state.queue.count {
-      defer {
-        state.queue = []
-        state.queueBytes = 0
-      }
-      return state.queue
-    }
-    let batch = Array(state.queue[..<count])
-    state.queue.removeFirst(count)
-    state.queueBytes -= bytes
-    return batch
   }
 
   // MARK: Connecting
@@ -209,10 +175,7 @@ final class StoreLink: Sendable {
       if case .closed = state.phase { return nil }
       state.phase = .resting
       state.isFlushScheduled = false
-      defer {
-        state.queue = []
-        state.queueBytes = 0
-      }
+      defer { state.queue = SendQueue() }
       return state.queue.count
     }
     guard let lost else { return }

@@ -56,17 +56,12 @@ struct PDCommand: AsyncParsableCommand {
 
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: level) }
     let logger = Logger(label: "apus.pd")
-    let server: PDServer
-    do {
-      server = try await PDServer.start(
-        configuration, logger: logger, onFatal: ProcessEnd.fatal)
-    } catch {
-      ProcessEnd.printError("\(error)")
-      throw ExitCode.failure
+    try await ProcessEnd.serve(logger, exitOnStdinClose: exitOnStdinClose) { [configuration] in
+      try await PDServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
+    } ready: { server in
+      logger.info("placement driver is ready to serve", metadata: ["addr": "\(server.address)"])
+    } stop: { server in
+      await server.stop()
     }
-    logger.info("placement driver is ready to serve", metadata: ["addr": "\(server.address)"])
-    await ProcessEnd.wait(exitOnStdinClose: exitOnStdinClose)
-    await server.stop()
-    logger.info("stopped")
   }
 }
