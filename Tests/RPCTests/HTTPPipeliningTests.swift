@@ -17,7 +17,7 @@ import Testing
 
     var configuration: ServerConfiguration {
       var configuration = ServerConfiguration()
-      configuration.http = HTTPService { [self] request, done in
+      configuration.http = HTTPService(limits: .patient) { [self] request, done in
         asked.withLock { $0.append(request.path) }
         if request.path == "/never" { return }
         let size = request.path == "/large" ? Self.largeReply : 0

@@ -9,7 +9,7 @@ import Testing
   private func configuration(_ change: (inout HTTPService.Limits) -> Void = { _ in })
     -> ServerConfiguration
   {
-    var limits = HTTPService.Limits()
+    var limits = HTTPService.Limits.patient
     change(&limits)
     var configuration = ServerConfiguration()
     configuration.http = HTTPService(limits: limits) { request, done in

@@ -44,6 +44,7 @@ package struct UnaryCall: Sendable {
     stream.ledger?.beginQueued(limit: limit) ?? true
   }
 
+  /// Ends what `beginQueued` counted. Any thread.
   package func endQueued() { stream.ledger?.endQueued() }
 
   /// Runs `work` on the call's event loop, sharing one wake-up with everything else sent there.

@@ -72,3 +72,15 @@ struct TestPair {
     await server.shutdown(gracePeriod: .seconds(1))
   }
 }
+
+extension HTTPService.Limits {
+  /// Limits of time that no test on a busy machine reaches; those of size are the defaults.
+  static var patient: HTTPService.Limits {
+    var limits = HTTPService.Limits()
+    limits.requestTimeout = .minutes(5)
+    limits.replyTimeout = .minutes(5)
+    limits.idleTimeout = .minutes(5)
+    limits.lingerTimeout = .minutes(5)
+    return limits
+  }
+}
