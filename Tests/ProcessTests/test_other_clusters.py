@@ -1,5 +1,7 @@
 """Messages from outside the cluster, or from a store that cannot have sent them, reach real stores."""
 
+import threading
+
 import grpc
 import pytest
 
@@ -46,7 +48,15 @@ def test_streams_of_strangers_are_refused(cluster):
         assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
         return refused.value.details()
 
-    assert stub.BatchRaft(iter([]), timeout=5, metadata=list(right.items())) is not None
+    # An incarnation counts as long as a stream of it is open.
+    over = threading.Event()
+
+    def messages():
+        over.wait(60)
+        yield from ()
+
+    newest = stub.BatchRaft.future(messages(), timeout=60, metadata=list(right.items()))
+    newest.initial_metadata()
     for call in (stub.BatchRaft, stub.Raft, stub.Snapshot):
         text = refusal(call, cluster_id="12345")
         assert "12345" in text and str(cluster.cluster_id) in text
@@ -58,6 +68,10 @@ def test_streams_of_strangers_are_refused(cluster):
             refusal(call, **{name: "-1"})
     assert series(store, "apus_raft_stream_refused_total", "mismatch_cluster_id") == 3
     assert series(store, "apus_raft_stream_refused_total", "stale_incarnation") == 3
+    over.set()
+    assert newest.result(timeout=10) is not None
+    earlier = [(k, v) for k, v in (right | {"apus-incarnation": "4"}).items()]
+    assert stub.BatchRaft(iter([]), timeout=5, metadata=earlier) is not None
 
 
 def test_a_commit_of_entries_that_are_not_held_ends_no_store(cluster):

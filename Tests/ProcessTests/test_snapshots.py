@@ -14,7 +14,7 @@ from harness.client import RawClient
 from harness.process import eventually, http
 
 KEYS = 50_000
-NAME = re.compile(r"^(gen|rev)_\d+_\d+_\d+(_(default|lock|write)\.sst|\.meta)(\.tmp|\.reading)?$")
+NAME = re.compile(r"^(gen|rev)_\d+_\d+_\d+(_(default|lock|write)\.sst|\.meta)(\.tmp)?(\.reading)?$")
 # Small limits, so that the log is cut soon.
 OPTIONS = ["--raft-log-gc-count-limit", "100", "--raft-log-gc-tick-interval", "200ms"]
 

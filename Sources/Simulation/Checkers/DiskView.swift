@@ -20,6 +20,9 @@ package struct DiskView {
     package var log: LogBounds?
     /// Who it is, as far as that can be told.
     package var peerID: UInt64?
+    /// Of a peer that lost its data to a damaged snapshot: the last entry that it may have acknowledged. It
+    /// takes no part in elections before it has a snapshot that covers this.
+    package var lostIndex: UInt64?
 
     /// Data, apply state and log are all there and belong together.
     package var isLive: Bool { local?.state == .normal && apply != nil }
@@ -79,10 +82,15 @@ package struct DiskView {
     for pair in try engine.scan(.raft, from: range.start, to: range.end) {
       let id = try KeyLayout.decodeRegionState(pair.key)
       let apply = try engine.get(.raft, KeyLayout.applyState(regionID: id))
-      found.append(
-        Replica(
-          regionID: id, local: try RegionLocalState(decoding: pair.value),
-          apply: try apply.map { try ApplyState(decoding: $0) }, hardState: HardState()))
+      var replica = Replica(
+        regionID: id, local: try RegionLocalState(decoding: pair.value),
+        apply: try apply.map { try ApplyState(decoding: $0) }, hardState: HardState())
+      if replica.local?.state == .unavailable,
+        let lost = try engine.get(.raft, KeyLayout.snapshotRaftState(regionID: id))
+      {
+        replica.lostIndex = try RaftLocalState(decoding: lost).lastIndex
+      }
+      found.append(replica)
     }
     for id in logs.regions() where !found.contains(where: { $0.regionID == id }) {
       found.append(Replica(regionID: id, hardState: HardState()))

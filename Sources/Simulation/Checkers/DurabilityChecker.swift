@@ -3,6 +3,9 @@ import Raft
 /// What a replica has durably stored, and said so, it does not forget: its term never falls, its vote in
 /// a term never changes, and its log does not lose what it told its leader it has.
 ///
+/// A peer that had to start over without its data keeps a record of what it acknowledged in place of it, and
+/// does not vote: that is how it honors what it said.
+///
 /// A receipt for entries holds within its term: there the leader's log only grows, so a follower that
 /// agreed with it up to an index keeps that. A later leader may make it cut its log.
 final class DurabilityChecker: ClusterChecker {
@@ -25,7 +28,9 @@ final class DurabilityChecker: ClusterChecker {
         let who = RaftMessageObserver.Replica(region: replica.regionID, peer: peerID)
         let problem =
           contradiction(of: replica.hardState, to: promises[who])
-          ?? contradiction(of: replica.hardState, log, to: who, observer)
+          ?? contradiction(
+            of: replica.hardState, lastIndex: max(log.lastIndex, replica.lostIndex ?? 0), to: who,
+            observer)
         if let problem {
           return "\(disk.store.machine.name), region \(who.region), peer \(peerID): \(problem)"
         }
@@ -45,7 +50,7 @@ final class DurabilityChecker: ClusterChecker {
   }
 
   private func contradiction(
-    of state: HardState, _ log: DiskView.LogBounds, to who: RaftMessageObserver.Replica,
+    of state: HardState, lastIndex: UInt64, to who: RaftMessageObserver.Replica,
     _ observer: RaftMessageObserver
   ) -> String? {
     let promised = observer.term(promisedBy: who)
@@ -56,9 +61,9 @@ final class DurabilityChecker: ClusterChecker {
       return "it voted for peer \(vote) in term \(state.term), but has stored \(state.vote)"
     }
     guard let receipt = observer.receipt(of: who), receipt.term == state.term,
-      log.lastIndex < receipt.index
+      lastIndex < receipt.index
     else { return nil }
     return "it confirmed entries up to \(receipt.index) in term \(receipt.term), but has stored "
-      + "\(log.lastIndex)"
+      + "\(lastIndex)"
   }
 }
