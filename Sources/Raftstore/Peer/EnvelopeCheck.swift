@@ -43,7 +43,8 @@ enum EnvelopeCheck {
         if entry.data.isEmpty { return true }
         var visitor = CommandSkipper()
         try CommandCodec.visit(entry.data, &visitor)
-        return true
+        // A longer one would be padded, so that `CompactionReader` does not look at it.
+        return !visitor.isCompaction || entry.data.count <= CompactionReader.maxBytes
       }
       guard let change = try ConfChangeV2.carried(by: entry), !change.context.isEmpty else {
         return true
@@ -81,11 +82,15 @@ enum EnvelopeCheck {
 
 /// Reads a command and makes nothing of it.
 private struct CommandSkipper: CommandVisitor {
+  var isCompaction = false
+
   mutating func begin(_ header: CommandHeader) -> Bool { true }
   mutating func put(_ cf: DataCF, _ key: RawSpan, _ value: RawSpan) {}
   mutating func delete(_ cf: DataCF, _ key: RawSpan) {}
   mutating func deleteRange(
     _ cf: DataCF, from start: RawSpan, to end: RawSpan, notifyOnly: Bool
   ) {}
-  mutating func admin(_ command: AdminCommand) {}
+  mutating func admin(_ command: AdminCommand) {
+    if case .compactLog = command { isCompaction = true }
+  }
 }

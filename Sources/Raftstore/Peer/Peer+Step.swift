@@ -31,6 +31,7 @@ extension Peer {
     if let extra = envelope.extra { handleExtra(extra, from: envelope) }
     if recovery != nil { requestData(after: envelope) }
     guard let message = envelope.message, shouldStep(message) else { return }
+    if let problem = impossibleCompaction(in: message) { return context.refused(envelope, problem) }
     if let snapshot = message.snapshot {
       guard admitSnapshot(snapshot, to: envelope.to) else { return }
     }
@@ -106,6 +107,29 @@ extension Peer {
       // The response alone shows that someone is there; the others are not used by this version.
       break
     }
+  }
+
+  /// A compaction names an earlier entry by index and term. One with another term than the log has would end
+  /// every store that applies it. A leader takes both from its log, which is this peer's as far as the
+  /// message fits it.
+  private func impossibleCompaction(in message: Message) -> String? {
+    guard message.type == .append else { return nil }
+    for entry in message.entries {
+      guard let cut = CompactionReader.compaction(in: entry) else { continue }
+      let known =
+        if cut.index > message.index {
+          message.entries.first { $0.index == cut.index }?.term
+        } else if node.term(at: message.index) == message.logTerm {
+          node.term(at: cut.index)
+        } else {
+          UInt64?.none
+        }
+      if cut.index >= entry.index || known.map({ $0 != cut.term }) == true {
+        return
+          "entry \(entry.index) compacts to \(cut.index) in term \(cut.term), which is not the log's"
+      }
+    }
+    return nil
   }
 
   /// Whether the core may see the message now.

@@ -158,6 +158,38 @@ import Testing
     #expect(cluster.waitFor { ends.follower.value("b") == "2" })
   }
 
+  /// Applied, it would end every store that has it: the log writer refuses a compaction to a wrong term.
+  @Test(arguments: [[], [UInt8](repeating: 1, count: 200)])
+  func aCompactionWithAWrongTermDoesNotGetIntoALog(padding: [UInt8]) throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    for number in 0..<8 { #expect(cluster.put("k\(number)", "1")) }
+    let ends = try ends(cluster)
+    #expect(cluster.waitFor { ends.follower.value("k7") == "1" })
+    let status = try #require(ends.follower.status(cluster.regionID))
+    let last = status.lastIndex
+    let header = CommandHeader(
+      regionID: cluster.regionID, peer: ends.from, epoch: ends.region.epoch, term: status.term,
+      uuid: padding)
+    for (index, term) in [(last - 1, status.term + 5), (last, status.term - 1), (last + 1, 1)] {
+      var message = Message(.append, to: ends.to.id, from: ends.from.id, term: status.term)
+      message.index = last
+      message.logTerm = status.term
+      message.commit = last + 1
+      let data = CommandCodec.encode(header, AdminCommand.compactLog(index: index, term: term))
+      message.entries = [Entry(term: status.term, index: last + 1, data: data)]
+      ends.follower.store?.router.deliver([
+        RaftEnvelope(
+          regionID: cluster.regionID, from: ends.from, to: ends.to, message: message,
+          epoch: ends.region.epoch)
+      ])
+      cluster.run(.seconds(1))
+      #expect(ends.follower.fatal.all.isEmpty)
+    }
+    #expect(cluster.put("b", "2"))
+    #expect(cluster.waitFor { ends.follower.value("b") == "2" })
+  }
+
   /// A peer gives its place up only to one that can have it by a later membership.
   @Test func aPeerThatCannotBeTakesNoPlace() throws {
     let cluster = try TestCluster(3)
