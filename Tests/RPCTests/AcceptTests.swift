@@ -68,9 +68,11 @@ import Testing
         let socket = try #require(listener.channel)
         socket.pipeline.fireErrorCaught(IOError(errnoCode: 71, reason: "accept"))
         try await socket.close()
-        #expect(try await Self.eventually { listener.channel != nil })
+        #expect(try await Self.eventually { listener.channel.map { $0 !== socket } ?? false })
         let client = TestPair.makeChannel(port: pair.address.port ?? 0)
-        let reply = try await client.unary(TestServices.echo, ByteBuffer(string: "again"))
+        let reply = try await client.unary(
+          TestServices.echo, ByteBuffer(string: "again"),
+          options: CallOptions(timeout: .seconds(60), waitForReady: true))
         #expect(reply == ByteBuffer(string: "again"))
         client.close()
       }

@@ -71,14 +71,24 @@ import Testing
     let waiting = Task {
       try await pair.channel.unary(
         TestServices.echo, ByteBuffer(string: "again"),
-        options: CallOptions(timeout: .seconds(20), waitForReady: true))
+        options: CallOptions(timeout: .seconds(120), waitForReady: true))
     }
     var configuration = ServerConfiguration()
     configuration.port = pair.address.port ?? 0
     let second = RPCServer(
       group: TestPair.group, configuration: configuration, router: TestServices.router,
       logger: TestPair.logger)
-    _ = try await second.start()
+    // A connection of another test may have the port for a while.
+    let deadline = NIODeadline.now() + .seconds(60)
+    var isStarted = false
+    while !isStarted {
+      do {
+        _ = try await second.start()
+        isStarted = true
+      } catch {
+        if NIODeadline.now() > deadline { throw error }
+      }
+    }
     let reply = try await waiting.value
     #expect(reply == ByteBuffer(string: "again"))
     #expect(pair.channel.state == .ready)
@@ -101,7 +111,10 @@ import Testing
     try await TestPair.run(TestServices.router) { pair in
       let channel = RPCChannel(
         target: RPCTarget(host: "localhost", port: pair.address.port ?? 0), group: TestPair.group)
-      let reply = try await channel.unary(TestServices.echo, ByteBuffer(string: "x"))
+      // The name's other address may be another test's.
+      let reply = try await channel.unary(
+        TestServices.echo, ByteBuffer(string: "x"),
+        options: CallOptions(timeout: .seconds(60), waitForReady: true))
       #expect(reply == ByteBuffer(string: "x"))
       channel.close()
     }

@@ -14,6 +14,8 @@ struct RawPeer {
     let received = Received()
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.autoRead, value: reads)
+      // Who does not read yet goes on sending when the server has sent its last byte.
+      .channelOption(.allowRemoteHalfClosure, value: !reads)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(Gatherer(received))
@@ -194,6 +196,11 @@ struct RawPeer {
     }
 
     func channelInactive(context: ChannelHandlerContext) { received.close() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+      if let event = event as? ChannelEvent, event == .inputClosed { received.close() }
+      context.fireUserInboundEventTriggered(event)
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
       context.close(promise: nil)

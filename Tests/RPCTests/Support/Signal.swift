@@ -13,7 +13,7 @@ final class Signal<Value: Sendable>: Sendable {
 
   func fail(_ error: any Error) { promise.fail(error) }
 
-  func wait(_ timeout: TimeAmount = .seconds(20)) async throws -> Value {
+  func wait(_ timeout: TimeAmount = .seconds(60)) async throws -> Value {
     let promise = promise
     let alarm = promise.futureResult.eventLoop.scheduleTask(in: timeout) {
       promise.fail(Late())
