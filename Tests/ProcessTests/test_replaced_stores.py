@@ -1,6 +1,7 @@
 """A store that is stopped, and whose place a copy of its data directory takes meanwhile."""
 
 import shutil
+import time
 
 from harness.client import RawClient
 from harness.process import Process, eventually, free_ports, http
@@ -20,6 +21,9 @@ def test_the_one_that_awakes_stops(make_cluster):
     original.process.pause()
     copied = cluster.directory / "copy"
     shutil.copytree(original.data, copied)
+    # Processes are told apart by the second of their start.
+    paused = time.time()
+    eventually(lambda: time.time() > paused + 1.1, 30, "another second has begun")
     port, status = free_ports(2)
     address = f"127.0.0.1:{port}"
     copy = Process(
