@@ -5,7 +5,7 @@ import Wire
 
 /// What clients may make the driver keep and send is bounded, and refused in words beyond.
 struct LimitTests {
-  private func fixture(_ change: (inout PlacementLimits) -> Void) throws -> PDFixture {
+  private func fixture(_ change: (inout PDLimits) -> Void) throws -> PDFixture {
     let fixture = try PDFixture { change(&$0.limits) }
     try fixture.bootstrap()
     return fixture

@@ -35,7 +35,7 @@ package struct PDConfig: Sendable, Hashable {
   /// Where clients reach this placement driver, as `http://host:port`.
   package var advertiseClientURLs: [String]
   /// How much clients may make the driver keep and send.
-  package var limits = PlacementLimits()
+  package var limits = PDLimits()
   /// The name of its only member.
   package var memberName = "apus-pd"
 

@@ -76,7 +76,7 @@ struct SafePoints {
   /// is. One that is older than the oldest is too late and is not taken: the response tells.
   mutating func updateService(
     _ id: [UInt8], ttl: Int64, safePoint: UInt64, at seconds: Int64,
-    _ limits: PlacementLimits, _ storage: inout PDStorage
+    _ limits: PDLimits, _ storage: inout PDStorage
   ) throws(PDError) -> ServiceSafePoint {
     let isCollector = id == ServiceSafePoint.collector
     guard id.count <= limits.serviceIDBytes else {

@@ -54,7 +54,7 @@ extension PDCore {
   ) throws(PDError) -> Pdpb_ScanRegionsResponse {
     try answer(request) { (response) throws(PDError) in
       let range = KeyRange(start: [UInt8](request.startKey), end: [UInt8](request.endKey))
-      var budget = ReplyBudget(config.limits, copies: 2)
+      var budget = RegionReplyBudget(config.limits, copies: 2)
       let found = regions.records(
         in: range, limit: min(limit(request.limit), budget.tooMany))
       try budget.take(found)
@@ -73,7 +73,7 @@ extension PDCore {
       let ranges = request.ranges.map { KeyRange($0) }
       try check(ranges)
       var found: [RegionRecord] = []
-      var budget = ReplyBudget(config.limits)
+      var budget = RegionReplyBudget(config.limits)
       let limit = min(limit(request.limit), budget.tooMany)
       for range in ranges where found.count < limit {
         // One more than needed: the first may be the last of the range before.
@@ -128,7 +128,7 @@ extension PDCore {
           header: .invalidValue,
           "\(asked) keys and ids at once, more than \(config.limits.queries)")
       }
-      var budget = ReplyBudget(config.limits)
+      var budget = RegionReplyBudget(config.limits)
       var found: [UInt64: Pdpb_RegionResponse] = [:]
       func note(_ record: RegionRecord?) throws(PDError) -> UInt64 {
         guard let record else { return 0 }

@@ -1,7 +1,7 @@
 import Codec
 import Raft
 
-/// Finds the command that compacts the log in an entry, without decoding anything else.
+/// Goes through an entry's command and keeps only what it says of compacting the log.
 struct CompactionReader: CommandVisitor {
   private(set) var index: UInt64?
   private(set) var term: UInt64 = 0

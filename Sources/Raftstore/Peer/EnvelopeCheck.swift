@@ -41,10 +41,10 @@ enum EnvelopeCheck {
       if entry.type == .normal {
         // What the core appends by itself has no data.
         if entry.data.isEmpty { return true }
-        var visitor = CommandSkipper()
+        var visitor = CompactionReader()
         try CommandCodec.visit(entry.data, &visitor)
         // A longer one would be padded, so that `CompactionReader` does not look at it.
-        return !visitor.isCompaction || entry.data.count <= CompactionReader.maxBytes
+        return visitor.index == nil || entry.data.count <= CompactionReader.maxBytes
       }
       guard let change = try ConfChangeV2.carried(by: entry), !change.context.isEmpty else {
         return true
@@ -77,20 +77,5 @@ enum EnvelopeCheck {
 
   private static func isPossible(_ epoch: RegionEpoch) -> Bool {
     epoch.version < maxEpoch && epoch.confVersion < maxEpoch
-  }
-}
-
-/// Reads a command and makes nothing of it.
-private struct CommandSkipper: CommandVisitor {
-  var isCompaction = false
-
-  mutating func begin(_ header: CommandHeader) -> Bool { true }
-  mutating func put(_ cf: DataCF, _ key: RawSpan, _ value: RawSpan) {}
-  mutating func delete(_ cf: DataCF, _ key: RawSpan) {}
-  mutating func deleteRange(
-    _ cf: DataCF, from start: RawSpan, to end: RawSpan, notifyOnly: Bool
-  ) {}
-  mutating func admin(_ command: AdminCommand) {
-    if case .compactLog = command { isCompaction = true }
   }
 }

@@ -95,7 +95,7 @@ struct StoreWorker: Handler {
         metadata: ["available": "\(space.available)", "reserve": "\(reserve)"])
     } else {
       logger.notice(
-        "the disk has room again", metadata: ["available": "\(space.available)"])
+        "the disk has free space again", metadata: ["available": "\(space.available)"])
     }
     metrics.diskFull.set(disk.isFull ? 1 : 0)
   }

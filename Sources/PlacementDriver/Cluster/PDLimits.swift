@@ -1,6 +1,6 @@
 /// What one placement driver keeps, and puts into one reply. Each bound is far above what a cluster needs, so
 /// that a client that registers without end is refused before memory or replies grow with it.
-package struct PlacementLimits: Sendable, Hashable {
+package struct PDLimits: Sendable, Hashable {
   /// Stores ever registered, tombstones among them.
   package var stores = 4096
   /// Bytes of a store's record. With the number of stores this bounds the list of all of them to 16 MiB.
@@ -29,7 +29,7 @@ package struct PlacementLimits: Sendable, Hashable {
 }
 
 /// The bytes that may still go into a reply.
-struct ReplyBudget {
+struct RegionReplyBudget {
   /// About what a region takes at least.
   private static let regionBytes = 64
   private static let peerBytes = 32
@@ -39,7 +39,7 @@ struct ReplyBudget {
   private let copies: Int
 
   /// - Parameter copies: how often the reply names each region.
-  init(_ limits: PlacementLimits, copies: Int = 1) {
+  init(_ limits: PDLimits, copies: Int = 1) {
     limit = limits.replyBytes
     left = limit
     self.copies = copies
