@@ -40,9 +40,9 @@ package final class Router: Sendable {
   }
 
   /// The state of one region's replica, or of all. A store that has stopped has none; one with
-  /// several shards responses a question about all once for each shard.
+  /// several shards responds to a request about all once per shard.
   package func inspect(
-    _ regionID: UInt64?, _ answer: @escaping @Sendable ([RegionStatus]) -> Void
+    _ regionID: UInt64?, _ completion: @escaping @Sendable ([RegionStatus]) -> Void
   ) {
     let targets: [Mailbox<RaftWorkerMessage>]
     if let regionID {
@@ -50,10 +50,10 @@ package final class Router: Sendable {
     } else {
       targets = mailboxes.withLock { $0.raft }
     }
-    if targets.isEmpty { answer([]) }
+    if targets.isEmpty { completion([]) }
     for target in targets {
-      let completion = Completion<[RegionStatus]>(abandoned: [], answer)
-      if !target.post(.inspect(regionID: regionID, completion)) { completion([]) }
+      let guarded = Completion<[RegionStatus]>(abandoned: [], completion)
+      if !target.post(.inspect(regionID: regionID, guarded)) { completion([]) }
     }
   }
 

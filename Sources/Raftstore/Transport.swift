@@ -9,7 +9,7 @@ package protocol Transport: AnyObject, Sendable {
   /// Callable from any thread.
   func send(_ envelopes: [RaftEnvelope])
 
-  /// Sends a snapshot message after streaming its files; the end is told by
+  /// Sends a snapshot message after streaming its files; the end is notified by
   /// `RaftWorkerMessage.snapshotSent`, exactly once.
   func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey)
 }

@@ -93,10 +93,10 @@ struct Applier {
     context.batch = writer.batch
     switch outcome {
     case .written:
-      answer(proposal, nil, &context)
+      respond(proposal, nil, &context)
     case .refused(let error):
       context.batch.rollback(to: mark)
-      answer(proposal, error, &context)
+      respond(proposal, error, &context)
     case .admin(let command):
       applyAdmin(command, proposal, &result, &context)
     }
@@ -113,10 +113,10 @@ struct Applier {
         state.truncatedTerm = term
         result.changes.append(.compactLog(index: index, term: term))
       }
-      answer(proposal, nil, &context)
+      respond(proposal, nil, &context)
     case .changePeer, .changePeerV2, .transferLeader, .batchSplit, nil:
       // None of these is proposed as a normal entry; a peer that does not know one must not guess.
-      answer(
+      respond(
         proposal, .other(message: "admin command is not applied as a normal entry"), &context)
     }
   }
@@ -141,7 +141,7 @@ struct Applier {
     let outcome = effect(of: change, command)
     switch outcome {
     case .failure(let error):
-      answer(proposal, error, &context)
+      respond(proposal, error, &context)
     case .success(let changed):
       region = changed
       let removesSelf = region.peer(id: peerID) == nil
@@ -150,7 +150,7 @@ struct Applier {
       context.batch.put(.raft, KeyLayout.regionState(regionID: region.id), local.encoded())
       result.changes.append(
         .membership(change, region: region, removesSelf: removesSelf))
-      answer(proposal, nil, &context)
+      respond(proposal, nil, &context)
     }
   }
 
@@ -177,7 +177,7 @@ struct Applier {
 
   // MARK: Responses
 
-  private func answer(
+  private func respond(
     _ proposal: Proposal?, _ error: RegionError?, _ context: inout ApplyContext
   ) {
     switch proposal?.waiters {

@@ -42,16 +42,16 @@ package enum RaftWorkerMessage: Sendable {
   case evictLeaders
   /// An operator from the placement driver.
   case executeOperator(RegionOperator)
-  /// Snapshot files of this region that no one uses: the peer decides which may go.
+  /// Snapshot files of this region that nothing uses: the peer decides which may go.
   case gcSnapshots(regionID: UInt64, [IdleSnapshot])
   /// The placement driver was asked whether a peer is still a member.
-  case membershipChecked(regionID: UInt64, peerID: UInt64, MembershipAnswer)
+  case membershipChecked(regionID: UInt64, peerID: UInt64, MembershipStatus)
   /// Asks for one region's state, or all; for operators and tests.
   case inspect(regionID: UInt64?, Completion<[RegionStatus]>)
 }
 
 /// What the placement driver knows of a peer's membership.
-package enum MembershipAnswer: Sendable, Hashable {
+package enum MembershipStatus: Sendable, Hashable {
   /// It did not respond: nothing is known.
   case unavailable
   case member

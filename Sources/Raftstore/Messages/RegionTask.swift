@@ -15,7 +15,7 @@ package enum RegionTask: Sendable {
   case gcRaftLog(regionID: UInt64, peerID: UInt64, index: UInt64, term: UInt64)
   /// Free what compacted logs still take on disk, and have those cut that keep most from being freed.
   case purgeLogs
-  /// List snapshot files no one uses and ask their peers about them.
+  /// List snapshot unused files and ask their peers about them.
   case gcSnapshots
   /// Delete snapshot files the peer has no use for, unless someone else uses them.
   case deleteSnapshot(SnapshotKey, SnapshotOrigin)

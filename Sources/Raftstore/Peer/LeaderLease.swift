@@ -9,7 +9,7 @@ struct Lease: Equatable {
 /// What a leader holds of leases (dissertation, section 6.4.1).
 ///
 /// A lease belongs to a term and only grows within it. Once it is suspended in a term, because another peer
-/// was told that it may take over, that term has no lease any more.
+/// was notified that it may take over, that term has no lease any more.
 struct LeaderLease {
   private(set) var current: Lease?
   /// A term in which leadership was offered to another peer.

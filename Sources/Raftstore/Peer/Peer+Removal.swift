@@ -25,13 +25,13 @@ extension Peer {
     checkMembership()
   }
 
-  /// Asks again where no answer came.
+  /// Asks again where no response came.
   func tickSuspicion() {
     let interval = context.config.stalePeers.membershipCheckInterval
     if staleness.repeatQuestion(at: context.now, interval: interval) { checkMembership() }
   }
 
-  /// Asks the placement driver; `membershipChecked` has the answer, if one comes.
+  /// Asks the placement driver; `membershipChecked` gets the response, if one comes.
   func checkMembership() {
     staleness.noteMembershipCheck(context.now)
     var known = region
@@ -39,14 +39,14 @@ extension Peer {
     context.router.sendToStore(.checkMembership(region: known, peerID: info.id))
   }
 
-  /// The placement driver's answer on whether this peer is still a member.
-  func membershipChecked(_ answer: MembershipAnswer) {
-    guard life == .active, answer != .unavailable else { return }
+  /// The placement driver's word on whether this peer is still a member.
+  func membershipChecked(_ status: MembershipStatus) {
+    guard life == .active, status != .unavailable else { return }
     let suspicion = staleness.takeSuspicion()
     if !hasPromises {
       guard incoming == nil else { return }
       let isGone =
-        switch answer {
+        switch status {
         case .removed, .unknownRegion: true
         case .unlisted: suspicion != nil
         case .member, .unavailable: false
@@ -55,17 +55,17 @@ extension Peer {
       return
     }
     if let suspicion {
-      if answer == .removed {
+      if status == .removed {
         destroy("\(suspicion.reason), and the placement driver confirms it")
       } else {
         context.metrics.removalsRefuted.increment()
         context.logger.warning(
           "region \(regionID): peer \(info.id) stays, its removal is not confirmed",
-          metadata: ["reason": "\(suspicion.reason)", "pd": "\(answer)"])
+          metadata: ["reason": "\(suspicion.reason)", "pd": "\(status)"])
       }
       return
     }
-    guard answer == .removed, !node.isLeader, let since = unledSince,
+    guard status == .removed, !node.isLeader, let since = unledSince,
       context.now - since >= context.config.stalePeers.abnormalLeaderMissing
     else { return }
     destroy("it is unknown to the placement driver")

@@ -204,7 +204,7 @@ extension Peer {
     run { node throws(RaftError) in try node.reportSnapshot(peerID, succeeded: succeeded) }
   }
 
-  /// Snapshot files no one uses: those this peer has no use for either may go.
+  /// Snapshot unused files: those this peer has no use for either may go.
   func collect(_ idle: [IdleSnapshot]) {
     let disposable = SnapshotRetention.disposable(
       idle, truncatedIndex: storage.applyState.truncatedIndex,

@@ -98,10 +98,10 @@ extension Peer {
   private func handleExtra(_ extra: ExtraMessage, from envelope: RaftEnvelope) {
     switch extra.kind {
     case .checkStalePeer:
-      let answer = ExtraMessage(kind: .checkStalePeerResponse, checkPeers: region.peers)
+      let response = ExtraMessage(kind: .checkStalePeerResponse, checkPeers: region.peers)
       context.envelopes.append(
         RaftEnvelope(
-          regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: answer))
+          regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: response))
     case .availabilityResponse where extra.waitData: restartReplication(to: envelope.from)
     default:
       // The response alone shows that someone is there; the others are not used by this version.

@@ -37,7 +37,7 @@ struct ProposalQueue {
   }
 
   /// To be called once a tick. Requesters of entries that a former leader proposed learn what became of
-  /// them when other entries take their index. If nothing comes for `limit` ticks, they are told that the
+  /// them when other entries take their index. If nothing comes for `limit` ticks, they are notified that the
   /// outcome is unknown.
   mutating func tick(isLeader: Bool, limit: Int) {
     guard !isLeader, !queue.isEmpty else {

@@ -117,7 +117,7 @@ package final class SnapManager: Sendable {
     }
   }
 
-  /// The snapshots with files here that no one uses, complete or not, by key; of one key the
+  /// The snapshots with files here that nothing uses, complete or not, by key; of one key the
   /// received one first. Names that are none of ours are skipped. A removal that failed when the files
   /// were gone has left their bytes in the books: such a snapshot counts as one without a meta file.
   package func idle() throws(SnapshotError) -> [IdleSnapshot] {

@@ -29,9 +29,9 @@ package final class Store: Sendable {
 
   /// The state of one region's replica here, or of all; called once per shard.
   package func inspect(
-    _ regionID: UInt64?, _ answer: @escaping @Sendable ([RegionStatus]) -> Void
+    _ regionID: UInt64?, _ completion: @escaping @Sendable ([RegionStatus]) -> Void
   ) {
-    router.inspect(regionID, answer)
+    router.inspect(regionID, completion)
   }
 
   /// Asks the leaders here to hand over, so that stopping interrupts no one. Returns at once; how far

@@ -6,7 +6,7 @@ package import RaftLog
 package import Runtime
 
 /// Makes readies durable: all tasks that queued meanwhile become one log batch and one barrier, then
-/// their messages leave and their peers are told.
+/// their messages leave and their peers are notified.
 ///
 /// After a failed write nothing is acknowledged any more: what the disk holds is not known.
 package struct LogWriter: Handler {

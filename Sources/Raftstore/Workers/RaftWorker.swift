@@ -128,8 +128,8 @@ struct RaftWorker: Handler {
       addToBatch(order.regionID)?.executeOperator(order)
     case .compactLog(let id):
       addToBatch(id)?.compactSoon()
-    case .membershipChecked(let id, let peerID, let answer):
-      addToBatch(id, peerID)?.membershipChecked(answer)
+    case .membershipChecked(let id, let peerID, let status):
+      addToBatch(id, peerID)?.membershipChecked(status)
     case .raft, .write, .read, .admin, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .gcSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")

@@ -120,7 +120,7 @@ package struct RegionWorker: Handler {
       to: region.id)
   }
 
-  /// Asks the peers about snapshot files no one uses; what belongs to no peer here goes at once.
+  /// Asks the peers about snapshot unused files; what belongs to no peer here goes at once.
   private func gcSnapshots() {
     let idle: [IdleSnapshot]
     do throws(SnapshotError) {

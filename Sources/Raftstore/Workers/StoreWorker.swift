@@ -171,23 +171,23 @@ struct StoreWorker: Handler {
     _ result: Result<Region?, PDClientError>
   ) {
     guard let mine = meta.held(regionID)?.region else { return }
-    let answer: MembershipAnswer
+    let status: MembershipStatus
     switch result {
     case .failure(let error):
       logger.warning("region \(regionID): cannot check the membership of peer \(peerID): \(error)")
-      answer = .unavailable
-    case .success(nil): answer = .unknownRegion
+      status = .unavailable
+    case .success(nil): status = .unknownRegion
     case .success(let current?):
       if current.peer(onStore: storeID)?.id == peerID {
-        answer = .member
+        status = .member
       } else if current.epoch.confVersion > max(known, mine.epoch.confVersion) {
-        answer = .removed
+        status = .removed
       } else {
         // Only a later membership can have removed the peer: the placement driver may be behind.
-        answer = .unlisted
+        status = .unlisted
       }
     }
     router.post(
-      .membershipChecked(regionID: regionID, peerID: peerID, answer), to: regionID)
+      .membershipChecked(regionID: regionID, peerID: peerID, status), to: regionID)
   }
 }
