@@ -3,7 +3,7 @@ import Synchronization
 
 /// An open database and the handles that must go before it. Whatever is made from a database holds
 /// its connection, so that RocksDB closes after the last of them.
-// @unchecked: RocksDB synchronises all calls made through these handles, which never change.
+// @unchecked: RocksDB synchronizes all calls made through these handles, which never change.
 final class DBHandle: @unchecked Sendable {
   let path: String
   let handle: OpaquePointer

@@ -55,7 +55,7 @@ package struct DBOptions: Sendable {
 }
 
 /// A cache of file blocks that databases may share.
-// @unchecked: RocksDB's cache synchronises itself, and the handle never changes.
+// @unchecked: RocksDB's cache synchronizes itself, and the handle never changes.
 package final class BlockCache: @unchecked Sendable {
   let handle: OpaquePointer
 

@@ -1,46 +1,73 @@
-/// The initial configuration of a node.
+/// The initial configuration of a node: etcd's `raft.Config`, and the options TiKV's raft-rs adds.
+///
+/// Times are in ticks of the owner, who calls `RawNode.tick` at a fixed interval. Sizes are in bytes:
+/// of the protobuf encoding where a message or an apply is limited (`Entry.encodedSize`), of the data
+/// alone where memory is (`Entry.payloadSize`). `RawNode.init` throws `invalidConfig` where a rule
+/// below is broken.
 package struct Config {
-  /// This node; not 0 and no storage thread.
+  /// The id of this node. Not `NodeID.none` and not one of the storage threads.
   package var id: UInt64
-  /// Ticks without a leader's message after which a follower campaigns (at least).
+  /// The election timeout: a follower that receives nothing from a leader for a random number of
+  /// ticks in `electionTick..<2 * electionTick` campaigns (dissertation, section 3.4). Must exceed
+  /// `heartbeatTick`; etcd suggests ten times as much.
   package var electionTick: Int
-  /// Ticks between a leader's heartbeats.
+  /// Ticks between the heartbeats of a leader; above 0.
   package var heartbeatTick: Int
-  /// Last index applied before a restart; 0 if unknown.
+  /// The last index the owner had applied before a restart: entries up to it are not returned for
+  /// application again. 0, the default, starts after the snapshot in storage.
   package var applied: UInt64 = 0
-  /// Passes log writes and applies to storage threads by messages instead of `advance`.
+  /// Whether log writes and applies are messages to storage threads, whose responses are stepped when
+  /// the work is done, so that several readies may be in progress. False, the default: the owner does
+  /// the work of one ready and then calls `advance`. `Ready` describes both modes.
   package var asyncStorageWrites = false
-  /// Encoded bytes of entries per append message; 0 is one entry each.
+  /// Encoded bytes of the entries of one append message. 0: one entry per message. The default is
+  /// unlimited, as in etcd's tests; a server sets it (etcd's and TiKV's value is 1 MiB).
   package var maxSizePerMessage = UInt64.max
-  /// Encoded bytes of entries being applied; 0 takes `maxSizePerMessage`.
+  /// Encoded bytes of committed entries that are returned and not yet reported as applied. 0, the
+  /// default: `maxSizePerMessage`.
   package var maxCommittedSizePerReady: UInt64 = 0
-  /// Payload bytes of a leader's uncommitted tail; 0 is no limit.
+  /// Payload bytes of the uncommitted tail of a leader's log. Proposals beyond it are dropped. 0, the
+  /// default: no limit.
   package var maxUncommittedEntriesSize: UInt64 = 0
-  /// Append messages under way to one peer.
+  /// Append messages sent to one peer and not acknowledged; above 0. The default is TiKV's
+  /// `raft-max-inflight-msgs`.
   package var maxInflightMessages = 256
-  /// Payload bytes under way to one peer; 0 is no limit.
+  /// Payload bytes sent to one peer and not acknowledged. 0, the default: no limit. Otherwise at least
+  /// `maxSizePerMessage`, or a full message could never be sent.
   package var maxInflightBytes: UInt64 = 0
-  /// A leader steps down that did not hear from a quorum within an election timeout; others keep to
-  /// their leader for that long.
+  /// Whether a leader that receives nothing from a quorum within an election timeout steps down, and
+  /// whether voters ignore vote requests for as long after a message from their leader (dissertation,
+  /// sections 6.2 and 4.2.3). The leader lease relies on both.
   package var checkQuorum = false
-  /// Asks whether an election could be won before raising the term.
+  /// Whether a node asks if it could win an election before it raises its term, so that a node
+  /// without a quorum does not disturb the group when it returns (dissertation, section 9.6).
   package var preVote = false
+  /// How linearizable reads are confirmed.
   package var readOnlyOption = ReadOnlyOption.safe
+  /// Whether a follower drops proposals instead of forwarding them to its leader.
   package var disableProposalForwarding = false
+  /// Whether a leader appends membership changes that do not fit its present membership. Such a
+  /// change is otherwise replaced by an empty entry; with this the owner validates.
   package var disableConfChangeValidation = false
-  /// A leader that is removed or demoted steps down when it applies that.
+  /// Whether a leader that is removed or demoted steps down when it applies the change. Otherwise it
+  /// leads until another one is elected.
   package var stepDownOnRemoval = false
-  /// A commit advance alone is not announced, except while a membership change is pending.
+  /// Whether followers receive a commit index only with the next append or heartbeat, instead of in a
+  /// message of its own. A pending membership change is broadcast all the same.
   package var skipBroadcastCommit = false
-  /// A leader tells no commit index beyond what it has applied itself, so that no follower's state is
-  /// ever ahead of the leader's: whoever read from a follower finds the same or newer at the leader.
+  /// Whether a leader sends no commit index above what it has applied itself. Then the state of a
+  /// follower is never ahead of the leader's: after a read at a follower, a read at the leader
+  /// returns the same or newer data.
   package var broadcastsAppliedOnly = false
-  /// Entries for a peer join the append message to it that is still queued, where they follow it.
+  /// Whether entries for a peer are added to the append message to it that is still queued, if they
+  /// follow it directly.
   package var batchAppend = false
-  /// Among equal logs, voters refuse a candidate of lower priority than their own.
+  /// The election priority: among equal logs a voter refuses a candidate of lower priority than its
+  /// own. 0, the default of all nodes, has no effect.
   package var priority: Int64 = 0
-  /// Seed of the election jitter; equal seeds and inputs give equal behaviour.
+  /// The seed of the election jitter. Equal seeds and inputs give equal behavior.
   package var seed: UInt64 = 0
+  /// Receives log lines; nil drops them. It must not call the node.
   package var logger: (any RaftLogger)?
 
   package init(id: UInt64, electionTick: Int = 10, heartbeatTick: Int = 1) {
@@ -49,6 +76,7 @@ package struct Config {
     self.heartbeatTick = heartbeatTick
   }
 
+  /// Throws `invalidConfig` with etcd's message for the first rule that is broken.
   func validate() throws(RaftError) {
     if id == NodeID.none { throw .invalidConfig("cannot use none as id") }
     if NodeID.isThread(id) { throw .invalidConfig("cannot use local target as id") }
@@ -69,15 +97,17 @@ package struct Config {
   }
 }
 
-/// How linearizable reads are confirmed.
+/// How a leader confirms, for a linearizable read, that it still leads.
 package enum ReadOnlyOption: Sendable, Equatable {
-  /// By a round of heartbeats.
+  /// By a round of heartbeats to a quorum (dissertation, section 6.4). Depends on no clock.
   case safe
-  /// By the leader lease: needs `checkQuorum` and clocks of bounded drift.
+  /// By the leader lease, without messages (section 6.4.1). Needs `checkQuorum`, and clocks whose
+  /// drift is bounded: a leader whose clock stops may serve stale reads.
   case leaseBased
 }
 
-/// What of the configuration the core needs while it runs, with defaults filled in.
+/// The part of `Config` that does not change while the node runs. Values of 0 that stand for another
+/// value are resolved.
 struct ConsensusOptions {
   let electionTick: Int
   let heartbeatTick: Int

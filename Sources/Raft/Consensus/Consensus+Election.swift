@@ -1,18 +1,19 @@
-/// Why and how a node asks for votes.
+/// The kind of a campaign.
 enum CampaignKind: Sendable, Equatable {
-  /// Asks whether it could win, without raising the term.
+  /// Asks voters whether an election could be won. Raises no term and stores no vote.
   case preElection
   case election
-  /// On the leader's request: voters do not hold on to the leader.
+  /// An election on the request of the leader. Voters do not reject it because of the leader's lease.
   case transfer
 
-  /// What travels in the vote requests of a transfer.
+  /// The `context` of vote requests of a transfer, as in etcd.
   static let transferContext = Array("CampaignTransfer".utf8)
 }
 
 // Campaigns and votes.
 extension Consensus {
-  /// Starts a campaign, if the node may.
+  /// Starts a campaign. Without effect on a leader, on a node that is not promotable, and while a
+  /// committed membership change is not applied: the node does not know yet who votes.
   mutating func hup(_ kind: CampaignKind) throws(RaftError) {
     if role == .leader {
       sink.debug("\(self.id.hex) ignoring MsgHup because already leader")
@@ -32,7 +33,7 @@ extension Consensus {
     try campaign(kind)
   }
 
-  /// Whether committed entries that are not applied yet change the membership.
+  /// Whether an entry that is committed and not yet applied changes the membership.
   private func hasUnappliedConfChanges() throws(RaftError) -> Bool {
     guard log.applied < log.committed else { return false }
     let lo = log.applied + 1
@@ -49,6 +50,7 @@ extension Consensus {
     return found
   }
 
+  /// Becomes candidate or pre-candidate and sends vote requests to all voters.
   mutating func campaign(_ kind: CampaignKind) throws(RaftError) {
     if !isPromotable {
       sink.warning("\(self.id.hex) is unpromotable; campaign() should have been called")
@@ -67,9 +69,9 @@ extension Consensus {
     let last = try log.lastEntryID()
     for voter in tracker.config.voters.ids.ids {
       if voter == id {
-        // Counts only once the vote is durable, like anyone else's.
-        let answer: MessageType = type == .vote ? .voteResponse : .preVoteResponse
-        try send(Message(answer, to: voter, term: voteTerm))
+        // Sent to itself: the own vote counts only once it is durable.
+        let response: MessageType = type == .vote ? .voteResponse : .preVoteResponse
+        try send(Message(response, to: voter, term: voteTerm))
         continue
       }
       sink.info(
@@ -84,7 +86,10 @@ extension Consensus {
     }
   }
 
-  /// Responds to a vote request of the own term, or a pre-vote of any term that is not below it.
+  /// Responds to a vote request of the own term, or to a pre-vote of that term or a higher one.
+  ///
+  /// A node votes once per term, and only for a candidate whose log is at least as up to date as its
+  /// own (dissertation, section 3.6.1).
   mutating func handleVoteRequest(_ message: borrowing Message) throws(RaftError) {
     let from = message.from
     let type = message.type
@@ -94,7 +99,7 @@ extension Consensus {
       || (vote == NodeID.none && leader == NodeID.none)
       || (type == .preVote && message.term > term)
     let last = try log.lastEntryID()
-    let answerType: MessageType = type == .vote ? .voteResponse : .preVoteResponse
+    let responseType: MessageType = type == .vote ? .voteResponse : .preVoteResponse
     let upToDate = try log.isUpToDate(theirs)
     let preferred = theirs.index > last.index || priority <= message.priority
     let granted = canVote && upToDate && preferred
@@ -103,20 +108,20 @@ extension Consensus {
         + (granted ? "cast \(type) for" : "rejected \(type) from")
         + " \(from.hex) [logterm: \(theirs.term), index: \(theirs.index)] at term \(self.term)")
     guard granted else {
-      var answer = Message(answerType, to: from, term: term)
-      answer.reject = true
-      try send(answer)
+      var response = Message(responseType, to: from, term: term)
+      response.reject = true
+      try send(response)
       return
     }
-    // A pre-vote is granted at the term asked for, which is not the own one yet.
-    try send(Message(answerType, to: from, term: message.term))
+    // A pre-vote is granted in the term of the request: this node does not adopt that term.
+    try send(Message(responseType, to: from, term: message.term))
     if type == .vote {
       electionElapsed = 0
       vote = from
     }
   }
 
-  /// Counts a vote, and tells how the election stands.
+  /// Records a vote and returns the state of the election.
   mutating func poll(
     from voter: UInt64, _ type: MessageType, granted: Bool
   ) -> (granted: Int, rejected: Int, result: VoteResult) {
@@ -131,7 +136,7 @@ extension Consensus {
   }
 }
 
-// What a candidate or pre-candidate does with messages of its term.
+// Messages of the current term at a candidate or pre-candidate.
 extension Consensus {
   mutating func stepCandidate(_ message: Message) throws(RaftError) {
     let ownResponse: MessageType = role == .preCandidate ? .preVoteResponse : .voteResponse
@@ -140,7 +145,7 @@ extension Consensus {
       sink.info("\(self.id.hex) no leader at term \(self.term); dropping proposal")
       throw .proposalDropped
     case .append, .heartbeat, .snapshot:
-      // Someone has won this term.
+      // Another node has won the election of this term.
       becomeFollower(term: message.term, leader: message.from)
       try handleFromLeader(message)
     case ownResponse:
@@ -157,7 +162,7 @@ extension Consensus {
           try broadcastAppend()
         }
       case .lost:
-        // The term of a pre-vote response is not this node's.
+        // Keeps the own term: a rejected pre-vote does not raise it.
         becomeFollower(term: term, leader: NodeID.none)
       case .pending: break
       }
@@ -170,7 +175,7 @@ extension Consensus {
   }
 }
 
-/// The generator of election jitter (SplitMix64): equal seeds give equal elections.
+/// The generator of the election jitter, SplitMix64. Equal seeds give equal timeouts.
 struct Jitter {
   private var state: UInt64
 
@@ -178,7 +183,7 @@ struct Jitter {
     state = seed ^ (id &* 0x9e37_79b9_7f4a_7c15)
   }
 
-  /// A number in `0..<bound`.
+  /// A random number in `0..<bound`.
   mutating func next(below bound: Int) -> Int {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state

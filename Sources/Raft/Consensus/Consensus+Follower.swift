@@ -1,4 +1,4 @@
-// What a follower does with messages of its term.
+// Messages of the current term at a follower.
 extension Consensus {
   mutating func stepFollower(_ message: Message) throws(RaftError) {
     switch message.type {
@@ -36,13 +36,14 @@ extension Consensus {
       sink.info(
         "\(self.id.hex) [term \(self.term)] received MsgTimeoutNow from \(message.from.hex) and "
           + "starts an election to get leadership.")
-      // Never a pre-vote: the leader wants to be replaced.
+      // An election without a pre-vote: the leader has asked to be replaced.
       try hup(.transfer)
     case .readIndexResponse: handleReadIndexResponse(message)
     default: break
     }
   }
 
+  /// Sends a message on to the leader, without a term: it belongs to none.
   private mutating func forward(_ message: Message) throws(RaftError) {
     var forwarded = message
     forwarded.to = leader
@@ -61,8 +62,9 @@ extension Consensus {
     leader = NodeID.none
   }
 
-  // MARK: From the leader
+  // MARK: Messages of the leader
 
+  /// Handles a message that only the leader of the current term sends.
   mutating func handleFromLeader(_ message: Message) throws(RaftError) {
     switch message.type {
     case .append: try handleAppend(message)
@@ -74,18 +76,18 @@ extension Consensus {
 
   private mutating func handleAppend(_ message: borrowing Message) throws(RaftError) {
     let previous = EntryID(term: message.logTerm, index: message.index)
-    var answer = Message(.appendResponse, to: message.from)
+    var response = Message(.appendResponse, to: message.from)
     if previous.index < log.committed {
-      answer.index = log.committed
-      try send(answer)
+      response.index = log.committed
+      try send(response)
       return
     }
     try checkContiguous(message.entries, after: previous.index)
     let appended = try log.maybeAppend(
       after: previous, message.entries, leaderCommit: message.commit)
     if let lastNew = appended {
-      answer.index = lastNew
-      try send(answer)
+      response.index = lastNew
+      try send(response)
       return
     }
     let held = try log.termIfHeld(at: previous.index) ?? 0
@@ -93,54 +95,57 @@ extension Consensus {
     sink.debug(
       "\(self.id.hex) [logterm: \(held), index: \(previous.index)] rejected MsgApp [logterm: "
         + "\(previous.term), index: \(previous.index)] from \(from.hex)")
-    // Tells the leader where to look next: the last entry it can possibly share.
+    // The hint is the last entry that the leader's log can share with this one, so that the leader
+    // skips a whole term per rejection instead of one index.
     let hint = try log.findConflict(
       byTerm: previous.term, from: min(previous.index, log.lastIndex))
-    answer.index = previous.index
-    answer.reject = true
-    answer.rejectHint = hint.index
-    answer.logTerm = hint.term
-    try send(answer)
+    response.index = previous.index
+    response.reject = true
+    response.rejectHint = hint.index
+    response.logTerm = hint.term
+    try send(response)
   }
 
+  /// Throws unless the entries follow `index` without a gap.
   private func checkContiguous(
     _ entries: borrowing [Entry], after index: UInt64
   ) throws(RaftError) {
     var expected = index
-    for place in entries.indices {
+    for position in entries.indices {
       expected += 1
-      guard entries[place].index == expected else {
-        throw .malformed("MsgApp with entry \(entries[place].index) in the place of \(expected)")
+      guard entries[position].index == expected else {
+        throw .malformed("MsgApp with entry \(entries[position].index), expected \(expected)")
       }
     }
   }
 
   private mutating func handleHeartbeat(_ message: borrowing Message) throws(RaftError) {
     try log.commit(to: message.commit)
-    var answer = Message(.heartbeatResponse, to: message.from)
-    answer.context = message.context
-    try send(answer)
+    var response = Message(.heartbeatResponse, to: message.from)
+    response.context = message.context
+    try send(response)
   }
 
   private mutating func handleSnapshot(_ message: borrowing Message) throws(RaftError) {
     let snapshot = message.snapshot ?? Snapshot()
     let (index, snapshotTerm) = (snapshot.metadata.index, snapshot.metadata.term)
-    var answer = Message(.appendResponse, to: message.from)
+    var response = Message(.appendResponse, to: message.from)
     if try restore(snapshot) {
       sink.info(
         "\(self.id.hex) [commit: \(self.log.committed)] restored snapshot [index: \(index), "
           + "term: \(snapshotTerm)]")
-      answer.index = log.lastIndex
+      response.index = log.lastIndex
     } else {
       sink.info(
         "\(self.id.hex) [commit: \(self.log.committed)] ignored snapshot [index: \(index), "
           + "term: \(snapshotTerm)]")
-      answer.index = log.committed
+      response.index = log.committed
     }
-    try send(answer)
+    try send(response)
   }
 
-  /// Replaces log and membership by a snapshot; false if it is of no use.
+  /// Replaces log and membership by a snapshot. False if it is ignored: it is not ahead of the commit
+  /// index, or the log already holds its last entry (then only the commit index moves).
   mutating func restore(_ snapshot: Snapshot) throws(RaftError) -> Bool {
     let (index, snapshotTerm) = (snapshot.metadata.index, snapshot.metadata.term)
     if index <= log.committed { return false }

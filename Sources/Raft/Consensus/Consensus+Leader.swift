@@ -1,4 +1,4 @@
-// What a leader does with messages of its term.
+// Messages of the current term at a leader.
 extension Consensus {
   mutating func stepLeader(_ message: Message) throws(RaftError) {
     switch message.type {
@@ -24,7 +24,7 @@ extension Consensus {
       if message.reject {
         try handleAppendRejection(message, from: slot)
       } else {
-        try handleAppendAcknowledgement(message, from: slot)
+        try handleAppendAcknowledgment(message, from: slot)
       }
     case .heartbeatResponse: try handleHeartbeatResponse(message, from: slot)
     case .snapshotStatus: handleSnapshotStatus(message, from: slot)
@@ -40,6 +40,7 @@ extension Consensus {
     }
   }
 
+  /// Steps down unless a quorum was active since the last check, and starts the next period.
   private mutating func checkQuorum() {
     if !tracker.isQuorumActive() {
       sink.warning("\(self.id.hex) stepped down to follower since quorum is not active")
@@ -52,14 +53,15 @@ extension Consensus {
 
   // MARK: Proposals
 
-  /// Appends entries to the group's log and sends them out.
+  /// Appends entries to the log of the group and sends them to all peers. Throws `proposalDropped`
+  /// when nothing was appended.
   mutating func propose(_ proposed: consuming [Entry]) throws(RaftError) {
     var entries = proposed
     guard !entries.isEmpty else {
       sink.log(.fatal) { "\(id.hex) stepped empty MsgProp" }
       throw .malformed("\(id.hex) stepped empty MsgProp")
     }
-    // A leader that was removed from the group no longer accepts anything.
+    // A leader that was removed from the group accepts no proposals.
     guard tracker.progress.contains(id) else { throw .proposalDropped }
     if leadTransferee != NodeID.none {
       sink.debug(
@@ -68,17 +70,17 @@ extension Consensus {
       throw .proposalDropped
     }
     var pending = pendingConfIndex
-    for place in entries.indices where entries[place].isConfChange {
-      guard let change = try ConfChangeV2.carried(by: entries[place]) else { continue }
+    for position in entries.indices where entries[position].isConfChange {
+      guard let change = try ConfChangeV2.carried(by: entries[position]) else { continue }
       if let reason = refusal(of: change, pending: pending),
         !options.disableConfChangeValidation
       {
         sink.info(
           "\(self.id.hex) ignoring conf change \(change) at config \(self.tracker.config): "
             + reason)
-        entries[place] = Entry()
+        entries[position] = Entry()
       } else {
-        pending = log.lastIndex + UInt64(place) + 1
+        pending = log.lastIndex + UInt64(position) + 1
       }
     }
     pendingConfIndex = pending
@@ -86,6 +88,7 @@ extension Consensus {
     try broadcastAppend()
   }
 
+  /// Why a change must not be appended now; nil if it may.
   private func refusal(of change: ConfChangeV2, pending: UInt64) -> String? {
     let leaves = change.changes.isEmpty
     if pending > log.applied {
@@ -110,7 +113,7 @@ extension Consensus {
         + "\(hintTerm))) from \(from.hex) for index \(rejected)")
     var probe = hintIndex
     if hintTerm > 0 {
-      // Skips the whole run of entries whose terms the peer cannot have.
+      // Skips all entries whose terms are above the peer's: it cannot hold them.
       probe = try log.findConflict(byTerm: hintTerm, from: hintIndex).index
     }
     guard tracker.progress.values[slot].maybeDecrement(rejected: rejected, hint: probe) else {
@@ -125,7 +128,7 @@ extension Consensus {
     try sendAppend(to: slot)
   }
 
-  private mutating func handleAppendAcknowledgement(
+  private mutating func handleAppendAcknowledgment(
     _ message: borrowing Message, from slot: Int
   ) throws(RaftError) {
     let (from, index) = (message.from, message.index)
@@ -154,7 +157,7 @@ extension Consensus {
       try sendAppend(to: slot)
     }
     if from != id {
-      // The window may have opened for more than one message.
+      // The acknowledgment may have freed more than one message of the window.
       while try maybeSendAppend(to: slot, sendIfEmpty: false) {}
     }
     if from == leadTransferee, tracker.progress.values[slot].match == log.lastIndex {
@@ -194,11 +197,12 @@ extension Consensus {
         "\(self.id.hex) snapshot succeeded, resumed sending replication messages to "
           + "\(from.hex) [\(self.tracker.progress.values[slot])]")
     }
-    // Wait for the peer's response, or after a failure for a heartbeat, before the next append.
+    // The next append waits for the peer's response to the snapshot; after a failure, for a heartbeat
+    // response.
     tracker.progress.values[slot].appendsPaused = true
   }
 
-  // MARK: Transfer of leadership
+  // MARK: Leadership transfer
 
   private mutating func handleTransfer(to target: UInt64, _ slot: Int) throws(RaftError) {
     if tracker.progress.values[slot].isLearner {
@@ -224,7 +228,7 @@ extension Consensus {
       return
     }
     sink.info("\(self.id.hex) [term \(self.term)] starts to transfer leadership to \(target.hex)")
-    // The transfer must be done within an election timeout.
+    // A transfer that takes longer than an election timeout is aborted.
     electionElapsed = 0
     leadTransferee = target
     if tracker.progress.values[slot].match == log.lastIndex {

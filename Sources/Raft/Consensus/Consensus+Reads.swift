@@ -1,11 +1,13 @@
-// Linearizable reads without log entries.
+// Linearizable reads without log entries (dissertation, section 6.4).
 extension Consensus {
+  /// Handles a read of this node or one forwarded by a follower.
   mutating func handleReadIndex(_ request: Message) throws(RaftError) {
     if tracker.config.voters.isSingleton {
       try respondToRead(request, at: log.committed)
       return
     }
-    // A new leader does not know the commit index before it has committed in its own term.
+    // Until a leader has committed an entry of its own term, its commit index may be behind entries
+    // that an earlier leader has committed.
     guard try hasCommittedInTerm() else {
       reads.waiting.append(request)
       return
@@ -13,6 +15,7 @@ extension Consensus {
     try startRead(request)
   }
 
+  /// Starts the reads that waited for the first commit of the term.
   mutating func releasePendingReadIndexMessages() throws(RaftError) {
     guard !reads.waiting.isEmpty else { return }
     guard try hasCommittedInTerm() else {
@@ -36,6 +39,7 @@ extension Consensus {
     }
   }
 
+  /// Records a heartbeat response and returns the index of every read that a quorum has confirmed.
   mutating func confirmReads(from peer: UInt64, position: UInt64) throws(RaftError) {
     reads.queue.acknowledge(from: peer, position: position)
     for read in reads.queue.takeConfirmed(by: tracker.config.voters) {
@@ -43,6 +47,7 @@ extension Consensus {
     }
   }
 
+  /// Returns the index to the requester: as a `ReadState` here, else in a message.
   private mutating func respondToRead(_ request: Message, at index: UInt64) throws(RaftError) {
     if request.from == NodeID.none || request.from == id {
       let context = request.entries.first?.data ?? []
@@ -50,10 +55,10 @@ extension Consensus {
       return
     }
     if index > sentCommitIndex { reads.owedCommit = max(reads.owedCommit, index) }
-    var answer = Message(.readIndexResponse, to: request.from)
-    answer.index = index
-    answer.entries = request.entries
-    try send(answer)
+    var response = Message(.readIndexResponse, to: request.from)
+    response.index = index
+    response.entries = request.entries
+    try send(response)
   }
 
   mutating func handleReadIndexResponse(_ message: Message) {

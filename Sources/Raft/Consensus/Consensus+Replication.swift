@@ -1,18 +1,19 @@
-// A leader's sending of entries, snapshots and heartbeats.
+// Entries, snapshots and heartbeats that a leader sends.
 extension Consensus {
-  /// Appends new entries of this term; false if that would exceed the uncommitted limit.
+  /// Appends entries of this term. False if that would exceed `Config.maxUncommittedEntriesSize`.
   mutating func appendEntries(_ proposed: consuming [Entry]) throws(RaftError) -> Bool {
     var entries = proposed
     var index = log.lastIndex
-    for place in entries.indices {
+    for position in entries.indices {
       index += 1
-      entries[place].term = term
-      entries[place].index = index
+      entries[position].term = term
+      entries[position].index = index
     }
     let size = EntryLimits.payloadSize(of: entries)
-    // One oversize proposal passes when nothing is under way, and empty ones always do.
-    let room = options.maxUncommittedSize
-    if uncommittedSize > 0 && size > 0 && (size > room || uncommittedSize > room - size) {
+    // A proposal above the limit is accepted when the tail is empty: otherwise it never would be.
+    // Empty entries are always accepted: leaders and joint configurations depend on them.
+    let limit = options.maxUncommittedSize
+    if uncommittedSize > 0 && size > 0 && (size > limit || uncommittedSize > limit - size) {
       sink.warning(
         "\(self.id.hex) appending new entries to log would exceed uncommitted entry size limit; "
           + "dropping proposal")
@@ -20,18 +21,20 @@ extension Consensus {
     }
     uncommittedSize += size
     try log.append(entries)
-    // The leader counts itself only once its own log is durable.
-    var answer = Message(.appendResponse, to: id)
-    answer.index = index
-    try send(answer)
+    // Sent to itself: the leader's own acknowledgment counts only once its log is durable.
+    var response = Message(.appendResponse, to: id)
+    response.index = index
+    try send(response)
     return true
   }
 
+  /// Sends the peer in `slot` the next entries, or an empty append with the commit index.
   mutating func sendAppend(to slot: Int) throws(RaftError) {
     _ = try maybeSendAppend(to: slot, sendIfEmpty: true)
   }
 
-  /// Sends what the peer in `slot` can take; false if nothing was sent.
+  /// Sends the peer in `slot` the next entries, or a snapshot if the log no longer holds them. False if
+  /// nothing was sent: the peer is paused, or there is no entry and `sendIfEmpty` is false.
   mutating func maybeSendAppend(to slot: Int, sendIfEmpty: Bool) throws(RaftError) -> Bool {
     if tracker.progress.values[slot].isPaused { return false }
     let next = tracker.progress.values[slot].next
@@ -69,12 +72,12 @@ extension Consensus {
   private mutating func joinQueuedAppend(
     to peer: UInt64, after previous: UInt64, _ entries: [Entry]
   ) -> Bool {
-    guard let place = messages.lastIndex(where: { $0.to == peer }),
-      messages[place].type == .append,
-      messages[place].index + UInt64(messages[place].entries.count) == previous
+    guard let queued = messages.lastIndex(where: { $0.to == peer }),
+      messages[queued].type == .append,
+      messages[queued].index + UInt64(messages[queued].entries.count) == previous
     else { return false }
-    messages[place].entries.append(contentsOf: entries)
-    messages[place].commit = sentCommitIndex
+    messages[queued].entries.append(contentsOf: entries)
+    messages[queued].commit = sentCommitIndex
     return true
   }
 
@@ -119,7 +122,7 @@ extension Consensus {
   mutating func broadcastHeartbeat() throws(RaftError) {
     let context = reads.queue.heartbeatContext
     for slot in 0..<tracker.progress.count where tracker.progress.ids[slot] != id {
-      // A peer may only be instructed to commit what is known to match.
+      // A follower commits what a heartbeat says, so it must not exceed what is known to match.
       let commit = min(tracker.progress.values[slot].match, sentCommitIndex)
       var message = Message(.heartbeat, to: tracker.progress.ids[slot])
       message.commit = commit
@@ -129,32 +132,34 @@ extension Consensus {
     }
   }
 
-  /// Commits what a quorum holds, if the last of it is of this term.
+  /// Commits what a quorum holds, if its last entry is of this term (dissertation, section 3.6.2).
+  /// True if the commit index has moved.
   mutating func maybeCommit() throws(RaftError) -> Bool {
     let index = tracker.committedIndex()
     guard index > log.committed else { return false }
     return try log.maybeCommit(EntryID(term: term, index: index))
   }
 
-  /// The commit index as other members may know it.
+  /// The commit index that is sent to other members; see `Config.broadcastsAppliedOnly`.
   var sentCommitIndex: UInt64 {
     guard options.broadcastsAppliedOnly else { return log.committed }
     return min(log.committed, max(log.applied, broadcastApplied))
   }
 
-  /// Whether a commit advance is worth messages of its own. One that may not be told yet is not.
+  /// Whether a commit advance is sent in messages of its own; see `Config.skipBroadcastCommit`. An index
+  /// that must not be sent before it is applied is not.
   var broadcastsCommit: Bool {
     !skipBroadcastCommit || (pendingConfIndex > log.applied && !options.broadcastsAppliedOnly)
   }
 
-  /// As leader: notifies the followers that wait to read what has become known to be applied.
+  /// Sends followers the commit index that they wait for to serve a read, once it may be sent.
   mutating func sendOwedCommit() throws(RaftError) {
     guard reads.owedCommit > 0, sentCommitIndex >= reads.owedCommit else { return }
     reads.owedCommit = 0
     if role == .leader { try broadcastAppend() }
   }
 
-  /// Whether an entry of this term is committed: before that a leader does not know what is.
+  /// Whether an entry of this term is committed. Before that a leader's commit index may be behind.
   func hasCommittedInTerm() throws(RaftError) -> Bool {
     try log.termIfHeld(at: log.committed) == term
   }

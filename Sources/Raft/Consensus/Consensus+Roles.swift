@@ -1,5 +1,6 @@
 // Changes of role, and ticks.
 extension Consensus {
+  /// Clears what belongs to one term or role, and draws a new election timeout.
   mutating func reset(term newTerm: UInt64) {
     if term != newTerm {
       term = newTerm
@@ -24,6 +25,7 @@ extension Consensus {
     reads.queue = ReadOnlyQueue()
   }
 
+  /// - Parameter leader: the leader of `term`, or `NodeID.none` while it is unknown.
   mutating func becomeFollower(term: UInt64, leader: UInt64) {
     reset(term: term)
     self.leader = leader
@@ -31,6 +33,7 @@ extension Consensus {
     sink.info("\(self.id.hex) became follower at term \(self.term)")
   }
 
+  /// Raises the term and votes for this node.
   mutating func becomeCandidate() throws(RaftError) {
     guard role != .leader else {
       throw sink.abort("invalid transition [leader -> candidate]")
@@ -41,7 +44,7 @@ extension Consensus {
     sink.info("\(self.id.hex) became candidate at term \(self.term)")
   }
 
-  /// Changes neither term nor vote: nothing has happened yet.
+  /// Changes neither term nor vote: a pre-vote has no effect on either.
   mutating func becomePreCandidate() throws(RaftError) {
     guard role != .leader else {
       throw sink.abort("invalid transition [leader -> pre-candidate]")
@@ -52,6 +55,8 @@ extension Consensus {
     sink.info("\(self.id.hex) became pre-candidate at term \(self.term)")
   }
 
+  /// Starts to lead the current term with an empty entry: only an entry of its own term lets a leader
+  /// commit those of earlier ones.
   mutating func becomeLeader() throws(RaftError) {
     guard role != .follower else {
       throw sink.abort("invalid transition [follower -> leader]")
@@ -63,7 +68,8 @@ extension Consensus {
       tracker.progress.values[slot].becomeReplicate()
       tracker.progress.values[slot].recentActive = true
     }
-    // Whatever is in the log may hold a membership change that is not applied yet.
+    // The log may hold a membership change that is not applied. Assuming one up to the last index is
+    // cheaper than a scan.
     pendingConfIndex = log.lastIndex
     guard try appendEntries([Entry()]) else { throw sink.abort("empty entry was dropped") }
     sink.info("\(self.id.hex) became leader at term \(self.term)")
@@ -71,7 +77,7 @@ extension Consensus {
 
   // MARK: Ticks
 
-  /// One tick of the logical clock; true if it caused anything.
+  /// One tick of the logical clock. True if it led to a campaign, heartbeats or a change of role.
   mutating func tick() throws(RaftError) -> Bool {
     role == .leader ? try tickHeartbeat() : try tickElection()
   }
@@ -113,6 +119,7 @@ extension Consensus {
     return acted
   }
 
+  /// Runs a step of which only a fatal error counts.
   private mutating func ignoringRefusal(
     _ what: String, _ body: (inout Consensus) throws(RaftError) -> Void
   ) throws(RaftError) {

@@ -1,5 +1,7 @@
-// The gate every message passes, and the types that mean the same in every role.
+// The entry of every message, and the types that are handled alike in every role.
 extension Consensus {
+  /// Handles one message. Its term is compared first: a higher one is adopted, a lower one is ignored
+  /// or rejected. Term 0 belongs to local messages and to forwarded ones.
   mutating func step(_ message: Message) throws(RaftError) {
     if message.term != 0 && message.term != term {
       guard try checkTerm(message) else { return }
@@ -27,7 +29,8 @@ extension Consensus {
     }
   }
 
-  /// Whether a message of another term is to be handled at all; adopts a higher term.
+  /// Whether a message of another term is to be handled. Adopts a higher term, unless the message is a
+  /// pre-vote or a vote request that the lease forbids.
   private mutating func checkTerm(_ message: borrowing Message) throws(RaftError) -> Bool {
     guard message.term > term else {
       try respondToLowerTerm(message)
@@ -60,12 +63,12 @@ extension Consensus {
 
   private func logIgnoredVote(_ message: borrowing Message) throws(RaftError) {
     let last = try log.lastEntryID()
-    let asked =
+    let request =
       "\(message.type) from \(message.from.hex) [logterm: \(message.logTerm), "
       + "index: \(message.index)]"
     sink.info(
       "\(self.id.hex) [logterm: \(last.term), index: \(last.index), vote: \(self.vote.hex)] "
-        + "ignored \(asked) at term \(self.term): lease is not expired "
+        + "ignored \(request) at term \(self.term): lease is not expired "
         + "(remaining ticks: \(self.options.electionTick - self.electionElapsed))")
   }
 
@@ -74,7 +77,8 @@ extension Consensus {
     let from = message.from
     let theirTerm = message.term
     if (options.checkQuorum || options.preVote) && (type == .heartbeat || type == .append) {
-      // Makes a leader of an old term step down, which else would never hear of the new one.
+      // Makes the leader of an old term step down. This node ignores its heartbeats, and with pre-vote or
+      // check-quorum a vote request of this node would not reach it.
       try send(Message(.appendResponse, to: from))
     } else if type == .preVote {
       let last = try log.lastEntryID()
@@ -83,12 +87,12 @@ extension Consensus {
         "\(self.id.hex) [logterm: \(last.term), index: \(last.index), vote: \(self.vote.hex)] "
           + "rejected \(type) from \(from.hex) [logterm: \(theirs.term), index: "
           + "\(theirs.index)] at term \(self.term)")
-      var answer = Message(.preVoteResponse, to: from, term: term)
-      answer.reject = true
-      try send(answer)
+      var response = Message(.preVoteResponse, to: from, term: term)
+      response.reject = true
+      try send(response)
     } else if type == .storageAppendResponse {
       if message.index != 0 {
-        // The entries may have been replaced since; a later response tells of what is there now.
+        // The entries may have been replaced since. A later response reports the present ones.
         sink.info(
           "\(self.id.hex) [term: \(self.term)] ignored entry appends from a \(type) message "
             + "with lower term [term: \(theirTerm)]")
@@ -107,7 +111,8 @@ extension Consensus {
     try applied(to: index, size: 0)
   }
 
-  /// Takes note of applied entries, and as leader leaves a joint configuration that is due.
+  /// Records entries as applied. A leader then proposes to leave a joint configuration that ends
+  /// automatically.
   mutating func applied(to index: UInt64, size: UInt64) throws(RaftError) {
     let reached = max(index, log.applied)
     try log.applied(to: reached, size: size)
@@ -126,7 +131,10 @@ extension Consensus {
 
   // MARK: Sending
 
-  /// Puts a message where it waits for the next ready.
+  /// Queues a message for the next ready and sets its sender and term.
+  ///
+  /// Responses to appends and votes wait in `messagesAfterAppend` until the log is durable: they promise
+  /// that this node will not forget what they acknowledge.
   mutating func send(_ outgoing: consuming Message) throws(RaftError) {
     var message = outgoing
     if message.from == NodeID.none { message.from = id }
@@ -139,7 +147,7 @@ extension Consensus {
       guard message.term == 0 else {
         throw sink.abort("term should not be set when sending \(type) (was \(message.term))")
       }
-      // Proposals and reads are forwarded, and so are not of this node's term.
+      // Proposals and reads may be forwarded messages of other nodes, which belong to no term.
       if type != .propose && type != .readIndex { message.term = term }
     }
     switch type {
@@ -150,7 +158,7 @@ extension Consensus {
       guard message.to != id else {
         throw sink.abort("message should not be self-addressed when sending \(type)")
       }
-      // Capacity for what a ready of three members holds: each passes its buffer away.
+      // Capacity for a ready of a group of three: `ready` gives the buffer away.
       if messages.isEmpty { messages.reserveCapacity(4) }
       messages.append(message)
     }

@@ -1,46 +1,61 @@
 /// The Raft state machine of one node: messages and ticks in, messages and log changes out.
 ///
-/// Nothing here reads a clock, a file or a socket; storage is only read. What must wait until the
-/// log is durable is kept apart in `messagesAfterAppend`. A node is one: it cannot be copied, not even
-/// by accident on the way to one of its fields.
+/// It reads no clock, file or socket, and reads storage without writing it. It is not copyable, so that
+/// no access to a field copies the state by accident.
+///
+/// Invariants: the term and the commit index never decrease; a node votes for one candidate per term;
+/// a leader only appends to its log.
 struct Consensus<Storage: LogStorage>: ~Copyable {
   let id: UInt64
   let options: ConsensusOptions
   let sink: LogSink
 
   var term: UInt64 = 0
+  /// The candidate this node has voted for in `term`, else `NodeID.none`.
   var vote = NodeID.none
+  /// The leader of `term` as far as known, else `NodeID.none`.
   var leader = NodeID.none
   var role = Role.follower
+  /// Whether this node replicates without a vote.
   var isLearner = false
-  /// Among equal logs voters refuse a candidate of lower priority than their own.
+  /// See `Config.priority`.
   var priority: Int64
 
   var log: RaftLog<Storage>
   var tracker: Tracker
 
-  /// May leave at once.
+  /// Messages that may be sent at once.
   var messages: [Message] = []
-  /// May leave only when all that is unstable now is durable.
+  /// Messages that may be sent only when everything that is unstable now is durable: votes and
+  /// acknowledgments of entries, those of this node to itself included.
   var messagesAfterAppend: [Message] = []
 
+  /// The target of a leadership transfer in progress (as leader), else `NodeID.none`. Proposals are
+  /// dropped meanwhile.
   var leadTransferee = NodeID.none
-  /// Only one membership change may be unapplied: no other is proposed until this index is applied.
+  /// A membership change may be unapplied up to this index (as leader). No other is accepted until it is
+  /// applied: two changes at once need not have overlapping quorums.
   var pendingConfIndex: UInt64 = 0
-  /// Payload bytes of the uncommitted tail (as leader).
+  /// Payload bytes of the uncommitted tail (as leader). An estimate: entries of earlier terms are not
+  /// counted.
   var uncommittedSize: UInt64 = 0
 
   /// Reads that this leader confirms for itself and for followers.
   var reads = LeaderReads()
-  /// Reads of this node that may be served once their index is applied.
+  /// Confirmed reads of this node, for the next ready.
   var readStates: [ReadState] = []
 
+  /// Ticks since the last message of the leader or the last granted vote; as leader, since the last quorum
+  /// check.
   var electionElapsed = 0
+  /// Ticks since the last heartbeat (as leader).
   var heartbeatElapsed = 0
+  /// Ticks after which this node campaigns, drawn anew at each change of term or role.
   var randomizedElectionTimeout = 0
   var jitter: Jitter
+  /// See `Config.skipBroadcastCommit`.
   var skipBroadcastCommit: Bool
-  /// What the owner says it has applied before it says so by `storageApplyResponse`.
+  /// The index the owner has reported as applied ahead of `storageApplyResponse`, to be broadcast.
   var broadcastApplied: UInt64 = 0
 
   private init(blank config: Config, storage: Storage) {
@@ -56,7 +71,8 @@ struct Consensus<Storage: LogStorage>: ~Copyable {
       maxInflight: config.maxInflightMessages, maxInflightBytes: options.maxInflightBytes)
   }
 
-  /// A follower that goes on from what storage holds.
+  /// A follower with the hard state, membership and log in storage. Throws if they contradict each
+  /// other.
   static func start(config: Config, storage: Storage) throws(RaftError) -> Consensus {
     try config.validate()
     let stored: (hardState: HardState, confState: ConfState)
@@ -90,7 +106,7 @@ struct Consensus<Storage: LogStorage>: ~Copyable {
     tracker.config.voters.ids.ids.map(\.hex).joined(separator: ",")
   }
 
-  /// Whether the node may campaign.
+  /// Whether the node may campaign: a voter of its own membership, with no snapshot to be stored.
   var isPromotable: Bool {
     guard let slot = tracker.progress.slot(of: id) else { return false }
     return !tracker.progress.values[slot].isLearner && log.unstable.snapshot == nil
@@ -107,7 +123,7 @@ struct Consensus<Storage: LogStorage>: ~Copyable {
     vote = state.vote
   }
 
-  /// Replaces the membership by a stored one.
+  /// Replaces the membership by the one in storage or in a snapshot.
   mutating func install(_ state: ConfState) throws(RaftError) {
     tracker = Tracker(
       maxInflight: tracker.maxInflight, maxInflightBytes: tracker.maxInflightBytes)

@@ -1,37 +1,41 @@
-/// What a leader keeps for linearizable reads (dissertation, section 6.4).
+/// The linearizable reads a leader confirms (dissertation, section 6.4).
 struct LeaderReads {
-  /// Reads whose round of heartbeats is under way.
+  /// Reads that wait for a round of heartbeats.
   var queue = ReadOnlyQueue()
-  /// Reads that came before this leader committed an entry of its term.
+  /// Reads received before this leader committed an entry of its term.
   var waiting: [Message] = []
-  /// The highest index a follower was instructed to read at that it may not know to be committed yet.
+  /// The highest read index returned to a follower before it could be sent as a commit index; 0 if there
+  /// is none. See `Config.broadcastsAppliedOnly`.
   var owedCommit: UInt64 = 0
 }
 
-/// Read requests that wait until a quorum has responded a heartbeat sent after them.
+/// Read requests that wait until a quorum has responded to a heartbeat sent after them.
 ///
-/// A request is a position in the queue; a heartbeat carries the position up to which requests had
-/// come in, and a response confirms all of them: duplicates and delays cannot confirm a later one.
+/// Requests are numbered. A heartbeat carries the number of the last request received before it, and its
+/// response confirms all requests up to that number. A duplicate or late response carries an older number
+/// and cannot confirm a later request.
 struct ReadOnlyQueue {
   struct Pending {
     var request: Message
-    /// The commit index when the request came in.
+    /// The commit index when the request was received: what the read must see.
     var index: UInt64
   }
 
-  private struct Acknowledgement {
+  private struct Acknowledgment {
     var id: UInt64
     var position: UInt64
   }
 
-  private var acknowledgements: [Acknowledgement] = []
+  private var acknowledgments: [Acknowledgment] = []
+  /// In order of their numbers, which are `confirmed + 1` and up.
   private(set) var unconfirmed: [Pending] = []
+  /// The number of the last confirmed request.
   private(set) var confirmed: UInt64 = 0
 
-  /// The position of the last request.
+  /// The number of the last request.
   var position: UInt64 { confirmed + UInt64(unconfirmed.count) }
 
-  /// What a heartbeat carries: empty if nothing waits.
+  /// The `context` of a heartbeat; empty if no request waits.
   var heartbeatContext: [UInt8] {
     guard !unconfirmed.isEmpty else { return [] }
     return Self.encode(position)
@@ -41,19 +45,19 @@ struct ReadOnlyQueue {
     unconfirmed.append(Pending(request: request, index: index))
   }
 
-  /// Takes note of an completed heartbeat.
+  /// Records a heartbeat response. Positions of a peer never decrease.
   mutating func acknowledge(from id: UInt64, position: UInt64) {
-    if let slot = acknowledgements.firstIndex(where: { $0.id == id }) {
-      acknowledgements[slot].position = max(acknowledgements[slot].position, position)
+    if let slot = acknowledgments.firstIndex(where: { $0.id == id }) {
+      acknowledgments[slot].position = max(acknowledgments[slot].position, position)
     } else {
-      acknowledgements.append(Acknowledgement(id: id, position: position))
+      acknowledgments.append(Acknowledgment(id: id, position: position))
     }
   }
 
-  /// Takes out the requests that a quorum of `voters` has confirmed, in order.
+  /// Removes and returns the requests that a quorum of `voters` has confirmed, in order.
   mutating func takeConfirmed(by voters: JointConfig) -> [Pending] {
     let agreed = voters.committedIndex { id in
-      acknowledgements.first { $0.id == id }?.position
+      acknowledgments.first { $0.id == id }?.position
     }
     let reached = min(agreed, position)
     guard reached > confirmed else { return [] }
@@ -68,7 +72,7 @@ struct ReadOnlyQueue {
     (0..<8).map { UInt8(truncatingIfNeeded: position >> (8 * UInt64($0))) }
   }
 
-  /// The position in a heartbeat response; nil if it is none of ours.
+  /// The position in a heartbeat response; nil if its context is none.
   static func decode(_ context: [UInt8]) -> UInt64? {
     guard context.count == 8 else { return nil }
     var position: UInt64 = 0

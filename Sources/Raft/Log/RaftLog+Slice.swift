@@ -1,12 +1,13 @@
-// Reading runs of entries across the border of storage and memory.
+// Reads of entries that may lie in storage, in memory, or in both.
 extension RaftLog {
-  /// Entries from `index` on, up to `maxSize` encoded bytes but at least one.
+  /// Entries from `index` on, up to `maxSize` encoded bytes but at least one if there is any.
   func entries(from index: UInt64, maxSize: UInt64) throws(RaftError) -> [Entry] {
     let last = lastIndex
     guard index <= last else { return [] }
     return try slice(from: index, to: last + 1, maxSize: maxSize)
   }
 
+  /// Throws `.storage(.compacted)` below the first index, and aborts on any other range outside the log.
   func checkBounds(from lo: UInt64, to hi: UInt64) throws(RaftError) {
     guard lo <= hi else { throw sink.abort("invalid slice \(lo) > \(hi)") }
     let first = firstIndex
@@ -17,8 +18,8 @@ extension RaftLog {
     }
   }
 
-  /// Entries `lo..<hi`, up to `maxSize` encoded bytes but at least one. `.storage(.compacted)` is
-  /// a response, all else a failure.
+  /// Entries `lo..<hi`, up to `maxSize` encoded bytes but at least one if there is any. The caller may
+  /// handle `.storage(.compacted)`; any other error is a failure.
   func slice(from lo: UInt64, to hi: UInt64, maxSize: UInt64) throws(RaftError) -> [Entry] {
     try checkBounds(from: lo, to: hi)
     if lo == hi { return [] }
@@ -32,7 +33,7 @@ extension RaftLog {
     let cut = min(hi, unstable.offset)
     var result = try storedEntries(from: lo, to: cut, maxSize: maxSize)
     if hi <= unstable.offset { return result }
-    // A short response means that the next entry would go over the limit.
+    // Storage returned less than the range: the next entry would exceed the limit.
     if UInt64(result.count) < cut - lo { return result }
     if maxSize == .max {
       result.append(contentsOf: unstable.slice(from: unstable.offset, to: hi))
@@ -42,7 +43,7 @@ extension RaftLog {
     if size >= maxSize { return result }
     let run = unstable.slice(from: unstable.offset, to: hi)
     let tail = run.prefix(EntryLimits.prefixCount(of: run, maxSize: maxSize - size))
-    // A lone entry may be over the remaining capacity: then it stays out.
+    // `prefixCount` returns at least one entry, which may exceed what is left of the limit.
     if tail.count == 1 && size + EntryLimits.encodedSize(of: tail) > maxSize { return result }
     result.append(contentsOf: tail)
     return result
@@ -61,7 +62,7 @@ extension RaftLog {
     }
   }
 
-  /// Visits entries `lo..<hi` in pages of up to `pageSize` encoded bytes until `visit` says stop.
+  /// Visits entries `lo..<hi` in pages of up to `pageSize` encoded bytes until `visit` returns false.
   func scan(
     from lo: UInt64, to hi: UInt64, pageSize: UInt64,
     visit: ([Entry]) throws(RaftError) -> Bool
@@ -75,7 +76,7 @@ extension RaftLog {
     }
   }
 
-  /// The most recent snapshot, stable or not.
+  /// The most recent snapshot: the one to be stored, else the one of storage.
   func snapshot() throws(LogStorageError) -> Snapshot {
     if let snapshot = unstable.snapshot { return snapshot }
     return try storage.snapshot()

@@ -1,17 +1,22 @@
-/// The whole log of a node: the stable part in storage and the unstable one in memory.
+/// The log of a node: the stable part in storage, followed by the unstable part in memory.
 ///
-/// Invariant: `applied <= applying <= committed`.
+/// Invariants: `applied <= applying <= committed <= lastIndex`. None of the first three decreases. Entries up
+/// to `committed` are never replaced.
 struct RaftLog<Storage: LogStorage>: ~Copyable {
   let storage: Storage
   var unstable: Unstable
+  /// The last index known to be on the stable storage of a quorum.
   var committed: UInt64
-  /// Last index handed out for application.
+  /// The last index returned for application.
   var applying: UInt64
-  /// Last index reported as applied.
+  /// The last index reported as applied.
   var applied: UInt64
-  /// Limit of encoded bytes handed out and not reported yet.
+  /// Limit of `applyingSize`.
   let maxApplyingSize: UInt64
+  /// Encoded bytes of the entries returned for application and not reported as applied.
   var applyingSize: UInt64 = 0
+  /// Whether no entries are returned until some are reported as applied: the limit is reached, or the next
+  /// entry would exceed it.
   var applyingPaused = false
   let sink: LogSink
 
@@ -26,14 +31,16 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     applied = start
   }
 
+  /// One above the last compacted index, which may not be above `lastIndex`.
   var firstIndex: UInt64 { unstable.firstIndexIfKnown ?? storage.firstIndex() }
 
+  /// The last index, durable or not.
   var lastIndex: UInt64 { unstable.lastIndexIfKnown ?? storage.lastIndex() }
 
   // MARK: Terms
 
-  /// The term at `index`, or why it is not known. Only `.compacted` and `.unavailable` are responses;
-  /// other errors are failures of storage.
+  /// The term at `index`, that of the last compacted entry included. Throws `.compacted` or `.unavailable`
+  /// for an index outside the log; any other error is a failure of storage.
   func term(at index: UInt64) throws(LogStorageError) -> UInt64 {
     if let term = unstable.termIfKnown(at: index) { return term }
     guard index >= firstIndex - 1 else { throw .compacted }
@@ -41,7 +48,7 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     return try storage.term(at: index)
   }
 
-  /// The term at `index`, or nil if the log does not hold it.
+  /// The term at `index`; nil if the log does not hold it.
   func termIfHeld(at index: UInt64) throws(RaftError) -> UInt64? {
     do {
       return try term(at: index)
@@ -53,10 +60,13 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     }
   }
 
+  /// Whether the log holds that entry. Then it equals the log of every leader that holds it, up to there
+  /// (Log Matching Property).
   func matches(_ id: EntryID) throws(RaftError) -> Bool {
     try termIfHeld(at: id.index) == id.term
   }
 
+  /// Term and index of the last entry, or of the snapshot if the log is empty.
   func lastEntryID() throws(RaftError) -> EntryID {
     let index = lastIndex
     guard let term = try termIfHeld(at: index) else {
@@ -66,14 +76,16 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     return EntryID(term: term, index: index)
   }
 
-  /// Whether a log that ends at `their` is at least as good as this one.
+  /// Whether a log that ends at `their` is at least as up to date as this one: its last term is higher, or
+  /// equal and its last index not lower (dissertation, section 3.6.1).
   func isUpToDate(_ their: EntryID) throws(RaftError) -> Bool {
     let ours = try lastEntryID()
     return their.term > ours.term || (their.term == ours.term && their.index >= ours.index)
   }
 
-  /// The highest index at or below `index` whose term is at most `term`, with that term; 0 as term
-  /// means that the walk met an index the log does not hold.
+  /// The highest index at or below `index` whose term is at most `term`, with its term. The term is 0 if the
+  /// search reached an index that the log does not hold. Below the result no entry conflicts with a log whose
+  /// entry at `index` is of `term`.
   func findConflict(byTerm term: UInt64, from index: UInt64) throws(RaftError) -> EntryID {
     var at = index
     while at > 0 {
@@ -86,7 +98,7 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
 
   // MARK: Appending and committing
 
-  /// Appends entries that do not touch what is committed.
+  /// Appends entries and drops what they replace. Aborts if that would replace a committed entry.
   mutating func append(_ entries: some Collection<Entry>) throws(RaftError) {
     guard let first = entries.first else { return }
     guard first.index > committed else {
@@ -95,7 +107,7 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     unstable.truncateAndAppend(entries)
   }
 
-  /// Index of the first of `entries` that this log does not hold; 0 if it holds all.
+  /// The index of the first of `entries` that this log does not hold; 0 if it holds all.
   func findConflict(_ entries: [Entry]) throws(RaftError) -> UInt64 {
     for entry in entries {
       let id = EntryID(term: entry.term, index: entry.index)
@@ -111,8 +123,10 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     return 0
   }
 
-  /// Appends a leader's entries, which follow `previous` without gap, and takes over its commit
-  /// index; returns the index of the last of them, or nil if this log does not hold `previous`.
+  /// Appends the entries of a leader, which follow `previous` without a gap, and advances the commit index to
+  /// the leader's. Returns the index of the last of them; nil if this log does not hold `previous`.
+  ///
+  /// Entries that the log already holds are skipped: an old message must not truncate newer entries.
   mutating func maybeAppend(
     after previous: EntryID, _ entries: [Entry], leaderCommit: UInt64
   ) throws(RaftError) -> UInt64? {
@@ -131,7 +145,7 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     return lastNew
   }
 
-  /// Moves the commit index forward.
+  /// Advances the commit index; a lower index has no effect.
   mutating func commit(to index: UInt64) throws(RaftError) {
     guard index > committed else { return }
     guard index <= lastIndex else {
@@ -142,13 +156,14 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     committed = index
   }
 
-  /// Commits `id` if it is news and held.
+  /// Commits up to `id` if the log holds it and it is above the commit index. True if it did.
   mutating func maybeCommit(_ id: EntryID) throws(RaftError) -> Bool {
     guard id.term != 0, id.index > committed, try matches(id) else { return false }
     try commit(to: id.index)
     return true
   }
 
+  /// Replaces the log by a snapshot, which is committed.
   mutating func restore(_ snapshot: Snapshot) {
     sink.info(
       "\(self.summary) starts to restore snapshot [index: \(snapshot.metadata.index), "
@@ -157,6 +172,7 @@ struct RaftLog<Storage: LogStorage>: ~Copyable {
     unstable.restore(snapshot)
   }
 
+  /// The state of the log, in etcd's format.
   var summary: String {
     "log [committed=\(committed), applied=\(applied), applying=\(applying), "
       + "unstable.offset=\(unstable.offset), "

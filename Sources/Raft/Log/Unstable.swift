@@ -1,12 +1,17 @@
-/// The tail of the log that storage does not hold yet, and a snapshot it has not taken over yet.
+/// The tail of the log that is not known to be in storage, and a snapshot that is not: etcd's `unstable`.
 ///
-/// `entries[k]` has index `offset + k`. Invariant: `offset <= offsetInProgress`; entries below
-/// `offsetInProgress` are on their way to storage.
+/// Entries are appended here, returned by a ready to be stored (in progress), and removed when they are
+/// reported as stored (stable).
 struct Unstable: ~Copyable {
+  /// A snapshot to be stored; nil if there is none. It precedes `entries`.
   var snapshot: Snapshot?
+  /// `entries[k]` has index `offset + k`.
   var entries: [Entry] = []
+  /// The index of the first entry here, or where one would be appended. Entries below are in storage.
   var offset: UInt64
+  /// Whether a ready has returned the snapshot.
   var snapshotInProgress = false
+  /// Entries below this index were returned by a ready. At least `offset`, at most one above the last entry.
   var offsetInProgress: UInt64
   let sink: LogSink
 
@@ -16,29 +21,33 @@ struct Unstable: ~Copyable {
     self.sink = sink
   }
 
+  /// The first index of the log if the snapshot determines it, else nil: storage does.
   var firstIndexIfKnown: UInt64? {
     guard let snapshot else { return nil }
     return snapshot.metadata.index + 1
   }
 
+  /// The last index of the log if it is here, else nil: it is in storage.
   @inline(__always)
   var lastIndexIfKnown: UInt64? {
     if !entries.isEmpty { return offset + UInt64(entries.count) - 1 }
     return snapshot?.metadata.index
   }
 
+  /// The term of an entry or of the snapshot here; nil for any other index.
   func termIfKnown(at index: UInt64) -> UInt64? {
     if index < offset {
       guard let snapshot, snapshot.metadata.index == index else { return nil }
       return snapshot.metadata.term
     }
-    let place = index - offset
-    return place < UInt64(entries.count) ? entries[Int(place)].term : nil
+    let position = index - offset
+    return position < UInt64(entries.count) ? entries[Int(position)].term : nil
   }
 
+  /// Whether entries are not in progress.
   var hasNextEntries: Bool { offsetInProgress < offset + UInt64(entries.count) }
 
-  /// Entries that are not on their way to storage yet.
+  /// Entries that are not in progress.
   func nextEntries() -> [Entry] {
     let started = Int(offsetInProgress - offset)
     if started == 0 { return entries }
@@ -46,15 +55,18 @@ struct Unstable: ~Copyable {
     return Array(entries[started...])
   }
 
-  /// The snapshot, unless it is on its way to storage already.
+  /// The snapshot, unless it is in progress.
   var nextSnapshot: Snapshot? { snapshotInProgress ? nil : snapshot }
 
+  /// Marks everything as in progress: a ready has returned it.
   mutating func acceptInProgress() {
     if !entries.isEmpty { offsetInProgress = offset + UInt64(entries.count) }
     if snapshot != nil { snapshotInProgress = true }
   }
 
-  /// Storage holds the log up to `index`, if the entry there is still the one of `term`.
+  /// Removes the entries up to `index`, which are in storage. Without effect unless the entry at `index` is
+  /// still of `term`: another leader may have replaced it while it was stored, and the replacement is not
+  /// in storage.
   mutating func stable(to index: UInt64, term: UInt64) {
     guard let held = termIfKnown(at: index) else {
       sink.info("entry at index \(index) missing from unstable log; ignoring")
@@ -75,12 +87,14 @@ struct Unstable: ~Copyable {
     offsetInProgress = max(offsetInProgress, offset)
   }
 
+  /// Removes the snapshot at `index`, which is in storage. Without effect if another one has replaced it.
   mutating func stableSnapshot(to index: UInt64) {
     guard let snapshot, snapshot.metadata.index == index else { return }
     self.snapshot = nil
     snapshotInProgress = false
   }
 
+  /// Replaces everything by a snapshot.
   mutating func restore(_ snapshot: Snapshot) {
     offset = snapshot.metadata.index + 1
     offsetInProgress = offset
@@ -89,7 +103,8 @@ struct Unstable: ~Copyable {
     snapshotInProgress = false
   }
 
-  /// Appends `fresh`, which is not empty, and drops what it overlaps. No gap is allowed.
+  /// Appends entries and drops what they replace. Replaced entries that were in progress are returned again.
+  /// Traps on a gap.
   mutating func truncateAndAppend(_ fresh: some Collection<Entry>) {
     guard let first = fresh.first?.index else { return }
     let end = offset + UInt64(entries.count)
@@ -109,7 +124,7 @@ struct Unstable: ~Copyable {
     }
   }
 
-  /// Entries `lo..<hi`; both within the unstable part.
+  /// Entries `lo..<hi`. Traps if they are not all here.
   func slice(from lo: UInt64, to hi: UInt64) -> ArraySlice<Entry> {
     precondition(
       offset <= lo && lo <= hi && hi <= offset + UInt64(entries.count),

@@ -1,5 +1,6 @@
-/// A small set of node ids, ascending: iteration order is part of the core's behaviour.
+/// A small set of node ids. It iterates in ascending order, so that messages and log lines have one order.
 package struct IDSet: Sendable, Equatable {
+  /// Ascending, without duplicates.
   package private(set) var ids: [UInt64] = []
 
   package init() {}
@@ -18,14 +19,15 @@ package struct IDSet: Sendable, Equatable {
     return false
   }
 
-  /// Adds `id` in its place; without effect when it is there.
+  /// Adds `id`; without effect if the set contains it.
   package mutating func insert(_ id: UInt64) {
-    let place = ids.firstIndex { $0 >= id } ?? ids.count
-    if place == ids.count || ids[place] != id { ids.insert(id, at: place) }
+    let position = ids.firstIndex { $0 >= id } ?? ids.count
+    if position == ids.count || ids[position] != id { ids.insert(id, at: position) }
   }
 
+  /// Removes `id`; without effect if the set does not contain it.
   package mutating func remove(_ id: UInt64) {
-    if let place = ids.firstIndex(of: id) { ids.remove(at: place) }
+    if let position = ids.firstIndex(of: id) { ids.remove(at: position) }
   }
 
   /// All ids of both sets.
@@ -35,7 +37,7 @@ package struct IDSet: Sendable, Equatable {
     return result
   }
 
-  /// How many ids are in exactly one of the two sets.
+  /// The number of ids in exactly one of the two sets.
   package func symmetricDifferenceCount(_ other: IDSet) -> Int {
     let common = ids.count { other.contains($0) }
     return ids.count + other.ids.count - 2 * common

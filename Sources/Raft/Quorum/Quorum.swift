@@ -1,39 +1,47 @@
-/// How an election stands.
+/// The result of an election so far. Numbers are etcd's.
 package enum VoteResult: UInt8, Sendable, Hashable {
+  /// Votes that are missing decide.
   case pending = 1
+  /// A quorum can no longer be reached.
   case lost = 2
+  /// A quorum has granted its vote.
   case won = 3
 }
 
-/// A set of voters that decides by majority.
+/// Decisions of a set of voters by majority.
 package enum MajorityConfig {
-  /// How many of `count` voters decide.
+  /// The size of a quorum of `count` voters: `n / 2 + 1`.
   @inline(__always)
   package static func quorum(of count: Int) -> Int { count / 2 + 1 }
 
-  /// The highest index a majority of `voters` has acknowledged; everything for the empty set.
+  /// The highest index that a majority of `voters` has acknowledged; `UInt64.max` for the empty set, so that
+  /// the minimum over a joint configuration is that of the other half.
+  ///
+  /// - Parameter acked: the index a voter has acknowledged; nil counts as 0.
   package static func committedIndex(
     _ voters: IDSet, acked: (UInt64) -> UInt64?
   ) -> UInt64 {
     let count = voters.count
     guard count > 0 else { return .max }
     let rank = count - quorum(of: count)
-    // Sorted on the stack: this runs for every acknowledgement and must not allocate.
+    // Insertion sort on the stack: this runs for every acknowledgment and must not allocate.
     return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { sorted in
       for (filled, id) in voters.ids.enumerated() {
         let value = acked(id) ?? 0
-        var place = filled
-        while place > 0, sorted[place - 1] > value {
-          sorted[place] = sorted[place - 1]
-          place -= 1
+        var position = filled
+        while position > 0, sorted[position - 1] > value {
+          sorted[position] = sorted[position - 1]
+          position -= 1
         }
-        sorted[place] = value
+        sorted[position] = value
       }
       return sorted[rank]
     }
   }
 
-  /// How an election among `voters` stands; the empty set agrees with everything.
+  /// The result of an election among `voters` so far; `won` for the empty set.
+  ///
+  /// - Parameter vote: whether a voter has granted its vote; nil if it has not voted.
   package static func voteResult(_ voters: IDSet, vote: (UInt64) -> Bool?) -> VoteResult {
     guard !voters.isEmpty else { return .won }
     var granted = 0
@@ -51,10 +59,12 @@ package enum MajorityConfig {
   }
 }
 
-/// One or two sets of voters; with two, both must agree.
+/// The voters of a membership: one set, or two during a joint configuration. Every decision then needs a
+/// majority of each (dissertation, section 4.3).
 package struct JointConfig: Sendable, Equatable {
+  /// The voters after the change.
   package var incoming: IDSet
-  /// Empty unless the configuration is joint.
+  /// The voters before the change; empty unless the configuration is joint.
   package var outgoing: IDSet
 
   package init(incoming: IDSet = IDSet(), outgoing: IDSet = IDSet()) {
@@ -62,7 +72,7 @@ package struct JointConfig: Sendable, Equatable {
     self.outgoing = outgoing
   }
 
-  /// Whether `id` votes in either majority.
+  /// Whether `id` is a voter of either set.
   package func contains(_ id: UInt64) -> Bool {
     incoming.contains(id) || outgoing.contains(id)
   }
@@ -70,17 +80,17 @@ package struct JointConfig: Sendable, Equatable {
   /// The voters of both sets.
   package var ids: IDSet { outgoing.isEmpty ? incoming : incoming.union(outgoing) }
 
-  /// Whether one voter alone decides.
+  /// Whether there is one voter.
   package var isSingleton: Bool { incoming.count == 1 && outgoing.isEmpty }
 
-  /// The highest index both sets agree on.
+  /// The highest index that a majority of each set has acknowledged.
   package func committedIndex(acked: (UInt64) -> UInt64?) -> UInt64 {
     min(
       MajorityConfig.committedIndex(incoming, acked: acked),
       MajorityConfig.committedIndex(outgoing, acked: acked))
   }
 
-  /// How an election among both sets stands.
+  /// The result of an election among both sets so far.
   package func voteResult(vote: (UInt64) -> Bool?) -> VoteResult {
     let first = MajorityConfig.voteResult(incoming, vote: vote)
     let second = MajorityConfig.voteResult(outgoing, vote: vote)

@@ -1,14 +1,14 @@
-// Which messages of other nodes the core may see.
+// Validation of messages from other nodes.
 //
-// The core is etcd's: it trusts its peers and aborts when one of them contradicts what it holds. A
-// process must not end because of a message, so what no correct member can have sent to a node in this
-// state is refused before it changes anything. What cannot be distinguished from a correct message is
-// let through.
+// The core follows etcd: it trusts its peers and aborts when a message contradicts its log. A process must
+// not end because of a message, so a message that no correct member can have sent to a node in this state
+// is refused before it changes anything. One that cannot be distinguished from a correct message is
+// accepted.
 extension RawNode {
-  /// Bounds every number of a message, so that arithmetic on it cannot overflow.
+  /// Bound of every number of a message, so that arithmetic on it cannot overflow.
   private static var numberLimit: UInt64 { 1 << 62 }
-  /// Elections that can lie between two messages. One message with a term near the limit would leave the
-  /// group no terms to elect leaders in.
+  /// The most by which a message may raise the term. Without it, one message with a term near the limit
+  /// would leave the group no terms to elect leaders in.
   private static var maxTermLeap: UInt64 { 1 << 32 }
 
   /// Throws `.malformed` or `.impossible`; the node is unchanged.
@@ -24,15 +24,15 @@ extension RawNode {
     case .readIndex, .readIndexResponse:
       guard message.entries.count == 1 else {
         throw .malformed(
-          "\(message.type) with \(message.entries.count) contexts in the place of one")
+          "\(message.type) with \(message.entries.count) contexts, expected one")
       }
     case .snapshot: try checkSnapshot(message)
     default: break
     }
-    // Requests for the leader, forwarded by others, belong to no term.
+    // A forwarded request belongs to no term.
     if message.type == .readIndex { return }
     guard message.term > 0 else { throw .malformed("\(message.type) without a term") }
-    // What belongs to an earlier term is completed or ignored, whatever it says.
+    // A message of an earlier term is rejected or ignored, whatever it contains.
     guard message.term >= core.term else { return }
     try checkSender(message)
     try checkLogPosition(message)
@@ -56,11 +56,12 @@ extension RawNode {
   private func checkEntries(_ message: borrowing Message) throws(RaftError) {
     var index = message.index
     var term = message.logTerm
-    for place in message.entries.indices {
+    for position in message.entries.indices {
       index += 1
-      let entry = EntryID(term: message.entries[place].term, index: message.entries[place].index)
+      let entry = EntryID(
+        term: message.entries[position].term, index: message.entries[position].index)
       guard entry.index == index else {
-        throw .malformed("MsgApp with entry \(entry.index) in the place of \(index)")
+        throw .malformed("MsgApp with entry \(entry.index), expected \(index)")
       }
       guard entry.term >= term else {
         throw .malformed("MsgApp with term \(entry.term) after term \(term) at index \(index)")
@@ -90,7 +91,7 @@ extension RawNode {
     }
   }
 
-  /// A term has one leader, and only it replicates, responses reads and hands over.
+  /// A term has one leader. Only it replicates, responds to reads and transfers leadership.
   private func checkSender(_ message: borrowing Message) throws(RaftError) {
     guard message.term == core.term, core.leader != NodeID.none, message.from != core.leader else {
       return
@@ -104,7 +105,8 @@ extension RawNode {
     }
   }
 
-  /// Positions that a peer names because it has seen them lie within what this node has had in this term.
+  /// An index or position that a peer has received from this node in this term is within what this node
+  /// has sent.
   private func checkLogPosition(_ message: borrowing Message) throws(RaftError) {
     switch message.type {
     case .heartbeat:

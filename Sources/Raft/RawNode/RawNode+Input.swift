@@ -1,18 +1,22 @@
-// What goes into a node.
+// Inputs of a node: ticks, messages, proposals and requests.
 extension RawNode {
-  /// One tick of the logical clock; true if a ready is likely.
+  /// One tick of the logical clock. True if it led to a campaign, heartbeats or a change of role, so that
+  /// a ready is likely.
   @discardableResult
   package mutating func tick() throws(RaftError) -> Bool {
     try core.tick()
   }
 
-  /// A tick of a node that is known to be quiet: only the election clock moves.
+  /// A tick of a quiescent group: only the election clock moves, and no message is created.
   package mutating func tickQuiesced() {
     core.electionElapsed += 1
   }
 
-  /// Takes a message from another node or a storage thread. An error that is not fatal means that the
-  /// message was refused and nothing has changed.
+  /// Handles a message from another node or a storage thread.
+  ///
+  /// Throws `stepLocalMessage`, `stepPeerNotFound`, `malformed` or `impossible` for a message that is
+  /// refused, and `proposalDropped` for a proposal; nothing has changed then. A fatal error
+  /// (`RaftError.isFatal`) ends the node.
   package mutating func step(_ message: Message) throws(RaftError) {
     let type = message.type
     if !NodeID.isThread(message.from) {
@@ -25,35 +29,40 @@ extension RawNode {
     try core.step(message)
   }
 
-  /// Starts an election, as `MsgHup` does; without effect when the node cannot be promoted.
+  /// Starts an election, as `MsgHup` does. Without effect on a leader and on a node that is not
+  /// promotable.
   package mutating func campaign() throws(RaftError) {
     try core.step(Message(.hup, from: core.id))
   }
 
-  /// Proposes one entry.
+  /// Proposes one entry. Throws `proposalDropped` if no leader is known, if a leadership transfer is in
+  /// progress, or if a limit is exceeded. Otherwise the entry is appended here or forwarded to the leader;
+  /// it is committed when `Ready.committedEntries` contains it, and may be lost before that.
   package mutating func propose(_ data: [UInt8]) throws(RaftError) {
     try propose(entries: [Entry(data: data)])
   }
 
-  /// Proposes several entries that are taken or refused together.
+  /// Proposes several entries that are accepted or dropped together, in order.
   package mutating func propose(_ batch: [[UInt8]]) throws(RaftError) {
     try propose(entries: batch.map { Entry(data: $0) })
   }
 
   private mutating func propose(entries: consuming [Entry]) throws(RaftError) {
-    // The leader's path takes the entries over instead of copying them out of a message.
+    // Saves the leader a copy of the entries out of a message.
     if core.role == .leader { return try core.propose(entries) }
     var message = Message(.propose, from: core.id)
     message.entries = entries
     try core.step(message)
   }
 
-  /// Proposes a simple change; takes effect when it is applied. Leader only.
+  /// Proposes the change of one node. It takes effect when its entry is applied with `applyConfChange`.
+  /// A leader appends an empty entry instead if another change is not applied yet.
   package mutating func proposeConfChange(_ change: ConfChange) throws(RaftError) {
     try proposeConfChange(entry: Entry(type: .confChange, data: change.encoded()))
   }
 
-  /// Proposes a change, joint when it has to be; takes effect when it is applied. Leader only.
+  /// Proposes a change of several nodes, through a joint configuration where one is necessary. Otherwise as
+  /// `proposeConfChange(_:)` of one node.
   package mutating func proposeConfChange(_ change: ConfChangeV2) throws(RaftError) {
     try proposeConfChange(entry: Entry(type: .confChangeV2, data: change.encoded()))
   }
@@ -64,52 +73,56 @@ extension RawNode {
     try core.step(message)
   }
 
-  /// Applies a membership change that was committed; every node does so when it applies the entry.
+  /// Switches to the membership after a committed change of one node, as `applyConfChange(_:)` of several.
   @discardableResult
   package mutating func applyConfChange(_ change: ConfChange) throws(RaftError) -> ConfState {
     try core.applyConfChange(change.asV2)
   }
 
-  /// Switches to the membership after a committed change. To be called for each one, also those
-  /// that a node refuses.
+  /// Switches to the membership after a committed change and returns it. The owner of every member calls
+  /// it for every such entry in log order. An owner that rejects a change passes an empty one, so that the
+  /// entry counts as applied.
   @discardableResult
   package mutating func applyConfChange(_ change: ConfChangeV2) throws(RaftError) -> ConfState {
     try core.applyConfChange(change)
   }
 
-  /// Asks for a read index. It comes as a `ReadState` with the same context, or never: a read is
-  /// lost with its leader.
+  /// Requests a read index. It is returned as a `ReadState` with the same `context` in a later ready, or
+  /// never: without a leader, or when the leader changes, the request is lost and must be repeated.
   package mutating func readIndex(context: [UInt8]) throws(RaftError) {
     var message = Message(.readIndex)
     message.entries = [Entry(data: context)]
     try stepIgnoringRefusal(message)
   }
 
-  /// Asks the leader to hand over to `target`.
+  /// Requests the transfer of leadership to `target`, a voter. The leader drops proposals until it is done,
+  /// for at most an election timeout.
   package mutating func transferLeader(to target: UInt64) throws(RaftError) {
     try stepIgnoringRefusal(Message(.transferLeader, from: target))
   }
 
-  /// Makes a follower ready to vote for another, as if its leader had been silent.
+  /// Makes a follower forget its leader, so that it may vote before the election timeout. Without effect
+  /// with lease-based reads.
   package mutating func forgetLeader() throws(RaftError) {
     try stepIgnoringRefusal(Message(.forgetLeader))
   }
 
-  /// The last message to a peer was not delivered.
+  /// Reports that the last message to a peer was not delivered: the leader then sends one append at a time.
   package mutating func reportUnreachable(_ id: UInt64) throws(RaftError) {
     try stepIgnoringRefusal(Message(.unreachable, from: id))
   }
 
-  /// A snapshot to a peer was delivered or not.
+  /// Reports that a snapshot was delivered to a peer or not. Must be called for each snapshot sent: the
+  /// leader sends that peer no entries before.
   package mutating func reportSnapshot(_ id: UInt64, succeeded: Bool) throws(RaftError) {
     var message = Message(.snapshotStatus, from: id)
     message.reject = !succeeded
     try stepIgnoringRefusal(message)
   }
 
-  /// A peer has lost its log, though it may have acknowledged entries: as leader, sends it everything anew, a
-  /// snapshot first. What is committed stays so: a peer that is known to hold less can only keep entries from
-  /// being committed. Does nothing while a snapshot is under way.
+  /// Replicates to a peer from the beginning, with a snapshot first (as leader): the peer has lost its log,
+  /// although it may have acknowledged entries. Committed entries stay committed: a peer that is known to
+  /// hold less can only keep entries from being committed. Without effect while a snapshot to it is pending.
   package mutating func restartReplication(to id: UInt64) throws(RaftError) {
     guard core.role == .leader, id != core.id, let slot = core.tracker.progress.slot(of: id),
       core.tracker.progress.values[slot].state != .snapshot,
@@ -119,7 +132,7 @@ extension RawNode {
     try core.sendAppend(to: slot)
   }
 
-  /// As leader, sends heartbeats at once.
+  /// Sends heartbeats at once (as leader).
   package mutating func ping() throws(RaftError) {
     guard core.role == .leader else { return }
     try core.broadcastHeartbeat()
@@ -133,8 +146,8 @@ extension RawNode {
     }
   }
 
-  /// Starts a new group: its members are entries of the log that are already committed. They are
-  /// applied at once here, and again by the owner when the readies hand them out.
+  /// Starts a new group: appends one committed membership change per peer. They are applied at once here,
+  /// and again by the owner when readies contain them. Throws `invalidConfig` unless storage is empty.
   package mutating func bootstrap(peers: [BootstrapPeer]) throws(RaftError) {
     guard !peers.isEmpty else {
       throw .invalidConfig("must provide at least one peer to Bootstrap")

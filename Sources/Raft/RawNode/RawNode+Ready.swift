@@ -1,16 +1,17 @@
-// What comes out of a node.
+// Outputs of a node: readies.
 extension RawNode {
   private var allowsUnstable: Bool { !core.options.asyncStorageWrites }
 
-  /// Whether `ready` would hold anything.
+  /// Whether `ready()` would return anything.
   package var hasReady: Bool {
     core.hasOutput(
       since: previousSoftState, previousHardState, allowUnstable: allowsUnstable)
   }
 
-  /// Takes out all there is to do. In synchronous mode `advance` must follow before the next one;
-  /// in asynchronous mode readies may follow one another, and the responses in their storage
-  /// messages are to be stepped when the storage threads have done the work.
+  /// Returns all pending work. The owner must do it; it is not returned again.
+  ///
+  /// In synchronous mode `advance` must follow before the next call. In asynchronous mode readies may
+  /// follow one another, and the `responses` of their storage messages are stepped when the work is done.
   package mutating func ready() throws(RaftError) -> Ready {
     guard stepsOnAdvance.isEmpty else {
       throw core.sink.abort("two accepted Ready structs without call to Advance")
@@ -47,7 +48,7 @@ extension RawNode {
     return ready
   }
 
-  /// What `ready` asked for is done (synchronous mode).
+  /// Reports that the work of the last ready is done (synchronous mode).
   package mutating func advance() throws(RaftError) {
     if core.options.asyncStorageWrites {
       throw core.sink.abort("Advance must not be called when using AsyncStorageWrites")
@@ -115,8 +116,8 @@ extension RawNode {
     return message
   }
 
-  /// Tells that the log is durable as it stands now. It carries the current term: should another
-  /// leader replace entries meanwhile, an old response must not mark the new ones as durable.
+  /// The message that reports the log as durable up to its present last entry. It carries the current
+  /// term: if another leader replaces entries meanwhile, it must not mark the new ones as durable.
   private func storageAppendResponse(snapshot: Snapshot?) -> Message? {
     guard !core.log.unstable.entries.isEmpty || snapshot != nil else { return nil }
     var message = Message(
@@ -137,7 +138,7 @@ extension RawNode {
 }
 
 extension Consensus {
-  /// Whether there is anything to hand out to an owner who knows these states.
+  /// Whether an owner who has seen these states has work to do.
   fileprivate func hasOutput(
     since knownSoftState: SoftState, _ knownHardState: HardState, allowUnstable: Bool
   ) -> Bool {

@@ -1,38 +1,43 @@
-/// The stable part of a log, as the core reads it. Writing it is the owner's work.
+/// The stable part of a log, as the core reads it: etcd's `Storage`. The owner of the node writes it.
+///
+/// Called on the thread of the node. Results must include everything that was reported to the node as
+/// stored. Any error but those described ends the node.
 package protocol LogStorage: AnyObject {
-  /// The hard state and membership found at start.
+  /// Hard state and membership at start.
   func initialState() throws(LogStorageError) -> (HardState, ConfState)
 
-  /// Entries `lo..<hi`, cut to the longest prefix of at most `maxSize` encoded bytes, but never
-  /// to less than one entry.
+  /// Entries `lo..<hi`, cut to the longest prefix of at most `maxSize` encoded bytes, but at least one
+  /// entry. Throws `compacted` if `lo` is below the first index, `unavailable` if `hi - 1` is above the last.
   func entries(
     from lo: UInt64, to hi: UInt64, maxSize: UInt64
   ) throws(LogStorageError) -> [Entry]
 
-  /// The term of the entry at `index`, which may be the one just below the first.
+  /// The term of the entry at `index`, from one below the first index to the last. Throws `compacted` or
+  /// `unavailable` outside of that.
   func term(at index: UInt64) throws(LogStorageError) -> UInt64
 
-  /// The first index kept.
+  /// The first index in storage. Entries below it are compacted.
   func firstIndex() -> UInt64
 
-  /// The last index kept; one below the first if there is none.
+  /// The last index in storage; one below the first if there are no entries.
   func lastIndex() -> UInt64
 
-  /// The most recent snapshot, to be sent to a peer that is too far behind.
+  /// The most recent snapshot, for a peer that needs compacted entries. Throws
+  /// `snapshotTemporarilyUnavailable` while one is generated; the leader then retries.
   func snapshot() throws(LogStorageError) -> Snapshot
 }
 
-/// Why a log storage cannot respond.
+/// An error of a log storage.
 package enum LogStorageError: Error, Sendable, Equatable {
-  /// The index lies below the first one kept.
+  /// The index is below the first one in storage.
   case compacted
-  /// The index lies beyond the last one.
+  /// The index is above the last one in storage.
   case unavailable
-  /// A newer snapshot is already there.
+  /// Storage holds a newer snapshot.
   case snapshotOutOfDate
-  /// A snapshot is being made; ask again later.
+  /// A snapshot is being generated; retry later.
   case snapshotTemporarilyUnavailable
-  /// The medium failed.
+  /// The disk failed; the text says how.
   case failed(String)
 }
 

@@ -1,8 +1,10 @@
-/// A log storage in memory: for tests, simulations and groups that need not outlive their process.
+/// A log storage in memory, for tests, simulations and groups that need not survive their process: etcd's
+/// `MemoryStorage`. One thread at a time.
 package final class MemoryStorage: LogStorage {
   package private(set) var hardState = HardState()
+  /// The most recent snapshot; empty if there is none.
   package private(set) var storedSnapshot = Snapshot()
-  /// The first element is a dummy that holds index and term of the compaction point.
+  /// The first element is a dummy: index and term of the last compacted entry. Never empty.
   private var log = [Entry()]
 
   package init() {}
@@ -19,7 +21,7 @@ package final class MemoryStorage: LogStorage {
     (hardState, storedSnapshot.metadata.confState)
   }
 
-  /// Replaces the persisted term, vote and commit index.
+  /// Replaces term, vote and commit index.
   package func setHardState(_ state: HardState) {
     hardState = state
   }
@@ -45,7 +47,7 @@ package final class MemoryStorage: LogStorage {
 
   package func snapshot() throws(LogStorageError) -> Snapshot { storedSnapshot }
 
-  /// Replaces everything by `snapshot`.
+  /// Replaces the log by `snapshot`. Throws `snapshotOutOfDate` unless it is newer than the present one.
   package func applySnapshot(_ snapshot: Snapshot) throws(LogStorageError) {
     let existing = storedSnapshot.metadata.index
     guard existing == 0 || existing < snapshot.metadata.index else { throw .snapshotOutOfDate }
@@ -53,7 +55,9 @@ package final class MemoryStorage: LogStorage {
     log = [Entry(term: snapshot.metadata.term, index: snapshot.metadata.index)]
   }
 
-  /// Records a snapshot of the state at `index`; the log stays as it is.
+  /// Records a snapshot of the state at `index` without changing the log.
+  ///
+  /// - Parameter confState: the membership at `index`; nil keeps the present one.
   @discardableResult
   package func createSnapshot(
     at index: UInt64, confState: ConfState? = nil, data: [UInt8] = []
@@ -67,7 +71,7 @@ package final class MemoryStorage: LogStorage {
     return storedSnapshot
   }
 
-  /// Drops all entries up to `index`, which becomes the dummy.
+  /// Drops all entries up to `index`.
   package func compact(to index: UInt64) throws(LogStorageError) {
     guard index > dummyIndex else { throw .compacted }
     guard index <= lastIndex() else { throw .unavailable }
@@ -76,7 +80,8 @@ package final class MemoryStorage: LogStorage {
     log.replaceSubrange(0...offset, with: CollectionOfOne(dummy))
   }
 
-  /// Appends entries, replacing what they overlap. A gap is refused.
+  /// Appends entries and drops those from the index of the first on. Compacted entries are skipped. Throws
+  /// `failed` on a gap.
   package func append(_ entries: [Entry]) throws(LogStorageError) {
     guard let head = entries.first, let tail = entries.last, tail.index >= firstIndex() else {
       return

@@ -1,4 +1,4 @@
-/// Computes the membership after a change. Works on copies: a refused change leaves no trace.
+/// Computes the membership after a change. It works on copies: a change that is refused has no effect.
 struct ConfChanger {
   typealias Outcome = (config: TrackerConfig, progress: ProgressMap)
 
@@ -6,7 +6,7 @@ struct ConfChanger {
   var progress: ProgressMap
   let maxInflight: Int
   let maxInflightBytes: UInt64
-  /// The node's last log index: where a new peer's progress starts.
+  /// The last index of the node's log, from which a new peer is probed.
   let lastIndex: UInt64
 
   init(tracker: borrowing Tracker, lastIndex: UInt64) {
@@ -17,7 +17,7 @@ struct ConfChanger {
     self.lastIndex = lastIndex
   }
 
-  /// Makes changes that alter at most one voter.
+  /// The membership after changes of at most one voter. Throws in a joint configuration.
   func simple(_ changes: [ConfChangeSingle]) throws(RaftError) -> Outcome {
     var next = try checked()
     if config.isJoint {
@@ -31,7 +31,7 @@ struct ConfChanger {
     return try next.outcome()
   }
 
-  /// Makes any changes, with the voters of before as the outgoing half.
+  /// The joint membership after any changes, with the present voters as the outgoing half.
   func enterJoint(
     autoLeave: Bool, _ changes: [ConfChangeSingle]
   ) throws(RaftError) -> Outcome {
@@ -46,7 +46,7 @@ struct ConfChanger {
     return try next.outcome()
   }
 
-  /// Drops the outgoing half.
+  /// The membership without the outgoing half. Peers that only it contained are dropped.
   func leaveJoint() throws(RaftError) -> Outcome {
     var next = try checked()
     if !config.isJoint { throw .confChange("can't leave a non-joint config") }
@@ -64,7 +64,7 @@ struct ConfChanger {
     return try next.outcome()
   }
 
-  /// Dispatches a change to the operation it asks for.
+  /// The membership after a change that an entry carries.
   func change(_ change: ConfChangeV2) throws(RaftError) -> Outcome {
     if change.leavesJoint { return try leaveJoint() }
     let (autoLeave, joint) = change.entersJoint
@@ -72,7 +72,7 @@ struct ConfChanger {
     return try simple(change.changes)
   }
 
-  /// Builds the membership that `state` describes, on an empty one.
+  /// The membership that `state` describes. `self` must be empty.
   mutating func restore(_ state: ConfState) throws(RaftError) -> Outcome {
     func additions(_ ids: [UInt64], _ type: ConfChangeType) -> [ConfChangeSingle] {
       ids.map { ConfChangeSingle(type: type, nodeID: $0) }
@@ -152,7 +152,7 @@ extension ConfChanger {
 
   private mutating func start(_ id: UInt64, isLearner: Bool) {
     if isLearner { config.learners.insert(id) } else { config.voters.incoming.insert(id) }
-    // A new peer counts as active, or the leader might step down before it could respond.
+    // A new peer counts as active: otherwise the leader might step down before it can respond.
     progress[id] = Progress(
       match: 0, next: max(lastIndex, 1),
       inflights: Inflights(size: maxInflight, maxBytes: maxInflightBytes),

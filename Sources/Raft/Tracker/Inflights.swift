@@ -1,17 +1,21 @@
-/// The append messages under way to one peer, oldest first.
+/// The append messages to one peer that are not acknowledged, oldest first: the window of flow control.
 package struct Inflights: Sendable, Equatable {
   struct Item: Sendable, Equatable {
-    /// Last index the message carries.
+    /// The last index in the message.
     var index: UInt64
     var bytes: UInt64
   }
 
   private var start = 0
+  /// Messages in the window.
   private(set) package var count = 0
+  /// Payload bytes in the window.
   private(set) var bytes: UInt64 = 0
+  /// Limit of `count`. `resize` may lower it below `count`.
   private(set) package var size: Int
+  /// Limit of `bytes`; 0: none. The message that reaches it may exceed it.
   let maxBytes: UInt64
-  /// A ring that grows on demand up to `size`.
+  /// A ring buffer that grows on demand up to `size`.
   private var buffer: [Item] = []
 
   package init(size: Int, maxBytes: UInt64) {
@@ -19,10 +23,10 @@ package struct Inflights: Sendable, Equatable {
     self.maxBytes = maxBytes
   }
 
-  /// Whether nothing more may be sent for now.
+  /// Whether no message may be sent until one is acknowledged.
   package var isFull: Bool { count >= size || (maxBytes != 0 && bytes >= maxBytes) }
 
-  /// Records a sent message. Must not be called when full.
+  /// Adds a sent message. Traps when the window is full. Indexes ascend.
   package mutating func add(index: UInt64, bytes added: UInt64) {
     precondition(!isFull, "cannot add into a full inflights")
     if count == buffer.count { grow() }
@@ -33,7 +37,7 @@ package struct Inflights: Sendable, Equatable {
     bytes += added
   }
 
-  /// Frees every message whose last index is at or below `index`.
+  /// Removes the messages whose last index is at or below `index`.
   package mutating func free(through index: UInt64) {
     while count > 0, buffer[start].index <= index {
       bytes -= buffer[start].bytes
@@ -44,19 +48,19 @@ package struct Inflights: Sendable, Equatable {
     if count == 0 { start = 0 }
   }
 
-  /// Forgets all messages in flight; keeps the memory.
+  /// Removes all messages; keeps the memory.
   package mutating func reset() {
     start = 0
     count = 0
     bytes = 0
   }
 
-  /// Changes the window; messages under way stay counted. 0 pauses the peer.
+  /// Changes the limit of messages; those in the window stay. 0 pauses the peer.
   mutating func resize(to newSize: Int) {
     size = newSize
   }
 
-  /// The recorded last indexes, oldest first.
+  /// The last index of each message, oldest first.
   package var indexes: [UInt64] {
     (0..<count).map { buffer[(start + $0) % buffer.count].index }
   }

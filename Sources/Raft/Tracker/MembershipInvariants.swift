@@ -1,5 +1,6 @@
-/// What must hold between a membership and the progress kept for it.
+/// Invariants of a membership and the progress of its members.
 enum MembershipInvariants {
+  /// Throws `confChange` for the first that does not hold, with etcd's message.
   static func check(_ config: TrackerConfig, _ progress: ProgressMap) throws(RaftError) {
     for set in [config.voters.ids, config.learners, config.learnersNext] {
       for id in set.ids where !progress.contains(id) {

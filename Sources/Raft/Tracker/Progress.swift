@@ -1,27 +1,33 @@
-/// How a leader sends to a peer.
+/// How a leader replicates to a peer. Numbers are etcd's.
 package enum ProgressState: UInt8, Sendable, Hashable {
-  /// One append at a time: where the peer's log meets the leader's is not known.
+  /// One append message per heartbeat interval: it is not known up to where the peer's log matches.
   case probe = 0
-  /// A pipeline of appends.
+  /// Appends are pipelined, up to the limit of `Inflights`.
   case replicate = 1
-  /// Nothing: a snapshot is under way.
+  /// No appends: a snapshot was sent and is not reported yet.
   case snapshot = 2
 }
 
-/// What a leader knows of one peer. Invariant: `match < next`.
+/// What a leader knows of the log of one peer: etcd's `tracker.Progress`.
+///
+/// Invariants: `match < next`; `sentCommit < next`; `pendingSnapshot` is 0 except in state `snapshot`.
 package struct Progress: Sendable, Equatable {
-  /// Last index known to be the same on the peer.
+  /// The last index up to which the peer's log is known to match the leader's. Counts for the commit.
   package var match: UInt64
-  /// Next index to send.
+  /// The next index to send. In state `replicate` it runs ahead of acknowledgments.
   package var next: UInt64
-  /// Highest commit index sent that the peer can have taken over.
+  /// The highest commit index sent that the peer can have adopted: it holds the entries up to there.
   package var sentCommit: UInt64 = 0
+  /// The index of the snapshot that was sent and is not reported yet.
   package var pendingSnapshot: UInt64 = 0
+  /// The appends that are not acknowledged; empty except in state `replicate`.
   package var inflights: Inflights
   package var state = ProgressState.probe
-  /// Whether the peer was heard from since the last quorum check.
+  /// Whether a message of the peer arrived since the last quorum check. A snapshot is only sent to an active
+  /// peer.
   package var recentActive = false
-  /// Whether appends must wait for a response or a heartbeat.
+  /// Whether the next append waits for a response or a heartbeat response: in state `probe` after each
+  /// append, in state `replicate` while `inflights` is full.
   package var appendsPaused = false
   package var isLearner = false
 
@@ -38,6 +44,7 @@ package struct Progress: Sendable, Equatable {
 }
 
 extension Progress {
+  /// Whether no append may be sent to the peer.
   package var isPaused: Bool { state == .snapshot || appendsPaused }
 
   private mutating func reset(to newState: ProgressState) {
@@ -47,7 +54,7 @@ extension Progress {
     inflights.reset()
   }
 
-  /// One append at a time until the follower's position is known.
+  /// Switches to `probe`, from one above `match` or the snapshot that was sent.
   package mutating func becomeProbe() {
     if state == .snapshot {
       let pending = pendingSnapshot
@@ -60,7 +67,7 @@ extension Progress {
     sentCommit = min(sentCommit, next - 1)
   }
 
-  /// Nothing is known to be on the peer any more.
+  /// Switches to `probe` from index 1: the peer has lost its log.
   package mutating func becomeEmpty() {
     reset(to: .probe)
     match = 0
@@ -68,13 +75,13 @@ extension Progress {
     sentCommit = 0
   }
 
-  /// Appends are sent ahead of their acknowledgments, as many as the window holds.
+  /// Switches to `replicate`, from one above `match`.
   package mutating func becomeReplicate() {
     reset(to: .replicate)
     next = match + 1
   }
 
-  /// No appends until the snapshot at `index` is reported received or failed.
+  /// Switches to `snapshot`, until the snapshot at `index` is reported as received or failed.
   package mutating func becomeSnapshot(_ index: UInt64) {
     reset(to: .snapshot)
     pendingSnapshot = index
@@ -82,7 +89,9 @@ extension Progress {
     sentCommit = index
   }
 
-  /// Accounts for an append that was sent. Must not be called while a snapshot is under way.
+  /// Records an append that was sent. Traps in state `snapshot`.
+  ///
+  /// - Parameter bytes: the payload of its entries.
   package mutating func sentEntries(_ count: Int, bytes: UInt64) {
     switch state {
     case .replicate:
@@ -98,12 +107,12 @@ extension Progress {
     }
   }
 
-  /// Whether the follower would learn something from being sent commit index `index`.
+  /// Whether sending commit index `index` would advance the commit index of the peer.
   package func canBumpCommit(_ index: UInt64) -> Bool {
     index > sentCommit && sentCommit < next - 1
   }
 
-  /// Takes over an acknowledged index; false if it is old news.
+  /// Records that the peer has acknowledged `index`. False if that was known.
   package mutating func maybeUpdate(_ index: UInt64) -> Bool {
     guard index > match else { return false }
     match = index
@@ -112,7 +121,12 @@ extension Progress {
     return true
   }
 
-  /// Steps back after a rejection of the append at `rejected`; false if it is stale.
+  /// Lowers `next` after the peer has rejected an append. False if the rejection is stale: a duplicate or of
+  /// an older append.
+  ///
+  /// - Parameters:
+  ///   - rejected: the index that the rejected append followed.
+  ///   - hint: the last index at which the logs may match.
   package mutating func maybeDecrement(rejected: UInt64, hint: UInt64) -> Bool {
     if state == .replicate {
       guard rejected > match else { return false }

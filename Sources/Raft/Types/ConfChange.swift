@@ -1,8 +1,11 @@
-/// One kind of membership change.
+/// The kind of a change of one node. Numbers are etcd's.
 package enum ConfChangeType: UInt8, Sendable, Hashable {
+  /// Adds a voter, or makes a learner one.
   case addNode = 0
   case removeNode = 1
+  /// Changes the context of a node; no effect on the membership.
   case updateNode = 2
+  /// Adds a learner, or makes a voter one.
   case addLearnerNode = 3
 }
 
@@ -28,9 +31,9 @@ extension ConfChangeType {
   }
 }
 
-/// How a change goes through a joint configuration.
+/// Whether a change goes through a joint configuration, and how that is left. Numbers are etcd's.
 package enum ConfChangeTransition: UInt8, Sendable, Hashable {
-  /// Joint only if more than one change is made; left automatically.
+  /// Joint only if the change has more than one step; left automatically.
   case auto = 0
   /// Joint, left automatically.
   case jointImplicit = 1
@@ -38,7 +41,7 @@ package enum ConfChangeTransition: UInt8, Sendable, Hashable {
   case jointExplicit = 2
 }
 
-/// One step of a membership change.
+/// One step of a membership change: a change of one node.
 package struct ConfChangeSingle: Sendable, Equatable {
   package var type: ConfChangeType
   package var nodeID: UInt64
@@ -63,11 +66,13 @@ extension ConfChangeSingle {
   }
 }
 
-/// A membership change of one node, in the older form.
+/// A membership change of one node, in etcd's first format.
 package struct ConfChange: Sendable, Equatable {
+  /// An id of the change for its owner. Raft does not use it.
   package var id: UInt64
   package var type: ConfChangeType
   package var nodeID: UInt64
+  /// Opaque to raft; for the owner.
   package var context: [UInt8]
 
   package init(
@@ -79,7 +84,7 @@ package struct ConfChange: Sendable, Equatable {
     self.context = context
   }
 
-  /// The same change in the newer form.
+  /// The same change in the second format.
   package var asV2: ConfChangeV2 {
     ConfChangeV2(changes: [ConfChangeSingle(type: type, nodeID: nodeID)], context: context)
   }

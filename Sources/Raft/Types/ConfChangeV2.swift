@@ -1,7 +1,9 @@
-/// A membership change of any number of nodes; without changes it leaves a joint configuration.
+/// A membership change of any number of nodes, in etcd's second format. Without steps it leaves a joint
+/// configuration.
 package struct ConfChangeV2: Sendable, Equatable {
   package var transition: ConfChangeTransition
   package var changes: [ConfChangeSingle]
+  /// Opaque to raft; for the owner.
   package var context: [UInt8]
 
   package init(
@@ -16,7 +18,7 @@ package struct ConfChangeV2: Sendable, Equatable {
   /// Whether applying it leaves a joint configuration.
   package var leavesJoint: Bool { transition == .auto && changes.isEmpty }
 
-  /// Whether applying it enters a joint configuration, and then whether that is left automatically.
+  /// Whether applying it enters a joint configuration, and if so whether that is left automatically.
   package var entersJoint: (autoLeave: Bool, joint: Bool) {
     guard transition != .auto || changes.count > 1 else { return (false, false) }
     return (transition != .jointExplicit, true)
@@ -55,7 +57,8 @@ package struct ConfChangeV2: Sendable, Equatable {
 }
 
 extension ConfChangeV2 {
-  /// The change an entry carries, whichever version it was written in; nil for a normal entry.
+  /// The change that an entry contains, in either format; nil for a normal entry. Throws `malformed` for
+  /// bytes that are none.
   package static func carried(by entry: Entry) throws(RaftError) -> ConfChangeV2? {
     switch entry.type {
     case .normal: nil

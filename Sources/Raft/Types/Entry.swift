@@ -1,11 +1,15 @@
-/// What the bytes of an entry mean. Numbers are etcd's.
+/// The meaning of an entry's data. Numbers are etcd's.
 package enum EntryType: UInt8, Sendable, Hashable {
+  /// Opaque to raft; empty for the first entry of a leader.
   case normal = 0
+  /// A `ConfChange`.
   case confChange = 1
+  /// A `ConfChangeV2`.
   case confChangeV2 = 2
 }
 
-/// One record of the replicated log.
+/// One entry of the replicated log. Term and index identify it: no two different entries of a group share
+/// both.
 package struct Entry: Sendable, Equatable {
   package var term: UInt64
   package var index: UInt64
@@ -23,11 +27,12 @@ package struct Entry: Sendable, Equatable {
 }
 
 extension Entry {
-  /// Bytes of user data: what the uncommitted and in-flight limits count.
+  /// Bytes of data: the size that the uncommitted and in-flight limits count.
   @inline(__always)
   package var payloadSize: UInt64 { UInt64(data.count) }
 
-  /// Size of the protobuf encoding: what message and apply limits count. Zero fields take no capacity.
+  /// Bytes of the protobuf encoding: the size that message and apply limits count. Fields of value 0 take
+  /// none.
   @inline(__always)
   package var encodedSize: UInt64 {
     var size = 0
@@ -38,17 +43,17 @@ extension Entry {
     return UInt64(size)
   }
 
-  /// Whether the entry carries a membership change of either version.
+  /// Whether the entry is a membership change in either format.
   package var isConfChange: Bool { type != .normal }
 }
 
-/// What identifies an entry: no two different entries of one group share it.
+/// The identity of an entry in its group.
 struct EntryID: Sendable, Equatable {
   var term: UInt64
   var index: UInt64
 }
 
-/// Limits over runs of entries.
+/// Sizes and limits of consecutive entries.
 package enum EntryLimits {
   /// No limit.
   package static let unlimited = UInt64.max
@@ -56,26 +61,26 @@ package enum EntryLimits {
   /// Total encoded size of `entries`.
   package static func encodedSize(of entries: some Collection<Entry>) -> UInt64 {
     var total: UInt64 = 0
-    for place in entries.indices { total += entries[place].encodedSize }
+    for index in entries.indices { total += entries[index].encodedSize }
     return total
   }
 
   /// Total payload of `entries`.
   package static func payloadSize(of entries: some Collection<Entry>) -> UInt64 {
     var total: UInt64 = 0
-    for place in entries.indices { total += entries[place].payloadSize }
+    for index in entries.indices { total += entries[index].payloadSize }
     return total
   }
 
-  /// Length of the longest prefix whose encoding fits `maxSize`; at least one entry if there is any.
+  /// The length of the longest prefix of at most `maxSize` encoded bytes; at least 1 if there is an entry.
   package static func prefixCount(
     of entries: some Collection<Entry>, maxSize: UInt64
   ) -> Int {
     if maxSize == unlimited { return entries.count }
     var total: UInt64 = 0
     var count = 0
-    for place in entries.indices {
-      total += entries[place].encodedSize
+    for index in entries.indices {
+      total += entries[index].encodedSize
       if count > 0 && total > maxSize { break }
       count += 1
     }

@@ -1,4 +1,4 @@
-// How values appear in the core's log lines. The words are etcd's: its traces compare them.
+// The text of values in the core's log lines. It is etcd's: the traces of its tests compare it.
 
 extension UInt64 {
   var hex: String { String(self, radix: 16) }

@@ -1,4 +1,4 @@
-/// Bytes as a double-quoted string in Go's manner.
+/// Bytes as a double-quoted string, as Go's `%q` prints them.
 package struct QuotedBytes: CustomStringConvertible {
   private let bytes: [UInt8]
 

@@ -1,22 +1,24 @@
-/// Why the consensus core refused, or can no longer go on.
+/// An error of the consensus core. `isFatal` tells one that ends the node from a refused input.
 package enum RaftError: Error, Sendable, Equatable {
-  /// The proposal was not taken; it may be tried again later or elsewhere.
+  /// The proposal was dropped: no leader is known, a transfer is in progress, or a limit is reached. It may be
+  /// retried later or at another node.
   case proposalDropped
-  /// A message that may not come from outside was stepped.
+  /// A local message came from another node.
   case stepLocalMessage
-  /// A response came from a node that is not tracked.
+  /// A response came from a node outside the membership.
   case stepPeerNotFound
-  /// The configuration of the node makes no sense.
+  /// The configuration of the node is invalid.
   case invalidConfig(String)
-  /// A membership change that does not fit the current membership.
+  /// A membership change does not fit the current membership.
   case confChange(String)
-  /// Bytes that are no membership change, or a message that contradicts itself.
+  /// Bytes are not a membership change, or a message contradicts itself.
   case malformed(String)
-  /// A message that no correct member can have sent to this node in its present state.
+  /// No correct member can have sent this message to this node in its present state.
   case impossible(String)
-  /// Storage failed where no response but success allows to go on.
+  /// Storage failed. The node must stop.
   case storage(LogStorageError)
-  /// An invariant does not hold: input or stored state contradicts itself. The node must stop.
+  /// An invariant does not hold: input or stored state contradicts itself. The node must stop. The text is
+  /// etcd's.
   case aborted(String)
 }
 
@@ -33,7 +35,7 @@ extension RaftError: CustomStringConvertible {
     }
   }
 
-  /// Whether a message was refused because no correct member can have sent it.
+  /// Whether a message was refused because no correct member can have sent it: the sender is faulty.
   package var isCausedByMessage: Bool {
     switch self {
     case .malformed, .impossible, .stepLocalMessage: true
@@ -41,7 +43,7 @@ extension RaftError: CustomStringConvertible {
     }
   }
 
-  /// Whether the node must not be used any more.
+  /// Whether the node must not be used any further.
   package var isFatal: Bool {
     switch self {
     case .storage, .aborted: true

@@ -1,4 +1,4 @@
-/// How much a line of the core's log matters.
+/// The severity of a line of the core's log.
 package enum RaftLogLevel: Int, Sendable, Comparable {
   case debug = 0
   case info = 1
@@ -11,13 +11,14 @@ package enum RaftLogLevel: Int, Sendable, Comparable {
   }
 }
 
-/// Where the core's log lines go. Lines below `minimumLevel` are not even built.
+/// Receives the core's log lines. Called on the thread of the node, which it must not call.
 package protocol RaftLogger: AnyObject {
+  /// Lines below this level are not built.
   var minimumLevel: RaftLogLevel { get }
   func log(_ level: RaftLogLevel, _ message: String)
 }
 
-/// The core's handle on its logger. Without a logger a call costs one test; the text is never built.
+/// The core's access to its logger. The text of a line that is not logged is never built.
 struct LogSink {
   let logger: (any RaftLogger)?
 
@@ -39,7 +40,7 @@ struct LogSink {
   @inline(__always)
   func error(_ message: @autoclosure () -> String) { log(.error, message) }
 
-  /// Logs why the node cannot go on and gives the error to throw.
+  /// Logs why the node must stop and returns the error to throw.
   func abort(_ message: String) -> RaftError {
     log(.fatal) { message }
     return .aborted(message)

@@ -1,12 +1,13 @@
-/// A group's membership as it is stored. Produced lists ascend.
+/// The membership of a group in the form in which storage and snapshots hold it. Lists that the core returns
+/// ascend.
 package struct ConfState: Sendable, Equatable {
   package var voters: [UInt64]
   package var learners: [UInt64]
-  /// The half of a joint configuration that is being left; empty when not joint.
+  /// The voters before a change; empty unless the configuration is joint.
   package var votersOutgoing: [UInt64]
   /// Outgoing voters that become learners when the joint configuration is left.
   package var learnersNext: [UInt64]
-  /// Whether the leader leaves the joint configuration by itself.
+  /// Whether the leader proposes to leave the joint configuration as soon as it is applied.
   package var autoLeave: Bool
 
   package init(
@@ -29,16 +30,18 @@ package struct ConfState: Sendable, Equatable {
       && autoLeave == other.autoLeave
   }
 
-  /// Whether `id` takes part in any way.
+  /// Whether `id` is a voter of either half or a learner.
   package func contains(_ id: UInt64) -> Bool {
     voters.contains(id) || learners.contains(id) || votersOutgoing.contains(id)
   }
 }
 
-/// Where in the log a snapshot stands, and the membership there.
+/// The log position of a snapshot and the membership there.
 package struct SnapshotMetadata: Sendable, Equatable {
   package var confState: ConfState
+  /// The last applied index that the snapshot contains.
   package var index: UInt64
+  /// The term of the entry at `index`.
   package var term: UInt64
 
   package init(confState: ConfState = ConfState(), index: UInt64 = 0, term: UInt64 = 0) {
@@ -48,8 +51,9 @@ package struct SnapshotMetadata: Sendable, Equatable {
   }
 }
 
-/// The state machine at one index, or a handle to it.
+/// The state of the state machine at one index, or a reference to it.
 package struct Snapshot: Sendable, Equatable {
+  /// Opaque to raft.
   package var data: [UInt8]
   package var metadata: SnapshotMetadata
 
@@ -58,6 +62,6 @@ package struct Snapshot: Sendable, Equatable {
     self.metadata = metadata
   }
 
-  /// Whether it stands for no state at all.
+  /// Whether it contains no state.
   package var isEmpty: Bool { metadata.index == 0 }
 }
