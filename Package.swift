@@ -77,7 +77,8 @@ let package = Package(
       "Raftstore",
       ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections, log]),
     library("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
-    library("Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, protobuf, log]),
+    library(
+      "Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, nioHTTP1, protobuf, log]),
 
     // Levels 4 to 7
     library("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),

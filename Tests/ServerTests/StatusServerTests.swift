@@ -1,3 +1,4 @@
+import Codec
 import NIOCore
 import NIOPosix
 import RPC
@@ -84,7 +85,7 @@ struct StatusServerTests {
         StatusRoute("/a") { StatusReply(body: "a\n") },
         StatusRoute(
           "/loop",
-          asking: { query, done in
+          handler: { query, done in
             // As a worker would reply.
             StatusServerTests.group.next().execute {
               done { StatusReply(body: "\(query) \(loop.inEventLoop)\n") }
@@ -168,7 +169,7 @@ struct StatusServerTests {
     }
     let replies = Mutex<[UInt]>([])
     func ask(_ query: String) {
-      page.route.answer(query) { render in
+      page.route.handler(query) { render in
         let reply = render()
         replies.withLock { $0.append(reply.code) }
       }
@@ -186,5 +187,34 @@ struct StatusServerTests {
     #expect(replies.withLock { $0 } == [200, 200, 200, 200])
     for query in ["after=-1", "after=x", "limit=x", "after=%z1"] { ask(query) }
     #expect(replies.withLock { $0 }.suffix(4) == [400, 400, 400, 400])
+  }
+
+  @Test("A page of regions is the JSON that scripts and the command-line tool read")
+  func regionsPageIsStableJSON() {
+    let status = RegionStatus(
+      region: Region(
+        id: 3, startKey: [], endKey: [0xFF], epoch: RegionEpoch(confVersion: 2, version: 1),
+        peers: [PeerInfo(id: 31, storeID: 1)]),
+      peer: PeerInfo(id: 31, storeID: 1), peerState: .normal, role: .preCandidate, leaderPeerID: 0,
+      term: .max, vote: 31, committed: 7, applied: 6, firstIndex: 4, lastIndex: 8,
+      truncatedIndex: 3,
+      progress: [
+        .init(
+          peerID: 31, match: 8, next: 9, state: "replicate", isActive: true, isLearner: false)
+      ],
+      leaseMilliseconds: nil, isApplyingSnapshot: true)
+    let page = RegionsPage { _, _, done in done([status]) }
+    let body = Mutex("")
+    page.route.handler("") { render in
+      let reply = render()
+      body.withLock { $0 = reply.body }
+    }
+    let expected =
+      #"[{"applied":6,"committed":7,"conf_ver":2,"end":"ff","first":4,"id":3,"last":8,"leader":0,"#
+      + #""peer_id":31,"peers":[{"id":31,"role":"voter","store_id":1}],"progress":[{"active":true,"#
+      + #""learner":false,"match":8,"next":9,"peer_id":31,"state":"replicate"}],"#
+      + #""role":"pre_candidate","start":"","state":"applying","term":18446744073709551615,"#
+      + #""truncated":3,"version":1,"vote":31}]"#
+    #expect(body.withLock { $0 } == expected)
   }
 }

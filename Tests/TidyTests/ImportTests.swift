@@ -49,7 +49,9 @@ struct ImportTests {
     "PlacementDriver": [
       "Collections", "OrderedCollections", "DequeModule", "Logging", "FoundationEssentials",
     ],
-    "Client": ["NIOCore", "NIOPosix", "SwiftProtobuf", "FoundationEssentials", "Logging"],
+    "Client": [
+      "NIOCore", "NIOHTTP1", "NIOPosix", "SwiftProtobuf", "FoundationEssentials", "Logging",
+    ],
     "Storage": ["Logging"],
     "Simulation": ["Logging"],
     "Server": [

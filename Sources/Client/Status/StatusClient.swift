@@ -1,91 +1,108 @@
 package import NIOCore
+import NIOHTTP1
 import NIOPosix
 import RPC
 
 /// A client of a server's status port: one GET over HTTP/1.1 per connection.
 package enum StatusClient {
-  /// A response may not be larger.
-  static let maxBytes = 64 << 20
+  /// The largest body accepted, in bytes: far more than a page of 1,024 regions has.
+  package static let maxBodyBytes = 64 << 20
 
-  /// The body of `path` at `address` (`host:port`).
+  /// Fetches a page.
+  ///
+  /// - Parameters:
+  ///   - path: path and query, as they are sent.
+  ///   - address: `host:port` of the status port.
+  ///   - timeout: from the call to the last byte of the body, the connection's setup included.
+  ///   - maxBodyBytes: a larger body is an error. It is refused as soon as its length is known.
+  /// - Returns: the body of a response of status 200.
+  /// - Throws: `invalidArgument` for a malformed address; `unreachable` if no complete response arrives in
+  ///   time; `malformedResponse` for what is not HTTP or too large; `refused` for any other status.
   package static func get(
-    _ path: String, at address: String, group: any EventLoopGroup, timeout: TimeAmount
+    _ path: String, at address: String, group: any EventLoopGroup, timeout: TimeAmount,
+    maxBodyBytes: Int = Self.maxBodyBytes
   ) async throws(ClientError) -> [UInt8] {
     guard let target = RPCTarget(address) else {
       throw .invalidArgument("invalid address '\(address)': expected host:port")
     }
-    let answer: [UInt8]
+    let url = "http://\(target)\(path)"
+    let response: NIOHTTPClientResponseFull
     do {
-      answer = try await exchange(path, target, group, timeout)
+      response = try await exchange(path, target, group, timeout, maxBodyBytes)
+    } catch let error as NIOHTTPObjectAggregatorError where error == .frameTooLong {
+      throw .malformedResponse("\(url): the body exceeds \(maxBodyBytes) bytes")
+    } catch let error as HTTPParserError {
+      throw .malformedResponse("\(url): \(error)")
     } catch {
-      throw .unreachable("http://\(target)\(path): \(error)")
+      throw .unreachable("\(url): \(error)")
     }
-    let response: StatusResponse
-    do throws(StatusResponse.Malformed) {
-      response = try StatusResponse(answer)
-    } catch {
-      throw .malformedResponse("http://\(target)\(path): \(error.reason)")
+    guard response.head.status == .ok else {
+      throw .refused("\(url) returned status \(response.head.status.code)")
     }
-    guard response.code == 200 else {
-      throw .refused("http://\(target)\(path) returned status \(response.code)")
-    }
-    return response.body
+    return response.body.map { [UInt8]($0.readableBytesView) } ?? []
   }
 
-  /// All that the server sends until it closes the connection.
+  /// Opens a connection, sends the request and closes the connection once the response is complete or has
+  /// failed.
   private static func exchange(
-    _ path: String, _ target: RPCTarget, _ group: any EventLoopGroup, _ timeout: TimeAmount
-  ) async throws -> [UInt8] {
+    _ path: String, _ target: RPCTarget, _ group: any EventLoopGroup, _ timeout: TimeAmount,
+    _ maxBodyBytes: Int
+  ) async throws -> NIOHTTPClientResponseFull {
     let loop = group.next()
-    let done = loop.makePromise(of: [UInt8].self)
-    let alarm = loop.scheduleTask(in: timeout) {
-      done.fail(Failure(description: "no response in \(timeout.nanoseconds / 1_000_000) ms"))
+    let response = loop.makePromise(of: NIOHTTPClientResponseFull.self)
+    let deadline = loop.scheduleTask(in: timeout) {
+      response.fail(Failure(description: "no response in \(timeout.nanoseconds / 1_000_000) ms"))
     }
-    done.futureResult.whenComplete { _ in alarm.cancel() }
+    response.futureResult.whenComplete { _ in deadline.cancel() }
     let connecting = ClientBootstrap(group: loop)
       .connectTimeout(timeout)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.closeOnExec()
-          try channel.pipeline.syncOperations.addHandler(Gatherer(done))
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.addHTTPClientHandlers()
+          try pipeline.addHandler(NIOHTTPClientResponseAggregator(maxContentLength: maxBodyBytes))
+          try pipeline.addHandler(ResponseHandler(response))
         }
       }
       .connect(host: target.host, port: target.port)
-    connecting.cascadeFailure(to: done)
+    connecting.cascadeFailure(to: response)
     connecting.whenSuccess { channel in
-      let request =
-        "GET \(path) HTTP/1.1\r\nHost: \(target)\r\nAccept: application/json\r\n"
-        + "Connection: close\r\n\r\n"
-      channel.writeAndFlush(ByteBuffer(string: request)).cascadeFailure(to: done)
-      done.futureResult.whenComplete { _ in channel.close(promise: nil) }
+      let head = HTTPRequestHead(
+        version: .http1_1, method: .GET, uri: path,
+        headers: ["Host": "\(target)", "Accept": "application/json", "Connection": "close"])
+      channel.write(HTTPClientRequestPart.head(head), promise: nil)
+      channel.writeAndFlush(HTTPClientRequestPart.end(nil)).cascadeFailure(to: response)
+      response.futureResult.whenComplete { _ in channel.close(promise: nil) }
     }
-    return try await done.futureResult.get()
+    return try await response.futureResult.get()
   }
 
-  struct Failure: Error, CustomStringConvertible {
+  /// Why no complete response arrived, where NIO has no error for it.
+  private struct Failure: Error, CustomStringConvertible {
     var description: String
   }
 
-  private final class Gatherer: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private let done: EventLoopPromise<[UInt8]>
-    private var bytes: [UInt8] = []
+  /// Completes a promise by the first response, or by what prevents it.
+  private final class ResponseHandler: ChannelInboundHandler {
+    typealias InboundIn = NIOHTTPClientResponseFull
+    private let response: EventLoopPromise<NIOHTTPClientResponseFull>
 
-    init(_ done: EventLoopPromise<[UInt8]>) {
-      self.done = done
+    init(_ response: EventLoopPromise<NIOHTTPClientResponseFull>) {
+      self.response = response
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-      bytes.append(contentsOf: unwrapInboundIn(data).readableBytesView)
-      if bytes.count > StatusClient.maxBytes {
-        done.fail(Failure(description: "the response exceeds \(StatusClient.maxBytes) bytes"))
-      }
+      response.succeed(unwrapInboundIn(data))
     }
 
-    func channelInactive(context: ChannelHandlerContext) { done.succeed(bytes) }
+    func channelInactive(context: ChannelHandlerContext) {
+      response.fail(
+        Failure(description: "the connection was closed before the response was complete"))
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-      done.fail(error)
+      response.fail(error)
     }
   }
 }

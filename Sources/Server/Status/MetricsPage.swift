@@ -1,10 +1,10 @@
 import Runtime
 import Synchronization
 
-/// The `/metrics` page: rendered at most ten times a second, however often it is asked for, so that it takes
-/// no more of a processor. Any thread.
+/// The `/metrics` page. It is rendered at most ten times a second, so that frequent requests cost little. Any
+/// thread.
 final class MetricsPage: Sendable {
-  /// How long a text is served.
+  /// How long a rendered text is reused.
   private static let lifetime = Duration.milliseconds(100)
 
   private let render: @Sendable () -> String
@@ -26,6 +26,7 @@ final class MetricsPage: Sendable {
     }
   }
 
+  /// The text, at most `lifetime` old.
   var text: String {
     last.withLock { last in
       let now = now()

@@ -3,6 +3,7 @@ import Runtime
 
 /// The standard Prometheus metrics of a process.
 enum ProcessMetrics {
+  /// Registers the metrics.
   static func register(_ metrics: Metrics, clock: any Clock) {
     let start = Int64(clock.wallMilliseconds / 1000)
     metrics.gauge("process_start_time_seconds", "Start of the process, since 1970.") { start }
@@ -24,7 +25,7 @@ enum ProcessMetrics {
     }
   }
 
-  /// One of the numbers in a line of the kernel's; 0 when it cannot be read.
+  /// The number at `index` in the first line of a file of the kernel; 0 if it cannot be read.
   private static func field(_ index: Int, of path: String) -> Int64 {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return 0 }
@@ -41,7 +42,7 @@ enum ProcessMetrics {
     defer { closedir(directory) }
     var count: Int64 = 0
     while readdir(directory) != nil { count += 1 }
-    // Itself, and the two names that every directory has.
+    // Without the directory's own descriptor, `.` and `..`.
     return max(0, count - 3)
   }
 }

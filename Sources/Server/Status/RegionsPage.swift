@@ -1,18 +1,21 @@
+import Client
 import Codec
 import FoundationEssentials
 import Raftstore
 import Synchronization
 
-/// The `/regions` page of a store: the raft state of the replicas it holds, as JSON, in the order of their
-/// ids. A page holds so many: `?after=ID` asks for those behind a page's last, `?limit=N` for fewer.
+/// The `/regions` page of a store: a JSON array of `RegionReport`, ordered by region id. `?after=ID` selects
+/// the regions with larger ids, `?limit=N` the most regions of a page.
 ///
-/// One page is gathered at a time, region by region, so that whoever asks in a loop takes little of the raft
-/// workers' time.
+/// One page is gathered at a time, region by region, so that repeated requests take little of the raft workers'
+/// time. Any thread.
 final class RegionsPage: Sendable {
+  /// Collects the statuses of at most `limit` regions with ids above `after`, and passes them on once, on any
+  /// thread.
   typealias Gather =
     @Sendable (_ after: UInt64, _ limit: Int, @escaping @Sendable ([RegionStatus]) -> Void) -> Void
 
-  /// Regions of a page.
+  /// The most regions of a page.
   static let limit = 1024
 
   private struct Request {
@@ -23,7 +26,7 @@ final class RegionsPage: Sendable {
 
   private struct State {
     var isGathering = false
-    /// At most one per connection.
+    /// Requests for the next pages; at most one per connection.
     var waiting: [Request] = []
   }
 
@@ -34,6 +37,7 @@ final class RegionsPage: Sendable {
     self.gather = gather
   }
 
+  /// The page of a running store.
   convenience init(store: Store) {
     self.init { after, limit, done in
       let ids = store.meta.regionIDs(after: after, limit: limit)
@@ -43,10 +47,10 @@ final class RegionsPage: Sendable {
   }
 
   var route: StatusRoute {
-    StatusRoute("/regions", asking: { [self] query, done in ask(query, done) })
+    StatusRoute("/regions", handler: { [self] query, done in handle(query, done) })
   }
 
-  private func ask(_ query: String, _ done: @escaping StatusRoute.Done) {
+  private func handle(_ query: String, _ done: @escaping StatusRoute.Done) {
     let request: Request
     do throws(HTTPQuery.Malformed) {
       let query = try HTTPQuery(query)
@@ -67,7 +71,7 @@ final class RegionsPage: Sendable {
 
   private func begin(_ request: Request) {
     gather(request.after, request.limit) { [self] statuses in
-      // On the status port's event loop.
+      // Runs on the event loop of the status port.
       request.done {
         defer { self.beginNext() }
         return Self.reply(statuses)
@@ -97,7 +101,7 @@ final class RegionsPage: Sendable {
   }
 }
 
-/// Waits for the states of so many regions; one that has gone meanwhile has none.
+/// Collects the statuses of a number of regions; a region that was removed meanwhile has none.
 private final class GatheredStatuses: Sendable {
   private struct State {
     var awaited: Int

@@ -1,15 +1,15 @@
 import NIOCore
 import RPC
 
-/// The open connections of the status port. On its event loop.
+/// The open connections of the status port. Used on its event loop.
 ///
-/// A crowd that opens connections and sends or reads nothing must not keep others out: when all places are
-/// taken, a new connection ends the one whose client has kept it waiting longest.
+/// Clients that open connections and neither send nor read must not keep others out: at the limit a new
+/// connection closes the one that has waited longest for its client.
 final class StatusConnections {
   private let capacity: Int
   private var open: [ObjectIdentifier: HTTP1Handler] = [:]
 
-  /// - Parameter capacity: connections that may be open at a time, the newest one included.
+  /// - Parameter capacity: the most open connections, the newest one included.
   init(capacity: Int) {
     self.capacity = capacity
   }
@@ -22,7 +22,7 @@ final class StatusConnections {
     channel.closeFuture.assumeIsolated().whenComplete { _ in self.open[name] = nil }
   }
 
-  /// Of those that wait for their client: first for a request, then for the reply to be read.
+  /// The connection that has waited longest for a request, else for its client to read a response.
   private var waitingLongest: HTTP1Handler? {
     func longest(_ phase: HTTP1Handler.Phase) -> HTTP1Handler? {
       open.values.filter { $0.phase == phase }.min { $0.phaseStart < $1.phaseStart }

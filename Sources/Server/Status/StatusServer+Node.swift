@@ -2,7 +2,9 @@ import RPC
 import Runtime
 
 extension StatusServer {
-  /// Serves what every process of ours serves on its status port; nil when it has none.
+  /// Starts the status server of a process: `/status`, `/metrics`, `/ready` and `routes`.
+  ///
+  /// - Returns: nil if `address` is nil.
   static func start(
     _ address: HostPort?, health: HealthService, runtime: ProcessRuntime,
     routes: [StatusRoute] = []
@@ -33,7 +35,7 @@ extension StatusServer {
     }
   }
 
-  /// What tests of clients read to learn how raw keys are stored.
+  /// The part of TiKV's configuration that tests of clients read: how raw keys are stored.
   static let configRoute = StatusRoute("/config") {
     StatusReply(
       contentType: "application/json",

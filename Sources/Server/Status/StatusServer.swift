@@ -3,21 +3,22 @@ package import NIOCore
 import NIOPosix
 package import RPC
 
-/// The HTTP port for people and monitoring: `/status`, `/metrics`, `/ready` and what else is registered.
+/// The HTTP server for people and monitoring: `/status`, `/metrics`, `/ready` and other registered routes.
 ///
-/// GET and HEAD only, one request at a time per connection, bodies ignored; slow and idle clients are
-/// disconnected, sooner when others want in. It has an event loop of its own, so that what is asked of it
-/// delays neither clients nor raft messages. Routes run there; they may take milliseconds but must not wait.
+/// It serves GET and HEAD, one request at a time per connection, and ignores bodies. Slow and idle clients are
+/// disconnected, earlier when the limit of connections is reached. It has its own event loop, so that its
+/// requests delay neither clients nor raft messages. Routes run on that loop; they may take milliseconds but
+/// must not block.
 package final class StatusServer: Sendable {
   private let listener: Listener
 
   /// Starts listening.
   ///
   /// - Parameters:
-  ///   - loop: serves nothing else; must outlive the server and all requests to it.
-  ///   - port: 0 lets the system choose; see `port`.
-  ///   - connections: how many are accepted; for this server alone.
-  ///   - limits: how long and how large requests may be.
+  ///   - port: 0 for any free port; see `port`.
+  ///   - loop: used by this server only; it must outlive the server and all its requests.
+  ///   - connections: the limit of connections, used by this server only.
+  ///   - limits: the largest size and the longest duration of requests.
   package static func start(
     host: String, port: Int, loop: any EventLoop, logger: Logger, connections: ConnectionLimit,
     limits: HTTPService.Limits = .init(), routes: [StatusRoute]
@@ -26,7 +27,7 @@ package final class StatusServer: Sendable {
     for route in routes { table[route.path] = route }
     let known = table
     let service = HTTPService(limits: limits) { request, done in
-      answer(request, known, loop, done)
+      respond(to: request, known, loop, done)
     }
     let open = try await loop.submit {
       NIOLoopBound(StatusConnections(capacity: connections.capacity), eventLoop: loop)
@@ -60,20 +61,20 @@ package final class StatusServer: Sendable {
       }
   }
 
-  private static func answer(
-    _ request: HTTPRequest, _ routes: [String: StatusRoute], _ loop: any EventLoop,
+  private static func respond(
+    to request: HTTPRequest, _ routes: [String: StatusRoute], _ loop: any EventLoop,
     _ done: @escaping HTTPService.Done
   ) {
     guard request.isRead else {
-      return done(HTTPReply(code: 405, text: "only GET is served here\n"))
+      return done(HTTPReply(code: 405, text: "only GET and HEAD are served\n"))
     }
     guard let route = routes[request.path] else {
       let known = routes.keys.sorted().joined(separator: "\n")
       return done(
-        HTTPReply(code: 404, text: "nothing at \(request.path); there is:\n\(known)\n"))
+        HTTPReply(code: 404, text: "not found: \(request.path); paths:\n\(known)\n"))
     }
-    route.answer(request.query) { render in
-      // A worker of the store hands over what it knows; to put it into words is not its work.
+    route.handler(request.query) { render in
+      // Rendering is work for this loop, not for the thread that gathered the data.
       loop.execute { done(HTTPReply(render())) }
     }
   }
@@ -91,26 +92,27 @@ package final class StatusServer: Sendable {
   }
 }
 
-/// One path of the status port and what it responds.
+/// A path of the status port and its handler.
 package struct StatusRoute: Sendable {
-  /// Takes, once and on any thread, what makes the response; it is run on the status port's event loop.
+  /// Called once, on any thread, with a closure that renders the response; the closure runs on the event loop
+  /// of the status port.
   package typealias Done = @Sendable (@escaping @Sendable () -> StatusReply) -> Void
 
   package var path: String
-  /// Takes what follows `?` in the request, as sent.
-  package var answer: @Sendable (_ query: String, @escaping Done) -> Void
+  /// Handles a request; `query` is the text after `?`, as it was sent. Runs on the event loop.
+  package var handler: @Sendable (_ query: String, @escaping Done) -> Void
 
-  /// A response that is there at once.
-  package init(_ path: String, _ answer: @escaping @Sendable () -> StatusReply) {
-    self.init(path, asking: { _, done in done(answer) })
+  /// A route whose response is rendered at once.
+  package init(_ path: String, _ render: @escaping @Sendable () -> StatusReply) {
+    self.init(path, handler: { _, done in done(render) })
   }
 
-  /// A response that must be asked for.
+  /// A route whose response needs data from other threads.
   package init(
-    _ path: String, asking answer: @escaping @Sendable (_ query: String, @escaping Done) -> Void
+    _ path: String, handler: @escaping @Sendable (_ query: String, @escaping Done) -> Void
   ) {
     self.path = path
-    self.answer = answer
+    self.handler = handler
   }
 }
 

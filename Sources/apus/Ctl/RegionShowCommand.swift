@@ -2,7 +2,7 @@ import ArgumentParser
 import Client
 import NIOPosix
 
-/// One region and the raft state of each of its replicas.
+/// `apus ctl region show`: one region, and the raft state of each replica from its store's status port.
 struct RegionShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show one region and the raft state of each of its replicas.")
@@ -13,12 +13,12 @@ struct RegionShowCommand: AsyncParsableCommand {
   @Argument(help: "The region's id.")
   var id: UInt64?
 
-  @Option(name: .long, help: "The region that holds this key, instead of an id.")
+  @Option(name: .long, help: "The region that contains this key, instead of an id.")
   var key: String?
 
   func validate() throws {
     guard (id == nil) != (key == nil) else {
-      throw ValidationError("Give either a region's id or --key.")
+      throw ValidationError("expected either a region's id or --key")
     }
   }
 
@@ -45,7 +45,7 @@ struct RegionShowCommand: AsyncParsableCommand {
   private func find(_ cluster: ClusterClient, _ key: [UInt8]?) async throws -> RegionView {
     if let key {
       guard let region = try await cluster.region(holding: key) else {
-        throw ClientError.notFound("a region that holds key \(form.text(key))")
+        throw ClientError.notFound("a region that contains key \(form.text(key))")
       }
       return region
     }
@@ -64,7 +64,8 @@ struct RegionShowCommand: AsyncParsableCommand {
       for peer in region.peers {
         let store = stores.first { $0.id == peer.storeID }
         tasks.addTask {
-          await ReplicaStatus.call(store, id: peer.storeID, region: region.id, group: group)
+          await ReplicaStatus.fetch(
+            from: store, id: peer.storeID, region: region.id, group: group)
         }
       }
       var found: [ReplicaStatus] = []
@@ -98,26 +99,36 @@ struct RegionShowCommand: AsyncParsableCommand {
   }
 
   private func show(_ replicas: [ReplicaStatus]) {
-    let fields = [
-      "peer_id", "role", "leader", "term", "vote", "committed", "applied", "first", "last",
-      "truncated", "state",
+    let columns = [
+      "PEER", "ROLE", "LEADER", "TERM", "VOTE", "COMMITTED", "APPLIED", "FIRST", "LAST",
+      "TRUNCATED", "STATE",
     ]
-    let titles = fields.map { $0 == "peer_id" ? "PEER" : $0.uppercased() }
     var table = TextTable(
-      ["STORE"] + titles, numbers: Set(["STORE"] + titles).subtracting(["ROLE", "STATE"]))
+      ["STORE"] + columns, numbers: Set(["STORE"] + columns).subtracting(["ROLE", "STATE"]))
     for replica in replicas {
-      if let raft = replica.raft {
-        table.add(["\(replica.storeID)"] + fields.map { raft[$0]?.text ?? "-" })
-      } else {
-        table.add(["\(replica.storeID)"] + fields.map { _ in "-" })
-      }
+      table.add(
+        ["\(replica.storeID)"] + (replica.raft.map(Self.cells) ?? columns.map { _ in "-" }))
     }
     CtlOutput.table(table)
     for replica in replicas {
       if let problem = replica.problem { print("store \(replica.storeID): \(problem)") }
-      for progress in replica.raft?["progress"]?.elements ?? [] {
-        print("store \(replica.storeID) sees: \(progress.text)")
+      for progress in replica.raft?.progress ?? [] {
+        print("store \(replica.storeID) sees: \(Self.text(progress))")
       }
     }
+  }
+
+  /// In the order of the table's columns.
+  private static func cells(_ raft: RegionReport) -> [String] {
+    [
+      "\(raft.peerID)", raft.role.rawValue, "\(raft.leader)", "\(raft.term)", "\(raft.vote)",
+      "\(raft.committed)", "\(raft.applied)", "\(raft.first)", "\(raft.last)", "\(raft.truncated)",
+      raft.state,
+    ]
+  }
+
+  private static func text(_ progress: RegionReport.Progress) -> String {
+    "active=\(progress.active) learner=\(progress.learner) match=\(progress.match) "
+      + "next=\(progress.next) peer_id=\(progress.peerID) state=\(progress.state)"
   }
 }
