@@ -20,7 +20,7 @@ struct QueuedReadsTests {
 
     let host = ThreadHost()
     let storage: CountingStorage
-    let reads: ReadThread
+    let reads: ReadPool
     let server: RPCServer
     let connections = ConnectionLimit(capacity: 100)
     let port: Int
@@ -32,7 +32,7 @@ struct QueuedReadsTests {
         try StandaloneStorage(
           engine: MemoryEngine(), region: Self.region, peer: Self.peer, host: host,
           onFatal: { _ in }))
-      reads = ReadThread(host: host)
+      reads = ReadPool(host: host)
       let service = TikvService(
         storage: storage, clusterID: 1, storeID: 1, streams: OpenStreams(), reads: reads)
       var router = MethodRouter()
@@ -96,7 +96,7 @@ struct QueuedReadsTests {
     let bed = try await Bed()
     bed.close()
     let (greedy, other) = (bed.channel(), bed.channel())
-    let limit = ReadThread.longReadsPerConnection
+    let limit = ReadPool.longReadsPerConnection
     let refusals = Refusals()
     try await withThrowingTaskGroup(of: Bool.self) { tasks in
       for _ in 0..<limit + 40 {

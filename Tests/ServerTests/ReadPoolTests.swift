@@ -7,7 +7,7 @@ import Testing
 @testable import Server
 
 struct ReadPoolTests {
-  /// What was done, in order, and a way to wait for it.
+  /// Entries in the order in which they were made, and a way to wait for a number of them.
   private final class Journal: Sendable {
     private let entries = Mutex<[String]>([])
     private let bell = Doorbell()
@@ -30,20 +30,20 @@ struct ReadPoolTests {
     struct TooLate: Error {}
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func whatYieldsStandsBehindWhatWaits() throws {
+  @Test("A read that yields queues behind the reads that wait", .timeLimit(.minutes(1)))
+  func yieldedReadsQueueLast() throws {
     let host = ThreadHost()
-    let pool = ReadThread(host: host)
+    let pool = ReadPool(host: host)
     let journal = Journal()
     let gates = [Journal(), Journal(), Journal()]
     let turns = pool.turns(RequestContext())
-    // Each of the threads for long reads is kept until all stand in line.
+    // Each thread that takes long reads is blocked until all reads are queued.
     for (number, gate) in gates.enumerated() {
       #expect(
         pool.run(.long) {
           if (try? gate.wait(for: 1)) == nil { journal.note("no gate") }
-          let answer = turns.yield(10) { journal.note("rest \(number)") }
-          if answer != .queued { journal.note("not queued") }
+          let outcome = turns.yield(10) { journal.note("rest \(number)") }
+          if outcome != .queued { journal.note("not queued") }
         })
     }
     for number in 0..<3 { #expect(pool.run(.long) { journal.note("other \(number)") }) }
@@ -56,10 +56,10 @@ struct ReadPoolTests {
     host.shutdown()
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func whatUnfinishedReadsHoldIsBounded() throws {
+  @Test("The bytes held by unfinished reads are bounded", .timeLimit(.minutes(1)))
+  func heldBytesAreBounded() throws {
     let host = ThreadHost()
-    let pool = ReadThread(host: host)
+    let pool = ReadPool(host: host)
     let turns = pool.turns(RequestContext())
     let journal = Journal()
     let gates = [Journal(), Journal(), Journal()]
@@ -70,7 +70,7 @@ struct ReadPoolTests {
     #expect(turns.yield(100 << 20) { journal.note("never") } == .goOn)
     for gate in gates { gate.note("open") }
     #expect(try journal.wait(for: 1) == ["first"])
-    // It holds nothing any more.
+    // The first read no longer holds any bytes.
     #expect(turns.yield(100 << 20) { journal.note("second") } == .queued)
     #expect(try journal.wait(for: 2) == ["first", "second"])
     pool.stop()
@@ -79,9 +79,10 @@ struct ReadPoolTests {
     host.shutdown()
   }
 
-  @Test func aClientMayWantItBackSooner() {
+  @Test("A client's execution limit shortens the deadline, never lengthens it")
+  func deadlineFollowsTheClientsLimit() {
     let host = ThreadHost()
-    let pool = ReadThread(host: host)
+    let pool = ReadPool(host: host)
     let now = host.clock.now
     func limit(_ milliseconds: UInt64) -> Duration {
       pool.turns(RequestContext(maxExecutionMs: milliseconds)).deadline - now

@@ -3,28 +3,31 @@ import RPC
 import Storage
 import Wire
 
-/// One `BatchCommands` stream: many requests on one connection, each completed exactly once under its
-/// own id, in whatever order the responses come. No command can end the stream.
+/// One `BatchCommands` stream: many commands, each completed exactly once under its id, in any order. A command
+/// that fails does not end the stream.
 ///
-/// The commands of a message are begun while there is capacity for their responses; the rest waits, and
-/// the stream's next message with it. On the call's event loop.
+/// Commands of a message are started while there is capacity for their responses. The rest waits, and so does
+/// the next message of the stream. Used on the call's event loop.
 final class BatchCommandsHandler: StreamHandler {
   private let service: TikvService
   private let call: StreamCall
   private let replies: BatchReplies
   private let name: UInt64
-  /// The message whose commands are being begun, and the next of them.
+  /// The message whose commands are being started; nil between messages.
   private var batch: CommandBatch?
+  /// The index of the next command of `batch`.
   private var next = 0
+  /// The size of `batch`, which counts as received until all its commands are started.
   private var batchBytes = 0
+  /// Reads of the stream started so far.
   private var readsBegun = 0
   private var isPaused = false
 
-  /// Commands begun in one turn of the event loop.
+  /// The most commands started in one turn of the event loop.
   private static let commandsPerTurn = 256
-  /// Milliseconds.
+  /// The longest delay of a test's command, in milliseconds.
   private static let maxDelay: UInt64 = 60_000
-  /// Responses that reads under way are expected to give.
+  /// The most bytes of responses expected from the reads in progress.
   private static let maxExpectedBytes = 16 << 20
 
   init(service: TikvService, call: StreamCall) {
@@ -32,8 +35,8 @@ final class BatchCommandsHandler: StreamHandler {
     self.call = call
     let replies = BatchReplies(call: call)
     self.replies = replies
-    name = service.streams.add { replies.finishWhenAnswered(OpenStreams.stopping) }
-    // A message is held until all its commands are begun.
+    name = service.streams.add { replies.finishAfterResponses(OpenStreams.stopping) }
+    // A message counts as received until all its commands are started.
     call.holdReceived()
   }
 
@@ -52,14 +55,14 @@ final class BatchCommandsHandler: StreamHandler {
 
   func onHalfClose() {
     service.streams.remove(name)
-    replies.finishWhenAnswered()
+    replies.finishAfterResponses()
   }
 
   func onCancel(_ status: RPCStatus) { batch = nil }
 
   func onCapacity() { proceed() }
 
-  /// Begins what there is capacity for.
+  /// Starts the commands that there is capacity for.
   private func proceed() {
     guard let batch else { return }
     let end = min(batch.count, next + Self.commandsPerTurn)
@@ -71,7 +74,7 @@ final class BatchCommandsHandler: StreamHandler {
       }
       guard !isReadingEnough else {
         pause()
-        return replies.onAnswer(continuation())
+        return replies.onResponse(continuation())
       }
       let index = next
       next += 1
@@ -105,10 +108,11 @@ final class BatchCommandsHandler: StreamHandler {
     return { bound.value.proceed() }
   }
 
-  /// Reads are let go one by one at first, and in numbers once it is known how much they bring.
+  /// Whether the reads in progress may fill the capacity. Few run at first, more once their typical size is
+  /// known.
   private var isReadingEnough: Bool {
-    let underWay = readsBegun - replies.readsAnswered
-    return underWay > 0 && underWay * max(replies.expectedBytes, 256) >= Self.maxExpectedBytes
+    let inProgress = readsBegun - replies.readsCompleted
+    return inProgress > 0 && inProgress * max(replies.expectedBytes, 256) >= Self.maxExpectedBytes
   }
 
   private func dispatch(_ command: CommandBatch.Command?, _ id: UInt64) {
@@ -128,7 +132,7 @@ final class BatchCommandsHandler: StreamHandler {
       read(request, id, service.raw.batchScan) { .rawBatchScan($0) }
     case .getHealthFeedback: replies.add(id, .getHealthFeedback(service.healthFeedback))
     case .empty(let request): delay(request, id)
-    case let other: replies.add(id, UnimplementedCommand.answer(to: other))
+    case let other: replies.add(id, UnimplementedCommand.response(to: other))
     }
   }
 
@@ -158,9 +162,9 @@ final class BatchCommandsHandler: StreamHandler {
     method(request, .stream(call)) { [replies] in replies.add(id, wrap($0)) }
   }
 
-  /// A test's command: completed with its own id, after as many milliseconds as it asks for. A minute
-  /// is the longest, and when too many wait, further ones are completed at once: what a client asks for
-  /// here costs memory that no other bound counts.
+  /// The command `Empty`, for tests of clients: the response contains the test's id and is sent after the
+  /// requested milliseconds, at most a minute. At the limit of delayed responses it is sent at once: they take
+  /// memory that no other limit counts.
   private func delay(_ request: Tikvpb_BatchCommandsEmptyRequest, _ id: UInt64) {
     let response = Tikvpb_BatchCommandsEmptyResponse.with { $0.testID = request.testID }
     guard request.delayTime > 0, service.delays.begin() else {

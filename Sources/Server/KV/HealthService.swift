@@ -2,8 +2,8 @@ package import RPC
 import Synchronization
 import Wire
 
-/// `grpc.health.v1.Health`: whether this process wants requests. Clients ask for any service's name
-/// and take an unknown one for a sick store, so there is one response for all.
+/// `grpc.health.v1.Health`: whether this process serves. Clients send the name of any service, and take an
+/// unknown name for a failed store; so the response does not depend on the name. Any thread.
 package final class HealthService: Sendable {
   private struct State {
     var isServing = false
@@ -18,15 +18,15 @@ package final class HealthService: Sendable {
     self.streams = streams
   }
 
-  /// Whether this process wants requests.
+  /// Whether this process serves.
   package var isServing: Bool { state.withLock { $0.isServing } }
 
-  /// Notifies everyone who asks or watches from now on.
+  /// Changes the state, and sends it to all watchers if it is new.
   package func set(serving: Bool) {
     let watchers = state.withLock { state in
-      let isNews = state.isServing != serving
+      let isChanged = state.isServing != serving
       state.isServing = serving
-      return isNews ? state.watchers.sorted { $0.key < $1.key }.map(\.value) : []
+      return isChanged ? state.watchers.sorted { $0.key < $1.key }.map(\.value) : []
     }
     for watcher in watchers { watcher.send(message: response(serving)) }
   }
@@ -73,7 +73,7 @@ package final class HealthService: Sendable {
   }
 }
 
-/// One client that wants to be notified when the response changes.
+/// A `Watch` call: receives the state now and whenever it changes.
 private final class HealthWatch: StreamHandler {
   private let service: HealthService
   private let call: StreamCall

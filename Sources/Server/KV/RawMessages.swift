@@ -3,19 +3,20 @@ import Storage
 import SwiftProtobuf
 import Wire
 
-/// A request that says which region it is for.
+/// A request with a context, which names its region.
 protocol ContextualRequest: Message {
   var context: Kvrpcpb_Context { get }
 }
 
-/// A response that can say why there is no response.
+/// A response that can contain an error.
 protocol RefusableResponse: Message {
   var regionError: Errorpb_Error { get set }
-  /// The request is at fault; `text` says why.
+  /// Sets the error of a request that is at fault.
   mutating func refuse(_ text: String)
 }
 
 extension RefusableResponse {
+  /// A response with this error.
   init(_ error: StorageError) {
     self.init()
     switch error {
@@ -58,7 +59,7 @@ extension Kvrpcpb_RawDeleteRangeResponse: RefusableResponse {
 extension Kvrpcpb_RawGetKeyTTLResponse: RefusableResponse {
   mutating func refuse(_ text: String) { error = text }
 }
-// These have no text of their own: a pair carries it, as TiKV does it.
+// These have no error field: a pair contains the error, as in TiKV.
 extension Kvrpcpb_RawBatchGetResponse: RefusableResponse {
   mutating func refuse(_ text: String) { pairs = [Kvrpcpb_KvPair(refused: text)] }
 }

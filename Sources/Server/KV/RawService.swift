@@ -3,13 +3,14 @@ import Engine
 import Storage
 import Wire
 
-/// Raw requests as messages: each method responds exactly once, whatever the request holds. Called on event
-/// loops: what is not in memory is read in the pool.
+/// Raw requests and responses as messages. Each method responds exactly once, on any thread, also to malformed
+/// requests. Methods are called on event loops: what is not in memory is read in the pool.
 struct RawService: Sendable {
+  /// Sends the response.
   typealias Done<Response> = @Sendable (Response) -> Void
 
   let commands: RawCommands
-  let pool: ReadThread
+  let pool: ReadPool
 
   func get(
     _ request: Kvrpcpb_RawGetRequest, _ origin: ReadOrigin,
@@ -27,13 +28,13 @@ struct RawService: Sendable {
     }
   }
 
-  /// One key's value: from memory on the calling thread, else in the pool.
+  /// The value of a key: on the calling thread if it is in memory, else in the pool.
   func get(
     _ context: RequestContext, _ cf: String, _ key: [UInt8], _ origin: ReadOrigin,
     _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
   ) {
     if let result = commands.tryGet(context, cf: cf, key: key) { return completion(result) }
-    guard origin.beginQueued(limit: ReadThread.shortReadsPerConnection) else {
+    guard origin.beginQueued(limit: ReadPool.shortReadsPerConnection) else {
       return completion(.failure(Self.connectionIsFull))
     }
     let counted: @Sendable (Result<[UInt8]?, StorageError>) -> Void = {
@@ -57,7 +58,7 @@ struct RawService: Sendable {
         context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor,
         turns: turns
       ) { result in
-        answer(result, done) { $0.pairs = $1.map(\.wire) }
+        respond(result, done) { $0.pairs = $1.map(\.wire) }
       }
     }
   }
@@ -72,7 +73,7 @@ struct RawService: Sendable {
       keyOnly: request.keyOnly, isReverse: request.reverse)
     read(context, origin, done) { executor, turns, done in
       commands.scan(context, cf: request.cf, scan, on: executor, turns: turns) { result in
-        answer(result, done) { $0.kvs = $1.map(\.wire) }
+        respond(result, done) { $0.kvs = $1.map(\.wire) }
       }
     }
   }
@@ -88,7 +89,7 @@ struct RawService: Sendable {
         eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
         on: executor, turns: turns
       ) { result in
-        answer(result, done) { $0.kvs = $1.map(\.wire) }
+        respond(result, done) { $0.kvs = $1.map(\.wire) }
       }
     }
   }
@@ -101,7 +102,7 @@ struct RawService: Sendable {
     commands.put(
       context, cf: request.cf, key: [UInt8](request.key), value: [UInt8](request.value),
       ttl: request.ttl
-    ) { answer($0, done) }
+    ) { respond($0, done) }
   }
 
   func batchPut(
@@ -113,7 +114,7 @@ struct RawService: Sendable {
     commands.batchPut(
       context, cf: request.cf, pairs: pairs,
       ttls: request.ttls.isEmpty ? request.ttl : request.ttls
-    ) { answer($0, done) }
+    ) { respond($0, done) }
   }
 
   func delete(
@@ -121,7 +122,7 @@ struct RawService: Sendable {
     _ done: @escaping Done<Kvrpcpb_RawDeleteResponse>
   ) {
     guard let context = context(request, done) else { return }
-    commands.delete(context, cf: request.cf, keys: [[UInt8](request.key)]) { answer($0, done) }
+    commands.delete(context, cf: request.cf, keys: [[UInt8](request.key)]) { respond($0, done) }
   }
 
   func batchDelete(
@@ -130,7 +131,7 @@ struct RawService: Sendable {
   ) {
     guard let context = context(request, done) else { return }
     commands.delete(context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }) {
-      answer($0, done)
+      respond($0, done)
     }
   }
 
@@ -141,10 +142,10 @@ struct RawService: Sendable {
     guard let context = context(request, done) else { return }
     commands.deleteRange(
       context, cf: request.cf, start: [UInt8](request.startKey), end: [UInt8](request.endKey)
-    ) { answer($0, done) }
+    ) { respond($0, done) }
   }
 
-  /// Without TTL there is nothing to tell; TiKV itself would panic here.
+  /// Always an error: keys have no TTL here. (TiKV without TTL panics.)
   func getKeyTTL(
     _ request: Kvrpcpb_RawGetKeyTTLRequest, _ origin: ReadOrigin,
     _ done: @escaping Done<Kvrpcpb_RawGetKeyTTLResponse>
@@ -156,8 +157,8 @@ struct RawService: Sendable {
 
   // MARK: Common steps
 
-  /// Runs a read where it may wait for the disk, and in turns with others, unless no one waits for it by
-  /// then. Its time runs from now on.
+  /// Runs a long read in the pool, in time slices, unless it is cancelled before it starts. Its deadline counts
+  /// from now.
   private func read<Response: RefusableResponse>(
     _ context: RequestContext, _ origin: ReadOrigin, _ done: @escaping Done<Response>,
     _ body:
@@ -165,7 +166,7 @@ struct RawService: Sendable {
         @escaping StorageExecutor, ReadTurns, @escaping Done<Response>
       ) -> Void
   ) {
-    guard origin.beginQueued(limit: ReadThread.longReadsPerConnection) else {
+    guard origin.beginQueued(limit: ReadPool.longReadsPerConnection) else {
       return done(Response(Self.connectionIsFull))
     }
     let counted: Done<Response> = {
@@ -198,7 +199,7 @@ struct RawService: Sendable {
   }
 }
 
-private func answer<Value, Response: RefusableResponse>(
+private func respond<Value, Response: RefusableResponse>(
   _ result: Result<Value, StorageError>, _ done: RawService.Done<Response>,
   _ fill: (inout Response, Value) -> Void
 ) {
@@ -211,7 +212,7 @@ private func answer<Value, Response: RefusableResponse>(
   }
 }
 
-private func answer<Response: RefusableResponse>(
+private func respond<Response: RefusableResponse>(
   _ result: Result<Void, StorageError>, _ done: RawService.Done<Response>
 ) {
   switch result {

@@ -1,11 +1,12 @@
 import RPC
 
-/// The call that waits for a read.
+/// The call that a read belongs to.
 enum ReadOrigin: Sendable {
   case unary(UnaryCall)
   case stream(StreamCall)
 
-  /// No one waits any more: the call or its connection has ended, or its deadline has passed. Any thread.
+  /// Whether the result is no longer needed: the call or its connection has ended, or its deadline has passed.
+  /// Any thread.
   var isCancelled: Bool {
     switch self {
     case .unary(let call): call.isCancelled
@@ -13,7 +14,7 @@ enum ReadOrigin: Sendable {
     }
   }
 
-  /// Counts a read that waits for a thread; false when the call's connection has `limit` of them.
+  /// Counts a read that waits for a thread; false if the call's connection already has `limit` of them.
   func beginQueued(limit: Int) -> Bool {
     switch self {
     case .unary(let call): call.beginQueued(limit: limit)

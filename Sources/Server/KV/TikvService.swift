@@ -3,10 +3,10 @@ package import RPC
 package import Storage
 import Wire
 
-/// `tikvpb.Tikv`, what clients call: raw requests, alone or many on one stream.
+/// The methods of `tikvpb.Tikv` for clients: raw requests, each as a call or many on one stream.
 ///
-/// What is known but not served is completed so that clients fail at once (`UnimplementedMethods`);
-/// what no one knows, with UNIMPLEMENTED.
+/// Known methods that are not served respond in a way that makes clients fail at once
+/// (`UnimplementedMethods`); unknown ones end with UNIMPLEMENTED.
 package struct TikvService: Sendable {
   let raw: RawService
   let clusterID: UInt64
@@ -16,7 +16,7 @@ package struct TikvService: Sendable {
 
   package init(
     storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: OpenStreams,
-    reads: ReadThread
+    reads: ReadPool
   ) {
     raw = RawService(commands: RawCommands(storage: storage), pool: reads)
     self.clusterID = clusterID
@@ -40,7 +40,7 @@ package struct TikvService: Sendable {
       call.reply(message: healthFeedback)
     }
     router.unary("/tikvpb.Tikv/GetStoreSafeTS") { _, call in
-      // No stale reads are served: 0 tells clients that nothing is safe to read so.
+      // Stale reads are not served: 0 means that no timestamp is safe.
       call.reply(message: Kvrpcpb_StoreSafeTSResponse())
     }
     UnimplementedMethods.register(on: &router)
@@ -58,7 +58,7 @@ package struct TikvService: Sendable {
     return response
   }
 
-  /// Why a request of another cluster's client is not served. 0 means the client did not say.
+  /// Why a request for another cluster is refused; nil if it is for this one or names none (0).
   func problem(with context: Kvrpcpb_Context) -> String? {
     guard context.clusterID != 0, context.clusterID != clusterID else { return nil }
     return "cluster id mismatch: this store belongs to cluster \(clusterID), "
@@ -83,12 +83,12 @@ package struct TikvService: Sendable {
     do throws(RPCStatus) {
       return try MessageCoding.encode(Response.serverIsBusy)
     } catch {
-      // Some dozen bytes can be encoded; were it not so, the call would end with a status.
+      // Does not happen for so small a message; without it the call would end with a status.
       return nil
     }
   }
 
-  /// The most frequent request of all: its response is written without a message in between.
+  /// The most frequent request: its response is encoded without a message object.
   private func registerGet(on router: inout MethodRouter) {
     router.unary("/tikvpb.Tikv/RawGet", busyReply: Self.busyReply(Kvrpcpb_RawGetResponse.self)) {
       payload, call in

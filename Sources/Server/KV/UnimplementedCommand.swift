@@ -1,15 +1,15 @@
 import Wire
 
-/// Responses to commands that this store knows of but does not serve: well formed, of the kind that was
-/// asked, so that the caller learns of it at once and no one else on the stream is disturbed.
+/// Responses to known commands that are not served. Each has the type of its command and contains an error, so
+/// that the caller fails at once and other commands of the stream are not affected.
 enum UnimplementedCommand {
   typealias Request = Tikvpb_BatchCommandsRequest.Request.OneOf_Cmd
   typealias Response = Tikvpb_BatchCommandsResponse.Response.OneOf_Cmd
 
   private static let text = "this store does not serve transactions or coprocessors"
 
-  /// Nil for what no one knows.
-  static func answer(to request: Request?) -> Response? {
+  /// The response; nil for an unknown command.
+  static func response(to request: Request?) -> Response? {
     switch request {
     case .get: .get(.with { $0.error = keyError })
     case .scan:
@@ -51,6 +51,6 @@ enum UnimplementedCommand {
 
   private static var keyError: Kvrpcpb_KeyError { .with { $0.abort = text } }
 
-  /// Some clients look at the pairs only.
+  /// For clients that read only the pairs.
   private static var refusedPairs: [Kvrpcpb_KvPair] { [.with { $0.error = keyError }] }
 }

@@ -3,73 +3,75 @@ import RPC
 import SwiftProtobuf
 import Wire
 
-/// Unary methods of `tikvpb.Tikv` that this store knows of but does not serve.
+/// Known unary methods of `tikvpb.Tikv` that are not served.
 ///
-/// The status UNIMPLEMENTED makes client-go try every replica over and over for 20 to 40 s. A response
-/// that says what is wrong in the field for it fails at once in all clients; a response that has no such
-/// field gets `raft_entry_too_large`, the region error that none of them tries again.
+/// The status UNIMPLEMENTED makes client-go retry on all replicas for 20 to 40 s. A response with an error text
+/// in its field makes all clients fail at once. A response without such a field gets `raft_entry_too_large`,
+/// the region error that no client retries.
 enum UnimplementedMethods {
   private static let text = "this store does not serve the request"
 
+  /// Adds the methods to the router.
   static func register(on router: inout MethodRouter) {
     registerRaw(on: &router)
     registerTransactions(on: &router)
-    answer("RawCoprocessor", .rawCoprocessor(.init()), on: &router)
-    answer("Coprocessor", .coprocessor(.init()), on: &router)
+    respond("RawCoprocessor", .rawCoprocessor(.init()), on: &router)
+    respond("Coprocessor", .coprocessor(.init()), on: &router)
   }
 
   private static func registerRaw(on router: inout MethodRouter) {
-    answer("RawCompareAndSwap", Kvrpcpb_RawCASResponse.with { $0.error = text }, on: &router)
-    answer("RawChecksum", Kvrpcpb_RawChecksumResponse.with { $0.error = text }, on: &router)
-    answer(
+    respond("RawCompareAndSwap", Kvrpcpb_RawCASResponse.with { $0.error = text }, on: &router)
+    respond("RawChecksum", Kvrpcpb_RawChecksumResponse.with { $0.error = text }, on: &router)
+    respond(
       "UnsafeDestroyRange", Kvrpcpb_UnsafeDestroyRangeResponse.with { $0.error = text },
       on: &router)
-    answer(
+    respond(
       "SplitRegion",
       Kvrpcpb_SplitRegionResponse.with {
         $0.regionError.message = text
         $0.regionError.raftEntryTooLarge = Errorpb_RaftEntryTooLarge()
       }, on: &router)
-    answer("MvccGetByKey", Kvrpcpb_MvccGetByKeyResponse.with { $0.error = text }, on: &router)
-    answer(
+    respond("MvccGetByKey", Kvrpcpb_MvccGetByKeyResponse.with { $0.error = text }, on: &router)
+    respond(
       "MvccGetByStartTs", Kvrpcpb_MvccGetByStartTsResponse.with { $0.error = text }, on: &router)
-    answer("GetLockWaitInfo", Kvrpcpb_GetLockWaitInfoResponse.with { $0.error = text }, on: &router)
+    respond(
+      "GetLockWaitInfo", Kvrpcpb_GetLockWaitInfoResponse.with { $0.error = text }, on: &router)
   }
 
-  /// As these commands are completed on a stream of many.
+  /// With the same responses as in `BatchCommands`.
   private static func registerTransactions(on router: inout MethodRouter) {
-    answer("KvGet", .get(.init()), on: &router)
-    answer("KvScan", .scan(.init()), on: &router)
-    answer("KvPrewrite", .prewrite(.init()), on: &router)
-    answer("KvPessimisticLock", .pessimisticLock(.init()), on: &router)
-    answer("KVPessimisticRollback", .pessimisticRollback(.init()), on: &router)
-    answer("KvTxnHeartBeat", .txnHeartBeat(.init()), on: &router)
-    answer("KvCheckTxnStatus", .checkTxnStatus(.init()), on: &router)
-    answer("KvCheckSecondaryLocks", .checkSecondaryLocks(.init()), on: &router)
-    answer("KvCommit", .commit(.init()), on: &router)
-    answer("KvImport", .import(.init()), on: &router)
-    answer("KvCleanup", .cleanup(.init()), on: &router)
-    answer("KvBatchGet", .batchGet(.init()), on: &router)
-    answer("KvBatchRollback", .batchRollback(.init()), on: &router)
-    answer("KvScanLock", .scanLock(.init()), on: &router)
-    answer("KvResolveLock", .resolveLock(.init()), on: &router)
-    answer("KvGC", .gc(.init()), on: &router)
-    answer("KvDeleteRange", .deleteRange(.init()), on: &router)
-    answer("KvFlush", .flush(.init()), on: &router)
-    answer("KvBufferBatchGet", .bufferBatchGet(.init()), on: &router)
-    answer("KvFlashbackToVersion", .flashbackToVersion(.init()), on: &router)
-    answer("KvPrepareFlashbackToVersion", .prepareFlashbackToVersion(.init()), on: &router)
-    answer("BroadcastTxnStatus", .broadcastTxnStatus(.init()), on: &router)
+    respond("KvGet", .get(.init()), on: &router)
+    respond("KvScan", .scan(.init()), on: &router)
+    respond("KvPrewrite", .prewrite(.init()), on: &router)
+    respond("KvPessimisticLock", .pessimisticLock(.init()), on: &router)
+    respond("KVPessimisticRollback", .pessimisticRollback(.init()), on: &router)
+    respond("KvTxnHeartBeat", .txnHeartBeat(.init()), on: &router)
+    respond("KvCheckTxnStatus", .checkTxnStatus(.init()), on: &router)
+    respond("KvCheckSecondaryLocks", .checkSecondaryLocks(.init()), on: &router)
+    respond("KvCommit", .commit(.init()), on: &router)
+    respond("KvImport", .import(.init()), on: &router)
+    respond("KvCleanup", .cleanup(.init()), on: &router)
+    respond("KvBatchGet", .batchGet(.init()), on: &router)
+    respond("KvBatchRollback", .batchRollback(.init()), on: &router)
+    respond("KvScanLock", .scanLock(.init()), on: &router)
+    respond("KvResolveLock", .resolveLock(.init()), on: &router)
+    respond("KvGC", .gc(.init()), on: &router)
+    respond("KvDeleteRange", .deleteRange(.init()), on: &router)
+    respond("KvFlush", .flush(.init()), on: &router)
+    respond("KvBufferBatchGet", .bufferBatchGet(.init()), on: &router)
+    respond("KvFlashbackToVersion", .flashbackToVersion(.init()), on: &router)
+    respond("KvPrepareFlashbackToVersion", .prepareFlashbackToVersion(.init()), on: &router)
+    respond("BroadcastTxnStatus", .broadcastTxnStatus(.init()), on: &router)
   }
 
-  private static func answer(
+  private static func respond(
     _ name: String, _ command: UnimplementedCommand.Request, on router: inout MethodRouter
   ) {
-    guard let response = UnimplementedCommand.answer(to: command) else { return }
-    answer(name, response.message, on: &router)
+    guard let response = UnimplementedCommand.response(to: command) else { return }
+    respond(name, response.message, on: &router)
   }
 
-  private static func answer(
+  private static func respond(
     _ name: String, _ response: any Message & Sendable, on router: inout MethodRouter
   ) {
     router.unary("/tikvpb.Tikv/\(name)") { _, call in call.reply(message: response) }
@@ -77,7 +79,7 @@ enum UnimplementedMethods {
 }
 
 extension UnimplementedCommand.Response {
-  /// The response by itself, as it is without a stream around it.
+  /// The message of the response, for a unary call.
   fileprivate var message: any Message & Sendable {
     switch self {
     case .get(let message): message

@@ -22,7 +22,7 @@ package final class StandaloneServer: RunningNode {
   private let driverEngine: any KVEngine
   private let driver: EmbeddedPD
   private let streams: OpenStreams
-  private let reads: ReadThread
+  private let reads: ReadPool
   private let storage: StandaloneStorage
   private let server: RPCServer
   private let status: StatusServer?
@@ -71,7 +71,7 @@ package final class StandaloneServer: RunningNode {
       engine: engine, region: region, peer: peer, host: runtime.host,
       maxWriteSize: configuration.raftstore.maxEntrySize, onFatal: runtime.onFatal)
     let health = HealthService(streams: streams)
-    let reads = ReadThread(host: runtime.host)
+    let reads = ReadPool(host: runtime.host)
     let service = TikvService(
       storage: storage, clusterID: driver.clusterID, storeID: info.id, streams: streams,
       reads: reads)
@@ -98,7 +98,7 @@ package final class StandaloneServer: RunningNode {
   private init(
     address: HostPort, identity: StoreIdent, health: HealthService, runtime: ProcessRuntime,
     directory: DataDirectory, engine: any KVEngine, driverEngine: any KVEngine,
-    driver: EmbeddedPD, storage: StandaloneStorage, reads: ReadThread, server: RPCServer,
+    driver: EmbeddedPD, storage: StandaloneStorage, reads: ReadPool, server: RPCServer,
     status: StatusServer?, region: Region
   ) {
     self.address = address

@@ -8,18 +8,18 @@ import Runtime
 import Storage
 import Synchronization
 
-/// A store of a cluster as a process: disks, raft, services, heartbeats.
+/// The process of a store in a cluster: databases, raft, services, heartbeats.
 package final class StoreServer: RunningNode {
   package let address: HostPort
   package let identity: StoreIdent
   package let health: HealthService
-  /// For operators: what the store holds and does.
+  /// For status reports.
   package let store: Store
   private let configuration: NodeConfiguration
   private let parts: StoreComponents
   private let raft: RaftService
   private let streams: OpenStreams
-  private let reads: ReadThread
+  private let reads: ReadPool
   private let server: RPCServer
   private let status: StatusServer?
 
@@ -28,7 +28,7 @@ package final class StoreServer: RunningNode {
 
   /// Opens the data directory, joins or bootstraps the cluster, and serves.
   ///
-  /// - Parameter onFatal: the disk cannot be trusted any longer: the process must end.
+  /// - Parameter onFatal: see `ProcessRuntime.onFatal`.
   package static func start(
     _ configuration: NodeConfiguration, logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
@@ -52,7 +52,7 @@ package final class StoreServer: RunningNode {
       host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
     let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
     var router = MethodRouter()
-    let reads = ReadThread(host: runtime.host)
+    let reads = ReadPool(host: runtime.host)
     let service = TikvService(
       storage: storage, clusterID: store.clusterID, storeID: store.storeID, streams: streams,
       reads: reads)
@@ -74,7 +74,7 @@ package final class StoreServer: RunningNode {
 
   private init(
     configuration: NodeConfiguration, parts: StoreComponents, store: Store, raft: RaftService,
-    health: HealthService, streams: OpenStreams, reads: ReadThread, server: RPCServer,
+    health: HealthService, streams: OpenStreams, reads: ReadPool, server: RPCServer,
     status: StatusServer?
   ) {
     self.configuration = configuration
@@ -90,7 +90,7 @@ package final class StoreServer: RunningNode {
     identity = StoreIdent(clusterID: store.clusterID, storeID: store.storeID)
   }
 
-  /// Gives leaders away, finishes what is under way, closes the disks.
+  /// Transfers leaders, completes the requests in progress and closes the databases.
   package func stop() async {
     health.set(serving: false)
     await LeaderEviction(store: store, host: parts.runtime.host)

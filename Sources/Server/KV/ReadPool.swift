@@ -3,31 +3,35 @@ package import Runtime
 import Storage
 import Synchronization
 
-/// Threads that may wait for the disk, so that event loops do not: what is read and encoded here delays no
-/// raft message and no request that memory can serve.
-package final class ReadThread: Sendable {
-  /// How long a read may take.
+/// Threads that may wait for the disk, so that event loops do not: a read or its encoding on these threads
+/// delays no raft message and no request that memory can serve.
+///
+/// Not NIO's `NIOThreadPool`: its one queue has no bound, and it cannot keep a thread free of long reads.
+/// Here each thread has a bounded queue, a read goes to the shortest one, and the last thread takes short
+/// reads only. Any thread may call the functions.
+package final class ReadPool: Sendable {
+  /// The expected duration of a read.
   enum Length {
     /// A few keys.
     case short
-    /// Ranges and batches. They leave one thread to short reads.
+    /// Ranges and batches. They never run on the last thread.
     case long
   }
 
   /// Reads wait for disks, not for processors: as many can be under way as a disk serves at once.
-  private static let threads = 4
-  /// Reads that wait for one thread before further ones are refused.
+  private static let threadCount = 4
+  /// Reads that may wait for one thread; further ones are refused.
   private static let capacity = 1024
-  /// Reads of one connection that wait or are under way, before further ones are refused: a quarter of what
-  /// may wait for the threads that serve them.
+  /// Reads of one connection that may wait or be under way; further ones are refused. A quarter of the queues
+  /// of the threads that serve them.
   static let longReadsPerConnection = 768
   static let shortReadsPerConnection = 1024
-  /// How long a long read keeps its thread while others wait.
+  /// How long a long read runs before it queues again behind the reads that wait.
   private static let slice = Duration.milliseconds(10)
-  /// How long a long read may take in all, its waiting included, unless the client wants it back sooner.
+  /// The longest duration of a long read, its waiting included; a client may ask for a shorter one.
   private static let longest = Duration.seconds(60)
-  /// Bytes of replies that reads may hold while they wait for their next slice.
-  private static let heldBytes = 256 << 20
+  /// Bytes of partial responses that all reads together may hold while they wait for their next slice.
+  private static let maxHeldBytes = 256 << 20
 
   private final class Thread: Sendable {
     let worker: Worker<@Sendable () -> Void>
@@ -41,12 +45,13 @@ package final class ReadThread: Sendable {
 
   private let threads: [Thread]
   private let clock: any Clock
-  /// What waiting reads hold now.
+  /// Bytes of partial responses held by reads that wait for their next slice.
   private let held = Atomic(0)
 
+  /// Starts the threads, which run until `stop`.
   package init(host: any WorkerHost) {
     clock = host.clock
-    threads = (0..<Self.threads).map { number in
+    threads = (0..<Self.threadCount).map { number in
       Thread(
         host.spawn(name: "read-\(number)", capacity: Self.capacity) { _ in ReadRunner() })
     }
@@ -57,7 +62,9 @@ package final class ReadThread: Sendable {
     threads.reduce(0) { $0 + $1.pending.load(ordering: .relaxed) }
   }
 
-  /// Runs `work` soon; false when too much is waiting. A long read blocks only what stands behind it.
+  /// Queues `work` for the least busy thread that takes reads of this length.
+  ///
+  /// - Returns: false if that thread's queue is full or the pool has stopped; `work` will not run then.
   func run(_ length: Length, _ work: @escaping @Sendable () -> Void) -> Bool {
     let thread = leastBusy(length)
     thread.pending.add(1, ordering: .relaxed)
@@ -69,7 +76,7 @@ package final class ReadThread: Sendable {
     return isTaken
   }
 
-  /// For the second half of a read that was let in before.
+  /// Runs the second half of reads that `run` accepted before: queues without a bound.
   func executor(_ length: Length) -> StorageExecutor {
     { [self] work in
       let thread = leastBusy(length)
@@ -83,9 +90,9 @@ package final class ReadThread: Sendable {
     }
   }
 
-  /// The turns of a long read that begins now, or waits for its first turn from now on.
+  /// The time slices of a long read whose deadline counts from now.
   ///
-  /// - Parameter isCancelled: whether no one waits for the read any more. Any thread.
+  /// - Parameter isCancelled: whether the result of the read is no longer needed. Called on any thread.
   func turns(
     _ context: RequestContext, isCancelled: @escaping @Sendable () -> Bool = { false }
   ) -> ReadTurns {
@@ -99,11 +106,11 @@ package final class ReadThread: Sendable {
       now: { clock.now }, yield: { [self] bytes, work in requeue(bytes, work) })
   }
 
-  /// Puts the rest of a read behind what waits. It was let in before, so the queue's length does not matter;
-  /// what it holds does.
+  /// Queues the rest of a read behind the reads that wait. The read was accepted before, so the length of the
+  /// queue does not matter; the bytes it holds do.
   private func requeue(_ bytes: Int, _ work: @escaping @Sendable () -> Void) -> ReadTurns.Answer {
     let total = held.add(bytes, ordering: .relaxed).newValue
-    if total > Self.heldBytes {
+    if total > Self.maxHeldBytes {
       held.subtract(bytes, ordering: .relaxed)
       return .goOn
     }
