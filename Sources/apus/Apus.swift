@@ -1,7 +1,7 @@
 import ArgumentParser
 import Runtime
 
-/// A distributed key-value store that speaks TiKV's protocol.
+/// The command `apus` and its subcommands.
 @main
 struct Apus: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,6 +20,6 @@ struct Apus: AsyncParsableCommand {
     await main(ProcessArguments.separatingEmptyValues(CommandLine.arguments.dropFirst()))
   }
 
-  /// The release, and the newest TiKV release whose behaviour it follows.
+  /// The release, as `--version` prints it.
   static let version = "0.1.0"
 }

@@ -101,7 +101,7 @@ def test_an_empty_status_address_turns_it_off():
 def test_an_address_with_a_scheme(tmp_path, command, flag, scheme):
     run = apus(command, "--data-dir", tmp_path / "data", flag, f"{scheme}://127.0.0.1:1")
     assert run.returncode == 64, run
-    assert flag in run.stderr and "expected host:port" in run.stderr, run.stderr
+    assert f"is invalid for '{flag} <host:port>'" in run.stderr, run.stderr
     assert not (tmp_path / "data").exists()
 
 

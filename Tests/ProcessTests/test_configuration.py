@@ -99,8 +99,7 @@ def test_flags_of_a_node(node, flag, value):
 def test_flags_of_other_commands(tmp_path, command, flag, value):
     more = {"sim": ["--seed", "1"], "pd": ["--data-dir", str(tmp_path / "data")]}.get(command, [])
     words = command.split() if " " not in command else ["ctl", *command.split()]
-    name = "--pd-endpoints" if flag in ("--pd", "-u") else flag
-    refused(*words, *more, flag, value, naming=[name])
+    refused(*words, *more, flag, value, naming=[flag])
     assert not (tmp_path / "data").exists()
 
 

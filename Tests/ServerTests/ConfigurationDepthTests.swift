@@ -67,6 +67,6 @@ import Testing
     var file = try ConfigurationFile(path: "f.toml", text: "[pd]\nendpoints = [\"http://a:1\"]")
     var configuration = NodeConfiguration()
     try file.apply(to: &configuration)
-    #expect(configuration.placementDriverEndpoints == [HostPort(host: "a", port: 1)])
+    #expect(configuration.pdEndpoints == [HostPort(host: "a", port: 1)])
   }
 }

@@ -181,9 +181,9 @@ import Testing
   // MARK: Placement drivers
 
   @Test func noPlacementDriverIsSaidByLeavingThemOut() throws {
-    #expect(try read("").placementDriverEndpoints.isEmpty)
+    #expect(try read("").pdEndpoints.isEmpty)
     #expect(
-      try read("[pd]\nendpoints = [\"a:1\", \"http://b:2\"]").placementDriverEndpoints.count == 2)
+      try read("[pd]\nendpoints = [\"a:1\", \"http://b:2\"]").pdEndpoints.count == 2)
     for value in [
       "[]", "[\"\"]", "[\" \"]", "[5]", "\"a:1\"", "[\"a\"]", "[\"a:0\"]", "[\"https://a:1\"]",
     ] {
@@ -193,7 +193,7 @@ import Testing
     }
   }
 
-  @Test func placementDriverNumbersHaveRanges() {
+  @Test func pdNumbersHaveRanges() {
     func problem(_ change: (inout PDConfiguration) -> Void) -> String? {
       var configuration = PDConfiguration()
       change(&configuration)

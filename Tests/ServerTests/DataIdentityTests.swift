@@ -28,7 +28,7 @@ struct DataIdentityTests {
   /// A store that would wait for a placement driver for a while, if its directory let it.
   private func store() async throws(StartError) -> StoreServer {
     var configuration = NodeConfiguration.test(scratch.path)
-    configuration.placementDriverEndpoints = [HostPort(host: "127.0.0.1", port: 1)]
+    configuration.pdEndpoints = [HostPort(host: "127.0.0.1", port: 1)]
     return try await StoreServer.start(configuration, logger: quiet) { _ in }
   }
 

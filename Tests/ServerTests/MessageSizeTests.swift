@@ -7,7 +7,7 @@ import Testing
 /// What stores send fits into what stores take.
 struct MessageSizeTests {
   @Test func everyMessageOfASettledSizeFits() {
-    for size in MessageSizes.settled {
+    for size in MessageSizes.fixed {
       #expect(size + MessageSizes.overhead <= MessageSizes.receiveLimit)
     }
     #expect(NodeConfiguration().problem() == nil)

@@ -46,7 +46,7 @@ struct StoreServerTests {
     var stores: [StoreServer] = []
     for number in 1...count {
       var configuration = NodeConfiguration.test(path + "/store-\(number)")
-      configuration.placementDriverEndpoints = [driver]
+      configuration.pdEndpoints = [driver]
       stores.append(try await StoreServer.start(configuration, logger: quiet) { _ in })
     }
     return stores

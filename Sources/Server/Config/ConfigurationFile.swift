@@ -3,17 +3,17 @@ import Raftstore
 import Runtime
 import TOMLKit
 
-/// Reads a node's TOML file: keys that mean something here change the configuration, keys of TiKV's that
-/// do not are named in a warning, and a bad value is an error that names its key.
+/// The TOML file of a store. Keys that apply here change the configuration, other keys are collected for a
+/// warning, and an invalid value is an error that names its key.
 package struct ConfigurationFile {
-  /// What is wrong with a file, with its path.
+  /// The problem of a file, with its path.
   package struct Invalid: Error, CustomStringConvertible {
     package var description: String
   }
 
   private let path: String
   private let table: TOMLTable
-  /// Keys that were read but mean nothing here, for one warning at start.
+  /// Keys in the file that do not apply here.
   package private(set) var ignored: [String] = []
 
   /// Parses the text of a file.
@@ -29,7 +29,7 @@ package struct ConfigurationFile {
     }
   }
 
-  /// A larger file is none of settings.
+  /// A larger file is an error.
   private static let maxBytes = 256 << 10
 
   /// Reads and parses a file.
@@ -44,19 +44,19 @@ package struct ConfigurationFile {
         throw Invalid(description: "\(path) exceeds the configuration file limit of 256 KiB")
       }
     }
-    // Repaired text would be another path or label than the one that is written there.
+    // Replaced characters would change paths and labels.
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Invalid(description: "\(path) is not UTF-8")
     }
     return try ConfigurationFile(path: path, text: text)
   }
 
-  /// Sections of which keys are read.
+  /// The sections with keys that apply here.
   private static let sections: Set<String> = [
     "log", "pd", "raftstore", "security", "server", "storage",
   ]
 
-  /// Changes `configuration` by what the file says.
+  /// Applies the file's settings to `configuration`.
   package mutating func apply(to configuration: inout NodeConfiguration) throws(Invalid) {
     try refuseSecurity()
     for section in table.keys.sorted() {
@@ -81,13 +81,15 @@ package struct ConfigurationFile {
   }
 
   private func unusable(_ key: String, _ text: String?) -> Invalid {
-    // One line, and not all of a large value.
-    let shown = text.map { "'\($0.prefix(64).filter { !$0.isNewline })'" } ?? "not a plain value"
+    // On one line, and cut off.
+    let shown =
+      text.map { "'\($0.prefix(64).filter { !$0.isNewline })'" }
+      ?? "not a string, number or boolean"
     let range = SettingRange.words(key).map { "; it must be \($0)" } ?? ""
-    return Invalid(description: "\(path): \(key) has no usable value: \(shown)\(range)")
+    return Invalid(description: "\(path): invalid value of \(key): \(shown)\(range)")
   }
 
-  /// Encryption is not served yet. A node that was instructed to encrypt must not start in plain text.
+  /// Encryption is not supported yet. A store configured with it must not start in plain text.
   private func refuseSecurity() throws(Invalid) {
     guard let section = table["security"] else { return }
     guard let inner = section.table else {
@@ -101,7 +103,7 @@ package struct ConfigurationFile {
     }
   }
 
-  /// Whether the value turns nothing on: empty, false, `plaintext`, or a table of such values.
+  /// Whether the value enables nothing: empty, false, `plaintext`, or a table of such values.
   private static func isDefault(_ value: (any TOMLValueConvertible)?) -> Bool {
     guard let value else { return true }
     if let text = value.string { return text.isEmpty || text == "plaintext" }
@@ -111,7 +113,7 @@ package struct ConfigurationFile {
     return false
   }
 
-  /// Keys whose values are no plain values. True if `key` is one of them.
+  /// Applies a key whose value is an array or a table. False if `key` has a plain value.
   private mutating func applyStructured(
     _ key: String, _ value: (any TOMLValueConvertible)?, _ configuration: inout NodeConfiguration
   ) throws(Invalid) -> Bool {
@@ -123,7 +125,7 @@ package struct ConfigurationFile {
           description:
             "\(path): \(key) has no placement driver endpoint: remove it to run stand-alone")
       }
-      configuration.placementDriverEndpoints = []
+      configuration.pdEndpoints = []
       for text in texts {
         guard let endpoint = HostPort(text), endpoint.port > 0 else {
           throw Invalid(
@@ -131,7 +133,7 @@ package struct ConfigurationFile {
               "\(path): \(key): invalid address '\(text)': expected host:port, or remove "
               + "the key to run stand-alone")
         }
-        configuration.placementDriverEndpoints.append(endpoint)
+        configuration.pdEndpoints.append(endpoint)
       }
     case "server.labels":
       guard let table = value?.table else {
@@ -140,7 +142,7 @@ package struct ConfigurationFile {
       configuration.labels = []
       for name in table.keys.sorted() {
         guard let text = table[name]?.string else {
-          throw Invalid(description: "\(path): \(key).\(name) must be a text")
+          throw Invalid(description: "\(path): \(key).\(name) must be a string")
         }
         configuration.labels.append(NodeConfiguration.Label(key: name, value: text))
       }
@@ -160,8 +162,10 @@ package struct ConfigurationFile {
     return true
   }
 
+  /// Sets one value of a configuration from its text; false if the text is invalid.
   typealias Setting = @Sendable (inout NodeConfiguration, String) -> Bool
 
+  /// The settings with plain values, by key.
   static let settings: [String: Setting] = [
     "log.level": { configuration, text in
       guard let level = Logger.Level(tikvName: text) else { return false }
@@ -180,7 +184,7 @@ package struct ConfigurationFile {
     },
     "storage.data-dir": { set(&$0.dataDirectory, $1) },
     "storage.reserve-space": { configuration, text in
-      // Not by `set`: for an optional place it takes what cannot be read for a value.
+      // Not by `set`: for an optional property it would accept nil as a value.
       guard let bytes = Quantity.bytes(text) else { return false }
       configuration.raftstore.reservedSpace = bytes
       return true
@@ -207,14 +211,14 @@ package struct ConfigurationFile {
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
   ]
 
-  /// Sets a value unless it could not be read.
+  /// Sets a property; false if the text had no value.
   private static func set<Value>(_ place: inout Value, _ value: Value?) -> Bool {
     guard let value else { return false }
     place = value
     return true
   }
 
-  /// As `set`, but an empty text means "none".
+  /// As `set`, but an empty text sets nil.
   private static func setOptional<Value>(
     _ place: inout Value?, _ text: String, _ value: Value?
   ) -> Bool {

@@ -1,10 +1,10 @@
 import Codec
 
 extension NodeConfiguration {
-  /// The TiKV release whose behaviour clients may expect; some turn features on by it.
+  /// The TiKV release that the store reports; some clients enable features by it.
   static let storeVersion = "8.5.0"
 
-  /// What the placement driver is notified of the store; the id is still to be found.
+  /// The store's record for the placement driver, without an id.
   func storeInfo(startedAt seconds: UInt64) -> StoreInfo {
     StoreInfo(
       address: publicAddress.description, peerAddress: publicAddress.description,

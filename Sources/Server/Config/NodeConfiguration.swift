@@ -2,29 +2,34 @@ import Glibc
 package import Logging
 package import Raftstore
 
-/// Everything that can be set about a store node: flags of `tikv-server`, and the keys of its file that
-/// mean something here. Flags win over the file.
+/// The configuration of a store: flags of `tikv-server` and the keys of its file that apply here. Flags override
+/// the file.
 package struct NodeConfiguration: Sendable {
-  /// Where the node listens for clients and other stores.
+  /// The listen address for clients and other stores.
   package var address = HostPort(host: "127.0.0.1", port: 20160)
-  /// Where others reach it; nil means `address`.
+  /// The address that others are given; nil means `address`.
   package var advertisedAddress: HostPort?
-  /// Where `/status`, `/metrics` and `/ready` are served; nil serves them nowhere.
+  /// The listen address of the status port; nil for none.
   package var statusAddress: HostPort? = HostPort(host: "127.0.0.1", port: 20180)
+  /// The status address that others are given; nil means `statusAddress`.
   package var advertisedStatusAddress: HostPort?
-  /// Empty: the node runs alone on an embedded placement driver.
-  package var placementDriverEndpoints: [HostPort] = []
+  /// The placement drivers; empty for a stand-alone store with an embedded one.
+  package var pdEndpoints: [HostPort] = []
   package var dataDirectory = "./apus-data"
+  /// Labels for placement, one of each key.
   package var labels: [Label] = []
   package var logLevel = Logger.Level.info
   package var raftstore = RaftstoreConfig()
-  /// Bytes of the block cache; 0 takes 45 % of the memory of the machine or of the process's control group.
+  /// The size of the block cache in bytes; 0 for 45 % of the memory of the machine or of the process's control
+  /// group.
   package var blockCacheCapacity: UInt64 = 0
-  /// Bytes of disk to report; 0 means the whole disk.
+  /// The disk capacity to report, in bytes; 0 for the whole disk.
   package var capacity: UInt64 = 0
+  /// Threads that serve clients; raft messages and the status port have their own.
   package var eventLoops = 1
-  /// How long a stopping node waits for its leaders to move away.
+  /// The longest time a stopping store waits for the transfer of its leaders.
   package var gracefulShutdownTimeout: Duration = .seconds(20)
+  /// Nil for plain text.
   package var security: SecurityConfiguration?
 
   /// A label of a store, for placement. Names and values follow TiKV's rules.
@@ -37,8 +42,8 @@ package struct NodeConfiguration: Sendable {
       self.value = value
     }
 
-    /// `[$]?[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?` names a label, any of the inner characters, or none,
-    /// make its value.
+    /// Why the label is invalid; nil if it is valid. A key matches
+    /// `[$]?[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?`, a value `[-A-Za-z0-9_./]*`.
     var problem: String? {
       func isLetter(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
@@ -57,7 +62,7 @@ package struct NodeConfiguration: Sendable {
       return nil
     }
 
-    /// One of each key, in the order of the keys' first appearance: of duplicates the last one counts.
+    /// One label of each key, in the order of the keys' first appearance. Of several the last one counts.
     package static func unique(_ labels: [Label]) -> [Label] {
       var result: [Label] = []
       for label in labels {
@@ -73,10 +78,10 @@ package struct NodeConfiguration: Sendable {
 
   package init() {}
 
-  /// What clients are instructed to connect to.
+  /// The address for clients and other stores.
   package var publicAddress: HostPort { advertisedAddress ?? address }
 
-  /// The first setting that cannot work, in words; nil when all are fine.
+  /// The first problem of the configuration, as a message; nil if it is valid.
   package func problem() -> String? {
     if dataDirectory.isEmpty { return "data-dir must not be empty" }
     if let problem = HostPort.problem(advertised: publicAddress, flag: "advertise-addr") {
@@ -110,15 +115,15 @@ package struct NodeConfiguration: Sendable {
     return "status-addr must not be the node's own address, \(address)"
   }
 
-  /// Where others are instructed to find the status port: an address that means all interfaces here
-  /// means the advertised one there.
+  /// The status address for others; nil without a status port. In place of an unspecified host it has that of
+  /// `publicAddress`.
   package var publicStatusAddress: HostPort? {
     guard let status = advertisedStatusAddress ?? statusAddress else { return nil }
     return status.isUnspecified ? HostPort(host: publicAddress.host, port: status.port) : status
   }
 }
 
-/// Files of a node's identity; all are PEM.
+/// The paths of the TLS files of a store; all are PEM.
 package struct SecurityConfiguration: Sendable, Hashable {
   package var caPath: String
   package var certificatePath: String
@@ -131,10 +136,11 @@ package struct SecurityConfiguration: Sendable, Hashable {
   }
 }
 
-/// A host and a port, as written on a command line: `host:port`, `[v6]:port`, with or without `http://`.
-/// `https://` is none: what is served and called is plain text.
+/// A host and a port.
 package struct HostPort: Sendable, Hashable, CustomStringConvertible {
+  /// A name or an address; without brackets.
   package var host: String
+  /// From 0 to 65,535.
   package var port: Int
 
   package init(host: String, port: Int) {
@@ -142,14 +148,15 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
     self.port = port
   }
 
-  /// Nil when the text is no address.
+  /// Parses `host:port` or `[v6]:port`, with or without `http://`. Nil for any other text, also with `https://`:
+  /// TLS is not supported.
   package init?(_ text: String) {
     var rest = text[...]
     if rest.hasPrefix("http://") { rest = rest.dropFirst("http://".count) }
     while rest.hasSuffix("/") { rest = rest.dropLast() }
     guard let colon = rest.lastIndex(of: ":") else { return nil }
     let digits = rest[rest.index(after: colon)...]
-    // No sign, and no digits but ours.
+    // Only ASCII digits, and no sign.
     guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = Int(digits),
       port <= 65_535
     else { return nil }
@@ -165,19 +172,19 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
     self.init(host: String(host), port: port)
   }
 
-  /// As `init(_:)`, but a scheme is none: for addresses to listen on and to advertise.
+  /// As `init(_:)`, but without a scheme: for addresses to listen on and to advertise.
   package init?(plain text: String) {
     guard !text.contains("://") else { return nil }
     self.init(text)
   }
 
-  /// Letters and digits of ASCII, and what stands between them in names and addresses.
+  /// ASCII letters and digits, and the punctuation of names and addresses.
   private static func isHostByte(_ byte: UInt8) -> Bool {
     (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
       || "-._:%".utf8.contains(byte)
   }
 
-  /// Whether it stands for all interfaces of a machine: no one can be instructed to connect to it.
+  /// Whether it stands for all interfaces of a machine, so that others cannot connect to it.
   package var isUnspecified: Bool {
     if host.contains(":") {
       var address = in6_addr()
@@ -188,12 +195,12 @@ package struct HostPort: Sendable, Hashable, CustomStringConvertible {
         bytes.allSatisfy { $0 == 0 } || bytes.elementsEqual(mapped)
       }
     }
-    // As the system reads addresses: `0` and `0.0` are all zeros, too.
+    // `inet_aton` accepts short forms: `0` and `0.0` are all zeros, too.
     var address = in_addr()
     return inet_aton(host, &address) != 0 && address.s_addr == 0
   }
 
-  /// Why others cannot be told this address; nil when they can.
+  /// Why the address cannot be advertised; nil if it can.
   static func problem(advertised address: HostPort, flag: String) -> String? {
     guard address.isUnspecified else { return nil }
     return

@@ -1,25 +1,25 @@
-/// Everything that can be set about a placement driver.
+/// The configuration of a placement driver.
 package struct PDConfiguration: Sendable {
-  /// Where it listens.
+  /// The listen address. The port is PD's.
   package var address = HostPort(host: "127.0.0.1", port: 2379)
-  /// Where others reach it; nil means `address`.
+  /// The address that others are given; nil means `address`.
   package var advertisedAddress: HostPort?
-  /// Where `/status`, `/metrics` and `/ready` are served; nil serves them nowhere.
+  /// The listen address of the status port; nil for none.
   package var statusAddress: HostPort?
   package var dataDirectory = "./apus-pd"
+  /// The target number of replicas of a region; PD's default.
   package var maxReplicas = 3
-  /// Silence after which a store counts as gone permanently.
+  /// The time without heartbeats after which a store's replicas are replaced; PD's default.
   package var maxStoreDownTime: Duration = .seconds(30 * 60)
-
-  /// Silence after which a newcomer may take a store's place.
+  /// The time without heartbeats after which another process may register with the id or address of a store.
   package var storeReplacementDelay: Duration = .seconds(15)
-  /// How long what is known of a region outlasts a leader that contradicts it, without any heartbeat of its
-  /// own leader.
+  /// The time without heartbeats of a region's leader after which the heartbeats of another leader that
+  /// contradict the known region replace it.
   package var regionClaimTimeout: Duration = .seconds(180)
 
   package init() {}
 
-  /// The first setting that cannot work, in words; nil when all are fine.
+  /// The first problem of the configuration, as a message; nil if it is valid.
   package func problem() -> String? {
     if dataDirectory.isEmpty { return "--data-dir must not be empty" }
     if let problem = SettingRange.problem("--max-replicas", maxReplicas, 1...15)

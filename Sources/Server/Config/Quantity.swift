@@ -1,10 +1,10 @@
 import Runtime
 
-/// Sizes and durations as TiKV's configuration writes them: ASCII, exact, and nil for anything that is
-/// malformed or too large to represent.
+/// Sizes and durations in the text form of TiKV's configuration. Parsing is exact and returns nil for text that
+/// is malformed or whose value is too large to represent.
 package enum Quantity {
-  /// Bytes of `"8MB"`, `"8MiB"`, `"512"`, `"1.5GB"`; K, M, G, T, P are powers of 1024 with and without
-  /// the `i`. A part of a byte is dropped.
+  /// The bytes of `"8MB"`, `"8MiB"`, `"512"` or `"1.5GB"`. K, M, G, T and P are powers of 1024, with and without
+  /// the `i`. Fractions of a byte are dropped.
   package static func bytes(_ text: String) -> UInt64? {
     var rest = Array(text.utf8)[...]
     guard let number = Decimal(&rest) else { return nil }
@@ -20,8 +20,8 @@ package enum Quantity {
     return number.times(1 << shift)
   }
 
-  /// A duration of `"1h30m"`, `"500ms"`, `"2.5s"`. The units are d, h, m, s, ms and us, each at most once
-  /// and the larger before the smaller. A part of a nanosecond is dropped.
+  /// The duration of `"1h30m"`, `"500ms"` or `"2.5s"`. The units are d, h, m, s, ms and us, each at most once and
+  /// larger ones first. Fractions of a nanosecond are dropped.
   package static func duration(_ text: String) -> Duration? {
     let units: [(name: String, nanoseconds: UInt64)] = [
       ("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000),
@@ -45,7 +45,7 @@ package enum Quantity {
     return Int64(exactly: total).map { .nanoseconds($0) }
   }
 
-  /// A size in the largest unit that shows it exactly: `"8MiB"`, `"1000B"`.
+  /// The text of a size, in the largest unit that is exact: `"8MiB"`, `"1000B"`.
   package static func text(bytes: UInt64) -> String {
     var value = bytes
     var unit = "B"
@@ -56,7 +56,7 @@ package enum Quantity {
     return "\(value)\(unit)"
   }
 
-  /// A duration in the largest unit that shows it exactly: `"90s"`, `"2h"`.
+  /// The text of a duration, in the largest unit that is exact: `"90s"`, `"2h"`.
   package static func text(_ duration: Duration) -> String {
     let nanoseconds = duration.asNanoseconds
     let units: [(name: String, nanoseconds: Int64)] = [
@@ -69,18 +69,19 @@ package enum Quantity {
     return nanoseconds == 0 ? "0s" : "\(nanoseconds)ns"
   }
 
+  /// Whether the byte belongs to a number.
   static func isDigitOrPoint(_ byte: UInt8) -> Bool {
     byte == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
   }
 
-  /// A number written with ASCII digits and perhaps a point; nine places after it count.
+  /// A number of ASCII digits with an optional decimal point. Nine decimals are used, further ones are dropped.
   private struct Decimal {
     private static let scale: UInt64 = 1_000_000_000
     private var whole: UInt64 = 0
     /// Billionths.
     private var part: UInt64 = 0
 
-    /// Takes the digits that `text` begins with.
+    /// Removes the number from the beginning of `text`; nil if there is none.
     init?(_ text: inout ArraySlice<UInt8>) {
       let digits = text.prefix { Quantity.isDigitOrPoint($0) }
       text = text.dropFirst(digits.count)
@@ -98,6 +99,7 @@ package enum Quantity {
       }
     }
 
+    /// The product, rounded down; nil if it overflows.
     func times(_ unit: UInt64) -> UInt64? {
       let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
       let wide = part.multipliedFullWidth(by: unit)

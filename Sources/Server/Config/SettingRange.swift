@@ -1,12 +1,15 @@
 import Raftstore
 import Runtime
 
-/// The values a setting may have. Whatever comes from a flag or a file is checked here, once, before anything
-/// starts: an interval of nothing costs a processor, one without end never comes.
+/// The ranges of settings. Values of flags and files are checked once, before anything starts: an interval of
+/// zero would use a whole processor, and an unbounded one would never end.
 package enum SettingRange {
+  /// The longest duration of any setting.
   static let year = Duration.seconds(365 * 86_400)
 
-  /// Why the value is refused, with the setting's name and its range; nil when it is fine.
+  /// Why the value is invalid, with the setting's name and range; nil if it is valid.
+  ///
+  /// - Parameter special: a valid value outside the range, such as 0 for a default.
   package static func problem<Value: Comparable>(
     _ name: String, _ value: Value, _ range: ClosedRange<Value>, or special: Value? = nil
   ) -> String? {
@@ -14,41 +17,44 @@ package enum SettingRange {
     return "\(name) must be \(words(range, or: special)), not \(text(value))"
   }
 
-  /// One setting of a node's configuration, its place and its range.
+  /// A setting of a store and its range.
   struct Rule: Sendable {
+    /// The setting's key in the file.
     let name: String
-    /// What is possible, in words: `from 10ms to 10s`.
+    /// The range as text: `from 10ms to 10s`.
     let words: String
+    /// Why the setting of a configuration is invalid; nil if it is valid.
     let problem: @Sendable (NodeConfiguration) -> String?
 
+    /// - Parameter special: a valid value outside the range.
     init<Value: Comparable & Sendable>(
-      _ name: String, _ place: any KeyPath<NodeConfiguration, Value> & Sendable,
+      _ name: String, _ path: any KeyPath<NodeConfiguration, Value> & Sendable,
       _ range: ClosedRange<Value>, or special: Value? = nil
     ) {
       self.name = name
       words = SettingRange.words(range, or: special)
-      problem = { SettingRange.problem(name, $0[keyPath: place], range, or: special) }
+      problem = { SettingRange.problem(name, $0[keyPath: path], range, or: special) }
     }
 
-    /// Of a setting that need not be there.
+    /// The rule of an optional setting; nil is valid.
     init<Value: Comparable & Sendable>(
-      _ name: String, _ place: any KeyPath<NodeConfiguration, Value?> & Sendable,
+      _ name: String, _ path: any KeyPath<NodeConfiguration, Value?> & Sendable,
       _ range: ClosedRange<Value>
     ) {
       self.name = name
       words = SettingRange.words(range, or: nil)
-      problem = { $0[keyPath: place].flatMap { SettingRange.problem(name, $0, range) } }
+      problem = { $0[keyPath: path].flatMap { SettingRange.problem(name, $0, range) } }
     }
   }
 
-  /// Every number of a node's configuration, under its key.
+  /// The rules of all numbers and durations of a store's configuration.
   static let node: [Rule] = [
     Rule("server.grpc-concurrency", \.eventLoops, 1...128),
     Rule("server.graceful-shutdown-timeout", \.gracefulShutdownTimeout, .zero...hour),
     Rule("storage.block-cache.capacity", \.blockCacheCapacity, (1 << 20)...(1 << 46), or: 0),
     Rule("storage.reserve-space", \.raftstore.reservedSpace, 0...(1 << 60)),
     Rule("raftstore.capacity", \.capacity, (1 << 20)...(1 << 60), or: 0),
-    // A tick wakes every region that is awake.
+    // A tick is work for every region that is not hibernated.
     Rule(
       "raftstore.raft-base-tick-interval", \.raftstore.baseTickInterval,
       .milliseconds(10)...(.seconds(10))),
@@ -63,7 +69,7 @@ package enum SettingRange {
     Rule("raftstore.raft-log-gc-count-limit", \.raftstore.logCompaction.count, 1...(1 << 40)),
     Rule("raftstore.raft-log-gc-size-limit", \.raftstore.logCompaction.bytes, 1024...(1 << 46)),
     Rule("raftstore.pd-heartbeat-tick-interval", \.raftstore.regionHeartbeatInterval, often...day),
-    // A store that reports less often is taken for silent.
+    // The placement driver takes a store that reports less often for disconnected.
     Rule(
       "raftstore.pd-store-heartbeat-tick-interval", \.raftstore.storeHeartbeatInterval,
       often...(.seconds(10))),
@@ -81,10 +87,10 @@ package enum SettingRange {
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
   ]
 
-  /// What a setting of a node takes, in words; nil where it is no number.
+  /// The range of a store's setting as text; nil if it has none.
   static func words(_ key: String) -> String? { node.first { $0.name == key }?.words }
 
-  /// As often as anything that looks at every region or at a directory may happen.
+  /// The shortest interval of work that looks at every region or at a directory.
   private static let often = Duration.milliseconds(100)
   private static let hour = Duration.seconds(3600)
   private static let day = Duration.seconds(86_400)

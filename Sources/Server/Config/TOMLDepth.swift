@@ -1,25 +1,25 @@
-/// Bounds how deep the values of a TOML text are nested, before a parser that recurses for each level
-/// reads it.
+/// Limits the nesting of a TOML text. It is checked before the parser, which recurses for each level, reads the
+/// text.
 struct TOMLDepth {
-  /// Parts of a dotted key, and arrays and inline tables within one another.
+  /// The most parts of a dotted key, and the most levels of arrays and inline tables.
   static let limit = 32
 
-  private enum Place {
+  private enum Context {
     case plain, comment
-    /// Inside a string of that quotation mark, which three of them end if it may have lines.
+    /// Inside a string with that quotation mark. One with lines is ended by three of them.
     case string(UInt8, hasLines: Bool)
   }
 
   private let bytes: [UInt8]
   private var index = 0
-  private var place = Place.plain
+  private var context = Context.plain
   private var line = 1
-  /// Brackets and braces that are open.
+  /// The number of open brackets and braces.
   private var nesting = 0
-  /// Dots since the key, or what may be one, began.
+  /// The number of dots since the beginning of what may be a key.
   private var dots = 0
 
-  /// What is too deep, in words with the line; nil when nothing is.
+  /// The first violation of the limit, as a message with its line; nil if there is none.
   static func problem(in text: String) -> String? {
     var scan = TOMLDepth(bytes: Array(text.utf8))
     while scan.index < scan.bytes.count {
@@ -44,31 +44,31 @@ struct TOMLDepth {
       endLine()
       return
     }
-    switch place {
+    switch context {
     case .comment: break
     case .plain: stepPlain(byte)
     case .string(let quote, let hasLines):
       if byte == UInt8(ascii: "\\"), quote == UInt8(ascii: "\"") {
-        // A line's end is for the next step, escaped or not.
+        // A line feed is handled by the next step, whether it is escaped or not.
         if index < bytes.count, bytes[index] != UInt8(ascii: "\n") { index += 1 }
       } else if byte == quote, !hasLines || takeTwo(quote) {
-        place = .plain
+        context = .plain
       }
     }
   }
 
   private mutating func endLine() {
-    if case .string(_, true) = place { return }
-    // A string without lines that is still open is an error, for the parser to report.
-    place = .plain
+    if case .string(_, true) = context { return }
+    // A single-line string that is still open is an error, which the parser reports.
+    context = .plain
     dots = 0
   }
 
   private mutating func stepPlain(_ byte: UInt8) {
     switch byte {
-    case UInt8(ascii: "#"): place = .comment
+    case UInt8(ascii: "#"): context = .comment
     case UInt8(ascii: "\""), UInt8(ascii: "'"):
-      place = .string(byte, hasLines: takeTwo(byte))
+      context = .string(byte, hasLines: takeTwo(byte))
     case UInt8(ascii: "["), UInt8(ascii: "{"):
       nesting += 1
       dots = 0
@@ -81,7 +81,7 @@ struct TOMLDepth {
     }
   }
 
-  /// Passes over two more of `quote`, if they are next.
+  /// Skips two more of `quote` if they follow.
   private mutating func takeTwo(_ quote: UInt8) -> Bool {
     guard index + 1 < bytes.count, bytes[index] == quote, bytes[index + 1] == quote else {
       return false

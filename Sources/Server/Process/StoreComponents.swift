@@ -5,8 +5,7 @@ import RaftLog
 import Raftstore
 import Runtime
 
-/// The parts of a store that exist before the store does, in the order in which they are opened; they
-/// are closed in the opposite one.
+/// The parts of a store that are opened before it starts. They are closed in the opposite order.
 struct StoreComponents: Sendable {
   let runtime: ProcessRuntime
   let directory: DataDirectory
@@ -17,6 +16,7 @@ struct StoreComponents: Sendable {
   let pd: RemotePDClient
   let transport: RPCTransport
 
+  /// Opens and checks the databases and snapshots, and creates the connections' objects.
   static func open(
     _ configuration: NodeConfiguration, _ directory: DataDirectory,
     _ identity: inout DataIdentityFile, _ runtime: ProcessRuntime
@@ -36,7 +36,7 @@ struct StoreComponents: Sendable {
       let directories = try snapshots.open()
       if !directories.isEmpty {
         runtime.logger.warning(
-          "directories that are not of this program are ignored",
+          "unknown directories are ignored",
           metadata: ["in": "\(snapshots.directory)", "names": "\(directories)"])
       }
     } catch {
@@ -45,7 +45,7 @@ struct StoreComponents: Sendable {
     let router = Router()
     let pd = RemotePDClient(
       connection: PDConnection(
-        endpoints: configuration.placementDriverEndpoints.map {
+        endpoints: configuration.pdEndpoints.map {
           RPCTarget(host: $0.host, port: $0.port)
         }, group: runtime.group, logger: runtime.logger),
       host: runtime.host, logger: runtime.logger)
@@ -80,6 +80,7 @@ struct StoreComponents: Sendable {
     }
   }
 
+  /// Closes everything, the process's runtime included.
   func close() async {
     transport.close()
     pd.close()

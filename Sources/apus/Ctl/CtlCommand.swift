@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Look at a cluster and act on it.
+/// `apus ctl`: commands that inspect and operate a cluster.
 struct CtlCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ctl",
@@ -8,9 +8,9 @@ struct CtlCommand: AsyncParsableCommand {
     subcommands: [StoreCommand.self, RegionCommand.self, RawCommand.self])
 }
 
-/// Regions.
+/// `apus ctl region`.
 struct RegionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "region", abstract: "Regions: ranges of keys, each replicated by itself.",
+    commandName: "region", abstract: "Regions: ranges of keys, each a raft group.",
     subcommands: [RegionListCommand.self, RegionShowCommand.self])
 }

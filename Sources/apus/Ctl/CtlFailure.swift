@@ -2,9 +2,10 @@ import ArgumentParser
 import Client
 import Glibc
 
-/// The exit of a failed command. Exit codes: 1 no such thing, 2 refused or out of time, 3 unreachable,
-/// 4 outcome unknown, 64 wrong usage (the argument parser's), 74 the output could not be written.
+/// The exit of a failed command. Exit codes: 1 not found, 2 refused or timed out, 3 unreachable, 4 outcome
+/// unknown, 64 wrong usage (the argument parser's), 74 the output could not be written.
 enum CtlFailure {
+  /// Prints the error; returns the exit code to throw.
   static func exit(_ error: ClientError) -> ExitCode {
     printError("\(error)")
     return switch error {
@@ -21,7 +22,7 @@ enum CtlFailure {
     var rest = line[...]
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-      // Where even complaining fails the exit code has to do.
+      // If standard error cannot be written, the exit code remains.
       guard written > 0 else { return }
       rest = rest.dropFirst(written)
     }

@@ -1,19 +1,21 @@
 import Client
 import FoundationEssentials
 
-/// Output of commands.
+/// Prints the results of commands to standard output.
 enum CtlOutput {
+  /// Pretty-printed JSON with sorted keys.
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
+  /// Aligned columns under a header.
   static func table(_ table: TextTable) {
     for line in table.lines { print(line) }
   }
 
-  /// `name  value` lines with the values under one another.
+  /// `name  value` lines with aligned values.
   static func facts(_ facts: [(String, String)]) {
     let width = facts.map(\.0.count).max() ?? 0
     for (name, value) in facts {
@@ -21,13 +23,14 @@ enum CtlOutput {
     }
   }
 
-  /// How long ago a store was heard of, given in nanoseconds since 1970.
+  /// The age of a store's last heartbeat, whose time is given in nanoseconds since 1970; 0 means never.
   static func age(_ nanoseconds: Int64) -> String {
     guard nanoseconds > 0 else { return "never" }
     let seconds = Date().timeIntervalSince1970 - Double(nanoseconds) / 1e9
     return "\(max(0, Int(seconds))) s ago"
   }
 
+  /// A key as escaped text or in hexadecimal; `unbounded` for the empty key.
   static func key(_ key: [UInt8], unbounded: String, hex: Bool) -> String {
     if key.isEmpty { return unbounded }
     return hex ? KeyText.hex(key) : KeyText.escaped(key)

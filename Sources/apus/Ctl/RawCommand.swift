@@ -1,7 +1,7 @@
 import ArgumentParser
 import Client
 
-/// Plain keys and values.
+/// `apus ctl raw`: keys and values outside transactions.
 struct RawCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "raw", abstract: "Read and write plain keys and values.",
@@ -10,7 +10,7 @@ struct RawCommand: AsyncParsableCommand {
     ])
 }
 
-/// What all raw commands take.
+/// The options of every `apus ctl raw` command.
 struct RawArguments: ParsableArguments {
   @OptionGroup var connection: CtlConnection
   @OptionGroup var form: KeyForm
@@ -27,7 +27,7 @@ struct RawArguments: ParsableArguments {
   }
 }
 
-/// A pair, as `--json` prints it.
+/// A key with its value, as `--json` prints it. Both are written as `KeyForm` says.
 struct RawPairOutput: Encodable {
   var key: String
   var value: String

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Client
 
-/// Removes a key, or a range of them.
+/// `apus ctl raw delete`.
 struct RawDeleteCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "delete",
@@ -28,7 +28,7 @@ struct RawDeleteCommand: AsyncParsableCommand {
       throw ValidationError("--to must not be empty: that would remove every key from \(key) on")
     }
     if let end, let to, !start.lexicographicallyPrecedes(end) {
-      throw ValidationError("--to must be after the key: no key is from \(key) up to \(to)")
+      throw ValidationError("--to must be after the key: the range from \(key) to \(to) is empty")
     }
     try await raw.connection.run { client in
       if let end {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Client
 
-/// One value.
+/// `apus ctl raw get`.
 struct RawGetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "get", abstract: "Print the value of a key; exit code 1 if there is none.")

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Client
 
-/// Sets a value.
+/// `apus ctl raw put`.
 struct RawPutCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "put", abstract: "Set the value of a key.")

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Client
 
-/// A range of pairs.
+/// `apus ctl raw scan`.
 struct RawScanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "scan",
@@ -30,7 +30,7 @@ struct RawScanCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
-    // All pairs are gathered before they are shown.
+    // All pairs are in memory before they are printed.
     try FlagValue.check("--limit", limit, 1...10_000_000)
   }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Client
 
-/// All regions.
+/// `apus ctl region list`.
 struct RegionListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List regions in the order of their keys.")
@@ -12,7 +12,7 @@ struct RegionListCommand: AsyncParsableCommand {
   @Option(name: .long, help: "Maximum number of regions (0: all).")
   var limit = 0
 
-  @Option(name: .long, help: "From the region that holds this key on.")
+  @Option(name: .long, help: "Start at the region that contains this key.")
   var start = ""
 
   @Option(name: .long, help: "Only regions that start below this key.")
@@ -46,9 +46,9 @@ struct RegionListCommand: AsyncParsableCommand {
     }
   }
 
-  /// `peer@store`, marked where it is no plain voter.
+  /// `peer@store`, followed by the role unless it is a voter.
   static func text(_ peer: PeerView) -> String {
-    let place = "\(peer.id)@\(peer.storeID)"
-    return peer.role == .voter ? place : "\(place)(\(peer.role.rawValue))"
+    let text = "\(peer.id)@\(peer.storeID)"
+    return peer.role == .voter ? text : "\(text)(\(peer.role.rawValue))"
   }
 }

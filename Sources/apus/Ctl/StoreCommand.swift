@@ -1,14 +1,14 @@
 import ArgumentParser
 import Client
 
-/// Stores.
+/// `apus ctl store`.
 struct StoreCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "store", abstract: "Stores: the nodes that hold data.",
     subcommands: [StoreListCommand.self, StoreShowCommand.self])
 }
 
-/// All stores.
+/// `apus ctl store list`.
 struct StoreListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List all stores.")
@@ -23,7 +23,10 @@ struct StoreListCommand: AsyncParsableCommand {
       let stores = try await client.cluster.stores(includingTombstones: tombstones)
       if connection.json { return try CtlOutput.json(stores) }
       var table = TextTable(
-        ["ID", "STATE", "ADDRESS", "STATUS ADDRESS", "REGIONS", "USED", "AVAILABLE", "HEARD OF"],
+        [
+          "ID", "STATE", "ADDRESS", "STATUS ADDRESS", "REGIONS", "USED", "AVAILABLE",
+          "LAST HEARTBEAT",
+        ],
         numbers: ["ID", "REGIONS", "USED", "AVAILABLE"])
       for store in stores {
         let statistics = store.statistics
@@ -40,7 +43,7 @@ struct StoreListCommand: AsyncParsableCommand {
   }
 }
 
-/// One store.
+/// `apus ctl store show`.
 struct StoreShowCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show one store.")
@@ -60,7 +63,7 @@ struct StoreShowCommand: AsyncParsableCommand {
         ("id", "\(store.id)"), ("state", store.state.rawValue), ("address", store.address),
         ("status address", store.statusAddress), ("version", store.version),
         ("labels", store.labels.joined(separator: " ")),
-        ("heard of", CtlOutput.age(store.lastHeartbeat)),
+        ("last heartbeat", CtlOutput.age(store.lastHeartbeat)),
       ]
       if !store.peerAddress.isEmpty { facts.insert(("peer address", store.peerAddress), at: 3) }
       if let statistics = store.statistics {

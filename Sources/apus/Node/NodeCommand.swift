@@ -2,47 +2,70 @@ import ArgumentParser
 import Logging
 import Server
 
-/// A store node: the product.
+/// `apus node`: a store of a cluster, or a stand-alone one.
 struct NodeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node",
     abstract: "Runs a store node.",
     discussion: """
-      With --pd-endpoints the node joins, or founds, that placement driver's cluster. Without, it runs \
-      alone: a fast local store that answers the placement driver's methods on its own port, so that \
-      the same clients work.
+      With --pd-endpoints the node joins that placement driver's cluster, or bootstraps it. Without, it \
+      runs stand-alone: a fast local store that serves the placement driver's methods on its own port, \
+      so that the same clients work.
       """)
 
-  @Option(name: [.customShort("A"), .long], help: "Listen address, host:port.")
-  var addr: String?
-  @Option(help: "Advertised address; the default is --addr.")
-  var advertiseAddr: String?
-  @Option(help: "Address of /status, /metrics and /ready; empty to disable.")
-  var statusAddr: String?
-  @Option(help: "Advertised status address.")
-  var advertiseStatusAddr: String?
+  @Option(
+    name: [.customShort("A"), .long],
+    help: ArgumentHelp("Listen address. (default: 127.0.0.1:20160)", valueName: "host:port"))
+  var addr: HostPort?
+  @Option(help: ArgumentHelp("Advertised address. (default: --addr)", valueName: "host:port"))
+  var advertiseAddr: HostPort?
+  @Option(
+    help: ArgumentHelp(
+      "Address of /status, /metrics and /ready; empty to disable. (default: 127.0.0.1:20180)",
+      valueName: "host:port"))
+  var statusAddr: StatusAddress?
+  @Option(
+    help: ArgumentHelp(
+      "Advertised status address. (default: --status-addr)", valueName: "host:port"))
+  var advertiseStatusAddr: HostPort?
   @Option(
     name: [.customLong("pd-endpoints"), .customLong("pd")],
-    help: "Placement driver endpoints, separated by commas. Without it the node runs stand-alone.")
-  var pdEndpoints: String?
+    help: ArgumentHelp(
+      "Placement driver endpoints, separated by commas. Without it the node runs stand-alone.",
+      valueName: "host:port"),
+    transform: PDEndpoints.parse)
+  var pdEndpoints: PDEndpoints?
   @Option(
     name: [.customShort("s"), .customLong("data-dir"), .customLong("store")],
     help: "Data directory.")
   var dataDir: String?
-  @Option(name: [.customShort("C"), .long], help: "A TOML file with settings; flags win over it.")
+  @Option(
+    name: [.customShort("C"), .long],
+    help: ArgumentHelp("A TOML file with settings; flags override it.", valueName: "file"))
   var config: String?
-  @Option(name: [.customShort("L"), .long], help: "trace, debug, info, warn, error or fatal.")
-  var logLevel: String?
-  @Option(help: "Labels of this store, k=v,k=v.")
-  var labels: String?
-  @Option(help: "Disk space to report, for example 100GB; 0 for the whole disk.")
-  var capacity: String?
-  @Option(help: "Memory for blocks of data files, for example 1GB; 0 for 45 % of all memory.")
-  var blockCacheCapacity: String?
+  @Option(
+    name: [.customShort("L"), .long], help: "Least severe level that is logged. (default: info)")
+  var logLevel: Logger.Level?
+  @Option(
+    help: ArgumentHelp(
+      "Labels of this store, separated by commas.", valueName: "key=value"))
+  var labels: LabelList?
+  @Option(
+    help: ArgumentHelp(
+      "Disk space to report, for example 100GB; 0 for the whole disk. (default: 0)",
+      valueName: "size"))
+  var capacity: ByteCount?
+  @Option(
+    help: ArgumentHelp(
+      "Memory for blocks of data files, for example 1GB; 0 for 45 % of all memory. (default: 0)",
+      valueName: "size"))
+  var blockCacheCapacity: ByteCount?
   @Option(help: "Number of applied entries after which the raft log is compacted in any case.")
   var raftLogGcCountLimit: UInt64?
-  @Option(help: "Interval of raft log compaction checks, for example 3s.")
-  var raftLogGcTickInterval: String?
+  @Option(
+    help: ArgumentHelp(
+      "Interval of raft log compaction checks, for example 3s.", valueName: "duration"))
+  var raftLogGcTickInterval: Duration?
   @Flag(help: "Check the configuration and exit.")
   var configCheck = false
   @Flag(help: .hidden)
@@ -56,8 +79,8 @@ struct NodeCommand: AsyncParsableCommand {
     }
     LoggingSystem.bootstrap { _ in UnifiedLogHandler(level: configuration.logLevel) }
     let logger = Logger(label: "apus.node")
-    if configuration.placementDriverEndpoints.isEmpty {
-      try await runAlone(configuration, logger)
+    if configuration.pdEndpoints.isEmpty {
+      try await runStandalone(configuration, logger)
     } else {
       try await runStore(configuration, logger)
     }
@@ -73,7 +96,7 @@ struct NodeCommand: AsyncParsableCommand {
     }
   }
 
-  private func runAlone(_ configuration: NodeConfiguration, _ logger: Logger) async throws {
+  private func runStandalone(_ configuration: NodeConfiguration, _ logger: Logger) async throws {
     try await ProcessEnd.serve(logger, exitOnStdinClose: exitOnStdinClose) {
       try await StandaloneServer.start(configuration, logger: logger, onFatal: ProcessEnd.fatal)
     } ready: { server in
@@ -98,38 +121,28 @@ struct NodeCommand: AsyncParsableCommand {
           "\(config): ignored, not applicable: \(file.ignored.joined(separator: ", "))")
       }
     }
-    if let addr { configuration.address = try FlagValue.address(addr, "--addr") }
-    if let advertiseAddr {
-      configuration.advertisedAddress = try FlagValue.address(advertiseAddr, "--advertise-addr")
-    }
-    if let statusAddr {
-      configuration.statusAddress =
-        statusAddr.isEmpty ? nil : try FlagValue.address(statusAddr, "--status-addr")
-    }
-    if let advertiseStatusAddr {
-      configuration.advertisedStatusAddress = try FlagValue.address(
-        advertiseStatusAddr, "--advertise-status-addr")
-    }
-    if let pdEndpoints {
-      configuration.placementDriverEndpoints = try FlagValue.endpoints(
-        pdEndpoints, "--pd-endpoints")
-    }
+    applyFlags(to: &configuration)
+    if let problem = configuration.problem() { throw ValidationError(problem) }
+    return configuration
+  }
+
+  /// Flags that are not given leave their setting as it is.
+  private func applyFlags(to configuration: inout NodeConfiguration) {
+    if let addr { configuration.address = addr }
+    if let advertiseAddr { configuration.advertisedAddress = advertiseAddr }
+    if let statusAddr { configuration.statusAddress = statusAddr.address }
+    if let advertiseStatusAddr { configuration.advertisedStatusAddress = advertiseStatusAddr }
+    if let pdEndpoints { configuration.pdEndpoints = pdEndpoints.addresses }
     if let dataDir { configuration.dataDirectory = dataDir }
-    if let logLevel { configuration.logLevel = try FlagValue.level(logLevel) }
-    if let labels { configuration.labels = try FlagValue.labels(labels) }
-    if let capacity { configuration.capacity = try FlagValue.bytes(capacity, "--capacity") }
-    if let blockCacheCapacity {
-      configuration.blockCacheCapacity = try FlagValue.bytes(
-        blockCacheCapacity, "--block-cache-capacity")
-    }
+    if let logLevel { configuration.logLevel = logLevel }
+    if let labels { configuration.labels = labels.labels }
+    if let capacity { configuration.capacity = capacity.bytes }
+    if let blockCacheCapacity { configuration.blockCacheCapacity = blockCacheCapacity.bytes }
     if let raftLogGcCountLimit {
       configuration.raftstore.logCompaction.count = raftLogGcCountLimit
     }
     if let raftLogGcTickInterval {
-      configuration.raftstore.logCompaction.interval = try FlagValue.duration(
-        raftLogGcTickInterval, "--raft-log-gc-tick-interval")
+      configuration.raftstore.logCompaction.interval = raftLogGcTickInterval
     }
-    if let problem = configuration.problem() { throw ValidationError(problem) }
-    return configuration
   }
 }

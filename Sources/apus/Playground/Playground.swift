@@ -1,25 +1,26 @@
 import Client
 import Glibc
+import Logging
 import NIOPosix
 import Runtime
 import Server
 import Synchronization
 
-/// The processes of a playground, shut down together.
+/// The processes of a playground: one placement driver and some stores on this machine, started and stopped
+/// together. Any thread may call the functions.
 final class Playground: Sendable {
-  /// Where everything listens, on this machine only.
+  /// The ports the processes listen on, all on the loopback interface.
   struct Ports: Sendable {
-    var placementDriver: Int
+    var pd: Int
     var stores: [Int]
-    /// One a store.
+    /// The status ports, in the order of `stores`.
     var statuses: [Int]
 
-    /// What is wrong with those ports that someone uses already, and how to choose others; empty if
-    /// all are free.
+    /// A message for each port that is in use, with the flag that chooses another; empty if all are free.
     func problems() async -> [String] {
       let group = MultiThreadedEventLoopGroup.singleton
       var problems: [String] = []
-      for (flag, ports) in [("--pd-port", [placementDriver]), ("--base-port", stores + statuses)] {
+      for (flag, ports) in [("--pd-port", [pd]), ("--base-port", stores + statuses)] {
         for port in ports {
           do throws(StartError) {
             _ = try await PortProbe.check(
@@ -35,37 +36,44 @@ final class Playground: Sendable {
 
   /// Why the playground ends.
   struct End: Sendable {
-    /// True for Ctrl-C and SIGTERM, false when it cannot go on.
-    var wasAsked: Bool
+    /// True after Ctrl-C, SIGTERM or `requestEnd`, false when too few processes are left to serve.
+    var wasRequested: Bool
     var reason: String
   }
 
-  /// One process of the playground over all its lives.
-  private struct Place {
+  /// One process of the playground, over all its restarts.
+  private struct Member {
     let name: String
     let arguments: [String]
+    /// The process that was started last.
     var child: ChildProcess
-    /// Killed by who runs the playground, and to be started again: no cause for complaint.
-    var isDownOnPurpose = false
+    /// Killed by `kill` and not yet restarted: its exit is expected.
+    var isKilled = false
   }
 
   private struct State {
     /// The placement driver first.
-    var places: [Place] = []
+    var members: [Member] = []
     var isStopping = false
+    /// The first reason counts.
     var end: End?
     var unexpectedExits: [String] = []
   }
 
-  static let placementDriver = "pd"
+  /// The placement driver's name among the processes.
+  static let pdName = "pd"
 
   let ports: Ports
   private let directory: String
-  private let logLevel: String
+  private let logLevel: Logger.Level
   private let state = Mutex(State())
+  /// Open once the playground is to end.
   private let gate = Gate()
 
-  init(directory: String, ports: Ports, logLevel: String) {
+  /// - Parameters:
+  ///   - directory: holds a data directory and a log file for each process. It must exist.
+  ///   - logLevel: of all processes.
+  init(directory: String, ports: Ports, logLevel: Logger.Level) {
     self.directory = directory
     self.ports = ports
     self.logLevel = logLevel
@@ -74,22 +82,22 @@ final class Playground: Sendable {
   /// The stores' names, in the order of their ports.
   var storeNames: [String] { ports.stores.indices.map { "store\($0 + 1)" } }
 
-  /// Where the placement driver is reached.
-  var endpoint: String { "127.0.0.1:\(ports.placementDriver)" }
+  /// The placement driver's address, `host:port`.
+  var endpoint: String { "127.0.0.1:\(ports.pd)" }
 
-  /// Lets Ctrl-C and SIGTERM end the playground; a second one ends its processes at once.
+  /// From now on Ctrl-C and SIGTERM end the playground; a second one kills its processes.
   func watchSignals() {
     ShutdownSignals.watch { [self] number in
       let isSecond = state.withLock { $0.isStopping }
       if isSecond { killAll() }
-      finish(End(wasAsked: true, reason: "signal \(number)"))
+      finish(End(wasRequested: true, reason: "signal \(number)"))
     }
   }
 
-  /// Starts all processes: the placement driver first; the stores wait for it by themselves.
+  /// Starts all processes, the placement driver first. Stores retry until it serves.
   func start() throws {
     try launch(
-      Self.placementDriver,
+      Self.pdName,
       ["pd", "--client-addr", endpoint, "--data-dir", "\(directory)/pd"])
     for (number, name) in storeNames.enumerated() {
       try launch(
@@ -104,76 +112,80 @@ final class Playground: Sendable {
     }
   }
 
-  /// True once every store has reported and every region has its replicas; false if that never came.
+  /// Waits until every store has reported and every region has its replicas; false if the playground ends
+  /// before that.
+  ///
+  /// - Parameter progress: called with a line for people, at most once a second.
   func waitUntilReady(progress: @Sendable (String) -> Void) async throws -> Bool {
     let watch = ReadinessWatch(endpoint: endpoint, stores: ports.stores.count)
     return try await watch.wait({ [gate] in gate.isOpen }, progress: progress)
   }
 
-  /// Returns when the playground was asked to end, or the placement driver or every store has ended.
+  /// Returns when the end was requested, or the placement driver or every store has ended.
   func waitForEnd() async -> End {
     await gate.wait()
-    return state.withLock { $0.end } ?? End(wasAsked: true, reason: "")
+    return state.withLock { $0.end } ?? End(wasRequested: true, reason: "")
   }
 
   /// Makes `waitUntilReady` and `waitForEnd` return.
-  func giveUp() { finish(End(wasAsked: true, reason: "")) }
+  func requestEnd() { finish(End(wasRequested: true, reason: "")) }
 
-  /// Ends all processes: stores first, so that they can say goodbye to the placement driver.
+  /// Terminates all processes and waits for them: stores first, while the placement driver can still
+  /// reassign their leaders.
   func stop() {
     let children = state.withLock { state in
       state.isStopping = true
-      return state.places.map(\.child)
+      return state.members.map(\.child)
     }
     end(children.dropFirst().reversed())
     end(children.prefix(1))
   }
 
-  /// Ends all processes without asking.
+  /// Kills all processes; does not wait for them.
   func killAll() {
     let children = state.withLock { state in
       state.isStopping = true
-      return state.places.map(\.child)
+      return state.members.map(\.child)
     }
     for child in children { child.killNow() }
   }
 
-  // MARK: Harm
+  // MARK: Faults
 
-  /// What ended although no one ended it.
+  /// Messages about processes that exited by themselves, in order.
   var unexpectedExits: [String] { state.withLock { $0.unexpectedExits } }
 
-  /// Kills a process and sees it end; it stays down until `restart`.
+  /// Kills a process and waits for its exit; it stays down until `restart`. Blocks.
   func kill(_ name: String) {
     let child = state.withLock { state -> ChildProcess? in
-      guard let index = state.places.firstIndex(where: { $0.name == name }) else { return nil }
-      state.places[index].isDownOnPurpose = true
-      return state.places[index].child
+      guard let index = state.members.firstIndex(where: { $0.name == name }) else { return nil }
+      state.members[index].isKilled = true
+      return state.members[index].child
     }
     guard let child else { return }
     child.killNow()
-    // Nothing can refuse this signal: milliseconds.
+    // SIGKILL cannot be blocked: this takes milliseconds.
     let pause = Doorbell()
     while child.isRunning { pause.wait(atMost: .milliseconds(1)) }
   }
 
-  /// Starts a killed process again, as it was started first.
+  /// Starts a killed process again with its first arguments; does nothing once the playground stops.
   func restart(_ name: String) throws {
-    let place = state.withLock { state in
-      state.isStopping ? nil : state.places.first { $0.name == name }
+    let member = state.withLock { state in
+      state.isStopping ? nil : state.members.first { $0.name == name }
     }
-    guard let place, !place.child.isRunning else { return }
-    let child = try spawn(place.name, place.arguments)
+    guard let member, !member.child.isRunning else { return }
+    let child = try spawn(member.name, member.arguments)
     let isTooLate = state.withLock { state in
-      guard let index = state.places.firstIndex(where: { $0.name == name }) else { return true }
-      state.places[index].child = child
-      state.places[index].isDownOnPurpose = false
+      guard let index = state.members.firstIndex(where: { $0.name == name }) else { return true }
+      state.members[index].child = child
+      state.members[index].isKilled = false
       return state.isStopping
     }
     if isTooLate { child.killNow() }
   }
 
-  /// Returns when a store that was started again says that it serves, or the playground is to end.
+  /// Waits until a restarted store reports that it serves, or the playground is to end.
   func waitUntilServing(_ name: String) async throws {
     guard let index = storeNames.firstIndex(of: name) else { return }
     let address = "127.0.0.1:\(ports.statuses[index])"
@@ -183,20 +195,20 @@ final class Playground: Sendable {
           "/ready", at: address, group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(1))
         return
       } catch {
-        // Not yet: it does not listen, or says so itself.
+        // It does not listen yet, or its /ready reports that it does not serve.
         try await Task.sleep(for: .milliseconds(50))
       }
     }
   }
 
-  /// Stops a process in its tracks; its sockets stay open and no one is told.
+  /// Suspends a process (SIGSTOP): its sockets stay open and nothing is sent or received.
   func pause(_ name: String) { find(name)?.pause() }
 
-  /// Lets a paused process go on.
+  /// Resumes a paused process.
   func resume(_ name: String) { find(name)?.resume() }
 
   private func find(_ name: String) -> ChildProcess? {
-    state.withLock { state in state.places.first { $0.name == name }?.child }
+    state.withLock { state in state.members.first { $0.name == name }?.child }
   }
 
   // MARK: Processes
@@ -204,36 +216,36 @@ final class Playground: Sendable {
   private func launch(_ name: String, _ arguments: [String]) throws {
     let child = try spawn(name, arguments)
     state.withLock { state in
-      state.places.append(Place(name: name, arguments: arguments, child: child))
+      state.members.append(Member(name: name, arguments: arguments, child: child))
     }
   }
 
   private func spawn(_ name: String, _ arguments: [String]) throws -> ChildProcess {
     try ChildProcess(
-      name: name, arguments: arguments + ["--log-level", logLevel, "--exit-on-stdin-close"],
+      name: name,
+      arguments: arguments + ["--log-level", logLevel.rawValue, "--exit-on-stdin-close"],
       log: "\(directory)/\(name).log", onExit: { [self] child, how in exited(child, how) })
   }
 
-  /// A child's end that no one meant is shown; the playground goes on for as long as it can serve
-  /// anyone.
+  /// Prints an unexpected exit, and ends the playground if the placement driver or the last store is gone.
   private func exited(_ child: ChildProcess, _ how: String) {
-    let complaint = "\(child.name) \(how)"
+    let message = "\(child.name) \(how)"
     let (isExpected, canServe) = state.withLock { state in
-      let place = state.places.first { $0.name == child.name }
-      // An earlier life of a place was ended before the present one began.
-      let isFormer = place.map { $0.child !== child } ?? false
-      let isExpected = state.isStopping || isFormer || place?.isDownOnPurpose == true
-      if !isExpected { state.unexpectedExits.append(complaint) }
-      let alive = state.places.filter {
-        $0.isDownOnPurpose || ($0.child.id != child.id && $0.child.isRunning)
+      let member = state.members.first { $0.name == child.name }
+      // A process was killed before the one that replaced it was started.
+      let isFormer = member.map { $0.child !== child } ?? false
+      let isExpected = state.isStopping || isFormer || member?.isKilled == true
+      if !isExpected { state.unexpectedExits.append(message) }
+      let left = state.members.filter {
+        $0.isKilled || ($0.child.id != child.id && $0.child.isRunning)
       }
-      let isDriven = alive.contains { $0.name == Self.placementDriver }
-      return (isExpected, isDriven && alive.contains { $0.name != Self.placementDriver })
+      let hasPD = left.contains { $0.name == Self.pdName }
+      return (isExpected, hasPD && left.contains { $0.name != Self.pdName })
     }
     if isExpected { return }
-    ProcessEnd.printError(complaint)
+    ProcessEnd.printError(message)
     if !canServe {
-      finish(End(wasAsked: false, reason: "nothing to serve"))
+      finish(End(wasRequested: false, reason: "too few processes are left to serve"))
     }
   }
 
@@ -248,7 +260,7 @@ final class Playground: Sendable {
     let children = Array(children)
     for child in children {
       child.terminate()
-      // A paused process would not be notified of it.
+      // A paused process handles SIGTERM only once it is resumed.
       child.resume()
     }
     let clock = SystemClock()

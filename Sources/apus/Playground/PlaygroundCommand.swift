@@ -1,16 +1,17 @@
 import ArgumentParser
 import Glibc
+import Logging
 import Runtime
 import Server
 
-/// A whole cluster on this machine, for trying things out.
+/// `apus playground`: a whole cluster on this machine, to try things out.
 struct PlaygroundCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "playground",
     abstract: "Runs a cluster on this machine: a placement driver and some stores.",
     discussion: """
-      Prints where everything listens and, once the cluster serves, a line that is exactly \
-      "ready". Restarts nothing. Ctrl-C stops all.
+      Prints the address of each process and, once the cluster serves, a line that is exactly \
+      "ready". Processes that exit are not restarted. Ctrl-C stops all.
       """)
 
   @Option(help: "Number of stores.")
@@ -20,10 +21,10 @@ struct PlaygroundCommand: AsyncParsableCommand {
   @Option(help: "The first store's port; the others follow. Status ports are 20 higher.")
   var basePort = 20160
   @Option(
-    help: "Directory of all data and logs, kept afterwards; the default is a temporary directory.")
+    help: "Directory of all data and logs, kept afterwards. (default: a temporary directory)")
   var dataDir: String?
-  @Option(name: [.customShort("L"), .long], help: "trace, debug, info, warn, error or fatal.")
-  var logLevel = "info"
+  @Option(name: [.customShort("L"), .long], help: "Least severe level that is logged.")
+  var logLevel = Logger.Level.info
 
   func validate() throws {
     if !(1...20).contains(stores) { throw ValidationError("--stores must be from 1 to 20") }
@@ -63,7 +64,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
 
   func run() async throws {
     let ports = Playground.Ports(
-      placementDriver: pdPort, stores: Array(storePorts), statuses: Array(statusPorts))
+      pd: pdPort, stores: Array(storePorts), statuses: Array(statusPorts))
     let problems = await ports.problems()
     for problem in problems { ProcessEnd.printError(problem) }
     if !problems.isEmpty { throw ExitCode.failure }
@@ -93,7 +94,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
     readiness.cancel()
     playground.stop()
     if dataDir == nil { try files.removeTree(directory) }
-    if !ended.wasAsked {
+    if !ended.wasRequested {
       ProcessEnd.printError(ended.reason)
       throw ExitCode.failure
     }

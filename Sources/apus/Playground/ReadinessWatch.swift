@@ -1,14 +1,17 @@
 import Client
 import Runtime
 
-/// Finds out when a new cluster serves: every store has joined, and every region has its replicas and a
-/// leader.
+/// Polls a new cluster until it serves: every store has joined, and every region has a leader and its
+/// replicas, all of them up to date.
 struct ReadinessWatch {
+  /// The placement driver's address.
   let endpoint: String
+  /// How many stores are expected.
   let stores: Int
 
-  /// Asks until the cluster is ready or `isOver` says that no one cares any more. Tells `progress` how
-  /// far it is whenever that has changed within a second.
+  /// Polls until the cluster is ready (true) or `isOver` returns true (false).
+  ///
+  /// - Parameter progress: called with the state of the cluster when it has changed, at most once a second.
   func wait(
     _ isOver: @Sendable () -> Bool, progress: @Sendable (String) -> Void
   ) async throws -> Bool {
@@ -21,7 +24,7 @@ struct ReadinessWatch {
       if let client = try? await ApusClient.connect(to: [endpoint], options: options) {
         defer { client.close() }
         while !isOver() {
-          let state = await look(at: client.cluster)
+          let state = await poll(client.cluster)
           if state.isReady { return true }
           if state.description != shown, clock.now - shownAt > .seconds(1) {
             shown = state.description
@@ -36,14 +39,14 @@ struct ReadinessWatch {
     return false
   }
 
-  /// How far the cluster is.
+  /// What one poll found.
   private struct State {
     var isReady = false
     var description = "waiting for the placement driver"
   }
 
-  /// A placement driver that cannot respond yet is not ready either.
-  private func look(at cluster: ClusterClient) async -> State {
+  /// A placement driver that does not respond yet counts as not ready.
+  private func poll(_ cluster: ClusterClient) async -> State {
     guard let found = try? await cluster.stores(), let regions = try? await cluster.regions()
     else { return State() }
     let replicas = min(3, stores)

@@ -4,23 +4,28 @@ import Logging
 import Runtime
 import Synchronization
 
-/// The ways in which a server process ends.
+/// The ways in which a server process ends, and the lines that commands print.
 enum ProcessEnd {
-  /// Runs a server from its start until the process is asked to end: by SIGTERM or SIGINT, or, for a child
-  /// of the playground, by the end of its parent. A second signal ends the process at once.
+  /// Runs a server until the process is to end: by SIGTERM or SIGINT, or, for a child of the playground, by
+  /// the exit of its parent. A second signal ends the process at once.
   ///
-  /// A process that is asked to end before the start is complete, which may wait for a placement driver,
-  /// ends with 0 at once: it has served nothing, and a start can be cut off anywhere. A start that
-  /// fails prints one plain line and ends the process with 1.
+  /// A process that is to end before `start` returns, which may wait for a placement driver, exits with 0 at
+  /// once: it has served nothing, and a start can be interrupted anywhere. If `start` throws, the error is
+  /// printed as one line and the process exits with 1.
+  ///
+  /// - Parameters:
+  ///   - exitOnStdinClose: also end when standard input reaches its end.
+  ///   - ready: called once the server has started.
+  ///   - stop: returns when the server has stopped.
   static func serve<Server: Sendable>(
     _ logger: Logger, exitOnStdinClose: Bool, start: @escaping @Sendable () async throws -> Server,
     ready: (Server) -> Void, stop: (Server) async -> Void
   ) async throws {
-    let ending = requested(exitOnStdinClose: exitOnStdinClose)
+    let ending = endGate(exitOnStdinClose: exitOnStdinClose)
     let isStarted = Gate()
     _ = Task.detached {
       await ending.wait()
-      // Whichever opens the gate first has its way.
+      // Either the start opens the gate, or this task does and exits.
       guard isStarted.open() else { return }
       logger.info("stopped before the start was complete")
       _exit(0)
@@ -40,14 +45,14 @@ enum ProcessEnd {
     logger.info("stopped")
   }
 
-  /// A gate that opens when the process is asked to end.
-  private static func requested(exitOnStdinClose: Bool) -> Gate {
+  /// A gate that opens when the process is to end.
+  private static func endGate(exitOnStdinClose: Bool) -> Gate {
     let gate = Gate()
     ShutdownSignals.watch { number in
       if !gate.open() { _exit(128 + number) }
     }
     if exitOnStdinClose {
-      // Waits for as long as the process lives, so it is never joined.
+      // Never joined: it runs until the process ends.
       _ = JoinableThread(name: "parent") {
         var byte: UInt8 = 0
         while read(0, &byte, 1) > 0 {}
@@ -57,25 +62,25 @@ enum ProcessEnd {
     return gate
   }
 
-  /// The disk can no longer be trusted: ends the process at once, so that nothing more is acknowledged.
+  /// Ends the process at once after an error of the disk, so that nothing more is acknowledged.
   @Sendable static func fatal(_ reason: String) {
     printError("fatal: \(reason)")
     _exit(1)
   }
 
-  /// One line to standard output, at once: whoever reads it may be waiting for it.
+  /// Prints a line to standard output, unbuffered: a reader may be waiting for it.
   static func say(_ message: String) {
     var bytes = Array("\(message)\n".utf8)
     _ = write(1, &bytes, bytes.count)
   }
 
-  /// One line to standard error that is no complaint: how far something is.
+  /// Prints a line about progress to standard error.
   @Sendable static func report(_ message: String) {
     var bytes = Array("\(message)\n".utf8)
     _ = write(2, &bytes, bytes.count)
   }
 
-  /// One line to standard error.
+  /// Prints an error, `apus: MESSAGE`, to standard error.
   static func printError(_ message: String) {
     var bytes = Array("apus: \(message)\n".utf8)
     _ = write(2, &bytes, bytes.count)

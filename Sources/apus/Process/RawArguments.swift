@@ -1,11 +1,10 @@
 import Glibc
 
-/// The arguments as the system handed them over.
+/// Checks and changes of the arguments before the argument parser sees them.
 ///
-/// Swift turns bytes that are not UTF-8 into U+FFFD: a key written so would become another key, and the command
-/// would say that all is well.
+/// Swift replaces bytes that are not UTF-8 by U+FFFD: such a key would silently become another key.
 enum ProcessArguments {
-  /// Ends the process with the exit code of wrong usage if an argument is not UTF-8.
+  /// Exits with the code of wrong usage, 64, if an argument is not UTF-8.
   static func requireUTF8() {
     for number in 0..<Int(CommandLine.argc) {
       guard let argument = CommandLine.unsafeArgv[number] else { continue }
@@ -19,10 +18,11 @@ enum ProcessArguments {
       exit(64)
     }
   }
-  /// Options that are turned off by an empty value.
+
+  /// Options whose empty value means "off".
   private static let emptyValued: Set<String> = ["--status-addr"]
 
-  /// `--option=` as `--option ''`: the argument parser takes the first for an option without a value.
+  /// Rewrites `--option=` as `--option ''`: for the argument parser the first is an option without a value.
   static func separatingEmptyValues(_ arguments: some Sequence<String>) -> [String] {
     arguments.flatMap { argument in
       guard argument.hasSuffix("="), emptyValued.contains(String(argument.dropLast())) else {

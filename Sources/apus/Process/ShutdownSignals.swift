@@ -2,17 +2,21 @@ import Glibc
 import Runtime
 import Synchronization
 
-/// Turns SIGTERM and SIGINT into something a command can await.
+/// Calls a closure on SIGTERM and SIGINT.
 ///
-/// A handler writes the signal's number into a pipe and a thread reads it there: masks would not do, as
-/// the thread in which libdispatch parks the main thread has all signals unblocked.
+/// A handler writes the signal's number into a pipe, and a thread reads it there. Blocking the signals and
+/// reading them with `sigwait` would not work: the thread in which libdispatch parks the main thread has all
+/// signals unblocked.
+///
+/// Not UnixSignals of swift-service-lifecycle: its sequence is consumed by a task. The second signal must end
+/// the process even if the tasks do not run, and a command that blocks its threads must see the first one.
 enum ShutdownSignals {
   private struct Ends {
     var read: Int32
     var write: Int32
   }
 
-  /// Opened once, before the handlers are installed, and never closed.
+  /// Opened once, before the handlers are installed, and never closed; nil if that failed.
   private static let pipe: Ends? = {
     var ends: [Int32] = [0, 0]
     guard Glibc.pipe(&ends) == 0 else { return nil }
@@ -20,12 +24,14 @@ enum ShutdownSignals {
     return Ends(read: ends[0], write: ends[1])
   }()
 
-  /// From now on the signals are given to `receive`, each with its number, on a thread of its own.
+  /// From now on calls `receive` for each of the signals, with its number, on a thread of its own. Also
+  /// ignores SIGPIPE. Once per process.
   static func watch(_ receive: @escaping @Sendable (Int32) -> Void) {
-    // A peer that closes its socket must be an error of that write, not the end of the process.
+    // A write to a socket that the peer has closed must return an error, not end the process.
     signal(SIGPIPE, SIG_IGN)
     guard let pipe else {
-      ProcessEnd.printError("no pipe for signals: they will end the process at once")
+      ProcessEnd.printError(
+        "cannot open a pipe for signals: SIGTERM and SIGINT will end the process at once")
       return
     }
     for number in [SIGTERM, SIGINT] {
@@ -35,7 +41,7 @@ enum ShutdownSignals {
         _ = write(pipe.write, &byte, 1)
       }
     }
-    // Waits as long as the process lives, so it is never joined.
+    // Never joined: it runs until the process ends.
     _ = JoinableThread(name: "signals") {
       var byte: UInt8 = 0
       while true {
@@ -45,7 +51,7 @@ enum ShutdownSignals {
   }
 }
 
-/// Something that opens once and that others can wait for.
+/// A flag that is set once and that tasks can wait for. Any thread.
 final class Gate: Sendable {
   private struct State {
     var isOpen = false
@@ -54,7 +60,7 @@ final class Gate: Sendable {
 
   private let state = Mutex(State())
 
-  /// Opens the gate; false if it was open already.
+  /// Opens the gate and resumes the waiting tasks; false if it was open already.
   @discardableResult
   func open() -> Bool {
     let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
@@ -70,7 +76,7 @@ final class Gate: Sendable {
   /// Whether the gate is open.
   var isOpen: Bool { state.withLock { $0.isOpen } }
 
-  /// Returns when the gate is open.
+  /// Returns when the gate is open. Does not notice the cancellation of the task.
   func wait() async {
     await withCheckedContinuation { continuation in
       let isOpen = state.withLock { state in

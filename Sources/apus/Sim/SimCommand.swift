@@ -21,7 +21,7 @@ struct SimCommand: ParsableCommand {
   @Option(help: "Runs of many seeds, as FIRST...LAST.")
   var seeds: SeedRange?
   @Option(help: "Virtual time during which clients call and faults are injected.")
-  var duration = "30s"
+  var duration = Duration.seconds(30)
   @Option(help: "Runs at the same time, one thread each.")
   var jobs: Int?
   @Option(help: "The workload; the default draws one for each run. See --list.")
@@ -54,8 +54,8 @@ struct SimCommand: ParsableCommand {
       throw ValidationError("--seeds must be at most 1000000000 seeds")
     }
     if trace && seed == nil { throw ValidationError("--trace is for one --seed") }
-    try FlagValue.check(
-      "--duration", try options(seed: 0).duration, .milliseconds(1)...(.seconds(86_400)))
+    try FlagValue.check("--duration", duration, .milliseconds(1)...(.seconds(86_400)))
+    _ = try options(seed: 0)
   }
 
   func run() throws {
@@ -82,7 +82,7 @@ struct SimCommand: ParsableCommand {
   /// The options of a run, but for its seed all the same.
   private func options(seed: UInt64) throws -> SimulationOptions {
     var options = SimulationOptions(seed: seed)
-    options.duration = try FlagValue.duration(duration, "--duration")
+    options.duration = duration
     options.mutant = try known(mutant, MutantCatalog.all.map(\.name), "--mutant")
     options.workload = try known(workload, SimCatalog.workloads, "--workload")
     if let faults {
@@ -113,7 +113,9 @@ struct SimCommand: ParsableCommand {
   /// The flags with which a run is repeated, but for its seed and what it leaves out.
   private var repetition: String {
     var words = ["apus sim"]
-    if duration != "30s" { words.append("--duration \(duration)") }
+    if duration != .seconds(30) {
+      words.append("--duration \(duration.defaultValueDescription)")
+    }
     if let workload { words.append("--workload \(workload)") }
     if let faults { words.append("--faults \(faults)") }
     if let mutant { words.append("--mutant \(mutant)") }

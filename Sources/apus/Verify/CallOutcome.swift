@@ -1,9 +1,10 @@
 import Client
 import History
 
-/// What is known of a call on the cluster once it has come back.
+/// Makes calls of a history on a cluster and classifies their outcomes.
 enum CallOutcome {
-  /// Makes the call. The client is told never to repeat a write whose outcome it does not know.
+  /// Makes the call. The client must have `retriesUndeterminedWrites` off: a write that was repeated could
+  /// take effect twice.
   static func of(_ call: Call, by raw: RawClient) async -> Outcome {
     do throws(ClientError) {
       switch call {
@@ -29,19 +30,20 @@ enum CallOutcome {
     }
   }
 
-  /// A read changes nothing, so one that failed never was. A write counts as not executed only where
-  /// that is certain: it was never sent, or each attempt was turned away before it could be carried out.
+  /// The outcome of a call that failed with `error`. A read changes nothing, so a failed one never happened.
+  /// A write counts as `failed` only where it is certain that it did not and will not take effect: it was
+  /// never sent, or each attempt was rejected before it could be executed.
   static func afterFailure(of call: Call, _ error: ClientError) -> Outcome {
     switch call {
     case .get, .batchGet, .scan: return .failed
-    // One part may be done when another fails, and the error tells of the other only.
+    // One part may be done when another fails, and the error is about the other part only.
     case .batchPut, .batchDelete, .deleteRange: return .unknown
     case .put, .delete: break
     }
     switch error {
-    // Thrown only while no attempt may have been carried out; that would be `undetermined`.
+    // Thrown only if no attempt can have been executed; otherwise it is `undetermined`.
     case .deadlineExceeded, .unreachable, .notFound, .invalidArgument, .cancelled: return .failed
-    // A store's "no" is a text: some stores report a time-out that way.
+    // A refusal is a text, and some stores report a timeout that way.
     case .undetermined, .refused, .malformedResponse: return .unknown
     }
   }

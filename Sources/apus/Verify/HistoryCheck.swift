@@ -1,8 +1,9 @@
 import History
 import Runtime
 
-/// Checks a history file.
+/// `apus verify --check`: checks a history file, read in pieces.
 struct HistoryCheck {
+  /// The path of the file.
   let path: String
 
   func run() -> VerifyResult {
@@ -18,6 +19,7 @@ struct HistoryCheck {
     }
     return result
   }
+
   private func operations() throws -> [Operation] {
     let file = try SystemFileSystem().open(path)
     var decoder = HistoryFileDecoder()

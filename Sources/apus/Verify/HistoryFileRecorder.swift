@@ -2,17 +2,20 @@ import History
 import Runtime
 import Synchronization
 
-/// The history of a run: in memory for the checker, and in a file as calls end.
+/// Records the calls of a run, in memory for the checker and in a file. Any thread.
 final class HistoryFileRecorder: Sendable {
-  /// How far the run is. Times are nanoseconds since its start.
+  /// Counts of a run. Times are nanoseconds since its start.
   struct Progress: Sendable {
+    /// Calls that have ended, whatever their outcome.
     var operations = 0
+    /// Those whose outcome is unknown.
     var unknown = 0
+    /// When the last call succeeded.
     var lastSuccess: UInt64 = 0
     /// The longest time in which no call of any client succeeded.
     var longestGap: UInt64 = 0
 
-    /// The same, the time since the last success included.
+    /// The longest gap, the time from the last success to `now` included.
     func longestGap(until now: UInt64) -> UInt64 {
       max(longestGap, now > lastSuccess ? now - lastSuccess : 0)
     }
@@ -21,7 +24,9 @@ final class HistoryFileRecorder: Sendable {
   private struct State {
     var operations: [Operation] = []
     var file: any WritableFile
+    /// Lines that the file does not have yet.
     var unwritten: [UInt8]
+    /// The first error; nothing is written after it.
     var failure: FileSystemError?
     var progress = Progress()
   }
@@ -37,10 +42,10 @@ final class HistoryFileRecorder: Sendable {
     state = Mutex(State(file: file, unwritten: HistoryFile.header + [Self.newline]))
   }
 
-  /// A number for a call that is about to be made.
+  /// A new id for a call.
   func nextID() -> Int { ids.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-  /// Adds a call that came back at `time`, whatever came of it.
+  /// Adds a call that ended at `time`. The file is written when 64 KiB have accumulated.
   func record(_ operation: Operation, at time: UInt64) {
     let line = HistoryFile.line(for: operation)
     state.withLock { state in
@@ -59,7 +64,7 @@ final class HistoryFileRecorder: Sendable {
     }
   }
 
-  /// Passes what was recorded to the file; returns why that was not possible.
+  /// Writes what was recorded to the file; returns the first error of the file, also an earlier one.
   func flush() -> FileSystemError? {
     state.withLock { state in
       Self.write(&state)

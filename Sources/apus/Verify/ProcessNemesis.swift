@@ -2,15 +2,16 @@ import Client
 import Runtime
 import Synchronization
 
-/// Injects process faults into a playground by a plan while clients run.
+/// Injects the process faults of a plan into a playground while clients run.
 final class ProcessNemesis: Sendable {
-  /// Something that was done.
+  /// One action on a process, as `--json` prints it.
   struct Event: Sendable, Encodable {
     /// Seconds after the start of the run.
     var at: Double
+    /// `kill`, `restart`, `pause` or `resume`.
     var action: String
     var process: String
-    /// The process led the region that holds the run's keys, as the placement driver believed.
+    /// Whether the store led the region of the run's keys, according to the placement driver.
     var wasLeader: Bool
 
     enum CodingKeys: String, CodingKey {
@@ -22,12 +23,12 @@ final class ProcessNemesis: Sendable {
   private let plan: NemesisPlan
   private let playground: Playground
   private let control: RunControl
-  /// Asks the placement driver who leads.
+  /// Looks up the leader in the placement driver.
   private let client: ApusClient
   private let key: [UInt8]
   private let recorded = Mutex<[Event]>([])
 
-  /// - Parameter key: leads to the region whose leader is aimed at.
+  /// - Parameter key: a key of the region whose leader is the preferred target.
   init(
     plan: NemesisPlan, playground: Playground, control: RunControl, client: ApusClient, key: [UInt8]
   ) {
@@ -38,28 +39,29 @@ final class ProcessNemesis: Sendable {
     self.key = key
   }
 
+  /// Closes the client.
   func close() { client.close() }
 
   /// In the order of their times.
   var events: [Event] { recorded.withLock { $0.sorted { $0.at < $1.at } } }
 
-  /// Carries out the plan, or as much of it as there is time for until the task is cancelled. All is
-  /// healed when it returns.
+  /// Injects the faults of the plan until it ends or the task is cancelled. All faults are over when it
+  /// returns.
   func run() async {
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { await self.runLane(self.plan.stores, of: nil) }
+      group.addTask { await self.run(self.plan.stores, of: nil) }
       group.addTask {
-        await self.runLane(self.plan.placementDriver, of: Playground.placementDriver)
+        await self.run(self.plan.pd, of: Playground.pdName)
       }
     }
     control.healed()
   }
 
-  /// One fault after the other. A store that was started again counts as down until it serves, so the
-  /// next fault waits for it, and is left out if it would be over by then.
+  /// Injects one fault after the other. A restarted store counts as down until it serves: the next fault
+  /// waits for it, and is skipped if its time has passed by then.
   ///
-  /// - Parameter process: whom the faults are for; nil for a store of each fault's own.
-  private func runLane(_ faults: [NemesisPlan.Fault], of process: String?) async {
+  /// - Parameter process: the target of all the faults; nil if each fault names its store.
+  private func run(_ faults: [NemesisPlan.Fault], of process: String?) async {
     for fault in faults {
       do {
         try await sleep(until: fault.at)
@@ -67,9 +69,9 @@ final class ProcessNemesis: Sendable {
         let leader = fault.targetsLeader ? await leader() : nil
         let victim = process ?? leader ?? playground.storeNames[fault.store]
         try await inject(victim, fault, isLeader: victim == leader)
-        if fault.inject == .kill { try await playground.waitUntilServing(victim) }
+        if fault.kind == .kill { try await playground.waitUntilServing(victim) }
       } catch {
-        // Cancelled: the run is over, and the fault is healed.
+        // Cancelled: the run is over, and so is the fault.
         return
       }
     }
@@ -78,23 +80,23 @@ final class ProcessNemesis: Sendable {
   private func inject(
     _ victim: String, _ fault: NemesisPlan.Fault, isLeader: Bool
   ) async throws {
-    defer { heal(victim, fault.inject) }
-    switch fault.inject {
+    defer { heal(victim, fault.kind) }
+    switch fault.kind {
     case .kill: playground.kill(victim)
     case .pause: playground.pause(victim)
     }
-    note(fault.inject == .kill ? "kill" : "pause", victim, wasLeader: isLeader)
+    note(fault.kind == .kill ? "kill" : "pause", victim, wasLeader: isLeader)
     try await sleep(until: fault.at + fault.length)
   }
 
-  private func heal(_ victim: String, _ inject: NemesisPlan.ProcessFault) {
-    switch inject {
+  private func heal(_ victim: String, _ kind: NemesisPlan.Kind) {
+    switch kind {
     case .kill:
       do {
         try playground.restart(victim)
         note("restart", victim)
       } catch {
-        control.fail("\(victim) could not be started again: \(error)")
+        control.fail("\(victim) could not be restarted: \(error)")
       }
     case .pause:
       playground.resume(victim)
@@ -108,7 +110,7 @@ final class ProcessNemesis: Sendable {
     recorded.withLock { $0.append(event) }
   }
 
-  /// Since the start of the run.
+  /// The time since the start of the run.
   private var now: Duration { .nanoseconds(Int64(control.now)) }
 
   private func sleep(until time: Duration) async throws {
@@ -117,7 +119,7 @@ final class ProcessNemesis: Sendable {
     try Task.checkCancellation()
   }
 
-  /// The store that leads, by its name in the playground; nil if that cannot be learned now.
+  /// The name of the leader's store in the playground; nil if it cannot be looked up now.
   private func leader() async -> String? {
     do throws(ClientError) {
       guard let peer = try await client.cluster.region(holding: key)?.leader,
@@ -126,7 +128,7 @@ final class ProcessNemesis: Sendable {
       else { return nil }
       return playground.storeNames[index]
     } catch {
-      // The placement driver is down or paused: another victim will do.
+      // The placement driver is down or paused: the fault hits the store that it names.
       return nil
     }
   }

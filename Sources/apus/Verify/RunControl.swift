@@ -1,18 +1,20 @@
 import Runtime
 import Synchronization
 
-/// When a run is over. Times are nanoseconds since the run's start.
+/// Decides when a run is over. Times are nanoseconds since the run's start. Any thread.
 final class RunControl: Sendable {
   private struct State {
-    /// When all faults were healed; nil until then, or if there never are any.
+    /// When the last fault ended; nil until then and in a run without faults.
     var healedAt: UInt64?
-    /// Clients that have not written anything since.
+    /// Clients that have not written since `healedAt`.
     var waiting: Set<Int>
+    /// When the last client of `waiting` had written.
     var recoveredAt: UInt64?
+    /// Why the run cannot go on.
     var failure: String?
   }
 
-  /// How long after the planned end, or after the healing if that is later, clients are waited for.
+  /// How long clients may take to write again after the planned end, or after `healedAt` if that is later.
   static let grace: UInt64 = 30_000_000_000
 
   private let clock = SystemClock()
@@ -23,8 +25,8 @@ final class RunControl: Sendable {
   private let state: Mutex<State>
 
   /// - Parameters:
-  ///   - mustRecover: the run goes on until every client has written after the healing.
-  ///   - interruption: opened when the run is to end early.
+  ///   - mustRecover: the run goes on until every client has written after all faults ended.
+  ///   - interruption: open when the run is to end early.
   init(seconds: Double, clients: Int, mustRecover: Bool, interruption: Gate) {
     origin = clock.now
     plannedEnd = UInt64(seconds * 1e9)
@@ -33,23 +35,24 @@ final class RunControl: Sendable {
     state = Mutex(State(waiting: Set(0..<clients)))
   }
 
-  /// The one clock of the history.
+  /// The clock of the history.
   var now: UInt64 { clock.now.nanoseconds - origin.nanoseconds }
 
-  /// Ends the run because it cannot go on.
+  /// Ends the run because it cannot go on. The first reason counts.
   func fail(_ reason: String) {
     state.withLock { state in
       if state.failure == nil { state.failure = reason }
     }
   }
 
-  /// All faults are over.
+  /// Records that all faults have ended.
   func healed() {
     let now = now
     state.withLock { $0.healedAt = now }
   }
 
-  /// A write that was asked for at `start` was acknowledged.
+  /// Records the acknowledgment of a write. One that started before all faults had ended does not count as
+  /// recovery.
   func wrote(client: Int, start: UInt64, end: UInt64) {
     guard mustRecover else { return }
     state.withLock { state in
@@ -62,7 +65,7 @@ final class RunControl: Sendable {
   var isInterrupted: Bool { interruption.isOpen }
   var failure: String? { state.withLock { $0.failure } }
 
-  /// True when no client should make another call.
+  /// Whether clients should stop making calls.
   var isOver: Bool {
     if interruption.isOpen { return true }
     let now = now
@@ -74,11 +77,11 @@ final class RunControl: Sendable {
     }
   }
 
-  /// From the healing to the moment when every client had written again.
+  /// Whether, and how soon after all faults had ended, every client wrote again.
   var recovery: Recovery {
-    guard mustRecover, !interruption.isOpen else { return .notAsked }
+    guard mustRecover, !interruption.isOpen else { return .notRequired }
     return state.withLock { state in
-      guard state.failure == nil else { return .notAsked }
+      guard state.failure == nil else { return .notRequired }
       guard let healed = state.healedAt, let recovered = state.recoveredAt else {
         return .missed(clients: state.waiting.count)
       }
@@ -86,11 +89,12 @@ final class RunControl: Sendable {
     }
   }
 
-  /// Whether clients were served again once all faults were over.
+  /// Whether clients were served again once all faults had ended.
   enum Recovery: Sendable {
-    case notAsked
+    /// There were no faults, or the run ended early.
+    case notRequired
     case after(Duration)
-    /// So many clients could not write.
+    /// The number of clients that did not write again in time.
     case missed(clients: Int)
   }
 }

@@ -1,6 +1,6 @@
 import History
 
-/// What a run's calls amount to.
+/// Counts and latencies of a run's calls.
 struct RunFigures: Sendable {
   /// The calls of one kind.
   struct Row: Sendable {
@@ -8,12 +8,12 @@ struct RunFigures: Sendable {
     var done = 0
     var failed = 0
     var unknown = 0
-    /// Nanoseconds, sorted, of calls that succeeded.
+    /// Latencies of successful calls, in nanoseconds, sorted.
     var latencies: [UInt64] = []
 
     var total: Int { done + failed + unknown }
 
-    /// The latency that this share of the calls did not exceed, in milliseconds; nil if none succeeded.
+    /// The quantile `share` of the latencies, in milliseconds; nil if no call succeeded.
     func milliseconds(at share: Double) -> Double? {
       guard !latencies.isEmpty else { return nil }
       let index = min(latencies.count - 1, Int(share * Double(latencies.count)))
@@ -24,10 +24,10 @@ struct RunFigures: Sendable {
   let rows: [Row]
   private(set) var total = Row(kind: "all")
   var seconds: Double
-  /// The longest time in which no call succeeded.
+  /// The longest time, in seconds, in which no call succeeded.
   var longestGap: Double
 
-  /// In the order in which they are shown.
+  /// In the order of the printed table.
   private static let kinds = [
     "get", "put", "delete", "batchGet", "batchPut", "batchDelete", "scan", "deleteRange",
   ]
@@ -60,7 +60,7 @@ struct RunFigures: Sendable {
 
   var operationsPerSecond: Double { seconds > 0 ? Double(total.total) / seconds : 0 }
 
-  /// With so many digits after the point.
+  /// A number with a fixed count of digits after the point.
   static func text(_ value: Double, _ places: Int) -> String {
     var scale = 1
     for _ in 0..<places { scale *= 10 }

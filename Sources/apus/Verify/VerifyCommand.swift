@@ -2,35 +2,36 @@ import ArgumentParser
 import Client
 import Runtime
 
-/// Runs many clients on a live cluster and checks the linearizability of what they saw.
+/// `apus verify`: runs many clients on a live cluster and checks whether their history is linearizable.
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Checks whether a live cluster is linearizable.",
     discussion: """
-      Concurrent clients read and write single keys, batches and ranges below a prefix of the run's \
-      own; all calls are recorded and judged. Works on Apus and on TiKV; nobody else's keys are \
-      touched, and the run's own are removed at its end.
+      Concurrent clients read and write single keys, batches and ranges below a prefix that is unique \
+      to the run; all calls are recorded and checked. Works on Apus and on TiKV. No other keys are \
+      touched, and the run's keys are removed at its end.
 
-      With --nemesis the cluster is a playground of the command's own, whose stores and placement \
-      driver are killed, paused and started again meanwhile, the leader with preference. All faults \
-      are over a few seconds before the end, and every client must then be able to write again.
+      With --nemesis the command starts a playground and kills, pauses and restarts its stores and its \
+      placement driver during the run, preferably the leader. All faults end a few seconds before the \
+      run does, and every client must then be able to write again.
 
       The history is a file of JSON lines: one for the format, then one for each call as it ended, \
-      with its number, client, start, end (nanoseconds on one clock; none if no answer came), what was \
-      asked, and the outcome: done, found with its pairs, failed (it did not happen) or unknown. \
-      --check judges such a file, whoever wrote it.
+      with its id, client, start, end (nanoseconds on one clock; null if no response came), arguments \
+      and outcome: done, found with its pairs, failed (it did not happen) or unknown. --check checks \
+      such a file, whichever program wrote it.
 
-      Exit codes: 0 linearizable; 1 not, with the shortest bad history; 2 could not tell; 64 wrong \
-      usage.
+      Exit codes: 0 linearizable; 1 not linearizable, with the shortest bad history; 2 undecided; 64 \
+      wrong usage.
       """)
 
   @Option(
     name: [.customLong("pd-endpoints"), .customLong("pd"), .customShort("u")],
     help: ArgumentHelp(
-      "Placement driver endpoints, separated by commas. (default: 127.0.0.1:2379)",
-      valueName: "host:port"))
-  var pdEndpoints: String?
+      "Placement driver endpoints, separated by commas. (default: \(PDEndpoints.local))",
+      valueName: "host:port"),
+    transform: PDEndpoints.parse)
+  var pdEndpoints: PDEndpoints?
   @Flag(help: "Start a playground and inject process faults during the run.")
   var nemesis = false
   @Option(help: "Number of stores of the playground of --nemesis. (default: 3)")
@@ -45,7 +46,8 @@ struct VerifyCommand: AsyncParsableCommand {
   var seed: UInt64?
   @Option(help: "Calls per second of all clients together. (default: unlimited)")
   var rate: Double?
-  @Option(help: "Where the history is written. (default: a file in /tmp)")
+  @Option(
+    help: ArgumentHelp("Path of the history. (default: a file in /tmp)", valueName: "file"))
   var history: String?
   @Option(help: "Prefix of the run's keys, before a part unique to the run.")
   var prefix = "verify/"
@@ -63,19 +65,15 @@ struct VerifyCommand: AsyncParsableCommand {
         "--nemesis affects only processes that it started: it cannot be combined with --pd-endpoints"
       )
     }
-    if let pdEndpoints, pdEndpoints.allSatisfy({ $0 == "," || $0 == " " }) {
-      throw ValidationError("--pd-endpoints has no address: expected host:port")
-    }
     if stores != nil, !nemesis {
       throw ValidationError("--stores is for the playground of --nemesis")
     }
-    // Fewer do not survive the loss of one.
+    // With fewer, no store can be lost.
     try FlagValue.check("--stores", stores, 3...20)
     try FlagValue.check("--seconds", seconds, (nemesis ? 5 : 0.1)...86_400)
     try FlagValue.check("--clients", clients, 1...256)
     try FlagValue.check("--keys", keys, 1...1_000_000)
     try FlagValue.check("--rate", rate, 0.01...1e9)
-    if let pdEndpoints { _ = try FlagValue.endpoints(pdEndpoints, "--pd-endpoints") }
   }
 
   func run() async throws {
@@ -83,7 +81,7 @@ struct VerifyCommand: AsyncParsableCommand {
     if let check {
       result = HistoryCheck(path: check).run()
     } else {
-      result = await VerifyRun(try settings()).run()
+      result = await VerifyRun(settings()).run()
     }
     if json {
       try CtlOutput.json(VerifyOutput(result))
@@ -93,18 +91,17 @@ struct VerifyCommand: AsyncParsableCommand {
     if result.end != .linearizable { throw ExitCode(result.end.rawValue) }
   }
 
-  private func settings() throws -> VerifyRun.Settings {
+  private func settings() -> VerifyRun.Settings {
     let name = Self.runName()
     return VerifyRun.Settings(
-      endpoints: try FlagValue.endpoints(pdEndpoints ?? "127.0.0.1:2379", "--pd-endpoints")
-        .map(\.description),
+      endpoints: (pdEndpoints ?? .local).texts,
       seconds: seconds, clients: clients, keys: keys,
       seed: seed ?? UInt64.random(in: 0..<1_000_000_000), rate: rate,
       historyPath: history ?? "/tmp/apus-verify-\(name).jsonl", prefix: "\(prefix)\(name)/",
       faultedStores: nemesis ? stores ?? 3 : nil, directory: "/tmp/apus-verify-\(name)")
   }
 
-  /// No two runs have the same, also on different machines.
+  /// Unique to the run, across machines, too.
   private static func runName() -> String {
     let milliseconds = SystemClock().wallMilliseconds
     let chance = UInt32.random(in: 0...UInt32.max)

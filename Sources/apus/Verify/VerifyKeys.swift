@@ -1,15 +1,18 @@
-/// The keys that a run uses: a prefix of its own and a number.
+/// The keys of a run: a prefix unique to the run, and a number.
 struct VerifyKeys: Sendable {
+  /// Ends with `/`.
   let prefix: [UInt8]
   let count: Int
 
-  /// - Parameter prefix: ends with `/`, and no one else's keys start with it.
+  /// - Parameters:
+  ///   - prefix: ends with `/`, and no other keys of the cluster start with it.
+  ///   - count: keys are numbered from 0 up to `count`, exclusive.
   init(prefix: String, count: Int) {
     self.prefix = Array(prefix.utf8)
     self.count = count
   }
 
-  /// Keys sort as their numbers do. `key(count)` is above all of them.
+  /// The key of a number. Keys sort as their numbers do; `key(count)` sorts after all of them.
   func key(_ number: Int) -> [UInt8] {
     let digits = Array(String(number).utf8)
     let width = String(count).utf8.count
@@ -17,6 +20,6 @@ struct VerifyKeys: Sendable {
       + digits
   }
 
-  /// The end of the range that holds every key with the prefix.
+  /// The exclusive end of the range of all keys with the prefix.
   var end: [UInt8] { prefix.dropLast() + [UInt8(ascii: "/") + 1] }
 }

@@ -3,6 +3,7 @@ import Runtime
 
 /// A result as `--json` prints it.
 struct VerifyOutput: Encodable {
+  /// The calls of one kind. Latencies are nil if none succeeded.
   struct Kind: Encodable {
     var kind: String
     var done: Int
@@ -27,15 +28,19 @@ struct VerifyOutput: Encodable {
     }
   }
 
+  /// The faults of a run with `--nemesis`.
   struct FaultSummary: Encodable {
     var kills: Int
     var pauses: Int
     var events: [ProcessNemesis.Event]
   }
 
+  /// `linearizable`, `violation` or `undecided`.
   var verdict: String
+  /// Why the verdict is `undecided`.
   var reasons: [String]
   var notes: [String]
+  /// The path of the history.
   var history: String
   var seed: UInt64?
   var seconds: Double?
@@ -44,12 +49,12 @@ struct VerifyOutput: Encodable {
   var total: Kind?
   var kinds: [Kind]?
   var nemesis: FaultSummary?
-  /// From the end of all faults until every client had written.
+  /// Seconds from the end of all faults until every client had written again.
   var recovery: Double?
-  /// The checked calls; nil if nothing was checked to the end.
+  /// The number of checked calls; nil if the check was not completed.
   var checked: Int?
   var keys: Int?
-  /// The shortest bad history, for reading.
+  /// The shortest bad history, as text; nil without a violation.
   var badHistory: [String]?
 
   enum CodingKeys: String, CodingKey {

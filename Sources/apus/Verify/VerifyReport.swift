@@ -2,10 +2,11 @@ import Client
 import History
 import Runtime
 
-/// A result in words.
+/// Prints a result as text.
 struct VerifyReport {
   let result: VerifyResult
 
+  /// Prints to standard output.
   func print() {
     if let figures = result.figures { printFigures(figures) }
     if !result.events.isEmpty { printEvents() }

@@ -6,21 +6,22 @@ struct VerifyResult {
   var historyPath: String
   var figures: RunFigures?
   var events: [ProcessNemesis.Event] = []
-  var recovery = RunControl.Recovery.notAsked
-  /// Nil when there was nothing to check.
+  var recovery = RunControl.Recovery.notRequired
+  /// Nil if there was nothing to check.
   var verdict: Verdict?
-  /// What keeps a good verdict from being one on the whole run.
+  /// Problems because of which "linearizable" is not a verdict on the whole run.
   var doubts: [String] = []
-  /// What the user should know besides.
+  /// Other messages for the user.
   var notes: [String] = []
 
+  /// The verdict of the command; the raw value is its exit code.
   enum End: Int32 {
     case linearizable = 0
     case violation = 1
     case undecided = 2
   }
 
-  /// A violation stays one whatever else went wrong.
+  /// A violation is one regardless of `doubts`.
   var end: End {
     switch verdict {
     case .violation: .violation
@@ -29,14 +30,14 @@ struct VerifyResult {
     }
   }
 
-  /// Why the end is `undecided`; empty if it is not.
+  /// Why `end` is `undecided`; empty if it is not.
   var reasons: [String] {
     guard end == .undecided else { return [] }
     if case .undecided(let reason) = verdict { return [reason] + doubts }
     return doubts
   }
 
-  /// The shortest bad history, for people; empty if there is none.
+  /// The shortest bad history as text; empty without a violation.
   var badHistory: [String] {
     guard case .violation(let violation) = verdict else { return [] }
     return ViolationReport(violation).lines

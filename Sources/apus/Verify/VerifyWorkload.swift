@@ -1,8 +1,8 @@
 import History
 import Runtime
 
-/// What one client asks for, drawn from a seed: reads and writes of single keys, of batches and of
-/// ranges. Few keys get most of the calls, so that calls meet; every value is written once.
+/// The calls of one client, drawn from a seed: reads and writes of single keys, of batches and of ranges.
+/// A few keys get most of the calls, so that calls conflict; every value is written at most once.
 struct VerifyWorkload: Sendable {
   private let client: Int
   private let keys: VerifyKeys
@@ -17,7 +17,7 @@ struct VerifyWorkload: Sendable {
     random = SplitMix64(seed: salt &+ UInt64(client) &* 0xD134_2543_DE82_EF95)
   }
 
-  /// The next call. Weights are of a thousand.
+  /// The next call. The weights are in thousandths.
   mutating func next() -> Call {
     switch Int.random(in: 0..<1000, using: &random) {
     case ..<330: .get(key: key())
@@ -31,7 +31,7 @@ struct VerifyWorkload: Sendable {
     }
   }
 
-  /// The cube of an even draw: of a hundred keys the first gets a fifth of the calls.
+  /// The cube of a uniform draw: of a hundred keys the first gets a fifth of the calls.
   private mutating func number() -> Int {
     let draw = Double.random(in: 0..<1, using: &random)
     return min(keys.count - 1, Int(draw * draw * draw * Double(keys.count)))
@@ -39,13 +39,13 @@ struct VerifyWorkload: Sendable {
 
   private mutating func key() -> [UInt8] { keys.key(number()) }
 
-  /// Names its writer, so that what a read found tells which call it came from.
+  /// Names its client and a counter, so that a read's value identifies the write.
   private mutating func value() -> [UInt8] {
     written += 1
     return Array("\(client)-\(written)".utf8)
   }
 
-  /// Different keys, some of them close together.
+  /// Up to eight different keys.
   private mutating func severalKeys() -> [[UInt8]] {
     let wanted = Int.random(in: 2...8, using: &random)
     var numbers: [Int] = []
@@ -62,7 +62,7 @@ struct VerifyWorkload: Sendable {
     return .batchPut(pairs: pairs)
   }
 
-  /// From either end, with a limit that is sometimes below what is there and sometimes above.
+  /// A scan in either direction, with a limit that may be above or below the number of keys in the range.
   private mutating func scan() -> Call {
     let first = number()
     let span = Int.random(in: 1...max(1, keys.count / 2), using: &random)
@@ -71,7 +71,7 @@ struct VerifyWorkload: Sendable {
       limit: Int.random(in: 1...20, using: &random), isReverse: Bool.random(using: &random))
   }
 
-  /// A tenth of the keys at most.
+  /// Removes at most a tenth of the keys.
   private mutating func deleteRange() -> Call {
     let first = Int.random(in: 0..<keys.count, using: &random)
     let span = Int.random(in: 1...max(1, keys.count / 10), using: &random)

@@ -3,6 +3,7 @@ import History
 
 /// One client: makes one call after the other and records each.
 struct WorkloadClient {
+  /// The client's number in the history.
   let number: Int
   let raw: RawClient
   let control: RunControl
@@ -10,13 +11,13 @@ struct WorkloadClient {
   let pacer: Pacer
   var workload: VerifyWorkload
 
-  /// Returns when the run is over.
+  /// Makes calls until the run is over.
   mutating func run() async {
     do {
       while true {
-        try await pacer.turn()
+        try await pacer.wait()
         if control.isOver { return }
-        // What is refused at once should not be asked for in a tight loop.
+        // A call that is refused at once must not be repeated in a tight loop.
         if !(await makeCall()) { try await Task.sleep(for: .milliseconds(20)) }
       }
     } catch {
@@ -25,7 +26,7 @@ struct WorkloadClient {
     }
   }
 
-  /// Makes one call and records it; returns whether it succeeded.
+  /// Makes a call and records it; returns whether it succeeded.
   private mutating func makeCall() async -> Bool {
     let call = workload.next()
     let id = recorder.nextID()

@@ -2,7 +2,7 @@ import Client
 import History
 import Runtime
 
-/// Concurrent clients at work on a cluster, with a nemesis if it is a playground.
+/// Runs concurrent clients on a cluster, with faults if it is a playground.
 struct WorkloadRun {
   private let settings: VerifyRun.Settings
   private let interruption: Gate
@@ -14,7 +14,9 @@ struct WorkloadRun {
     keys = VerifyKeys(prefix: settings.prefix, count: settings.keys)
   }
 
-  /// Responds to the history; tells `result` how it went.
+  /// Runs the workload and returns the history. Figures, faults and problems are added to `result`.
+  ///
+  /// - Throws: if the workload could not start: the cluster does not serve, or the history has no file.
   func run(
     on endpoints: [String], _ playground: Playground?, _ result: inout VerifyResult
   ) async throws -> [Operation] {
@@ -49,7 +51,7 @@ struct WorkloadRun {
     return options
   }
 
-  /// Every client has connections and routes of its own. Throws if the cluster does not serve.
+  /// Every client has its own connections and routes. Throws if the cluster does not serve.
   private func connect(to endpoints: [String]) async throws(VerifyRun.Failure) -> [ApusClient] {
     var clients: [ApusClient] = []
     do throws(ClientError) {
@@ -69,10 +71,10 @@ struct WorkloadRun {
   ) async throws -> ProcessNemesis? {
     guard let playground else { return nil }
     var options = Self.options
-    // The placement driver may be down just when it is asked.
+    // The placement driver may be down when it is called.
     options.timeout = .milliseconds(500)
     let client = try await ApusClient.connect(to: [playground.endpoint], options: options)
-    // Some seconds before the planned end all faults are over.
+    // All faults end some seconds before the planned end.
     let end = settings.seconds - min(5, settings.seconds / 4)
     let plan = NemesisPlan(
       seed: settings.seed, stores: playground.ports.stores.count,
@@ -81,7 +83,7 @@ struct WorkloadRun {
       plan: plan, playground: playground, control: control, client: client, key: keys.prefix)
   }
 
-  // MARK: Working
+  // MARK: Workload
 
   private func work(
     _ clients: [ApusClient], _ control: RunControl, _ recorder: HistoryFileRecorder
@@ -100,14 +102,14 @@ struct WorkloadRun {
     }
   }
 
-  /// A line every five seconds; the file gets what was recorded each second.
+  /// Prints a line every five seconds, and flushes the history every second.
   private func printProgress(_ recorder: HistoryFileRecorder, _ control: RunControl) async throws {
     var shown = recorder.progress.operations
     var shownAt = control.now
     while true {
       try await Task.sleep(for: .seconds(1))
       if let failure = recorder.flush() {
-        control.fail("the history cannot be written: \(failure)")
+        control.fail("cannot write the history: \(failure)")
         return
       }
       let now = control.now
@@ -123,14 +125,14 @@ struct WorkloadRun {
     }
   }
 
-  // MARK: Afterwards
+  // MARK: End of the run
 
   private func checkCourse(
     _ control: RunControl, _ recorder: HistoryFileRecorder, _ result: inout VerifyResult
   ) {
     let end = control.now
     if let failure = recorder.flush() {
-      control.fail("the history cannot be written: \(failure)")
+      control.fail("cannot write the history: \(failure)")
     }
     let figures = RunFigures(
       recorder.operations, seconds: Double(end) / 1e9,
@@ -147,7 +149,7 @@ struct WorkloadRun {
     }
   }
 
-  /// Removes the run's keys from a cluster that outlives it.
+  /// Removes the run's keys from the cluster.
   private func cleanUp(_ endpoints: [String], _ result: inout VerifyResult) async {
     var options = ClientOptions()
     options.connectTimeout = .seconds(5)
@@ -156,7 +158,7 @@ struct WorkloadRun {
       defer { client.close() }
       try await client.raw.deleteRange(from: keys.prefix, to: keys.end)
     } catch {
-      result.notes.append("keys that start with \(settings.prefix) are left behind: \(error)")
+      result.notes.append("cannot remove the keys that start with \(settings.prefix): \(error)")
     }
   }
 }
