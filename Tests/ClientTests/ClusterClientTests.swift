@@ -4,7 +4,8 @@ import Testing
 @testable import Client
 
 struct ClusterClientTests {
-  @Test func showsMembersAndStores() async throws {
+  @Test("Returns members and stores")
+  func membersAndStores() async throws {
     try await FakeCluster.run(pds: 2) { cluster, client in
       let members = try await client.cluster.members()
       #expect(members.map(\.name) == ["pd0", "pd1"])
@@ -17,7 +18,8 @@ struct ClusterClientTests {
     }
   }
 
-  @Test func showsRegions() async throws {
+  @Test("Returns regions by range, key and id")
+  func regions() async throws {
     try await FakeCluster.run(splitAt: ["h", "p"]) { cluster, client in
       cluster.lead(20, by: 2)
       cluster.lead(30, by: nil)
@@ -35,7 +37,8 @@ struct ClusterClientTests {
     }
   }
 
-  @Test func timestampsGrow() async throws {
+  @Test("Timestamps increase")
+  func timestampsIncrease() async throws {
     try await FakeCluster.run { _, client in
       let first = try await client.cluster.timestamp()
       let second = try await client.cluster.timestamp()

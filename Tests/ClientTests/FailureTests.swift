@@ -3,12 +3,13 @@ import Testing
 
 @testable import Client
 
-/// Stores and placement drivers that are gone, silent, or someone else's.
+/// Stores and placement drivers that have stopped or do not respond.
 struct FailureTests {
-  /// Where no one listens: the port is not for ordinary programs.
-  static let nobody = "127.0.0.1:1"
+  /// A reserved port that nothing listens on.
+  static let deadEndpoint = "127.0.0.1:1"
 
-  @Test func aDeadLeaderIsReplaced() async throws {
+  @Test("Another peer is used when the leader's store has stopped")
+  func stoppedLeader() async throws {
     try await FakeCluster.run { cluster, client in
       try await client.raw.put(bytes("k"), bytes("1"))
       cluster.freezePlacement()
@@ -19,9 +20,10 @@ struct FailureTests {
     }
   }
 
-  @Test func goesOnWithoutThePlacementDriver() async throws {
+  @Test("Cached routes work without the placement driver")
+  func withoutPD() async throws {
     try await FakeCluster.run { cluster, client in
-      // Learn where each store is.
+      // Cache the address of each store.
       for store in [2, 3, 1] {
         cluster.lead(10, by: UInt64(store))
         try await client.raw.put(bytes("k"), bytes("\(store)"))
@@ -34,7 +36,8 @@ struct FailureTests {
     }
   }
 
-  @Test func theDeadlineNamesItsCause() async throws {
+  @Test("The deadline error names the last failure")
+  func deadlineCause() async throws {
     let time = ManualTime()
     try await FakeCluster.run(stores: 1, time: time.time) { cluster, client in
       cluster.lead(10, by: nil)
@@ -50,14 +53,15 @@ struct FailureTests {
     }
   }
 
-  @Test func aSilentStoreLeavesAWriteUndetermined() async throws {
+  @Test("A write without a response is undetermined")
+  func writeWithoutResponse() async throws {
     var options = FakeCluster.quick
     options.attemptTimeout = .seconds(1)
     options.retriesUndeterminedWrites = false
     try await FakeCluster.run(options: options) { cluster, client in
       cluster.model.withLock { model in
-        model.silent = 1
-        model.silentlyCarriesOut = true
+        model.callsWithoutResponse = 1
+        model.executesCallsWithoutResponse = true
       }
       await #expect {
         try await client.raw.put(bytes("k"), bytes("v"))
@@ -69,11 +73,12 @@ struct FailureTests {
   }
 
   @Test(
+    "A write is undetermined after an error that may follow its execution",
     arguments: [
       .other(message: "timeout"), .staleCommand, .undeterminedResult(message: "m"),
       .regionNotFound(regionID: 10),
     ] as [RegionError])
-  func anErrorThatMayFollowAWriteLeavesItUndetermined(_ error: RegionError) async throws {
+  func writeWithAmbiguousError(_ error: RegionError) async throws {
     var options = FakeCluster.quick
     options.retriesUndeterminedWrites = false
     try await FakeCluster.run(options: options) { cluster, client in
@@ -87,19 +92,21 @@ struct FailureTests {
     }
   }
 
-  @Test func aSilentStoreIsAskedAgain() async throws {
+  @Test("A call without a response is retried")
+  func retryAfterTimeout() async throws {
     var options = FakeCluster.quick
     options.attemptTimeout = .milliseconds(100)
     try await FakeCluster.run(options: options) { cluster, client in
-      cluster.model.withLock { $0.silent = 1 }
+      cluster.model.withLock { $0.callsWithoutResponse = 1 }
       try await client.raw.put(bytes("k"), bytes("v"))
       #expect(cluster.model.withLock { $0.data[bytes("k")] } == bytes("v"))
     }
   }
 
-  @Test func aCancelledReadEnds() async throws {
+  @Test("A cancelled read ends")
+  func cancelledRead() async throws {
     try await FakeCluster.run { cluster, client in
-      cluster.model.withLock { $0.silent = 1 }
+      cluster.model.withLock { $0.callsWithoutResponse = 1 }
       let task = Task { try await client.raw.get(bytes("k")) }
       while cluster.model.withLock({ $0.calls.isEmpty }) { await Task.yield() }
       task.cancel()
@@ -109,17 +116,19 @@ struct FailureTests {
 
   // MARK: Placement drivers
 
-  @Test func aDeadEndpointIsPassedOver() async throws {
+  @Test("An endpoint that does not respond is skipped")
+  func deadEndpoint() async throws {
     let cluster = try await FakeCluster.start()
     let client = try await ApusClient.connect(
-      to: [Self.nobody] + cluster.endpoints, options: FakeCluster.quick)
+      to: [Self.deadEndpoint] + cluster.endpoints, options: FakeCluster.quick)
     try await client.raw.put(bytes("k"), bytes("v"))
     #expect(client.cluster.clusterID == 7)
     client.close()
     await cluster.stop()
   }
 
-  @Test func anEndpointThatDiesIsReplaced() async throws {
+  @Test("Another endpoint is used when one has stopped")
+  func stoppedEndpoint() async throws {
     try await FakeCluster.run(splitAt: ["m"], pds: 2) { cluster, client in
       try await client.raw.put(bytes("a"), bytes("v"))
       await cluster.stopPD(0)
@@ -128,18 +137,20 @@ struct FailureTests {
     }
   }
 
-  @Test func noEndpointIsAnErrorThatNamesIt() async throws {
+  @Test("The error names the endpoints that do not respond")
+  func noEndpoint() async throws {
     var options = FakeCluster.quick
     options.connectTimeout = .zero
     await #expect {
-      _ = try await ApusClient.connect(to: [Self.nobody], options: options)
+      _ = try await ApusClient.connect(to: [Self.deadEndpoint], options: options)
     } throws: { error in
       guard case .unreachable(let message) = error as? ClientError else { return false }
-      return message.contains(Self.nobody)
+      return message.contains(Self.deadEndpoint)
     }
   }
 
-  @Test func endpointsAreChecked() async throws {
+  @Test("Malformed endpoints are invalid arguments")
+  func malformedEndpoints() async throws {
     for endpoints in [[], ["nonsense"], ["host:0"]] {
       await #expect {
         _ = try await ApusClient.connect(to: endpoints)
@@ -149,7 +160,8 @@ struct FailureTests {
     }
   }
 
-  @Test func aClosedClientRefuses() async throws {
+  @Test("A closed client refuses calls")
+  func closedClient() async throws {
     try await FakeCluster.run { _, client in
       client.close()
       await #expect(throws: ClientError.self) { try await client.raw.put(bytes("k"), bytes("v")) }

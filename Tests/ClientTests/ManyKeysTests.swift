@@ -7,7 +7,8 @@ import Testing
 struct ManyKeysTests {
   static let keys = ["a", "b", "h", "i", "p", "q", "z"]
 
-  @Test func aBatchIsSplitByRegion() async throws {
+  @Test("A batch is split by region")
+  func batchByRegion() async throws {
     try await FakeCluster.run(splitAt: ["h", "p"]) { cluster, client in
       cluster.lead(20, by: 2)
       try await client.raw.batchPut(Self.keys.map { KeyPair(key: bytes($0), value: bytes($0)) })
@@ -21,7 +22,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func largeBatchesAreCutUp() async throws {
+  @Test("A large batch is sent in several requests")
+  func largeBatch() async throws {
     var options = FakeCluster.quick
     options.batchKeys = 3
     try await FakeCluster.run(options: options) { cluster, client in
@@ -31,7 +33,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func ofSeveralValuesForAKeyTheLastCounts() async throws {
+  @Test("Of several values for a key the last counts")
+  func duplicateKeys() async throws {
     try await FakeCluster.run { cluster, client in
       try await client.raw.batchPut([
         KeyPair(key: bytes("k"), value: bytes("1")), KeyPair(key: bytes("k"), value: bytes("2")),
@@ -40,7 +43,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func aBatchFollowsASplit() async throws {
+  @Test("A batch is regrouped after a split")
+  func batchAfterSplit() async throws {
     try await FakeCluster.run { cluster, client in
       try await client.raw.put(bytes("a"), bytes("0"))
       cluster.split(at: "i", newID: 50)
@@ -51,7 +55,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func onlyWhatWasRefusedIsSentAgain() async throws {
+  @Test("Only the refused part of a batch is retried")
+  func partialRetry() async throws {
     try await FakeCluster.run(splitAt: ["h", "p"], time: ManualTime().time) { cluster, client in
       cluster.script(.staleCommand)
       try await client.raw.batchPut(Self.keys.map { KeyPair(key: bytes($0), value: bytes($0)) })
@@ -60,7 +65,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func anEmptyBatchAsksNobody() async throws {
+  @Test("An empty batch sends no request")
+  func emptyBatch() async throws {
     try await FakeCluster.run { cluster, client in
       try await client.raw.batchPut([])
       try await client.raw.batchDelete([])
@@ -71,8 +77,8 @@ struct ManyKeysTests {
 
   // MARK: Scans
 
-  @Test(arguments: [1, 2, 1024])
-  func scansOverRegionsInBothOrders(_ page: Int) async throws {
+  @Test("Scans cross regions in both orders", arguments: [1, 2, 1024])
+  func scans(_ page: Int) async throws {
     var options = FakeCluster.quick
     options.scanPage = page
     try await FakeCluster.run(splitAt: ["h", "p"], options: options) { cluster, client in
@@ -95,17 +101,19 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func anEmptyRangeAsksNobody() async throws {
+  @Test("An empty range sends no request")
+  func emptyRange() async throws {
     try await FakeCluster.run { cluster, client in
       cluster.fill(Self.keys)
-      let turned = try await client.raw.scan(from: bytes("z"), to: bytes("a"), limit: 9)
+      let inverted = try await client.raw.scan(from: bytes("z"), to: bytes("a"), limit: 9)
       let none = try await client.raw.scan(limit: 0)
-      #expect(turned.isEmpty && none.isEmpty)
+      #expect(inverted.isEmpty && none.isEmpty)
       #expect(cluster.takeCalls().isEmpty)
     }
   }
 
-  @Test func theEmptyKeyIsAKey() async throws {
+  @Test("The empty key is a valid key")
+  func emptyKey() async throws {
     var options = FakeCluster.quick
     options.scanPage = 1
     try await FakeCluster.run(options: options) { cluster, client in
@@ -116,7 +124,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func aScanFollowsASplit() async throws {
+  @Test("A scan continues after a split")
+  func scanAfterSplit() async throws {
     try await FakeCluster.run { cluster, client in
       cluster.fill(Self.keys)
       try await client.raw.put(bytes("a"), bytes("v-a"))
@@ -128,7 +137,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func aRangeIsDeletedRegionByRegion() async throws {
+  @Test("A range is deleted region by region")
+  func deleteRange() async throws {
     try await FakeCluster.run(splitAt: ["h", "p"]) { cluster, client in
       cluster.fill(Self.keys)
       try await client.raw.deleteRange(from: bytes("b"), to: bytes("q"))
@@ -141,7 +151,8 @@ struct ManyKeysTests {
     }
   }
 
-  @Test func aRangeMayEndWhereARegionDoes() async throws {
+  @Test("A range may end at a region's end")
+  func deleteRangeAtBound() async throws {
     try await FakeCluster.run(splitAt: ["h", "p"]) { cluster, client in
       cluster.fill(Self.keys)
       try await client.raw.deleteRange(from: bytes("a"), to: bytes("h"))

@@ -16,7 +16,8 @@ struct RetryBudgetTests {
     return RetryBudget(options, time: time.time, isWrite: isWrite)
   }
 
-  @Test func pausesDoubleUpToTheirCap() {
+  @Test("Pauses double up to their cap")
+  func pausesDouble() {
     var backoff = Backoff()
     let pauses = (0..<10).map { _ in backoff.next(.regionMiss, random: 0.5) }
     let expected = [2, 4, 8, 16, 32, 64, 128, 256, 500, 500].map { Duration.milliseconds($0) }
@@ -27,7 +28,8 @@ struct RetryBudgetTests {
     #expect(backoff.next(.transport, random: 0) == .seconds(1))
   }
 
-  @Test func timeRunsOut() async throws {
+  @Test("A retry that would end after the deadline fails")
+  func deadline() async throws {
     let time = ManualTime()
     var budget = budget(time)
     await #expect(throws: ClientError.deadlineExceeded(last: Self.cause)) {
@@ -38,7 +40,8 @@ struct RetryBudgetTests {
     #expect(total < .seconds(10))
   }
 
-  @Test func whatTheServerAsksForIsWaited() async throws {
+  @Test("A server's minimum is respected")
+  func minimumPause() async throws {
     let time = ManualTime()
     var budget = budget(time)
     try await budget.pause(
@@ -46,14 +49,16 @@ struct RetryBudgetTests {
     #expect(time.takePauses() == [.seconds(4)])
   }
 
-  @Test func hurryEndsInAPause() async throws {
+  @Test("After three retries at once there is a pause")
+  func immediateRetriesAreLimited() async throws {
     let time = ManualTime()
     var budget = budget(time)
     for _ in 0..<4 { try await budget.pause(RetryReason(cause: Self.cause)) }
     #expect(time.takePauses() == [.milliseconds(2)])
   }
 
-  @Test func aWriteThatMayHaveHappenedNeverJustTimesOut() async throws {
+  @Test("A write that may have taken effect ends as undetermined")
+  func undeterminedWrite() async throws {
     var budget = budget(ManualTime(), isWrite: true)
     try await budget.pause(
       RetryReason(pause: .transport, cause: Self.cause, isUndetermined: true))
@@ -63,7 +68,8 @@ struct RetryBudgetTests {
     #expect(budget.final(.deadlineExceeded(last: Self.cause)) == .undetermined(last: Self.cause))
   }
 
-  @Test func aReadThatMayHaveHappenedDoesNotMatter() async throws {
+  @Test("A read is never undetermined")
+  func undeterminedRead() async throws {
     var budget = budget(ManualTime(), timeout: .milliseconds(1))
     await #expect(throws: ClientError.deadlineExceeded(last: Self.cause)) {
       try await budget.pause(
@@ -71,7 +77,8 @@ struct RetryBudgetTests {
     }
   }
 
-  @Test func anUndeterminedWriteIsNotRepeatedWhereThatIsNotWanted() async throws {
+  @Test("An undetermined write is not retried if retries are off")
+  func undeterminedWriteWithoutRetries() async throws {
     var budget = budget(ManualTime(), isWrite: true, retries: false)
     try await budget.pause(RetryReason(pause: .noLeader, cause: Self.cause))
     await #expect(throws: ClientError.undetermined(last: Self.cause)) {

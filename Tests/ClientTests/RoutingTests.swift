@@ -3,9 +3,10 @@ import Testing
 
 @testable import Client
 
-/// Single keys: where they go, and what a refusal leads to.
+/// Requests for single keys: their targets, and the reactions to errors.
 struct RoutingTests {
-  @Test func getsPutsAndDeletes() async throws {
+  @Test("Gets, puts and deletes")
+  func singleKeys() async throws {
     try await FakeCluster.run { cluster, client in
       #expect(try await client.raw.get(bytes("k")) == nil)
       try await client.raw.put(bytes("k"), bytes("v"))
@@ -18,7 +19,8 @@ struct RoutingTests {
     }
   }
 
-  @Test func eachKeyGoesToItsRegionsLeader() async throws {
+  @Test("Each request goes to the leader of the key's region")
+  func sendsToLeaders() async throws {
     try await FakeCluster.run(splitAt: ["h", "p"]) { cluster, client in
       cluster.lead(20, by: 2)
       cluster.lead(30, by: 3)
@@ -29,7 +31,8 @@ struct RoutingTests {
     }
   }
 
-  @Test func followsTheHintOfAFollower() async throws {
+  @Test("A leader hint is followed at once and cached")
+  func leaderHint() async throws {
     let time = ManualTime()
     try await FakeCluster.run(time: time.time) { cluster, client in
       cluster.freezePlacement()
@@ -37,13 +40,14 @@ struct RoutingTests {
       try await client.raw.put(bytes("k"), bytes("v"))
       #expect(cluster.takeCalls().map(\.store) == [1, 3])
       #expect(time.takePauses().isEmpty)
-      // And remembers it.
+      // The next request uses it.
       _ = try await client.raw.get(bytes("k"))
       #expect(cluster.takeCalls().map(\.store) == [3])
     }
   }
 
-  @Test func triesOtherPeersWhileThereIsNoLeader() async throws {
+  @Test("Other peers are tried while there is no leader")
+  func noLeader() async throws {
     let time = ManualTime()
     try await FakeCluster.run(time: time.time) { cluster, client in
       cluster.script(
@@ -51,7 +55,7 @@ struct RoutingTests {
         .notLeader(regionID: 10, leader: nil), .notLeader(regionID: 10, leader: nil))
       try await client.raw.put(bytes("k"), bytes("v"))
       let stores = cluster.takeCalls().map(\.store)
-      // Once all were asked the placement driver is, who names store 1; then the store itself leads on.
+      // After all peers the region is looked up again: the placement driver names store 1.
       #expect(Array(stores.prefix(4)) == [1, 2, 3, 1])
       #expect(stores.last == 1)
       #expect(time.takePauses().prefix(4) == [2, 4, 8, 16].map { Duration.milliseconds($0) }[...])
@@ -59,6 +63,7 @@ struct RoutingTests {
   }
 
   @Test(
+    "Retries after the pause of the error",
     arguments: [
       (.serverIsBusy(reason: "r", backoffMs: 0), 1000), (.staleCommand, 2),
       (.serverIsBusy(reason: "r", backoffMs: 3000), 3000),
@@ -71,7 +76,7 @@ struct RoutingTests {
       (.diskFull(storeIDs: [1], reason: "r"), 250), (.recoveryInProgress(regionID: 10), 50),
       (.other(message: "m"), 2), (.undeterminedResult(message: "m"), 2),
     ] as [(RegionError, Int)])
-  func triesAgainAfterAPause(_ error: RegionError, _ pause: Int) async throws {
+  func retries(_ error: RegionError, _ pause: Int) async throws {
     let time = ManualTime()
     try await FakeCluster.run(time: time.time) { cluster, client in
       cluster.script(error)
@@ -83,8 +88,9 @@ struct RoutingTests {
   }
 
   @Test(
+    "Tries the next peer",
     arguments: [.regionNotInitialized(regionID: 10), .isWitness(regionID: 10)] as [RegionError])
-  func asksAnotherPeer(_ error: RegionError) async throws {
+  func nextPeer(_ error: RegionError) async throws {
     try await FakeCluster.run(time: ManualTime().time) { cluster, client in
       cluster.script(error)
       try await client.raw.put(bytes("k"), bytes("v"))
@@ -94,12 +100,13 @@ struct RoutingTests {
   }
 
   @Test(
+    "Errors that a retry cannot change are returned",
     arguments: [
       .raftEntryTooLarge(regionID: 10, entrySize: 9),
       .flashbackInProgress(
         regionID: 10, flashbackStartTS: 1),
     ] as [RegionError])
-  func givesUpWhereAskingAgainIsNoUse(_ error: RegionError) async throws {
+  func finalErrors(_ error: RegionError) async throws {
     try await FakeCluster.run { cluster, client in
       cluster.script(error)
       await #expect(throws: ClientError.refused(error.message)) {
@@ -109,7 +116,8 @@ struct RoutingTests {
     }
   }
 
-  @Test func aRefusalInWordsIsTheCallers() async throws {
+  @Test("The error text of a store is returned")
+  func refusalText() async throws {
     try await FakeCluster.run { cluster, client in
       cluster.model.withLock { $0.refusal = "key too large" }
       await #expect(throws: ClientError.refused("key too large")) {
@@ -118,7 +126,8 @@ struct RoutingTests {
     }
   }
 
-  @Test func learnsOfASplitFromTheStore() async throws {
+  @Test("Regions of an epoch error are cached")
+  func splitFromStore() async throws {
     let time = ManualTime()
     try await FakeCluster.run(time: time.time) { cluster, client in
       try await client.raw.put(bytes("z"), bytes("1"))
@@ -132,7 +141,8 @@ struct RoutingTests {
     }
   }
 
-  @Test func aStoreBehindThePlacementDriverIsWaitedFor() async throws {
+  @Test("A store with an older region is retried after a pause")
+  func staleStore() async throws {
     let time = ManualTime()
     try await FakeCluster.run(time: time.time) { cluster, client in
       var old = cluster.model.withLock { $0.regions[0] }

@@ -7,11 +7,11 @@ import NIOPosix
 /// let client = try await ApusClient.connect(to: ["127.0.0.1:2379"])
 /// try await client.raw.put(Array("swift".utf8), Array("apus".utf8))
 /// let value = try await client.raw.get(Array("swift".utf8))
-/// await client.close()
+/// client.close()
 /// ```
 ///
-/// It finds regions and their leaders by the placement driver, remembers them, and tries again with
-/// growing pauses where a region moved, split or is between leaders. Usable from any task.
+/// The client looks up regions and their leaders in the placement driver and caches them. It retries with
+/// growing pauses when a region has moved, has split or has no leader. Usable from any task.
 public final class ApusClient: Sendable {
   let session: ClusterSession
 
@@ -19,10 +19,14 @@ public final class ApusClient: Sendable {
     self.session = session
   }
 
-  /// Finds the cluster behind any of `endpoints` (`host:port`, with or without `http://`).
+  /// Connects to a cluster.
   ///
-  /// - Parameter group: what sockets live on; it must outlive the client. Nil: the threads that all
-  ///   clients of the process share.
+  /// - Parameters:
+  ///   - endpoints: placement drivers of the cluster, `host:port`, with or without `http://`. One that
+  ///     responds is enough.
+  ///   - group: the event loops of the sockets; it must outlive the client. Nil: the shared loops of the
+  ///     process.
+  /// - Throws: `invalidArgument` for a malformed endpoint, `unreachable` if none responds in time.
   public static func connect(
     to endpoints: [String], options: ClientOptions = ClientOptions(),
     group: (any EventLoopGroup)? = nil
@@ -32,7 +36,7 @@ public final class ApusClient: Sendable {
       group: group ?? MultiThreadedEventLoopGroup.singleton, time: .system)
   }
 
-  /// As above, with time and chance passed in.
+  /// The same with a clock and a random source.
   package static func connect(
     to endpoints: [String], options: ClientOptions, group: any EventLoopGroup, time: ClientTime
   ) async throws(ClientError) -> ApusClient {
@@ -42,31 +46,33 @@ public final class ApusClient: Sendable {
     return ApusClient(session: session)
   }
 
-  /// Untyped keys and values, one key at a time or many.
+  /// Reads and writes of keys and values outside transactions.
   public var raw: RawClient { RawClient(session: session) }
 
-  /// What the placement driver knows of the cluster.
+  /// Queries of the placement driver.
   public var cluster: ClusterClient { ClusterClient(session: session) }
 
-  /// Closes every connection. Calls under way fail.
+  /// Closes every connection. Calls in progress fail.
   public func close() { session.close() }
 }
 
 /// Timeouts and retry limits of a client.
 public struct ClientOptions: Sendable {
-  /// How long one operation may take in all, retries and pauses included.
+  /// The longest duration of an operation, retries and pauses included.
   public var timeout: Duration = .seconds(20)
-  /// How long one attempt at a store may take before another is made.
+  /// The longest duration of one call to a store before the next attempt.
   public var attemptTimeout: Duration = .seconds(5)
-  /// How long to look for a placement driver at first. Each endpoint is tried at least once.
+  /// How long `connect` looks for a placement driver. Each endpoint is tried at least once.
   public var connectTimeout: Duration = .seconds(5)
   /// Connections to each store, used in turn.
   public var connectionsPerStore = 1
-  /// Whether a raw write whose outcome is unknown is sent again. It may then take effect twice, also
-  /// after a later write to the same key was acknowledged; otherwise it fails as `undetermined` at once.
+  /// Whether a raw write whose outcome is unknown is sent again. It may then take effect twice, even after a
+  /// later write to the same key was acknowledged. If false, it fails as `undetermined` at once.
   public var retriesUndeterminedWrites = true
-  /// Most pairs asked of a store at once by a scan, and most keys in one batch.
+  /// The most pairs that a scan requests at once.
   public var scanPage = 1024
+  /// The most keys, and the most bytes of keys and values, in one request of a batch; the rest goes into
+  /// further requests.
   public var batchKeys = 512
   public var batchBytes = 256 << 10
 

@@ -1,18 +1,18 @@
 /// Why a call of the client failed.
 public enum ClientError: Error, Sendable, Equatable {
-  /// Time ran out and nothing was changed; `last` is what stood in the way until then.
+  /// The time is over and nothing was changed; `last` is the failure of the last attempt.
   case deadlineExceeded(last: AttemptFailure)
-  /// A write was sent and its outcome never learned: it may have happened, or may happen yet.
+  /// A write was sent and its outcome is unknown: it may have taken effect, or may do so later.
   case undetermined(last: AttemptFailure)
-  /// The cluster responded, and the response is no: asking again would not help.
+  /// The cluster rejected the request; a retry would not help.
   case refused(String)
   /// No placement driver endpoint responds.
   case unreachable(String)
-  /// What was asked for does not exist.
+  /// The store, region or key does not exist.
   case notFound(String)
-  /// An endpoint or argument that cannot be used.
+  /// An argument or an endpoint is malformed.
   case invalidArgument(String)
-  /// A server responded with something that cannot be understood.
+  /// A server's response cannot be decoded.
   case malformedResponse(String)
   /// The calling task was cancelled.
   case cancelled
@@ -22,7 +22,7 @@ extension ClientError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .deadlineExceeded(let last): "timed out: \(last)"
-    case .undetermined(let last): "the outcome is unknown, it may have happened: \(last)"
+    case .undetermined(let last): "the outcome is unknown, it may have taken effect: \(last)"
     case .refused(let message): "refused: \(message)"
     case .unreachable(let message): "unreachable: \(message)"
     case .notFound(let message): "not found: \(message)"
@@ -33,13 +33,13 @@ extension ClientError: CustomStringConvertible {
   }
 }
 
-/// The reason for which one attempt failed.
+/// Why one attempt failed.
 public enum AttemptFailure: Error, Sendable, Equatable {
-  /// A store would not serve the region.
+  /// The store returned a region error.
   case region(id: UInt64, message: String)
-  /// A store could not be reached, or the call to it broke off.
+  /// The store could not be reached, or the call to it was interrupted.
   case store(address: String, message: String)
-  /// The placement driver could not be reached or could not tell.
+  /// The placement driver could not be reached or returned an error.
   case pd(String)
 }
 

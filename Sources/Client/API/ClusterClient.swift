@@ -12,25 +12,25 @@ public struct ClusterClient: Sendable {
     self.session = session
   }
 
-  /// The number by which the cluster tells itself from others.
+  /// The cluster's id.
   public var clusterID: UInt64 { session.pd.clusterID }
 
-  /// The placement driver's own members.
+  /// The members of the placement driver.
   public func members() async throws(ClientError) -> [MemberView] {
     var budget = session.budget()
-    let answer = try await session.pd.members(&budget)
-    return answer.members.map { MemberView($0, leader: answer.leader.memberID) }
+    let response = try await session.pd.members(&budget)
+    return response.members.map { MemberView($0, leader: response.leader.memberID) }
   }
 
-  /// Every store, by id, with what each told of itself last.
+  /// All stores, ordered by id, with the statistics of their last heartbeats.
   public func stores(includingTombstones: Bool = false) async throws(ClientError) -> [StoreView] {
     var budget = session.budget()
     var request = Pdpb_GetAllStoresRequest()
     request.excludeTombstoneStores = !includingTombstones
-    let answer: Pdpb_GetAllStoresResponse = try await session.pd.call(
+    let response: Pdpb_GetAllStoresResponse = try await session.pd.call(
       "GetAllStores", request, &budget)
     var stores: [StoreView] = []
-    for store in answer.stores.sorted(by: { $0.id < $1.id }) {
+    for store in response.stores.sorted(by: { $0.id < $1.id }) {
       if let view = try await self.store(id: store.id, &budget) {
         stores.append(view)
       } else {
@@ -40,7 +40,7 @@ public struct ClusterClient: Sendable {
     return stores
   }
 
-  /// One store; nil if there is none of that id.
+  /// The store with that id; nil if there is none.
   public func store(id: UInt64) async throws(ClientError) -> StoreView? {
     var budget = session.budget()
     return try await store(id: id, &budget)
@@ -51,19 +51,19 @@ public struct ClusterClient: Sendable {
   ) async throws(ClientError) -> StoreView? {
     var request = Pdpb_GetStoreRequest()
     request.storeID = id
-    let answer: Pdpb_GetStoreResponse
+    let response: Pdpb_GetStoreResponse
     do throws(ClientError) {
-      answer = try await session.pd.call("GetStore", request, &budget)
+      response = try await session.pd.call("GetStore", request, &budget)
     } catch .refused(let message) where message.contains("not found") {
       return nil
     }
-    guard answer.hasStore else { return nil }
+    guard response.hasStore else { return nil }
     return try StoreView(
-      answer.store, statistics: answer.hasStats ? StoreStatistics(answer.stats) : nil)
+      response.store, statistics: response.hasStats ? StoreStatistics(response.stats) : nil)
   }
 
-  /// The regions that hold keys from `start` up to, not including, `end`, in the order of their keys.
-  /// An empty `end` means no bound; a `limit` of 0, no limit.
+  /// The regions that contain keys from `start` to `end`, exclusive, in key order. An empty `end` means no
+  /// bound; a `limit` of 0 means no limit.
   public func regions(
     from start: [UInt8] = [], to end: [UInt8] = [], limit: Int = 0
   ) async throws(ClientError) -> [RegionView] {
@@ -76,9 +76,9 @@ public struct ClusterClient: Sendable {
       request.endKey = end.data
       let page = limit == 0 ? Self.regionPage : min(Self.regionPage, limit - regions.count)
       request.limit = Int32(page)
-      let answer: Pdpb_ScanRegionsResponse = try await session.pd.call(
+      let response: Pdpb_ScanRegionsResponse = try await session.pd.call(
         "ScanRegions", request, &budget)
-      let found = try Self.regions(answer)
+      let found = try Self.regions(response)
       regions += found
       guard found.count == page, let last = found.last, !last.endKey.isEmpty,
         precedes(position, last.endKey), end.isEmpty || precedes(last.endKey, end)
@@ -90,45 +90,45 @@ public struct ClusterClient: Sendable {
 
   private static let regionPage = 1024
 
-  /// Older placement drivers respond with regions and leaders side by side.
+  /// Older placement drivers return regions and leaders in two parallel lists.
   private static func regions(
-    _ answer: Pdpb_ScanRegionsResponse
+    _ response: Pdpb_ScanRegionsResponse
   ) throws(ClientError) -> [RegionView] {
     var views: [RegionView] = []
-    guard answer.regions.isEmpty else {
-      for region in answer.regions { views.append(try RegionView(region)) }
+    guard response.regions.isEmpty else {
+      for region in response.regions { views.append(try RegionView(region)) }
       return views
     }
-    for (index, region) in answer.regionMetas.enumerated() {
-      let leader = index < answer.leaders.count ? answer.leaders[index] : nil
+    for (index, region) in response.regionMetas.enumerated() {
+      let leader = index < response.leaders.count ? response.leaders[index] : nil
       views.append(try RegionView(region, leader: leader, down: [], pending: []))
     }
     return views
   }
 
-  /// The region that holds `key`; nil if none is known.
+  /// The region that contains `key`; nil if none is known.
   public func region(holding key: [UInt8]) async throws(ClientError) -> RegionView? {
     var budget = session.budget()
     var request = Pdpb_GetRegionRequest()
     request.regionKey = key.data
-    let answer: Pdpb_GetRegionResponse = try await session.pd.call(
+    let response: Pdpb_GetRegionResponse = try await session.pd.call(
       "GetRegion", request, &budget)
-    return try RegionView(answer)
+    return try RegionView(response)
   }
 
-  /// One region; nil if there is none of that id.
+  /// The region with that id; nil if there is none.
   public func region(id: UInt64) async throws(ClientError) -> RegionView? {
-    // No region has it, and placement drivers refuse to look.
+    // No region has this id, and placement drivers reject it.
     guard id != 0 else { return nil }
     var budget = session.budget()
     var request = Pdpb_GetRegionByIDRequest()
     request.regionID = id
-    let answer: Pdpb_GetRegionResponse = try await session.pd.call(
+    let response: Pdpb_GetRegionResponse = try await session.pd.call(
       "GetRegionByID", request, &budget)
-    return try RegionView(answer)
+    return try RegionView(response)
   }
 
-  /// A fresh timestamp, larger than every one given out before.
+  /// A new timestamp, larger than every one allocated before.
   public func timestamp() async throws(ClientError) -> UInt64 {
     var budget = session.budget()
     let link = try await session.pd.link(&budget)
@@ -142,8 +142,8 @@ public struct ClusterClient: Sendable {
       try await stream.send(message: request)
       stream.finish()
       for try await message in stream.messages {
-        let answer: Pdpb_TsoResponse = try MessageCoding.decode(reply: message)
-        return try Self.timestamp(answer)
+        let response: Pdpb_TsoResponse = try MessageCoding.decode(reply: message)
+        return try Self.timestamp(response)
       }
       throw ClientError.malformedResponse("Tso: no timestamp")
     } catch let error as ClientError {
@@ -155,9 +155,9 @@ public struct ClusterClient: Sendable {
     }
   }
 
-  private static func timestamp(_ answer: Pdpb_TsoResponse) throws(ClientError) -> UInt64 {
-    let (physical, logical) = (answer.timestamp.physical, answer.timestamp.logical)
-    guard answer.hasTimestamp, physical > 0, physical >> 46 == 0, logical >= 0,
+  private static func timestamp(_ response: Pdpb_TsoResponse) throws(ClientError) -> UInt64 {
+    let (physical, logical) = (response.timestamp.physical, response.timestamp.logical)
+    guard response.hasTimestamp, physical > 0, physical >> 46 == 0, logical >= 0,
       UInt64(logical) <= Timestamp.maxLogical
     else { throw .malformedResponse("Tso: \(physical), \(logical) is not a timestamp") }
     return Timestamp(physical: UInt64(physical), logical: UInt64(logical)).value

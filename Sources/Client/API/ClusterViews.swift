@@ -1,4 +1,4 @@
-/// One member of the placement driver.
+/// A member of the placement driver.
 public struct MemberView: Sendable, Hashable, Codable {
   public var id: UInt64
   public var name: String
@@ -15,28 +15,31 @@ public struct MemberView: Sendable, Hashable, Codable {
 
 /// A store as the placement driver knows it.
 public struct StoreView: Sendable, Hashable, Codable {
-  /// Whether data may live on the store.
+  /// The state of the store in the cluster, as in `metapb.StoreState`.
   public enum State: String, Sendable, Hashable, Codable {
     case up = "Up"
+    /// Its replicas are being moved to other stores.
     case offline = "Offline"
+    /// Removed from the cluster for ever.
     case tombstone = "Tombstone"
   }
 
   public var id: UInt64
-  /// Where clients reach it.
+  /// The address for clients.
   public var address: String
-  /// Where other stores reach it; empty if that is the same.
+  /// The address for other stores; empty if it is the same.
   public var peerAddress: String
+  /// The address of the status port; empty if there is none.
   public var statusAddress: String
   public var state: State
   public var version: String
-  /// `key=value`, as they tell stores apart.
+  /// Labels for placement, each `key=value`.
   public var labels: [String]
-  /// Seconds since 1970.
+  /// When the store was started, in seconds since 1970.
   public var startTimestamp: Int64
-  /// Nanoseconds since 1970; 0 if it was never heard of.
+  /// The time of the last heartbeat, in nanoseconds since 1970; 0 if there was none.
   public var lastHeartbeat: Int64
-  /// What the store told of itself last; nil if nothing yet.
+  /// From the last heartbeat; nil if there was none.
   public var statistics: StoreStatistics?
 
   enum CodingKeys: String, CodingKey {
@@ -70,7 +73,7 @@ public struct StoreStatistics: Sendable, Hashable, Codable {
 
 /// One replica of a region.
 public struct PeerView: Sendable, Hashable, Codable {
-  /// What the replica is to its region's quorum.
+  /// The replica's part in the raft group, as in `metapb.PeerRole`.
   public enum Role: String, Sendable, Hashable, Codable {
     case voter = "Voter"
     case learner = "Learner"
@@ -94,19 +97,20 @@ public struct RegionView: Sendable, Hashable {
   public var startKey: [UInt8]
   /// Empty: no upper bound.
   public var endKey: [UInt8]
-  /// How often its members changed.
+  /// Increases with each change of the region's members.
   public var confVersion: UInt64
-  /// How often its range changed.
+  /// Increases with each split and merge.
   public var version: UInt64
   public var peers: [PeerView]
   /// Nil while none is known.
   public var leader: PeerView?
-  /// Peers that the leader did not hear of, and for how many seconds.
+  /// Peers from which the leader receives nothing.
   public var downPeers: [DownPeer]
-  /// Peers that still lack what a new leader would need.
+  /// Peers that lack entries the leader has already compacted or committed: they wait for a snapshot or
+  /// catch up.
   public var pendingPeers: [PeerView]
 
-  /// A peer that was not heard from for so many seconds.
+  /// A peer and the seconds since the leader last received a message from it.
   public struct DownPeer: Sendable, Hashable, Codable {
     public var peer: PeerView
     public var seconds: UInt64

@@ -2,22 +2,22 @@ import Codec
 import Wire
 
 extension RawClient {
-  /// The pairs of those `keys` that exist, in the order asked for.
+  /// The pairs of those `keys` that exist, in the order of `keys`.
   public func batchGet(
     _ keys: [[UInt8]], in family: Family = .default
   ) async throws(ClientError) -> [KeyPair] {
-    let answers = try await batch(Self.unique(keys), key: \.self, size: \.count) { part in
+    let responses = try await batch(Self.unique(keys), key: \.self, size: \.count) { part in
       var request = Kvrpcpb_RawBatchGetRequest()
       request.keys = part.map(\.data)
       request.cf = family.rawValue
       return request
     }
     var found: [[UInt8]: [UInt8]] = [:]
-    for pair in answers.lazy.flatMap(\.pairs) { found[[UInt8](pair.key)] = [UInt8](pair.value) }
+    for pair in responses.lazy.flatMap(\.pairs) { found[[UInt8](pair.key)] = [UInt8](pair.value) }
     return keys.compactMap { key in found[key].map { KeyPair(key: key, value: $0) } }
   }
 
-  /// Sets all of `pairs`; of several for one key the last counts.
+  /// Sets all of `pairs`; of several pairs with one key the last counts.
   public func batchPut(
     _ pairs: [KeyPair], in family: Family = .default
   ) async throws(ClientError) {
@@ -37,7 +37,7 @@ extension RawClient {
     }
   }
 
-  /// Removes all of `keys`, whether they are there or not.
+  /// Removes those of `keys` that exist.
   public func batchDelete(
     _ keys: [[UInt8]], in family: Family = .default
   ) async throws(ClientError) {
@@ -53,25 +53,25 @@ extension RawClient {
 
   // MARK: By region
 
-  /// Groups `items` by region, sends the groups side by side, and groups again what has to be sent
-  /// again, for regions may have split meanwhile.
+  /// Groups `items` by region and sends the groups concurrently. Items to be retried are grouped anew,
+  /// because regions may have split.
   private func batch<Item: Sendable, Request: RegionRequest>(
     _ items: [Item], key: @Sendable (Item) -> [UInt8], size: @Sendable (Item) -> Int,
     make: @Sendable ([Item]) -> Request
-  ) async throws(ClientError) -> [Request.Answer] {
+  ) async throws(ClientError) -> [Request.Response] {
     var budget = session.budget(isWrite: Request.isWrite)
     var pending = items.sorted { precedes(key($0), key($1)) }
-    var answers: [Request.Answer] = []
+    var responses: [Request.Response] = []
     while !pending.isEmpty {
       let groups = try await split(pending, key: key, size: size, &budget)
-      let outcomes = await send(groups.map { ($0.place, make($0.items)) }, budget)
+      let outcomes = await send(groups.map { ($0.route, make($0.items)) }, budget)
       pending = []
       var worst: RetryReason?
       var failure: ClientError?
       for (index, outcome) in outcomes {
         switch outcome {
-        case .success(.answered(let answer)): answers.append(answer)
-        case .success(.again(let retryReason)):
+        case .success(.completed(let response)): responses.append(response)
+        case .success(.retry(let retryReason)):
           pending += groups[index].items
           worst = Self.worse(worst, retryReason)
         case .failure(let error): failure = failure ?? error
@@ -83,10 +83,10 @@ extension RawClient {
         try await budget.pause(worst)
       }
     }
-    return answers
+    return responses
   }
 
-  /// The one with the longer pause; what may have happened stays so.
+  /// The reason with the longer pause; undetermined if either is.
   private static func worse(_ left: RetryReason?, _ right: RetryReason) -> RetryReason {
     guard let left else { return right }
     let weight = { (retryReason: RetryReason) in retryReason.pause?.capMs ?? 0 }
@@ -97,7 +97,7 @@ extension RawClient {
   }
 
   private struct Group<Item: Sendable>: Sendable {
-    var place: RoutedRegion
+    var route: RoutedRegion
     var items: [Item]
   }
 
@@ -110,40 +110,42 @@ extension RawClient {
       let isFull =
         (groups.last?.items.count ?? 0) >= session.options.batchKeys
         || bytes + size(item) > session.options.batchBytes
-      if let last = groups.last, last.place.region.contains(key(item)) {
+      if let last = groups.last, last.route.region.contains(key(item)) {
         if isFull {
-          groups.append(Group(place: last.place, items: [item]))
+          groups.append(Group(route: last.route, items: [item]))
           bytes = size(item)
         } else {
           groups[groups.count - 1].items.append(item)
           bytes += size(item)
         }
       } else {
-        let place = try await session.locate(key(item), &budget)
-        groups.append(Group(place: place, items: [item]))
+        let route = try await session.locate(key(item), &budget)
+        groups.append(Group(route: route, items: [item]))
         bytes = size(item)
       }
     }
     return groups
   }
 
-  private typealias Outcome<Answer: Sendable> = Result<ClusterSession.Attempt<Answer>, ClientError>
+  private typealias Outcome<Response: Sendable> = Result<
+    ClusterSession.Attempt<Response>, ClientError
+  >
 
-  /// At most so many groups are under way at once.
+  /// The most groups in progress at once.
   private static var width: Int { 16 }
 
   private func send<Request: RegionRequest>(
     _ requests: [(RoutedRegion, Request)], _ budget: RetryBudget
-  ) async -> [(Int, Outcome<Request.Answer>)] {
+  ) async -> [(Int, Outcome<Request.Response>)] {
     let session = session
-    return await withTaskGroup(of: (Int, Outcome<Request.Answer>).self) { group in
-      var outcomes: [(Int, Outcome<Request.Answer>)] = []
-      for (index, (place, request)) in requests.enumerated() {
+    return await withTaskGroup(of: (Int, Outcome<Request.Response>).self) { group in
+      var outcomes: [(Int, Outcome<Request.Response>)] = []
+      for (index, (route, request)) in requests.enumerated() {
         if index >= Self.width, let outcome = await group.next() { outcomes.append(outcome) }
         group.addTask {
           var budget = budget
           do throws(ClientError) {
-            return (index, .success(try await session.attempt(request, at: place, &budget)))
+            return (index, .success(try await session.attempt(request, at: route, &budget)))
           } catch {
             return (index, .failure(error))
           }

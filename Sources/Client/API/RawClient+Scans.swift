@@ -8,10 +8,10 @@ extension RawClient {
     case descending
   }
 
-  /// The first `limit` pairs from `start` up to, not including, `end`, over as many regions as it
-  /// takes. With `descending` order the last ones, from the end on. An empty `end` means no bound.
+  /// The first `limit` pairs from `start` to `end`, exclusive, across regions; with `descending` order the
+  /// last ones, beginning at the end. An empty `end` means no bound.
   ///
-  /// Not a snapshot: each region is read when its turn comes.
+  /// Not a snapshot: regions are read one after the other.
   public func scan(
     from start: [UInt8] = [], to end: [UInt8] = [], limit: Int, order: Order = .ascending,
     keysOnly: Bool = false, in family: Family = .default
@@ -20,36 +20,36 @@ extension RawClient {
     var pairs: [KeyPair] = []
     var budget = session.budget()
     while pairs.count < limit, !left.isEmpty {
-      let place =
+      let route =
         order == .ascending
         ? try await session.locate(left.start, &budget)
         : try await session.locate(before: left.end, &budget)
-      let part = left.intersect(place.region.range)
+      let part = left.intersect(route.region.range)
       let page = min(limit - pairs.count, session.options.scanPage)
       var request = Self.request(part, order, page)
       request.keyOnly = keysOnly
       request.cf = family.rawValue
-      let answer: Kvrpcpb_RawScanResponse
-      switch try await session.attempt(request, at: place, &budget) {
-      case .again(let retryReason):
+      let response: Kvrpcpb_RawScanResponse
+      switch try await session.attempt(request, at: route, &budget) {
+      case .retry(let retryReason):
         try await budget.pause(retryReason)
         continue
-      case .answered(let found): answer = found
+      case .completed(let found): response = found
       }
-      for pair in answer.kvs {
+      for pair in response.kvs {
         pairs.append(KeyPair(key: [UInt8](pair.key), value: [UInt8](pair.value)))
       }
-      // A page that came full may have more behind it in the same region.
-      let last = answer.kvs.count >= page ? pairs.last?.key : nil
+      // After a full page the same region may have more.
+      let last = response.kvs.count >= page ? pairs.last?.key : nil
       guard let rest = Self.rest(of: left, after: part, order, last) else { break }
       left = rest
-      // Each page that arrives is progress: the time allowed is for the next one.
+      // Each page is progress: the timeout is for one page.
       budget = session.budget()
     }
     return pairs
   }
 
-  /// In descending order the wire's start is the upper bound, still exclusive.
+  /// In a reverse scan of TiKV's wire the start key is the upper bound, exclusive.
   private static func request(
     _ part: KeyRange, _ order: Order, _ page: Int
   ) -> Kvrpcpb_RawScanRequest {
@@ -67,7 +67,7 @@ extension RawClient {
     return request
   }
 
-  /// What is left to scan; nil if nothing.
+  /// The range still to be scanned; nil if the scan is complete.
   private static func rest(
     of left: KeyRange, after part: KeyRange, _ order: Order, _ last: [UInt8]?
   ) -> KeyRange? {

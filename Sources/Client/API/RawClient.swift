@@ -1,11 +1,11 @@
 import Codec
 import Wire
 
-/// Reads and writes of plain keys and values, each key by itself linearizable.
+/// Reads and writes of keys and values outside transactions. Operations on one key are linearizable.
 ///
-/// Operations on many keys are not atomic: each region's part is carried out for itself.
+/// Operations on several keys are not atomic: each region executes its part separately.
 public struct RawClient: Sendable {
-  /// The name spaces a raw key can live in.
+  /// The column families, which are separate key spaces.
   public enum Family: String, Sendable, CaseIterable {
     case `default`
     case write
@@ -25,8 +25,8 @@ public struct RawClient: Sendable {
     var request = Kvrpcpb_RawGetRequest()
     request.key = key.data
     request.cf = family.rawValue
-    let answer = try await perform(request, key: key)
-    return answer.notFound ? nil : [UInt8](answer.value)
+    let response = try await perform(request, key: key)
+    return response.notFound ? nil : [UInt8](response.value)
   }
 
   /// Sets `key` to `value`.
@@ -40,7 +40,7 @@ public struct RawClient: Sendable {
     _ = try await perform(request, key: key)
   }
 
-  /// Removes `key`, whether it is there or not.
+  /// Removes `key` if it exists.
   public func delete(
     _ key: [UInt8], in family: Family = .default
   ) async throws(ClientError) {
@@ -50,7 +50,7 @@ public struct RawClient: Sendable {
     _ = try await perform(request, key: key)
   }
 
-  /// Removes every key from `start` up to, not including, `end`; an empty `end` means no bound.
+  /// Removes every key from `start` to `end`, exclusive; an empty `end` means no bound.
   public func deleteRange(
     from start: [UInt8], to end: [UInt8], in family: Family = .default
   ) async throws(ClientError) {
@@ -59,32 +59,32 @@ public struct RawClient: Sendable {
     var budget = session.budget(isWrite: true)
     var position = start
     while true {
-      let place = try await session.locate(position, &budget)
-      let part = KeyRange(start: position, end: place.region.endKey)
+      let route = try await session.locate(position, &budget)
+      let part = KeyRange(start: position, end: route.region.endKey)
         .intersect(KeyRange(start: position, end: end))
       var request = Kvrpcpb_RawDeleteRangeRequest()
       request.startKey = part.start.data
       request.endKey = part.end.data
       request.cf = family.rawValue
-      switch try await session.attempt(request, at: place, &budget) {
-      case .again(let retryReason): try await budget.pause(retryReason)
-      case .answered:
+      switch try await session.attempt(request, at: route, &budget) {
+      case .retry(let retryReason): try await budget.pause(retryReason)
+      case .completed:
         guard part.end != end, !part.end.isEmpty else { return }
         position = part.end
       }
     }
   }
 
-  /// Tries until it is done, refused, or out of time.
+  /// Retries until the request succeeds or is rejected, or the time is over.
   private func perform<Request: RegionRequest>(
     _ request: Request, key: [UInt8]
-  ) async throws(ClientError) -> Request.Answer {
+  ) async throws(ClientError) -> Request.Response {
     var budget = session.budget(isWrite: Request.isWrite)
     while true {
-      let place = try await session.locate(key, &budget)
-      switch try await session.attempt(request, at: place, &budget) {
-      case .answered(let answer): return answer
-      case .again(let retryReason): try await budget.pause(retryReason)
+      let route = try await session.locate(key, &budget)
+      switch try await session.attempt(request, at: route, &budget) {
+      case .completed(let response): return response
+      case .retry(let retryReason): try await budget.pause(retryReason)
       }
     }
   }
@@ -93,7 +93,7 @@ public struct RawClient: Sendable {
 /// A key and its value.
 public struct KeyPair: Sendable, Hashable {
   public var key: [UInt8]
-  /// Empty where only keys were asked for.
+  /// Empty in the results of a scan with `keysOnly`.
   public var value: [UInt8]
 
   public init(key: [UInt8], value: [UInt8] = []) {

@@ -1,66 +1,68 @@
 import SwiftProtobuf
 import Wire
 
-/// A request for one region.
+/// A request to the leader of one region.
 protocol RegionRequest: Message {
-  associatedtype Answer: RegionResponse
+  associatedtype Response: RegionResponse
+  /// The gRPC path.
   static var path: String { get }
+  /// Whether a retry may execute the request twice.
   static var isWrite: Bool { get }
   var context: Kvrpcpb_Context { get set }
 }
 
-/// A response that may carry a region error or an error text.
+/// A response that may contain a region error or an error text.
 protocol RegionResponse: Message {
   var hasRegionError: Bool { get }
   var regionError: Errorpb_Error { get }
-  /// Empty if the request was carried out.
+  /// The error text; empty if the request was executed.
   var refusal: String { get }
 }
 
 extension Kvrpcpb_RawGetRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawGetResponse
+  typealias Response = Kvrpcpb_RawGetResponse
   static var path: String { "/tikvpb.Tikv/RawGet" }
   static var isWrite: Bool { false }
 }
 
 extension Kvrpcpb_RawBatchGetRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawBatchGetResponse
+  typealias Response = Kvrpcpb_RawBatchGetResponse
   static var path: String { "/tikvpb.Tikv/RawBatchGet" }
   static var isWrite: Bool { false }
 }
 
 extension Kvrpcpb_RawScanRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawScanResponse
+  typealias Response = Kvrpcpb_RawScanResponse
   static var path: String { "/tikvpb.Tikv/RawScan" }
   static var isWrite: Bool { false }
 }
 
 extension Kvrpcpb_RawPutRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawPutResponse
+  typealias Response = Kvrpcpb_RawPutResponse
   static var path: String { "/tikvpb.Tikv/RawPut" }
   static var isWrite: Bool { true }
 }
 
 extension Kvrpcpb_RawBatchPutRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawBatchPutResponse
+  typealias Response = Kvrpcpb_RawBatchPutResponse
   static var path: String { "/tikvpb.Tikv/RawBatchPut" }
   static var isWrite: Bool { true }
 }
 
 extension Kvrpcpb_RawDeleteRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawDeleteResponse
+  typealias Response = Kvrpcpb_RawDeleteResponse
   static var path: String { "/tikvpb.Tikv/RawDelete" }
   static var isWrite: Bool { true }
 }
 
 extension Kvrpcpb_RawBatchDeleteRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawBatchDeleteResponse
+  typealias Response = Kvrpcpb_RawBatchDeleteResponse
   static var path: String { "/tikvpb.Tikv/RawBatchDelete" }
   static var isWrite: Bool { true }
 }
 
 extension Kvrpcpb_RawDeleteRangeRequest: RegionRequest {
-  typealias Answer = Kvrpcpb_RawDeleteRangeResponse
+  typealias Response = Kvrpcpb_RawDeleteRangeResponse
   static var path: String { "/tikvpb.Tikv/RawDeleteRange" }
   static var isWrite: Bool { true }
 }
@@ -78,7 +80,7 @@ extension Kvrpcpb_RawBatchGetResponse: RegionResponse {
 extension Kvrpcpb_RawScanResponse: RegionResponse { var refusal: String { Self.refusal(kvs) } }
 
 extension RegionResponse {
-  /// Responses with pairs put what failed into a pair.
+  /// The error text of a response with pairs, which has it in a pair.
   static func refusal(_ pairs: [Kvrpcpb_KvPair]) -> String {
     guard let pair = pairs.first(where: \.hasError) else { return "" }
     return pair.error.abort.isEmpty ? "\(pair.error)" : pair.error.abort

@@ -1,8 +1,9 @@
 package import Runtime
 
-/// Pauses that double, counted for each reason apart. Bases and caps are those of TiKV's Go client,
-/// but for `noLeader`: an election takes a fraction of a second, which a pause should not add to.
+/// Exponential pauses between attempts, separate for each reason. Bases and caps are those of TiKV's Go
+/// client, except for `noLeader`: an election takes a fraction of a second, and a pause should not add to it.
 struct Backoff: Sendable {
+  /// Why an attempt has to be repeated.
   enum Reason: Int, CaseIterable, Sendable {
     case regionMiss
     case noLeader
@@ -14,6 +15,7 @@ struct Backoff: Sendable {
     case diskFull
     case recovery
 
+    /// The first pause, in milliseconds.
     var baseMs: Double {
       switch self {
       case .regionMiss, .noLeader, .staleCommand, .notInitialized: 2
@@ -23,6 +25,7 @@ struct Backoff: Sendable {
       }
     }
 
+    /// The longest pause, in milliseconds.
     var capMs: Double {
       switch self {
       case .noLeader: 100
@@ -35,7 +38,7 @@ struct Backoff: Sendable {
       }
     }
 
-    /// Whether half of the pause is left to chance, lest many clients come back at once.
+    /// Whether half of the pause is random, so that many clients do not retry at once.
     var isJittered: Bool {
       switch self {
       case .transport, .pd, .serverBusy, .diskFull, .recovery: true
@@ -46,7 +49,9 @@ struct Backoff: Sendable {
 
   private var counts = [Int](repeating: 0, count: Reason.allCases.count)
 
-  /// The pause for one more failure for this reason.
+  /// The pause after one more failure for this reason.
+  ///
+  /// - Parameter random: in 0..<1.
   mutating func next(_ reason: Reason, random: Double) -> Duration {
     let count = min(counts[reason.rawValue], 30)
     counts[reason.rawValue] += 1
@@ -73,6 +78,7 @@ package struct ClientTime: Sendable {
     self.random = random
   }
 
+  /// The clock and the random source of the machine.
   package static let system = ClientTime(
     clock: SystemClock(), sleep: { try await Task.sleep(for: $0) },
     random: { Double.random(in: 0..<1) })

@@ -5,8 +5,8 @@ import Runtime
 import Synchronization
 import Wire
 
-/// State shared by all parts of a client: the PD connection, the region and store caches, and one
-/// attempt of a request.
+/// The state shared by all parts of a client: the connection to the placement driver and the caches of
+/// regions and stores. Makes single attempts of requests. Any task.
 final class ClusterSession: Sendable {
   let options: ClientOptions
   let time: ClientTime
@@ -24,29 +24,31 @@ final class ClusterSession: Sendable {
       endpoints: endpoints, options: options, links: links, time: time)
   }
 
+  /// Closes all connections.
   func close() { links.close() }
 
+  /// The time and the retries of an operation that begins now.
   func budget(isWrite: Bool = false) -> RetryBudget {
     RetryBudget(options, time: time, isWrite: isWrite)
   }
 
-  // MARK: Finding regions
+  // MARK: Regions
 
-  /// The region of `key`, from memory or from the placement driver.
+  /// The region of `key`, from the cache or from the placement driver.
   func locate(
     _ key: [UInt8], _ budget: inout RetryBudget
   ) async throws(ClientError) -> RoutedRegion {
     let known = table.withLock { $0.find(key) }
     if let known, !known.isStale { return known }
     while true {
-      if let place = try await load("GetRegion", key, orElse: known, &budget) {
-        guard place.region.contains(key) else {
+      if let route = try await load("GetRegion", key, orElse: known, &budget) {
+        guard route.region.contains(key) else {
           throw budget.final(
             .malformedResponse(
-              "asked for key \(key.hex), the placement driver named \(place.region)")
+              "the placement driver returned \(route.region) for key \(key.hex)")
           )
         }
-        return place
+        return route
       }
       try await budget.pause(missing(key))
     }
@@ -58,21 +60,21 @@ final class ClusterSession: Sendable {
   ) async throws(ClientError) -> RoutedRegion {
     let known = table.withLock { $0.find(before: key) }
     if let known, !known.isStale { return known }
-    // No question leads straight to the last region: guess high, and walk on from there.
+    // No request returns the last region: look up a high key and go on to the following regions.
     var probe = key.isEmpty ? [UInt8](repeating: 0xFF, count: 32) : key
     var method = "GetRegion"
     while true {
-      guard let place = try await load(method, probe, orElse: known, &budget) else {
+      guard let route = try await load(method, probe, orElse: known, &budget) else {
         try await budget.pause(missing(key))
         continue
       }
-      if place.holds(before: key) { return place }
+      if route.contains(keysBefore: key) { return route }
       if key.isEmpty {
-        probe = place.region.endKey
-      } else if method == "GetRegion", place.region.startKey == key {
+        probe = route.region.endKey
+      } else if method == "GetRegion", route.region.startKey == key {
         method = "GetPrevRegion"
       } else {
-        // The regions changed between two questions.
+        // The regions changed between two requests.
         method = "GetRegion"
         try await budget.pause(missing(key))
       }
@@ -84,39 +86,41 @@ final class ClusterSession: Sendable {
       pause: .regionMiss, cause: .pd("no region with a peer is known for key \(key.hex)"))
   }
 
-  /// Asks the placement driver; if there is something to go on without it, only once.
+  /// Looks a region up in the placement driver: once if a stale route is `known`, which is returned if that
+  /// fails; else until the budget is used up. Nil if no region with a peer is known.
   private func load(
     _ method: String, _ key: [UInt8], orElse known: RoutedRegion?, _ budget: inout RetryBudget
   ) async throws(ClientError) -> RoutedRegion? {
     var request = Pdpb_GetRegionRequest()
     request.regionKey = key.data
-    let answer: Pdpb_GetRegionResponse
+    let response: Pdpb_GetRegionResponse
     if let known {
       do throws(PDFailure) {
-        answer = try await pd.callOnce(method, request, timeout: budget.remaining)
+        response = try await pd.callOnce(method, request, timeout: budget.remaining)
       } catch {
         return known
       }
     } else {
-      answer = try await pd.call(method, request, &budget)
+      response = try await pd.call(method, request, &budget)
     }
-    guard answer.hasRegion else { return nil }
+    guard response.hasRegion else { return nil }
     let region: Region
     let leader: PeerInfo?
     do {
-      region = try Region(answer.region)
-      leader = answer.hasLeader && answer.leader.id != 0 ? try PeerInfo(answer.leader) : nil
+      region = try Region(response.region)
+      leader = response.hasLeader && response.leader.id != 0 ? try PeerInfo(response.leader) : nil
     } catch {
       throw budget.final(.malformedResponse("\(method): \(error)"))
     }
-    guard let place = RoutedRegion(region: region, leader: leader) else { return nil }
-    table.withLock { _ = $0.put(place) }
-    return place
+    guard let route = RoutedRegion(region: region, leader: leader) else { return nil }
+    table.withLock { _ = $0.put(route) }
+    return route
   }
 
   // MARK: Stores
 
-  /// Where the store is, from memory or from the placement driver; nil if it is gone permanently.
+  /// The store's address, from the cache or from the placement driver; nil if the store is unknown or
+  /// removed.
   private func address(
     of storeID: UInt64, _ budget: inout RetryBudget
   ) async throws(ClientError) -> String? {
@@ -124,9 +128,9 @@ final class ClusterSession: Sendable {
     if let known, !known.isStale { return known.text }
     var request = Pdpb_GetStoreRequest()
     request.storeID = storeID
-    let answer: Pdpb_GetStoreResponse
+    let response: Pdpb_GetStoreResponse
     do throws(PDFailure) {
-      answer = try await pd.callOnce("GetStore", request, timeout: budget.remaining)
+      response = try await pd.callOnce("GetStore", request, timeout: budget.remaining)
     } catch {
       switch error {
       // It does not know the store.
@@ -137,54 +141,56 @@ final class ClusterSession: Sendable {
         return nil
       }
     }
-    guard answer.hasStore, answer.store.state != .tombstone, !answer.store.address.isEmpty
+    guard response.hasStore, response.store.state != .tombstone, !response.store.address.isEmpty
     else { return nil }
-    links.update(storeID, answer.store.address)
-    return answer.store.address
+    links.update(storeID, response.store.address)
+    return response.store.address
   }
 
   // MARK: Attempts
 
-  /// The result of one attempt.
-  enum Attempt<Answer: Sendable>: Sendable {
-    case answered(Answer)
-    case again(RetryReason)
+  /// The result of one attempt that did not end the operation.
+  enum Attempt<Response: Sendable>: Sendable {
+    case completed(Response)
+    case retry(RetryReason)
   }
 
-  /// Sends `request` to the peer that `place` names, and learns from what comes back.
+  /// Sends `request` to the target peer of `route`, and updates the caches by the response.
+  ///
+  /// - Throws: an error that ends the operation.
   func attempt<Request: RegionRequest>(
-    _ request: Request, at place: RoutedRegion, _ budget: inout RetryBudget
-  ) async throws(ClientError) -> Attempt<Request.Answer> {
-    let target = place.target
+    _ request: Request, at route: RoutedRegion, _ budget: inout RetryBudget
+  ) async throws(ClientError) -> Attempt<Request.Response> {
+    let target = route.target
     guard let address = try await address(of: target.storeID, &budget) else {
-      return .again(unserved(place, "store \(target.storeID) is not known"))
+      return .retry(noAddress(route, "store \(target.storeID) is not known"))
     }
     guard let link = links.link(to: address) else {
-      return .again(unserved(place, "store \(target.storeID) has no usable address: '\(address)'"))
+      return .retry(noAddress(route, "invalid address '\(address)' of store \(target.storeID)"))
     }
     guard await link.isReady() else {
-      return .again(unreachable(place, address, "cannot connect", isUndetermined: false))
+      return .retry(unreachable(route, address, "cannot connect", isUndetermined: false))
     }
     var request = request
-    request.context = place.context.wire
-    let answer: Request.Answer
+    request.context = route.context.wire
+    let response: Request.Response
     do {
       let limit = max(.milliseconds(1), min(budget.remaining, options.attemptTimeout))
-      answer = try await link.channel.unary(
+      response = try await link.channel.unary(
         Request.path, request, options: CallOptions(timeout: .nanoseconds(limit.asNanoseconds)))
     } catch {
-      return .again(try broken(error, place, address, budget))
+      return .retry(try failed(error, route, address, budget))
     }
-    if answer.hasRegionError {
-      return .again(try refused(answer.regionError, place, budget))
+    if response.hasRegionError {
+      return .retry(try refused(response.regionError, route, budget))
     }
-    guard answer.refusal.isEmpty else { throw budget.final(.refused(answer.refusal)) }
-    if place.misses > 0 { table.withLock { $0.confirm(id: place.region.id) } }
-    return .answered(answer)
+    guard response.refusal.isEmpty else { throw budget.final(.refused(response.refusal)) }
+    if route.misses > 0 { table.withLock { $0.confirm(id: route.region.id) } }
+    return .completed(response)
   }
 
-  private func broken(
-    _ status: RPCStatus, _ place: RoutedRegion, _ address: String, _ budget: RetryBudget
+  private func failed(
+    _ status: RPCStatus, _ route: RoutedRegion, _ address: String, _ budget: RetryBudget
   ) throws(ClientError) -> RetryReason {
     switch status.code {
     case .cancelled where Task.isCancelled:
@@ -192,30 +198,30 @@ final class ClusterSession: Sendable {
         ? .undetermined(last: .store(address: address, message: "\(status)"))
         : .cancelled
     case .unavailable, .deadlineExceeded, .cancelled, .unknown, .internal, .aborted, .dataLoss:
-      return unreachable(place, address, "\(status)", isUndetermined: true)
+      return unreachable(route, address, "\(status)", isUndetermined: true)
     default: throw budget.final(.refused("store at \(address): \(status)"))
     }
   }
 
-  /// The next peer is asked at once; only after all of them had their turn there is a pause.
+  /// The next peer is tried at once; there is a pause after all of them have been tried.
   private func unreachable(
-    _ place: RoutedRegion, _ address: String, _ message: String, isUndetermined: Bool
+    _ route: RoutedRegion, _ address: String, _ message: String, isUndetermined: Bool
   ) -> RetryReason {
-    links.invalidateLeader(place.target.storeID)
-    let isTurned = table.withLock { $0.turn(id: place.region.id, from: place.target) }
+    links.invalidateAddress(route.target.storeID)
+    let hasNextPeer = table.withLock { $0.moveToNextPeer(id: route.region.id, from: route.target) }
     return RetryReason(
-      pause: isTurned ? nil : .noLeader, cause: .store(address: address, message: message),
+      pause: hasNextPeer ? nil : .noLeader, cause: .store(address: address, message: message),
       isUndetermined: isUndetermined)
   }
 
-  private func unserved(_ place: RoutedRegion, _ message: String) -> RetryReason {
-    let isTurned = table.withLock { $0.turn(id: place.region.id, from: place.target) }
+  private func noAddress(_ route: RoutedRegion, _ message: String) -> RetryReason {
+    let hasNextPeer = table.withLock { $0.moveToNextPeer(id: route.region.id, from: route.target) }
     return RetryReason(
-      pause: isTurned ? nil : .regionMiss, cause: .region(id: place.region.id, message: message))
+      pause: hasNextPeer ? nil : .regionMiss, cause: .region(id: route.region.id, message: message))
   }
 
   private func refused(
-    _ wire: Errorpb_Error, _ place: RoutedRegion, _ budget: RetryBudget
+    _ wire: Errorpb_Error, _ route: RoutedRegion, _ budget: RetryBudget
   ) throws(ClientError) -> RetryReason {
     let error: RegionError
     do {
@@ -223,26 +229,26 @@ final class ClusterSession: Sendable {
     } catch let malformed {
       error = .other(message: "\(wire.message) (\(malformed))")
     }
-    let verdict = RegionErrorAction(error, at: place)
+    let action = RegionErrorAction(error, at: route)
     table.withLock { table in
-      switch verdict.cacheUpdate {
+      switch action.cacheUpdate {
       case .nothing: break
-      case .forget: table.remove(id: place.region.id)
+      case .forget: table.remove(id: route.region.id)
       case .forgetStore:
-        table.remove(id: place.region.id)
-        links.invalidateLeader(place.target.storeID)
-      case .leader(let leader): table.setTarget(id: place.region.id, leader)
-      case .turn: _ = table.turn(id: place.region.id, from: place.target)
+        table.remove(id: route.region.id)
+        links.invalidateAddress(route.target.storeID)
+      case .leader(let leader): table.setTarget(id: route.region.id, leader)
+      case .nextPeer: _ = table.moveToNextPeer(id: route.region.id, from: route.target)
       case .replace(let regions):
-        table.remove(id: place.region.id)
+        table.remove(id: route.region.id)
         for region in regions {
-          let leader = region.peer(onStore: place.target.storeID)
-          guard let place = RoutedRegion(region: region, leader: leader) else { continue }
-          table.put(place)
+          let leader = region.peer(onStore: route.target.storeID)
+          guard let route = RoutedRegion(region: region, leader: leader) else { continue }
+          table.put(route)
         }
       }
     }
-    guard let retryReason = verdict.retryReason else {
+    guard let retryReason = action.retryReason else {
       throw budget.final(.refused("\(error.message)"))
     }
     return retryReason

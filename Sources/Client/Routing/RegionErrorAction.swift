@@ -5,20 +5,20 @@ struct RegionErrorAction: Sendable, Equatable {
   /// The change of the region cache.
   enum CacheUpdate: Sendable, Equatable {
     case nothing
-    /// Forget the region: the placement driver knows better.
+    /// Remove the region; the placement driver has a newer one.
     case forget
-    /// Forget the region and where the store is.
+    /// Remove the region, and mark the address of the store as stale.
     case forgetStore
-    /// This peer leads.
+    /// Make this peer the target.
     case leader(PeerInfo)
-    /// The peer asked does not lead, and does not know who does.
-    case turn
-    /// These regions are where the region was.
+    /// Make the next peer the target: this one does not lead and does not know the leader.
+    case nextPeer
+    /// Replace the region by these.
     case replace([Region])
   }
 
   var cacheUpdate: CacheUpdate
-  /// Nil: asking again would not help.
+  /// Nil if a retry would not help.
   var retryReason: RetryReason?
 
   private init(
@@ -36,16 +36,17 @@ struct RegionErrorAction: Sendable, Equatable {
     retryReason = nil
   }
 
-  init(_ error: RegionError, at place: RoutedRegion) {
-    let cause = AttemptFailure.region(id: place.region.id, message: error.message)
+  /// The reaction to `error`, which the target of `route` returned.
+  init(_ error: RegionError, at route: RoutedRegion) {
+    let cause = AttemptFailure.region(id: route.region.id, message: error.message)
     switch error {
-    case .notLeader(_, let leader?) where leader.id != 0 && leader.id != place.target.id:
+    case .notLeader(_, let leader?) where leader.id != 0 && leader.id != route.target.id:
       self.init(.leader(leader), nil, cause)
-    case .notLeader: self.init(.turn, .noLeader, cause)
+    case .notLeader: self.init(.nextPeer, .noLeader, cause)
     case .epochNotMatch(let regions):
-      self.init(Self.cacheUpdate(regions, place), .regionMiss, cause)
+      self.init(Self.cacheUpdate(regions, route), .regionMiss, cause)
     case .regionNotFound:
-      // Also what a proposal is completed whose peer is removed before it is applied.
+      // Also returned for a proposal whose peer is removed before it is applied.
       self.init(.forget, .regionMiss, cause, isUndetermined: true)
     case .keyNotInRegion, .mismatchPeerID, .bucketVersionNotMatch:
       self.init(.forget, .regionMiss, cause)
@@ -58,22 +59,22 @@ struct RegionErrorAction: Sendable, Equatable {
     case .undeterminedResult: self.init(.nothing, .staleCommand, cause, isUndetermined: true)
     case .readIndexNotReady, .maxTimestampNotSynced, .dataIsNotReady, .proposalInMergingMode:
       self.init(.nothing, .regionMiss, cause)
-    case .regionNotInitialized: self.init(.turn, .notInitialized, cause)
-    case .isWitness: self.init(.turn, nil, cause)
+    case .regionNotInitialized: self.init(.nextPeer, .notInitialized, cause)
+    case .isWitness: self.init(.nextPeer, nil, cause)
     case .diskFull: self.init(.nothing, .diskFull, cause)
     case .recoveryInProgress: self.init(.forget, .recovery, cause)
     case .raftEntryTooLarge, .flashbackInProgress, .flashbackNotPrepared:
       self.init(refusing: .nothing)
     case .other:
-      // A text tells nothing of when the request failed; TiKV reports a proposal's time-out that way.
+      // A text does not say when the request failed; TiKV reports a proposal's timeout that way.
       self.init(.forget, .regionMiss, cause, isUndetermined: true)
     }
   }
 
-  /// A store that is behind the placement driver only needs time; one that is ahead tells what is.
-  private static func cacheUpdate(_ regions: [Region], _ place: RoutedRegion) -> CacheUpdate {
-    if let same = regions.first(where: { $0.id == place.region.id }),
-      same.epoch.isStale(comparedTo: place.region.epoch)
+  /// A store whose region is older than the cached one needs time; the regions of any other are newer.
+  private static func cacheUpdate(_ regions: [Region], _ route: RoutedRegion) -> CacheUpdate {
+    if let same = regions.first(where: { $0.id == route.region.id }),
+      same.epoch.isStale(comparedTo: route.region.epoch)
     {
       return .nothing
     }

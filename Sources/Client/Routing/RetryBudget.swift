@@ -1,16 +1,19 @@
 import Runtime
 
-/// The remaining time of an operation and the results of its attempts so far.
+/// The remaining time of an operation, and what its attempts so far mean for the final error.
 struct RetryBudget: Sendable {
   let time: ClientTime
   let deadline: Instant
   let isWrite: Bool
+  /// `ClientOptions.retriesUndeterminedWrites`.
   let retriesUndetermined: Bool
   private var backoff = Backoff()
-  /// Attempts in a row that were to be followed by another at once.
-  private var isLowLatency = 0
+  /// Retries without a pause since the last pause.
+  private var immediateRetries = 0
+  /// Whether an attempt of a write may have taken effect.
   private var isUndetermined = false
 
+  /// - Parameter within: the operation's duration; nil for `options.timeout`.
   init(_ options: ClientOptions, time: ClientTime, isWrite: Bool = false, within: Duration? = nil) {
     self.time = time
     deadline = time.clock.now + (within ?? options.timeout)
@@ -18,10 +21,11 @@ struct RetryBudget: Sendable {
     retriesUndetermined = options.retriesUndeterminedWrites
   }
 
-  /// Never negative.
+  /// The time until the deadline; never negative.
   var remaining: Duration { max(.zero, deadline - time.clock.now) }
 
-  /// Waits until the next attempt; throws if there will be none.
+  /// Pauses before the next attempt. Throws the operation's error if there is no time for one, or if the
+  /// outcome of a write is unknown and must not be retried.
   mutating func pause(_ retryReason: RetryReason) async throws(ClientError) {
     if isWrite, retryReason.isUndetermined {
       isUndetermined = true
@@ -29,15 +33,15 @@ struct RetryBudget: Sendable {
     }
     var reason = retryReason.pause
     if reason == nil {
-      // Two stores that each name the other as leader must not be asked in a tight loop.
-      isLowLatency += 1
-      if isLowLatency > 3 { reason = .noLeader }
+      // Two stores that each name the other as leader must not be called in a tight loop.
+      immediateRetries += 1
+      if immediateRetries > 3 { reason = .noLeader }
     }
     guard let reason else {
       guard time.clock.now < deadline else { throw deadlineError(retryReason.cause) }
       return
     }
-    isLowLatency = 0
+    immediateRetries = 0
     let pause = max(retryReason.minimum, backoff.next(reason, random: time.random()))
     guard time.clock.now + pause < deadline else { throw deadlineError(retryReason.cause) }
     do {
@@ -51,7 +55,8 @@ struct RetryBudget: Sendable {
     isWrite && isUndetermined ? .undetermined(last: cause) : .deadlineExceeded(last: cause)
   }
 
-  /// An error that ends the operation, as it is for the operation as a whole.
+  /// The operation's error for an attempt's error: `undetermined` if an earlier attempt of a write may have
+  /// taken effect.
   func final(_ error: ClientError) -> ClientError {
     guard isWrite, isUndetermined else { return error }
     switch error {
@@ -62,13 +67,13 @@ struct RetryBudget: Sendable {
   }
 }
 
-/// The reason of a retry and its backoff.
+/// Why an attempt is repeated, and after which pause.
 struct RetryReason: Sendable, Equatable {
-  /// Nil: at once, elsewhere.
+  /// Nil for a retry at once, which goes to another peer.
   var pause: Backoff.Reason?
-  /// At least this long, where the server says so.
+  /// The shortest pause, from a server's hint.
   var minimum: Duration = .zero
   var cause: AttemptFailure
-  /// The request was sent and may have been, or may yet be, carried out.
+  /// Whether the request was sent and may have been executed, or may yet be.
   var isUndetermined = false
 }

@@ -2,8 +2,8 @@ import NIOCore
 import RPC
 import Synchronization
 
-/// A channel to one server, and whether it is connected: what is asked only of a connected one is
-/// known not to have been sent when it is not.
+/// A channel to one server that is used only while it is connected: a request on a channel that is not
+/// connected is known not to have been sent. Any thread.
 final class ServerLink: Sendable {
   let channel: RPCChannel
   private struct State {
@@ -39,7 +39,7 @@ final class ServerLink: Sendable {
     }
   }
 
-  /// Connects if need be; true once connected, false if that failed and is being tried again.
+  /// Connects if necessary. True once connected; false if that failed, and the channel retries.
   func isReady() async -> Bool {
     if channel.state == .ready { return true }
     return await withCheckedContinuation { continuation in
@@ -56,9 +56,10 @@ final class ServerLink: Sendable {
     }
   }
 
+  /// Closes the channel; `isReady` returns false from then on.
   func close() {
     channel.close()
-    // The channel tells no one that it was closed.
+    // The channel does not report that it was closed.
     entered(.closed)
   }
 }

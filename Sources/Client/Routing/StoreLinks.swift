@@ -2,12 +2,14 @@ import NIOCore
 import RPC
 import Synchronization
 
-/// Store addresses and connections.
+/// The cached addresses of stores, and the connections to servers. Any thread.
 final class StoreLinks: Sendable {
   private struct State {
     var addresses: [UInt64: StoreAddress] = [:]
+    /// By address.
     var links: [String: [ServerLink]] = [:]
-    var turn = 0
+    /// Counts calls of `link`, which use the connections of an address in rotation.
+    var calls = 0
     var isClosed = false
   }
 
@@ -20,23 +22,25 @@ final class StoreLinks: Sendable {
     self.linksPerStore = max(1, linksPerStore)
   }
 
+  /// The cached address of a store; nil if there is none.
   func address(of storeID: UInt64) -> StoreAddress? { state.withLock { $0.addresses[storeID] } }
 
+  /// Caches the address of a store.
   func update(_ storeID: UInt64, _ address: String) {
     state.withLock { $0.addresses[storeID] = StoreAddress(text: address) }
   }
 
-  /// The store cannot be reached there: it may have moved.
-  func invalidateLeader(_ storeID: UInt64) {
+  /// Marks a store's address as stale: the store cannot be reached, and may have moved.
+  func invalidateAddress(_ storeID: UInt64) {
     state.withLock { $0.addresses[storeID]?.isStale = true }
   }
 
-  /// A connection to `address`; nil if that is no address, or all is closed.
+  /// A connection to `address`; nil if the address is malformed, or after `close`.
   func link(to address: String) -> ServerLink? {
     state.withLock { state in
       guard !state.isClosed else { return nil }
-      state.turn &+= 1
-      if let links = state.links[address] { return links[Int(state.turn % links.count)] }
+      state.calls &+= 1
+      if let links = state.links[address] { return links[Int(state.calls % links.count)] }
       guard let target = RPCTarget(address) else { return nil }
       let links = (0..<linksPerStore).map { _ in ServerLink(target: target, group: group) }
       state.links[address] = links
@@ -44,6 +48,7 @@ final class StoreLinks: Sendable {
     }
   }
 
+  /// Closes all connections.
   func close() {
     let links = state.withLock { state in
       state.isClosed = true

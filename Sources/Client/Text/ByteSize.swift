@@ -1,6 +1,6 @@
-/// Sizes as people read them.
+/// Text of sizes, for people.
 package enum ByteSize {
-  /// Three significant places and a binary unit: `512 B`, `39.1 GiB`.
+  /// A size in the largest binary unit below it, with one decimal below 100: `512 B`, `39.1 GiB`.
   package static func text(_ bytes: UInt64) -> String {
     guard bytes >= 1024 else { return "\(bytes) B" }
     var value = Double(bytes)

@@ -1,6 +1,6 @@
-/// Keys as people write and read them: printable ASCII as it is, all else as `\xNN`.
+/// Text of keys, for people: printable ASCII is unchanged, other bytes are `\xNN`.
 public enum KeyText {
-  /// Every byte readable; `parse` gives the bytes back.
+  /// The escaped text of a key; `parse` returns the key.
   public static func escaped(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count)
@@ -23,8 +23,8 @@ public enum KeyText {
       decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }, as: UTF8.self)
   }
 
-  /// Takes `\xNN`, `\NNN` (octal), `\n`, `\r`, `\t`, `\"`, `\'` and `\\`; what is not escaped stands for
-  /// its UTF-8 bytes. Nil if an escape is malformed.
+  /// The key of an escaped text. Escapes are `\xNN`, `\NNN` (octal), `\n`, `\r`, `\t`, `\"`, `\'` and `\\`;
+  /// all other characters stand for their UTF-8 bytes. Nil if an escape is malformed.
   public static func parse(_ text: String) -> [UInt8]? {
     var rest = Array(text.utf8)[...]
     var bytes: [UInt8] = []
@@ -53,7 +53,8 @@ public enum KeyText {
     return bytes
   }
 
-  /// An even number of hexadecimal digits, with or without `0x` in front.
+  /// The key of hexadecimal text, two digits for each byte, with or without `0x` in front; nil for any other
+  /// text.
   public static func parseHex(_ text: String) -> [UInt8]? {
     var rest = Array(text.utf8)[...]
     if text.hasPrefix("0x") || text.hasPrefix("0X") { rest = rest.dropFirst(2) }
@@ -70,7 +71,7 @@ public enum KeyText {
 
   private static let digits = Array("0123456789ABCDEF".utf8)
 
-  /// Exactly so many digits, and a value of one byte.
+  /// The byte that exactly `count` digits stand for.
   private static func number(
     _ text: some Collection<UInt8>, count: Int, radix: Int
   ) -> UInt8? {

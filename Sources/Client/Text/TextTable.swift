@@ -1,6 +1,6 @@
-/// Rows under a header, in columns as wide as they need to be.
+/// A table of text with aligned columns.
 package struct TextTable {
-  /// On which side a column's cells are filled up with spaces.
+  /// The alignment of a column's cells.
   package enum Alignment: Sendable {
     case left
     case right
@@ -10,17 +10,18 @@ package struct TextTable {
   private let alignments: [Alignment]
   private var rows: [[String]] = []
 
-  /// Columns named in `numbers` are aligned to the right.
+  /// - Parameter numbers: titles of the columns that are aligned to the right.
   package init(_ header: [String], numbers: Set<String> = []) {
     self.header = header
     alignments = header.map { numbers.contains($0) ? .right : .left }
   }
 
-  /// Cells beyond the header's are dropped, missing ones are empty.
+  /// Adds a row. Cells beyond the header's are dropped, missing ones are empty.
   package mutating func add(_ row: [String]) {
     rows.append(header.indices.map { $0 < row.count ? row[$0] : "" })
   }
 
+  /// The header and the rows, without spaces at the ends of lines.
   package var lines: [String] {
     let widths = header.indices.map { column in
       ([header] + rows).map { $0[column].count }.max() ?? 0

@@ -9,26 +9,27 @@ import Wire
 
 @testable import Client
 
-/// A placement driver and stores on real sockets over one shared model: what the stores refuse, they
-/// refuse as a true store would; what else goes wrong is scripted.
+/// Placement drivers and stores on real sockets over one shared model. Stores check requests as a real store
+/// does; other errors are scripted.
 final class FakeCluster: Sendable {
   struct Model: Sendable {
     var clusterID: UInt64 = 7
-    /// Sorted, without gaps; the truth.
+    /// The regions of the stores, sorted and without gaps.
     var regions: [Region] = []
-    /// By region: which store leads. None: an election goes on.
+    /// The store of each region's leader; none during an election.
     var leaders: [UInt64: UInt64] = [:]
-    /// What the placement driver believes, if not the truth.
-    var told: (regions: [Region], leaders: [UInt64: UInt64])?
+    /// The placement driver's view where it differs from `regions` and `leaders`.
+    var pdView: (regions: [Region], leaders: [UInt64: UInt64])?
     var storePorts: [UInt64: Int] = [:]
     var pdPorts: [Int] = []
     var data: [[UInt8]: [UInt8]] = [:]
-    /// Answered first, one per KV call, whatever the call.
+    /// Region errors of the next KV calls, one for each call.
     var script: [RegionError] = []
-    /// So many KV calls are never completed.
-    var silent = 0
-    /// Whether a silent call is carried out all the same.
-    var silentlyCarriesOut = false
+    /// The number of next KV calls that get no response.
+    var callsWithoutResponse = 0
+    /// Whether such a call is executed nevertheless.
+    var executesCallsWithoutResponse = false
+    /// The error text of RawGet responses.
     var refusal = ""
     var calls: [Call] = []
     var tso: Int64 = 0
@@ -42,7 +43,7 @@ final class FakeCluster: Sendable {
 
   let model = Mutex(Model())
   private let servers = Mutex<[String: RPCServer]>([:])
-  /// Ports of servers that were stopped: no test running beside this one may get them.
+  /// Ports of stopped servers: no concurrent test may get them.
   private let held = Mutex<[HeldPort]>([])
   private static var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
   static var group: MultiThreadedEventLoopGroup { .singleton }
@@ -149,12 +150,12 @@ final class FakeCluster: Sendable {
 
   /// From now on the placement driver tells what is true now, whatever becomes true later.
   func freezePlacement() {
-    model.withLock { $0.told = ($0.regions, $0.leaders) }
+    model.withLock { $0.pdView = ($0.regions, $0.leaders) }
   }
 
   func script(_ errors: RegionError...) { model.withLock { $0.script += errors } }
 
-  /// The KV calls so far, and forgets them.
+  /// The KV calls since the last time.
   func takeCalls() -> [Call] {
     model.withLock { model in
       defer { model.calls = [] }
@@ -168,7 +169,7 @@ final class FakeCluster: Sendable {
     }
   }
 
-  /// Splits the region that holds `key` there; the left part keeps the id, as in TiKV the right one may.
+  /// Splits the region that contains `key` at it; the left part keeps the id.
   func split(at key: String, newID: UInt64) {
     let key = Array(key.utf8)
     model.withLock { model in

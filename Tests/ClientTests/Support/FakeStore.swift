@@ -5,12 +5,12 @@ import Wire
 
 @testable import Client
 
-/// One store's face of a `FakeCluster`.
+/// One store of a `FakeCluster`.
 struct FakeStore {
   let cluster: FakeCluster
   let id: UInt64
 
-  /// A response that tests fill.
+  /// A response whose region error can be set.
   protocol Fillable: RegionResponse {
     var regionError: Errorpb_Error { get set }
   }
@@ -19,14 +19,14 @@ struct FakeStore {
     var router = MethodRouter()
     serve(&router, { (request: Kvrpcpb_RawGetRequest) in [[UInt8](request.key)] }) {
       request, _, model in
-      var answer = Kvrpcpb_RawGetResponse()
-      answer.error = model.refusal
+      var response = Kvrpcpb_RawGetResponse()
+      response.error = model.refusal
       if let value = model.data[[UInt8](request.key)] {
-        answer.value = value.data
+        response.value = value.data
       } else {
-        answer.notFound = true
+        response.notFound = true
       }
-      return answer
+      return response
     }
     serve(&router, { (request: Kvrpcpb_RawPutRequest) in [[UInt8](request.key)] }) {
       request, _, model in
@@ -46,12 +46,12 @@ struct FakeStore {
   private func addBatches(_ router: inout MethodRouter) {
     serve(&router, { (request: Kvrpcpb_RawBatchGetRequest) in request.keys.map { [UInt8]($0) } }) {
       request, _, model in
-      var answer = Kvrpcpb_RawBatchGetResponse()
+      var response = Kvrpcpb_RawBatchGetResponse()
       for key in request.keys {
         guard let value = model.data[[UInt8](key)] else { continue }
-        answer.pairs.append(Self.pair([UInt8](key), value))
+        response.pairs.append(Self.pair([UInt8](key), value))
       }
-      return answer
+      return response
     }
     serve(
       &router, { (request: Kvrpcpb_RawBatchPutRequest) in request.pairs.map { [UInt8]($0.key) } }
@@ -70,29 +70,29 @@ struct FakeStore {
   private func addRanges(_ router: inout MethodRouter) {
     serve(&router, { (_: Kvrpcpb_RawScanRequest) in [] }) { request, region, model in
       let (first, second) = ([UInt8](request.startKey), [UInt8](request.endKey))
-      let asked =
+      let requested =
         request.reverse
         ? KeyRange(start: second, end: first) : KeyRange(start: first, end: second)
-      let range = asked.intersect(region.range)
+      let range = requested.intersect(region.range)
       let keys = model.data.keys.filter { range.contains($0) }.sorted { precedes($0, $1) }
-      var answer = Kvrpcpb_RawScanResponse()
+      var response = Kvrpcpb_RawScanResponse()
       for key in (request.reverse ? keys.reversed() : keys).prefix(Int(request.limit)) {
-        answer.kvs.append(Self.pair(key, request.keyOnly ? [] : model.data[key] ?? []))
+        response.kvs.append(Self.pair(key, request.keyOnly ? [] : model.data[key] ?? []))
       }
-      return answer
+      return response
     }
     serve(&router, { (_: Kvrpcpb_RawDeleteRangeRequest) in [] }) { request, region, model in
       let range = KeyRange(start: [UInt8](request.startKey), end: [UInt8](request.endKey))
-      var answer = Kvrpcpb_RawDeleteRangeResponse()
+      var response = Kvrpcpb_RawDeleteRangeResponse()
       guard region.contains(range) else {
-        answer.regionError =
+        response.regionError =
           RegionError.keyNotInRegion(
             key: range.end, regionID: region.id, start: region.startKey, end: region.endKey
           ).wire
-        return answer
+        return response
       }
       for key in model.data.keys where range.contains(key) { model.data[key] = nil }
-      return answer
+      return response
     }
   }
 
@@ -105,39 +105,39 @@ struct FakeStore {
 
   private func serve<Request: RegionRequest>(
     _ router: inout MethodRouter, _ keys: @escaping @Sendable (Request) -> [[UInt8]],
-    _ body: @escaping @Sendable (Request, Region, inout FakeCluster.Model) -> Request.Answer
-  ) where Request.Answer: Fillable {
+    _ body: @escaping @Sendable (Request, Region, inout FakeCluster.Model) -> Request.Response
+  ) where Request.Response: Fillable {
     let (cluster, id) = (cluster, id)
     router.unary(Request.path) { buffer, call in
       do throws(RPCStatus) {
         let request: Request = try MessageCoding.decode(buffer)
-        let answer: Request.Answer? = cluster.model.withLock { model in
+        let response: Request.Response? = cluster.model.withLock { model in
           let method = String(Request.path.split(separator: "/").last ?? "")
           model.calls.append(.init(store: id, method: method, region: request.context.regionID))
-          if model.silent > 0 {
-            model.silent -= 1
-            if model.silentlyCarriesOut, let region = model.regions.first {
+          if model.callsWithoutResponse > 0 {
+            model.callsWithoutResponse -= 1
+            if model.executesCallsWithoutResponse, let region = model.regions.first {
               _ = body(request, region, &model)
             }
             return nil
           }
-          var answer = Request.Answer()
+          var response = Request.Response()
           if let error = Self.check(request.context, keys(request), id, &model) {
-            answer.regionError = error.wire
-            return answer
+            response.regionError = error.wire
+            return response
           }
           guard let region = model.regions.first(where: { $0.id == request.context.regionID })
-          else { return answer }
+          else { return response }
           return body(request, region, &model)
         }
-        if let answer { call.reply(message: answer) }
+        if let response { call.reply(message: response) }
       } catch {
         call.fail(error)
       }
     }
   }
 
-  /// The checks of a true store, in its order.
+  /// The checks of a real store, in its order.
   private static func check(
     _ context: Kvrpcpb_Context, _ keys: [[UInt8]], _ store: UInt64, _ model: inout FakeCluster.Model
   ) -> RegionError? {

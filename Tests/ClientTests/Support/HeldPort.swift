@@ -1,6 +1,6 @@
 import Glibc
 
-/// A port that no one listens on and no one else is given: connecting to it is refused, for sure.
+/// A port that is bound and not listened on: connections to it are refused, and no other socket gets it.
 final class HeldPort: Sendable {
   private let descriptor: Int32
 

@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import Client
 
-/// Time that passes only by sleeping, and sleeping that takes no time.
+/// A clock that only sleeping advances; sleeping takes no real time.
 final class ManualTime: Clock {
   private let elapsed = Mutex(Duration.zero)
   let pauses = Mutex<[Duration]>([])
@@ -18,7 +18,7 @@ final class ManualTime: Clock {
         try Task.checkCancellation()
         self.pauses.withLock { $0.append(pause) }
         self.elapsed.withLock { $0 += pause }
-        // A tight loop of calls would leave other tasks no turn.
+        // A tight loop of calls would keep other tasks from running.
         await Task.yield()
       },
       random: { 0 })
