@@ -144,7 +144,7 @@ struct RPCTransportTests {
   /// Found by attack: as many open streams as there are slots, and no snapshot could be received any more.
   @Test(.timeLimit(.minutes(1)))
   func aSnapshotStreamThatBringsNothingIsEnded() async throws {
-    let receiver = try await Receiver(storeID: 2, snapshotPatience: .milliseconds(300))
+    let receiver = try await Receiver(storeID: 2, snapshotTimeout: .milliseconds(300))
     let forger = Forger(receiver.address)
     let stream = forger.open("Snapshot", incarnation: 1)
     stream.send(ByteBuffer(bytes: try Forger.snapshot(bytes: 1000)))
@@ -312,7 +312,7 @@ private final class Receiver: Sendable {
 
   init(
     storeID: UInt64, port: Int = 0, group: MultiThreadedEventLoopGroup = .singleton,
-    raftLoop: (any EventLoop)? = nil, snapshotPatience: Duration = .seconds(30)
+    raftLoop: (any EventLoop)? = nil, snapshotTimeout: Duration = .seconds(30)
   ) async throws {
     snapshots = SnapManager(
       directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
@@ -320,7 +320,7 @@ private final class Receiver: Sendable {
     service = RaftService(
       ident: StoreIdent(clusterID: 1, storeID: storeID), router: inbox.router, snapshots: snapshots,
       host: host,
-      streams: OpenStreams(), metrics: metrics, logger: quiet, snapshotPatience: snapshotPatience)
+      streams: OpenStreams(), metrics: metrics, logger: quiet, snapshotTimeout: snapshotTimeout)
     var router = MethodRouter()
     service.register(on: &router)
     var configuration = ServerConfiguration(host: "127.0.0.1", port: port)

@@ -2,13 +2,13 @@ import Glibc
 package import Logging
 import RPC
 
-/// Writes log lines in the unified format of TiDB's family to standard error:
+/// Writes log lines to standard error in the unified log format of TiDB and TiKV:
 /// `[2026/08/21 16:56:05.161 +00:00] [INFO] [store.swift:12] ["store is ready"] [store=1]`.
 package struct UnifiedLogHandler: LogHandler {
   package var metadata: Logger.Metadata = [:]
   package var logLevel: Logger.Level
 
-  /// Of one message or field: some repeat what a client sent.
+  /// The most bytes of a message or a field; some contain data of clients.
   private static let maxFieldBytes = 1024
 
   package init(level: Logger.Level) {
@@ -30,13 +30,13 @@ package struct UnifiedLogHandler: LogHandler {
       text += " [\(Self.quoted(key))=\(Self.quoted(fields[key]?.description ?? ""))]"
     }
     text += "\n"
-    // One write per line, so that lines of several threads do not mix. A log that cannot be written has
-    // nowhere to say so.
+    // One write per line, so that lines of several threads do not mix. If it fails, there is nowhere to report
+    // it.
     var bytes = Array(text.utf8)
     _ = write(2, &bytes, bytes.count)
   }
 
-  /// Plain where that is unambiguous, else in double quotes with JSON's escapes.
+  /// The text itself if it is unambiguous, else in double quotes with the escapes of JSON.
   private static func quoted(_ whole: String) -> String {
     let text = whole.cutOff(afterUTF8: maxFieldBytes)
     let isPlain =

@@ -2,12 +2,13 @@ import Glibc
 package import Runtime
 import Synchronization
 
-/// A process's directory, held for it alone: made if it is missing, locked as long as this lives.
+/// The data directory of a process: created if it is missing, and locked against other processes until
+/// `release` or the end of this object.
 package final class DataDirectory: Sendable {
   package let path: String
   private let lock: Mutex<Int32?>
 
-  /// Takes the directory, or says in whose way it would be.
+  /// Creates and locks the directory. Throws if it cannot be written or another process has locked it.
   package init(_ path: String, files: any FileSystem) throws(StartError) {
     self.path = path
     do throws(FileSystemError) {
@@ -37,16 +38,17 @@ package final class DataDirectory: Sendable {
 
   deinit { release() }
 
-  /// Lets the next process in.
+  /// Unlocks the directory.
   package func release() {
     if let file = lock.withLock({ $0.take() }) { close(file) }
   }
 
-  /// Bytes of the file system that holds the directory, and how many are free for this user.
+  /// The bytes of the file system of the directory, and those available to this user; zeros if that cannot be
+  /// read.
   package var space: (capacity: UInt64, available: UInt64) {
     var info = statvfs()
     guard statvfs(path, &info) == 0 else { return (0, 0) }
-    // Some file systems claim to have no end.
+    // Some file systems report sizes beyond 64 bits.
     func bytes(_ blocks: fsblkcnt_t) -> UInt64 {
       let (product, isOverflowing) = UInt64(blocks)
         .multipliedReportingOverflow(by: UInt64(info.f_frsize))

@@ -1,11 +1,12 @@
-/// What a data directory holds: the role of the process that made it, and the cluster and store that its
-/// databases belong to. Kept in a file beside the databases, so that neither a process of another role
-/// nor one that finds a database empty takes the directory for its own.
+/// The owner of a data directory: the role of the process that created it, and the cluster and store of its
+/// databases. It is kept in a file beside the databases, so that neither a process of another role uses the
+/// directory, nor one whose database was lost starts with an empty one.
 package struct DataIdentity: Sendable, Hashable {
-  /// Which kind of process a directory belongs to.
+  /// The kind of process.
   package enum Role: String, Sendable {
     case pd, store, standalone
 
+    /// For messages.
     var words: String {
       switch self {
       case .pd: "a placement driver"
@@ -15,19 +16,19 @@ package struct DataIdentity: Sendable, Hashable {
     }
   }
 
-  /// Why a file is none of an identity.
+  /// Why a file is not an identity.
   package struct Malformed: Error, Sendable {
     package var reason: String
   }
 
   static let fileName = "APUS"
-  /// Raised when an older version must not start on the directory.
+  /// The format of the directory. It is increased when older versions must not use the directory.
   static let format: UInt64 = 1
 
   package var role: Role
-  /// Nil until the databases hold it.
+  /// Nil until the databases contain it.
   package var clusterID: UInt64?
-  /// Nil until the databases hold it, and for a placement driver.
+  /// Nil until the databases contain it, and for a placement driver.
   package var storeID: UInt64?
 
   package init(role: Role, clusterID: UInt64? = nil, storeID: UInt64? = nil) {
@@ -36,7 +37,7 @@ package struct DataIdentity: Sendable, Hashable {
     self.storeID = storeID
   }
 
-  /// The content of the file: TOML of names and strings.
+  /// The text of the file: TOML whose values are strings.
   package var text: String {
     var lines = [
       "# What this directory holds. Written by apus; do not change or remove.",
@@ -47,6 +48,7 @@ package struct DataIdentity: Sendable, Hashable {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Parses the text of a file. Unknown names are ignored.
   package init(parsing text: String) throws(Malformed) {
     var values: [Substring: Substring] = [:]
     for line in text.split(separator: "\n") where !line.hasPrefix("#") {
@@ -61,7 +63,7 @@ package struct DataIdentity: Sendable, Hashable {
     func number(_ name: Substring) throws(Malformed) -> UInt64? {
       guard let value = values[name] else { return nil }
       guard let number = UInt64(value), number > 0 else {
-        throw Malformed(reason: "\(name) is no number above 0")
+        throw Malformed(reason: "\(name) is not a number above 0")
       }
       return number
     }

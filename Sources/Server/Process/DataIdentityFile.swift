@@ -3,23 +3,23 @@ import Engine
 import PlacementDriver
 import Runtime
 
-/// The identity of a data directory that this process holds the lock of.
+/// The identity file of a data directory. The process must hold the directory's lock.
 struct DataIdentityFile {
-  /// A larger file is no identity.
+  /// A larger file is malformed.
   private static let maxBytes = 4096
 
   private let directory: String
   private let files: any FileSystem
-  /// What the file says, or would say.
+  /// The content of the file, or what it is going to be.
   private(set) var identity: DataIdentity
   private var isWritten: Bool
 
   private var path: String { directory + "/" + DataIdentity.fileName }
 
-  /// Reads what the directory holds and refuses one of another role. Changes nothing.
+  /// Reads the identity, and throws for a directory of another role. Changes nothing.
   ///
-  /// A directory without the file is new, or was made by a version that wrote none: of those the
-  /// databases in it tell the role.
+  /// A directory without the file is new or was created by a version that wrote none; the databases in it show
+  /// the role.
   init(
     _ directory: DataDirectory, role: DataIdentity.Role, files: any FileSystem
   ) throws(StartError) {
@@ -33,7 +33,7 @@ struct DataIdentityFile {
     }
     do throws(DataIdentity.Malformed) {
       guard bytes.count <= Self.maxBytes, let text = String(validating: bytes, as: UTF8.self) else {
-        throw DataIdentity.Malformed(reason: "it is no text of an identity")
+        throw DataIdentity.Malformed(reason: "it is not an identity file")
       }
       identity = try DataIdentity(parsing: text)
     } catch {
@@ -71,10 +71,10 @@ struct DataIdentityFile {
     if hasPD, role != .standalone { throw foreign(directory, .standalone, role) }
   }
 
-  /// Whether the databases must be there: they were when the file was written.
+  /// Whether the databases must exist: they did when the file was written.
   var isBound: Bool { identity.clusterID != nil }
 
-  /// Durably notes the role and, once the databases hold them, the ids.
+  /// Writes the role and, once the databases contain them, the ids. Durable when it returns.
   mutating func record(clusterID: UInt64? = nil, storeID: UInt64? = nil) throws(StartError) {
     var next = identity
     next.clusterID = clusterID ?? identity.clusterID
@@ -93,7 +93,7 @@ struct DataIdentityFile {
     isWritten = true
   }
 
-  /// Refuses a database that does not hold the ids that it held when the file was written.
+  /// Throws for a database whose ids are not those of the file.
   ///
   /// - Parameter database: the path of the database.
   func check(
@@ -109,7 +109,7 @@ struct DataIdentityFile {
     }
   }
 
-  /// Refuses a database that a process of another role has written.
+  /// Throws for a database that a process of another role has written.
   func check(_ engine: any KVEngine) throws(StartError) {
     let (ident, pdCluster): ([UInt8]?, UInt64?)
     do {
@@ -123,14 +123,14 @@ struct DataIdentityFile {
     if pdCluster != nil, role != .pd { throw Self.foreign(directory, .pd, role) }
   }
 
-  /// What to say of a database that is missing, or that is empty and must not be.
+  /// The error for a database that is missing or empty although the file has its ids.
   func empty(_ database: String) -> StartError {
     StartError(
-      "the database in \(database) is empty though \(path) says that the directory holds \(owner): "
+      "the database in \(database) is empty though \(path) names \(owner): "
         + "its files were removed or damaged; \(remedy)")
   }
 
-  /// What helps when the directory's data is lost or damaged.
+  /// The remedy for lost or damaged data, for messages.
   var remedy: String {
     switch identity.role {
     case .pd, .standalone:
@@ -145,7 +145,7 @@ struct DataIdentityFile {
     return identity.storeID.map { "store \($0) of \(cluster)" } ?? cluster
   }
 
-  /// Refuses a directory whose databases are those of another role.
+  /// The error for a directory that belongs to another role.
   static func foreign(
     _ directory: String, _ found: DataIdentity.Role, _ role: DataIdentity.Role
   ) -> StartError {

@@ -1,25 +1,25 @@
 import Glibc
 
-/// How many files and sockets the system lets this process have open.
+/// The limit of file descriptors of this process.
 enum DescriptorLimit {
-  /// More than anything here can use; a higher limit costs the kernel memory and gains nothing.
+  /// More than a process can use; a higher limit costs kernel memory.
   private static let enough: rlim_t = 1 << 20
 
-  /// The soft limit; 0 if the system does not say.
+  /// The soft limit; 0 if it cannot be read.
   static var current: Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
     return Int(clamping: limit.rlim_cur)
   }
 
-  /// Raises the soft limit as far as the hard one lets it and returns what it is then.
+  /// Raises the soft limit up to the hard one, and returns the resulting limit.
   static func raise() -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
     let wanted = min(limit.rlim_max, enough)
     if wanted > limit.rlim_cur {
       limit.rlim_cur = wanted
-      // Refused, the old limit stays; what it is worth is seen below.
+      // If this fails, the old limit stays, and `DescriptorPlan` checks whether it suffices.
       _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
     return current

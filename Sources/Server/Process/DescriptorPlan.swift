@@ -1,32 +1,33 @@
-/// How a process divides the files and sockets it may have open: what the databases keep open and what
-/// clients may connect never meet, so that a crowd of connections cannot keep a database from its files.
+/// How a process divides its file descriptors between databases and connections, so that many connections
+/// cannot keep a database from opening files.
 package struct DescriptorPlan: Sendable, Hashable {
-  /// The system's limit, which the parts together do not exceed.
+  /// The process's limit, which the parts together do not exceed.
   package let limit: Int
-  /// Table files each database keeps open, in the order asked for.
+  /// Table files that each database may keep open, in the order of the initializer's parameter.
   package let tables: [Int]
-  /// Connections to the RPC port.
+  /// The most connections to the RPC port.
   package let connections: Int
-  /// Connections to the status port.
+  /// The most connections to the status port.
   package let statusConnections: Int
-  /// Everything else: event loops, listeners, connections to others, snapshots, and what databases open
-  /// beside their tables.
+  /// Everything else: event loops, listeners, outgoing connections, snapshots, and other files of databases.
   package let reserve: Int
 
-  /// RocksDB takes no smaller number of table files.
+  /// RocksDB's minimum.
   private static let fewestTables = 20
   private static let fewestConnections = 16
   private static let mostConnections = 16_384
   /// Logs, manifest, directories, and the outputs of flushes and compactions of one database.
   private static let sideFiles = 24
-  /// Standard streams, locks, listeners, snapshot files, what is read for a moment.
+  /// Standard streams, locks, listeners, snapshot files, and files that are open briefly.
   private static let ownFiles = 40
   /// An epoll instance, an event and a timer descriptor, and one to spare.
   private static let filesPerLoop = 4
 
+  /// Throws if the limit is too low for the databases and a few connections.
+  ///
   /// - Parameters:
-  ///   - limit: descriptors the process may have.
-  ///   - wanted: table files each of its databases would like to keep open.
+  ///   - limit: the process's limit of descriptors.
+  ///   - wanted: table files that each database should keep open if the limit allows it.
   ///   - eventLoops: at least 1.
   package init(limit: Int, tables wanted: [Int], eventLoops: Int) throws(StartError) {
     let status = min(max(limit / 16, 8), 128)
@@ -49,7 +50,7 @@ package struct DescriptorPlan: Sendable, Hashable {
     connections = min(rest - tables.reduce(0, +), Self.mostConnections)
   }
 
-  /// Gives each what it would like, or its share.
+  /// Gives each database the wanted number, or if there are too few, a proportional share.
   private static func divide(_ total: Int, _ wanted: [Int]) -> [Int] {
     let sum = wanted.reduce(0) { $0 + max($1, fewestTables) }
     guard sum > total else { return wanted.map { max($0, fewestTables) } }

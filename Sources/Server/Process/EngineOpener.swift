@@ -5,16 +5,16 @@ import PlacementDriver
 import RaftLog
 import Runtime
 
-/// Opens a process's databases, with errors that help.
+/// Opens the databases of a process. Errors name the path and a remedy.
 enum EngineOpener {
-  /// Table files that a database would like to keep open.
+  /// Table files that each database should keep open, before `DescriptorPlan` reduces them.
   static let dataTables = Int(RocksEngineOptions().maxOpenFiles)
   static let logTables = Int(RocksDBLogStoreOptions().maxOpenFiles)
   static let placementTables = 256
 
-  /// The user's data.
+  /// Opens the database of user data.
   ///
-  /// - Parameter tables: table files it may keep open.
+  /// - Parameter tables: table files that it may keep open.
   static func data(
     _ directory: DataDirectory, _ configuration: NodeConfiguration, tables: Int,
     identity: DataIdentityFile
@@ -26,12 +26,12 @@ enum EngineOpener {
       ? configuration.blockCacheCapacity
       : SystemMemory.blockCacheBytes(ofMemory: SystemMemory.available(SystemFileSystem()))
     options.blockCacheBytes = Int(clamping: capacity)
-    // A store's writes are applied again from the raft log.
+    // After a crash a store applies the writes again from the raft log.
     options.syncedWrites = identity.identity.role == .standalone ? .all : .some
     return try open(directory.path + "/db", options, identity)
   }
 
-  /// The store that the data belongs to; nil for data of none.
+  /// The store that the database belongs to; nil if it has not been bootstrapped.
   static func storeIdent(in engine: any KVEngine) throws(StartError) -> StoreIdent? {
     do {
       return try engine.get(.raft, KeyLayout.storeIdent).map { try StoreIdent(decoding: $0) }
@@ -40,7 +40,7 @@ enum EngineOpener {
     }
   }
 
-  /// The little state of a placement driver.
+  /// Opens the database of a placement driver and checks whose it is.
   static func placement(
     _ path: String, tables: Int, identity: DataIdentityFile
   ) throws(StartError) -> RocksEngine {
@@ -49,7 +49,7 @@ enum EngineOpener {
     options.writeBufferBytes = 4 << 20
     options.maxOpenFiles = Int32(clamping: tables)
     options.maxTotalWALBytes = 16 << 20
-    // Regions come again with heartbeats.
+    // Lost region records return with the next heartbeats.
     options.syncedWrites = .most
     let engine = try open(path, options, identity)
     let clusterID: UInt64?
@@ -62,6 +62,7 @@ enum EngineOpener {
     return engine
   }
 
+  /// Opens the database of raft logs and checks whose it is.
   static func logs(
     _ directory: DataDirectory, tables: Int, identity: DataIdentityFile
   ) throws(StartError) -> RocksDBLogStore {
@@ -81,6 +82,7 @@ enum EngineOpener {
     return logs
   }
 
+  /// Closes a database; an error is logged.
   static func close(_ engine: any KVEngine, _ logger: Logger) {
     do throws(EngineError) {
       try engine.close()

@@ -7,30 +7,30 @@ import Synchronization
 /// Transfers the leaders of a stopping store to other stores, so that no client has to wait for an
 /// election.
 struct LeaderEviction {
-  private static let lookInterval = Duration.milliseconds(50)
+  private static let checkInterval = Duration.milliseconds(50)
 
   let store: Store
   let host: any WorkerHost
 
-  /// Returns when no region with other voters is led here, or when the time is up.
+  /// Returns when this store leads no region that has other voters, or after `limit`.
   func run(atMost limit: Duration) async {
     let deadline = host.clock.now + limit
-    var asked: [UInt64: Instant] = [:]
+    var requested: [UInt64: Instant] = [:]
     while host.clock.now < deadline {
       let led = await statuses().filter { $0.role == .leader && !others($0).isEmpty }
       if led.isEmpty { return }
       let now = host.clock.now
       for status in led {
-        // A transfer may come to nothing; it is asked for again after a while.
-        if let last = asked[status.region.id], now - last < .seconds(1) { continue }
-        asked[status.region.id] = now
+        // A transfer may fail; it is repeated after a second.
+        if let last = requested[status.region.id], now - last < .seconds(1) { continue }
+        requested[status.region.id] = now
         transfer(status)
       }
       await pause()
     }
   }
 
-  /// Voters elsewhere, those that have most of the log first.
+  /// Voters on other stores, those with the longest matching log first.
   private func others(_ status: RegionStatus) -> [PeerInfo] {
     status.region.peers
       .filter { $0.id != status.peer.id && $0.role == .voter }
@@ -55,11 +55,11 @@ struct LeaderEviction {
 
   private func pause() async {
     await withCheckedContinuation { continuation in
-      _ = host.after(Self.lookInterval) { continuation.resume() }
+      _ = host.after(Self.checkInterval) { continuation.resume() }
     }
   }
 
-  /// Every region's status, from all shards; what is missing after a second is not waited for.
+  /// The statuses that arrive within `checkInterval`, from all raft workers.
   private func statuses() async -> [RegionStatus] {
     let collected = CollectedStatuses()
     store.inspect(nil) { collected.add($0) }

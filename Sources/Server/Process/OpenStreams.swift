@@ -1,7 +1,7 @@
 import RPC
 import Synchronization
 
-/// Open streams without an end of their own, and how to close each at shutdown.
+/// The open streams that clients do not end, each with a closure that ends it at shutdown. Any thread.
 package final class OpenStreams: Sendable {
   private struct State {
     var ends: [UInt64: @Sendable () -> Void] = [:]
@@ -13,9 +13,10 @@ package final class OpenStreams: Sendable {
 
   package init() {}
 
-  /// Notes a stream; `end` is called at most once, on any thread, to bring it to its end.
+  /// Adds a stream. `end` is called at most once, on any thread, and must end the stream; it is called at once
+  /// after `endAll`.
   ///
-  /// - Returns: a name for `remove`.
+  /// - Returns: an id for `remove`.
   func add(_ end: @escaping @Sendable () -> Void) -> UInt64 {
     let (name, isEnding) = state.withLock { state in
       state.next += 1
@@ -26,17 +27,17 @@ package final class OpenStreams: Sendable {
     return name
   }
 
-  /// Ends the call with `unavailable` when the process stops.
+  /// Adds a call, which is ended with `unavailable`.
   func add(_ call: StreamCall) -> UInt64 {
     add { call.finish(Self.stopping) }
   }
 
-  /// Forgets a stream that has ended.
+  /// Removes a stream that has ended.
   func remove(_ name: UInt64) {
     state.withLock { $0.ends[name] = nil }
   }
 
-  /// Ends every stream, and those that come later at once.
+  /// Ends every stream, also those that are added later.
   func endAll() {
     let ends = state.withLock { state in
       state.isEnding = true
@@ -46,6 +47,6 @@ package final class OpenStreams: Sendable {
     for end in ends { end() }
   }
 
-  /// What the other side is told: it should go elsewhere.
+  /// The status of streams at shutdown.
   static let stopping = RPCStatus(.unavailable, "the server is stopping")
 }

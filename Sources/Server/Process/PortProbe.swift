@@ -3,12 +3,17 @@ import NIOPosix
 
 /// Detects a port that is in use before clients are directed to it.
 package enum PortProbe {
-  /// Below the range from which the system gives ports to connections and to those who ask for any: one
-  /// of these is not taken by chance between the probe and the server's own start.
-  private static let choice = 10_000..<32_768
+  /// Below the range of ephemeral ports, so that the system does not assign a port of these to another socket
+  /// between the probe and the server's start.
+  private static let candidates = 10_000..<32_768
   private static let attempts = 100
 
-  /// Binds and lets go. Responses the address with a free port in place of 0.
+  /// Binds the address and closes the socket again.
+  ///
+  /// - Parameters:
+  ///   - address: port 0 stands for any free port.
+  ///   - flag: the flag that sets the address, for the error.
+  /// - Returns: the address, with a free port in place of 0.
   package static func check(
     _ address: HostPort, flag: String, group: any EventLoopGroup
   ) async throws(StartError) -> HostPort {
@@ -18,7 +23,7 @@ package enum PortProbe {
     }
     var failure: StartError?
     for _ in 0..<attempts {
-      let candidate = HostPort(host: address.host, port: Int.random(in: choice))
+      let candidate = HostPort(host: address.host, port: Int.random(in: candidates))
       do throws(StartError) {
         try await bind(candidate, flag, group)
         return candidate
@@ -29,7 +34,7 @@ package enum PortProbe {
     throw failure ?? StartError("no free port on \(address.host)")
   }
 
-  /// So many different ports of `host` on which no one listens.
+  /// Returns `count` different ports of `host` that are free.
   package static func free(_ count: Int, on host: String) async throws(StartError) -> [Int] {
     var ports: [Int] = []
     while ports.count < count {

@@ -4,27 +4,33 @@ package import NIOPosix
 package import RPC
 package import Runtime
 
-/// The runtime of a server process: event loops, threads, clocks, files, metrics.
+/// The runtime of a server process: event loops, threads, clocks, files, metrics. Any thread.
 package final class ProcessRuntime: Sendable {
+  /// Event loops for clients.
   package let group: MultiThreadedEventLoopGroup
-  /// One event loop for raft messages: what clients ask for delays no heartbeat. Without raft: `group`.
+  /// One event loop for raft messages, so that requests of clients delay no heartbeat. Without raft: `group`.
   package let raftGroup: MultiThreadedEventLoopGroup
-  /// One event loop for the status port: what is asked there delays neither clients nor raft.
+  /// One event loop for the status port, so that its requests delay neither clients nor raft.
   package let statusGroup: MultiThreadedEventLoopGroup
   package let host = ThreadHost()
   package let files: any FileSystem = SystemFileSystem()
   package let metrics = Metrics()
   package let descriptors: DescriptorPlan
-  /// What the requests and replies of clients hold, over all the process's servers.
+  /// Bytes held by requests and responses of clients, over all servers of the process.
   package let clientBytes = ByteBudget(limit: 512 << 20)
-  /// The same for stores' connections to this one.
+  /// The same for connections of other stores.
   package let raftBytes = ByteBudget(limit: 256 << 20)
   package let logger: Logger
-  /// Called at most once per cause: the disk is not to be trusted and the process must end, with a
-  /// status that is not 0.
+  /// Called when the disk can no longer be trusted: the process must exit with a status other than 0. Any
+  /// thread, at most once per cause.
   package let onFatal: @Sendable (_ reason: String) -> Void
 
-  /// - Parameter tables: table files that each of the process's databases would like to keep open.
+  /// Raises the limit of file descriptors and starts the threads.
+  ///
+  /// - Parameters:
+  ///   - eventLoops: threads of `group`.
+  ///   - hasRaft: whether raft messages have their own event loop.
+  ///   - tables: table files that each database of the process should keep open.
   package init(
     eventLoops: Int, hasRaft: Bool = false, tables: [Int], logger: Logger,
     onFatal: @escaping @Sendable (_ reason: String) -> Void
@@ -35,7 +41,7 @@ package final class ProcessRuntime: Sendable {
     group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, eventLoops))
     raftGroup = hasRaft ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : group
     statusGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    // The loops' own descriptors: NIO leaves them open for programs that this process starts.
+    // NIO does not set this on the descriptors of its loops.
     Descriptors.setCloseOnExecForAll()
     self.logger = logger
     ProcessMetrics.register(metrics, clock: host.clock)
@@ -45,9 +51,9 @@ package final class ProcessRuntime: Sendable {
     }
   }
 
-  /// Ends the threads; nothing may use them any more.
+  /// Ends the threads. Nothing may use the runtime afterwards.
   package func shutdown() async {
-    // Timers first: they would call on event loops that are gone.
+    // Timers first: they would use event loops that have ended.
     host.shutdown()
     do {
       try await statusGroup.shutdownGracefully()

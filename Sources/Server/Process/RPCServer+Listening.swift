@@ -2,9 +2,11 @@ import RPC
 import Runtime
 
 extension RPCServer {
-  /// Starts a server for one of our processes.
+  /// Starts an RPC server with the limits and metrics of a process.
   ///
-  /// - Parameter http: what the port serves beside gRPC.
+  /// - Parameters:
+  ///   - security: nil for plain text.
+  ///   - http: HTTP/1.1 service on the same port; nil for none.
   static func listen(
     on address: HostPort, router: MethodRouter, security: SecurityConfiguration?,
     runtime: ProcessRuntime, http: HTTPService? = nil
@@ -38,7 +40,7 @@ extension RPCServer {
 }
 
 extension ConnectionLimit {
-  /// Shows how many connections a port has.
+  /// Registers the metrics of a port's connections.
   func register(_ metrics: Metrics, port: String) {
     let labels = [("port", port)]
     metrics.gauge("apus_connections", "Connections accepted and open.", labels: labels) {

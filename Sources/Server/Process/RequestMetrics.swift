@@ -2,7 +2,7 @@ import NIOCore
 import RPC
 import Runtime
 
-/// Counts and times requests under TiKV's names.
+/// Metrics of requests, with TiKV's names.
 struct RequestMetrics: Sendable {
   private struct Instruments {
     var duration: Histogram
@@ -12,7 +12,7 @@ struct RequestMetrics: Sendable {
   private let instruments: [String: Instruments]
   private let unknown: Counter
 
-  /// - Parameter paths: the methods served.
+  /// - Parameter paths: the methods served. Requests for others count as `unknown`.
   init(_ metrics: Metrics, paths: [String]) {
     var instruments: [String: Instruments] = [:]
     for path in paths {
@@ -30,13 +30,14 @@ struct RequestMetrics: Sendable {
       labels: [("type", "unknown")])
   }
 
+  /// Records the end of a request.
   func observe(_ path: String, _ code: RPCCode, _ duration: TimeAmount) {
     guard let found = instruments[path] else { return unknown.increment() }
     found.duration.observe(.nanoseconds(duration.nanoseconds))
     if code != .ok { found.failures.increment() }
   }
 
-  /// `RawBatchGet` becomes `raw_batch_get`.
+  /// The label of a method: `raw_batch_get` for `/tikvpb.Tikv/RawBatchGet`.
   private static func type(_ path: String) -> String {
     var name = ""
     for character in path.drop(while: { $0 == "/" }).split(separator: "/").last ?? "" {

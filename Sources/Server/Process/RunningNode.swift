@@ -1,17 +1,17 @@
 package import Codec
 
-/// A store node that serves, alone or in a cluster.
+/// A running store, stand-alone or in a cluster.
 package protocol RunningNode: Sendable {
-  /// Where clients reach it.
+  /// The address for clients.
   var address: HostPort { get }
   var identity: StoreIdent { get }
   var health: HealthService { get }
 
-  /// Stops taking requests, gives leaders away, finishes what is under way, closes the disks.
+  /// Transfers leaders, stops serving, completes the requests in progress and closes the databases.
   func stop() async
 }
 
-/// Why a process cannot start: the cause and a remedy.
+/// Why a process cannot start, with the cause and, where there is one, a remedy.
 package struct StartError: Error, Sendable, CustomStringConvertible {
   package var description: String
 

@@ -1,14 +1,14 @@
 import Glibc
 import Runtime
 
-/// The memory this process may use.
+/// The memory that this process may use.
 enum SystemMemory {
-  /// Bytes of the block cache where none are configured: TiKV's share of 45 % of the memory, at least 64 MiB.
+  /// The default size of the block cache in bytes: TiKV's 45 % of the memory, at least 64 MiB.
   static func blockCacheBytes(ofMemory bytes: UInt64) -> UInt64 {
     max(64 << 20, bytes / 100 * 45)
   }
 
-  /// Bytes of the machine, or of the control group that holds this process, whichever are fewer.
+  /// The memory in bytes: that of the machine, or the lowest limit of the process's control groups.
   static func available(_ files: any FileSystem) -> UInt64 {
     let pages = UInt64(clamping: sysconf(Int32(_SC_PHYS_PAGES)))
     let pageSize = UInt64(clamping: sysconf(Int32(_SC_PAGESIZE)))
@@ -17,10 +17,10 @@ enum SystemMemory {
       .compactMap { limit(in: $0, files) }.reduce(machine) { min($0, $1) }
   }
 
-  /// Where the limits of the process's control groups, and of those around them, are written.
+  /// The paths of the memory limits of the process's control groups and of their ancestors.
   ///
-  /// - Parameter groups: `/proc/self/cgroup`: a line each of number, controllers and path; the second
-  ///   version of control groups has no controllers there.
+  /// - Parameter groups: the text of `/proc/self/cgroup`: lines of number, controllers and path; version 2 of
+  ///   control groups has no controllers there.
   static func limitFiles(_ groups: String) -> [String] {
     var files: [String] = []
     for line in groups.split(separator: "\n") {
@@ -44,8 +44,8 @@ enum SystemMemory {
     return files
   }
 
-  /// The beginning of one of the kernel's files, which are short; nil where it cannot be read: then
-  /// nothing limits.
+  /// The first 16 KiB of a file of the kernel, which are all of it; nil if it cannot be read, which counts as no
+  /// limit.
   private static func text(of path: String, _ files: any FileSystem) -> String? {
     do throws(FileSystemError) {
       guard try files.exists(path) else { return nil }
@@ -55,7 +55,7 @@ enum SystemMemory {
     }
   }
 
-  /// What the control group says; nil without a limit, and where there is no such file.
+  /// The limit in a file of a control group; nil if there is no limit or no such file.
   static func limit(in path: String, _ files: any FileSystem) -> UInt64? {
     // "max" is no limit.
     text(of: path, files).flatMap { UInt64($0.prefix { !$0.isWhitespace }) }

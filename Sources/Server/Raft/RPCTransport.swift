@@ -6,8 +6,8 @@ package import Raftstore
 package import Runtime
 import Synchronization
 
-/// Raft messages between stores, over gRPC: one connection and one stream per destination, snapshots
-/// on streams of their own.
+/// Sends raft messages to other stores over gRPC: one connection and one stream per store, and a separate
+/// connection for each snapshot. Any thread.
 package final class RPCTransport: Transport {
   private struct State {
     var links: [UInt64: StoreLink] = [:]
@@ -19,9 +19,9 @@ package final class RPCTransport: Transport {
   private let senders: [Worker<SnapshotSending>]
 
   /// - Parameters:
-  ///   - router: where losses are told.
-  ///   - group: carries snapshots.
-  ///   - raftGroup: carries raft messages.
+  ///   - router: is notified of unreachable stores and of ended snapshots.
+  ///   - group: event loops of snapshot connections.
+  ///   - raftGroup: event loops of raft messages.
   ///   - security: nil for plain text.
   package init(
     pd: any PDClient, snapshots: SnapManager, router: Router,
@@ -56,7 +56,7 @@ package final class RPCTransport: Transport {
       link(to: first.to.storeID)?.send(envelopes)
       return
     }
-    // By destination, in order; there are as many as stores, so looking through them is cheap.
+    // By destination, in order. A linear search is cheap: there are as many groups as stores.
     var groups: [(storeID: UInt64, envelopes: [RaftEnvelope])] = []
     for envelope in envelopes {
       if let index = groups.firstIndex(where: { $0.storeID == envelope.to.storeID }) {
@@ -74,7 +74,7 @@ package final class RPCTransport: Transport {
     if !sender.mailbox.send(sending) { sending.report(succeeded: false, to: context.router) }
   }
 
-  /// Lets go of all connections; what is queued is lost. Blocks until running snapshots gave up.
+  /// Closes all connections; queued messages are lost. Blocks until snapshots in progress have ended.
   package func close() {
     let links = state.withLock { state in
       state.isClosed = true

@@ -6,7 +6,7 @@ package import Raftstore
 package import Runtime
 import Synchronization
 
-/// `tikvpb.Tikv`, what other stores call: raft messages and snapshots.
+/// The methods of `tikvpb.Tikv` for other stores: raft messages and snapshots.
 package final class RaftService: Sendable {
   private let ident: StoreIdent
   private let gate: StoreStreamGate
@@ -21,15 +21,15 @@ package final class RaftService: Sendable {
   private let overflowed: Counter
   private let logger: Logger
   private let streams: OpenStreams
-  private let snapshotPatience: Duration
+  private let snapshotTimeout: Duration
 
-  /// - Parameter snapshotPatience: how long a snapshot stream may bring nothing before it is ended.
+  /// - Parameter snapshotTimeout: the longest time without data after which a snapshot stream is ended.
   package init(
     ident: StoreIdent, router: Router, snapshots: SnapManager, host: any WorkerHost,
     streams: OpenStreams, metrics: Metrics, logger: Logger,
-    snapshotPatience: Duration = .seconds(30)
+    snapshotTimeout: Duration = .seconds(30)
   ) {
-    self.snapshotPatience = snapshotPatience
+    self.snapshotTimeout = snapshotTimeout
     self.ident = ident
     gate = StoreStreamGate(ident)
     self.logger = logger
@@ -82,11 +82,11 @@ package final class RaftService: Sendable {
         storeID: service.ident.storeID, fromStoreID: sender.identity.fromStoreID,
         snapshots: service.snapshots)
       return SnapshotStreamHandler(
-        call, sender, reader, service.worker.mailbox, patience: service.snapshotPatience)
+        call, sender, reader, service.worker.mailbox, timeout: service.snapshotTimeout)
     }
   }
 
-  /// Who opened a stream, or nil after the stream was refused: nothing of it is looked at.
+  /// Admits a stream by the identity in its headers; nil if it was refused and its messages are ignored.
   private func accept(_ call: StreamCall) -> AdmittedStream? {
     let identity = StoreStreamIdentity { call.metadata[$0] }
     do throws(StoreStreamRefusal) {
@@ -97,7 +97,7 @@ package final class RaftService: Sendable {
     }
   }
 
-  /// Whether a stream may go on; ends it if not.
+  /// Whether the sender of a stream is still valid; ends the stream if not.
   private func confirm(_ stream: AdmittedStream, _ call: StreamCall) -> Bool {
     do throws(StoreStreamRefusal) {
       try stream.confirm()
@@ -120,19 +120,19 @@ package final class RaftService: Sendable {
     call.finish(RPCStatus(.failedPrecondition, "\(refusal)"))
   }
 
-  /// Finishes writing what has arrived. Blocks.
+  /// Writes the snapshot data that has arrived, and ends the worker. Blocks.
   package func stop() { worker.stop() }
 
-  /// Passes on what is for this store and comes from the store that opened the stream.
+  /// Delivers the messages whose sender is the store that opened the stream and whose receiver is this store.
   private func deliver(_ envelopes: [RaftEnvelope], from sender: AdmittedStream) {
     received.increment(by: UInt64(envelopes.count))
     let fromStoreID = sender.identity.fromStoreID
-    func isRight(_ envelope: RaftEnvelope) -> Bool {
+    func isExpected(_ envelope: RaftEnvelope) -> Bool {
       envelope.to.storeID == ident.storeID && envelope.from.storeID == fromStoreID
     }
     var own = envelopes
-    if !envelopes.allSatisfy(isRight) {
-      own = envelopes.filter(isRight)
+    if !envelopes.allSatisfy(isExpected) {
+      own = envelopes.filter(isExpected)
       misdirected.increment(by: UInt64(envelopes.count - own.count))
     }
     let dropped = router.deliver(own)
@@ -140,14 +140,14 @@ package final class RaftService: Sendable {
   }
 }
 
-/// A stream that was ended before its first message.
+/// The handler of a stream that was refused.
 private final class RefusedStream: StreamHandler {
   func onMessage(_ message: ByteBuffer) {}
   func onHalfClose() {}
   func onCancel(_ status: RPCStatus) {}
 }
 
-/// Raft messages from another store, for as long as it likes.
+/// A stream of raft messages from another store. It has no end of its own.
 private final class RaftStreamHandler: StreamHandler {
   private let call: StreamCall
   private let sender: AdmittedStream
@@ -165,7 +165,7 @@ private final class RaftStreamHandler: StreamHandler {
     self.streams = streams
     name = streams.add(call)
     call.receiveAlways()
-    // The other store takes the headers as a sign that its messages arrive.
+    // The other store resets its backoff when the headers arrive.
     call.sendHeaders()
   }
 

@@ -1,17 +1,17 @@
 import Codec
 import Raft
 
-/// Raft messages that wait for the stream to one other store; bounded in messages and bytes.
+/// Raft messages that wait for the stream to one store, limited in number and bytes.
 ///
-/// Heartbeats, votes and their responses overtake everything else: behind tens of megabytes of entries they
-/// would arrive after the election timeout. Raft allows it, for messages may arrive in any order; within each
-/// of the two classes order is kept.
+/// Heartbeats, votes and their responses are sent before other messages: behind tens of megabytes of entries they
+/// would arrive after the election timeout. Raft permits any order of messages; within each of the two classes
+/// the order is kept.
 struct SendQueue {
   static let maxMessages = 16_384
   static let maxBytes = 256 << 20
   static let maxBatchMessages = 256
-  /// Bytes at which a batch is complete. TiKV's limit is 10 MB; with less, an urgent message waits for less
-  /// that is under way already.
+  /// Bytes at which a batch is complete. TiKV's limit is 10 MB; a smaller one shortens the wait of urgent
+  /// messages for the batch that is being sent.
   static let maxBatchBytes = 1 << 20
 
   private var urgent: [RaftEnvelope] = []
@@ -21,8 +21,8 @@ struct SendQueue {
   var count: Int { urgent.count + others.count }
   var isEmpty: Bool { urgent.isEmpty && others.isEmpty }
 
-  /// Queues all of `envelopes`; returns false, and queues none, when they are too many. An empty queue takes
-  /// any bytes.
+  /// Queues all of `envelopes`, or none and returns false if they exceed a limit. An empty queue accepts any
+  /// number of bytes.
   mutating func append(_ envelopes: [RaftEnvelope]) -> Bool {
     let size = envelopes.reduce(0) { $0 + $1.approximateSize }
     guard count + envelopes.count <= Self.maxMessages, bytes + size <= Self.maxBytes || isEmpty
@@ -34,7 +34,7 @@ struct SendQueue {
     return true
   }
 
-  /// Takes out the next batch: urgent messages by themselves, if there are any; empty when nothing waits.
+  /// Removes and returns the next batch: only urgent messages if there are any; empty if nothing waits.
   mutating func takeBatch() -> [RaftEnvelope] {
     let batch = urgent.isEmpty ? Self.take(from: &others) : Self.take(from: &urgent)
     bytes -= batch.reduce(0) { $0 + $1.approximateSize }
@@ -61,7 +61,7 @@ struct SendQueue {
 }
 
 extension RaftEnvelope {
-  /// Whether the message is small and decides over leadership.
+  /// Whether the message is small and elections depend on it.
   fileprivate var isUrgent: Bool {
     switch message?.type {
     case .heartbeat, .heartbeatResponse, .vote, .voteResponse, .preVote, .preVoteResponse: true

@@ -1,53 +1,58 @@
 import NIOCore
 import Runtime
 
-/// Whether a snapshot stream brings enough to keep its slot: something within each `patience`, and after
-/// the first minutes what the slowest sender would bring on average. Time in which chunks that have
-/// arrived wait for the disk does not count.
+/// Detects a snapshot stream that is too slow to keep its slot: one without data for `timeout`, or one that after
+/// ten minutes is slower than the slowest permitted sender. Time in which received chunks wait for the disk does
+/// not count.
 struct SnapshotProgressWatch {
+  /// The result of a check.
   enum Verdict: Equatable {
-    /// To be looked at again after that time.
-    case goesOn(Duration)
+    /// To be checked again after that time.
+    case continues(Duration)
+    /// To be ended, with a reason.
     case stalled(String)
   }
 
-  /// As the sender's own limits: slower, and it gives up too.
-  static let slowestBytesPerSecond: UInt64 = 1 << 20
-  static let firstMinutes = Duration.seconds(600)
+  /// The sender's own limit of time follows from the same two values.
+  static let minBytesPerSecond: UInt64 = 1 << 20
+  static let gracePeriod = Duration.seconds(600)
 
-  private let patience: Duration
+  private let timeout: Duration
   private let start: NIODeadline
   private var lastWritten: NIODeadline
-  /// Chunks that have arrived and are not written yet.
+  /// Received chunks that are not written yet.
   private var waiting = 0
   private var bytes: UInt64 = 0
 
-  init(patience: Duration, now: NIODeadline) {
-    self.patience = patience
+  init(timeout: Duration, now: NIODeadline) {
+    self.timeout = timeout
     start = now
     lastWritten = now
   }
 
+  /// A chunk of `count` bytes was received.
   mutating func arrived(_ count: Int) {
     waiting += 1
     bytes += UInt64(count)
   }
 
+  /// A chunk was written.
   mutating func written(at now: NIODeadline) {
     waiting -= 1
     lastWritten = now
   }
 
+  /// Whether the stream may continue.
   func check(at now: NIODeadline) -> Verdict {
-    if waiting > 0 { return .goesOn(patience) }
+    if waiting > 0 { return .continues(timeout) }
     let silence = Duration(now - lastWritten)
-    if silence >= patience {
-      return .stalled("the snapshot stream brought nothing for \(patience)")
+    if silence >= timeout {
+      return .stalled("no snapshot data for \(timeout)")
     }
     let whole = Duration(now - start)
-    if whole > Self.firstMinutes + .seconds(Int64(bytes / Self.slowestBytesPerSecond)) {
-      return .stalled("the snapshot stream brought \(bytes) bytes in \(whole)")
+    if whole > Self.gracePeriod + .seconds(Int64(bytes / Self.minBytesPerSecond)) {
+      return .stalled("only \(bytes) bytes of snapshot data in \(whole)")
     }
-    return .goesOn(patience - silence)
+    return .continues(timeout - silence)
   }
 }

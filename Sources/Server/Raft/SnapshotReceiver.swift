@@ -9,15 +9,15 @@ import Synchronization
 /// An event of a snapshot stream, for the thread that writes files.
 enum SnapshotReceipt: Sendable {
   case chunk(SnapshotReception, ByteBuffer)
-  /// The sender is done.
+  /// The sender has closed its side.
   case end(SnapshotReception)
-  /// The sender is gone.
+  /// The stream was cancelled or its connection was lost.
   case broken(SnapshotReception)
-  /// The sender is there, but brings nothing, or too little.
+  /// The stream is too slow, with a reason.
   case stalled(SnapshotReception, String)
 }
 
-/// Writes what arrives on snapshot streams, then passes their messages to the store.
+/// Writes the data of snapshot streams to files, and delivers the message of each complete snapshot to the store.
 struct SnapshotReceiver: Handler {
   let router: Router
   let logger: Logger
@@ -28,7 +28,7 @@ struct SnapshotReceiver: Handler {
       case .chunk(let reception, let bytes): reception.take(bytes, router, logger)
       case .end(let reception): reception.finish(router, logger)
       case .broken(let reception): reception.abandon()
-      case .stalled(let reception, let reason): reception.giveUp(reason, logger)
+      case .stalled(let reception, let reason): reception.end(reason, logger)
       }
     }
   }
@@ -40,35 +40,36 @@ struct SnapshotReceiver: Handler {
 final class SnapshotReception: Sendable {
   private struct State {
     var reader: SnapshotStreamReader
-    /// Whether the chunk with the message has come; the others hold data only.
+    /// Whether the first chunk, which has the message, was received; the others have data only.
     var hasBegun = false
-    /// The sender has been completed; what else comes is not looked at.
+    /// The stream has been completed or ended; further chunks are ignored.
     var isOver = false
   }
 
   private let call: StreamCall
-  /// Held for long: a file is written under it.
+  /// Held while a file is written.
   private let state: Mutex<State>
   private let progress: Mutex<SnapshotProgressWatch>
 
-  init(_ call: StreamCall, _ reader: SnapshotStreamReader, patience: Duration) {
+  init(_ call: StreamCall, _ reader: SnapshotStreamReader, timeout: Duration) {
     self.call = call
     state = Mutex(State(reader: reader))
-    progress = Mutex(SnapshotProgressWatch(patience: patience, now: .now()))
+    progress = Mutex(SnapshotProgressWatch(timeout: timeout, now: .now()))
   }
 
   // MARK: On the event loop
 
-  /// A chunk came: it is not written yet.
+  /// A chunk was received; it is not written yet.
   func arrived(_ bytes: Int) { progress.withLock { $0.arrived(bytes) } }
 
-  /// What to do about the stream at this time.
+  /// Whether the stream may continue.
   func check(at now: NIODeadline) -> SnapshotProgressWatch.Verdict {
     progress.withLock { $0.check(at: now) }
   }
 
   // MARK: On the receiving worker
 
+  /// Writes a chunk, and completes the stream after the last one.
   func take(_ bytes: ByteBuffer, _ router: Router, _ logger: Logger) {
     let outcome = state.withLock { state -> Result<RaftEnvelope?, RPCStatus> in
       if state.isOver { return .success(nil) }
@@ -87,9 +88,10 @@ final class SnapshotReception: Sendable {
     }
     progress.withLock { $0.written(at: .now()) }
     call.consumed(bytes.readableBytes)
-    answer(outcome, router, logger)
+    respond(outcome, router, logger)
   }
 
+  /// Completes the stream after the sender has closed its side.
   func finish(_ router: Router, _ logger: Logger) {
     let outcome = state.withLock { state -> Result<RaftEnvelope?, RPCStatus> in
       if state.isOver { return .success(nil) }
@@ -100,9 +102,10 @@ final class SnapshotReception: Sendable {
         return .failure(Self.status(error))
       }
     }
-    answer(outcome, router, logger)
+    respond(outcome, router, logger)
   }
 
+  /// Removes what was received of an incomplete snapshot.
   func abandon() {
     state.withLock { state in
       if !state.isOver { state.reader.abandon() }
@@ -110,8 +113,8 @@ final class SnapshotReception: Sendable {
     }
   }
 
-  /// Ends the stream: its slot and its files are needed by others.
-  func giveUp(_ reason: String, _ logger: Logger) {
+  /// Ends a stream that is too slow, to free its slot for others.
+  func end(_ reason: String, _ logger: Logger) {
     let isEnded = state.withLock { state in
       if state.isOver { return false }
       state.isOver = true
@@ -119,11 +122,11 @@ final class SnapshotReception: Sendable {
       return true
     }
     guard isEnded else { return }
-    logger.warning("receiving a snapshot was given up", metadata: ["reason": "\(reason)"])
+    logger.warning("receiving a snapshot timed out", metadata: ["reason": "\(reason)"])
     call.finish(RPCStatus(.deadlineExceeded, reason))
   }
 
-  private func answer(
+  private func respond(
     _ outcome: Result<RaftEnvelope?, RPCStatus>, _ router: Router, _ logger: Logger
   ) {
     switch outcome {
@@ -149,23 +152,23 @@ final class SnapshotReception: Sendable {
   }
 }
 
-/// The event loop's side of a snapshot stream: passes on, and lets no more in than was written.
+/// The handler of a snapshot stream on the event loop. The stream's window opens again when data is written.
 final class SnapshotStreamHandler: StreamHandler {
   private let worker: Mailbox<SnapshotReceipt>
   private let reception: SnapshotReception
-  /// The stream counts as one of its store's for as long as this lives.
+  /// Counts as an open stream of its store as long as it is retained.
   private let sender: AdmittedStream
 
   init(
     _ call: StreamCall, _ sender: AdmittedStream, _ reader: SnapshotStreamReader,
-    _ worker: Mailbox<SnapshotReceipt>, patience: Duration
+    _ worker: Mailbox<SnapshotReceipt>, timeout: Duration
   ) {
     self.worker = worker
     self.sender = sender
-    reception = SnapshotReception(call, reader, patience: patience)
+    reception = SnapshotReception(call, reader, timeout: timeout)
     call.receiveAlways()
     call.holdReceived()
-    Self.watch(reception, worker, on: call.eventLoop, after: patience)
+    Self.watch(reception, worker, on: call.eventLoop, after: timeout)
   }
 
   func onMessage(_ message: ByteBuffer) {
@@ -187,7 +190,7 @@ final class SnapshotStreamHandler: StreamHandler {
     _ = loop.scheduleTask(in: TimeAmount(pause)) { [weak reception] in
       guard let reception else { return }
       switch reception.check(at: .now()) {
-      case .goesOn(let pause): watch(reception, worker, on: loop, after: pause)
+      case .continues(let pause): watch(reception, worker, on: loop, after: pause)
       case .stalled(let reason): worker.post(.stalled(reception, reason))
       }
     }

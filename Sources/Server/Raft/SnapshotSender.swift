@@ -5,12 +5,12 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// One snapshot to be sent.
+/// A snapshot to send.
 struct SnapshotSending: Sendable {
   var envelope: RaftEnvelope
   var key: SnapshotKey
 
-  /// Notifies the peer that asked for it how it ended.
+  /// Reports the result to the leader that sends the snapshot.
   func report(succeeded: Bool, to router: Router) {
     router.post(
       .snapshotSent(
@@ -19,7 +19,7 @@ struct SnapshotSending: Sendable {
   }
 }
 
-/// Sends snapshots one after the other, reading files and waiting for the network on its own thread.
+/// Sends snapshots one after the other. Reads files and waits for the network on its own thread.
 struct SnapshotSender: Handler {
   /// Why a snapshot was not sent.
   struct Failure: Error, CustomStringConvertible {
@@ -67,10 +67,10 @@ struct SnapshotSender: Handler {
     // A connection of its own: raft messages must not wait behind files.
     let channel = context.makeChannel(to: target)
     defer { channel.close() }
-    // The receiver demands no less.
+    // The receiver's limit.
     let limit = max(
-      SnapshotProgressWatch.firstMinutes,
-      .seconds(Int64(source.totalSize / SnapshotProgressWatch.slowestBytesPerSecond)))
+      SnapshotProgressWatch.gracePeriod,
+      .seconds(Int64(source.totalSize / SnapshotProgressWatch.minBytesPerSecond)))
     let deadline = context.host.clock.now + limit
     let progress = SnapshotProgress()
     let stream = channel.openStream(
@@ -113,15 +113,15 @@ struct SnapshotSender: Handler {
       }
       let left = deadline - context.host.clock.now
       guard left > .zero else { throw Failure(description: "it took too long") }
-      // Woken by progress; looks up now and then to see whether the store is stopping.
+      // Woken by progress, and at times to check whether the store is stopping.
       progress.bell.wait(atMost: min(left, .milliseconds(500)))
     }
   }
 
   private func resolve(_ storeID: UInt64) throws(Failure) -> RPCTarget {
-    let answer = ResolvedAddress()
-    context.addresses.resolve(storeID) { answer.fill($0) }
-    switch answer.wait(atMost: .seconds(10)) {
+    let address = ResolvedAddress()
+    context.addresses.resolve(storeID) { address.fill($0) }
+    switch address.wait(atMost: .seconds(10)) {
     case .success(let target): return target
     case .failure(.tombstone): throw Failure(description: "store \(storeID) is a tombstone")
     case .failure(.unknown(let reason)): throw Failure(description: reason)
@@ -130,7 +130,7 @@ struct SnapshotSender: Handler {
   }
 }
 
-/// An address asked for by a thread that can wait.
+/// An address that a thread waits for.
 private final class ResolvedAddress: Sendable {
   private let result = Mutex<Result<RPCTarget, StoreAddresses.Failure>?>(nil)
   private let bell = Doorbell()
@@ -146,7 +146,7 @@ private final class ResolvedAddress: Sendable {
   }
 }
 
-/// Where the event loop tells the sending thread what happened.
+/// The end of a call, from the event loop to the sending thread.
 private final class SnapshotProgress: Sendable {
   let bell = Doorbell()
   private let status = Mutex<RPCStatus?>(nil)

@@ -4,7 +4,7 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// Where stores are, as the placement driver said last.
+/// The addresses of stores, cached from the placement driver. Any thread.
 final class StoreAddresses: Sendable {
   private struct Known {
     var target: RPCTarget
@@ -18,6 +18,7 @@ final class StoreAddresses: Sendable {
     case unknown(String)
   }
 
+  /// How long an address is used without asking the placement driver.
   private static let lifetime = Duration.seconds(60)
 
   private let pd: any PDClient
@@ -29,8 +30,8 @@ final class StoreAddresses: Sendable {
     self.clock = clock
   }
 
-  /// The address of a store; at once if it was asked for lately. When the placement driver does not
-  /// response, what it said last is still the best guess.
+  /// Passes on the address of a store: at once if it is cached, else from the placement driver. If that does not
+  /// respond, an expired address is used.
   func resolve(
     _ storeID: UInt64, _ completion: @escaping @Sendable (Result<RPCTarget, Failure>) -> Void
   ) {
@@ -47,7 +48,7 @@ final class StoreAddresses: Sendable {
     }
   }
 
-  /// Asks again next time: the store was not there.
+  /// Marks the address as expired: the store could not be reached.
   func invalidate(_ storeID: UInt64) {
     known.withLock { known in
       known[storeID]?.at = Instant(nanoseconds: 0)
@@ -58,7 +59,7 @@ final class StoreAddresses: Sendable {
     guard store.state != .tombstone else { return .failure(.tombstone) }
     let address = store.peerAddress.isEmpty ? store.address : store.peerAddress
     guard let target = RPCTarget(address) else {
-      return .failure(.unknown("store \(store.id) has no usable address: \"\(address)\""))
+      return .failure(.unknown("invalid address '\(address)' of store \(store.id)"))
     }
     known.withLock { $0[store.id] = Known(target: target, at: clock.now) }
     return .success(target)

@@ -5,18 +5,19 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// The way to one other store: a bounded queue, a connection, one stream of batches.
+/// The link to one other store: a bounded queue, a connection, and a stream of batches. Any thread, except where
+/// noted.
 ///
-/// What is queued when the stream breaks is lost, as a network may lose it, and the router is told.
+/// Messages queued when the stream breaks are lost, which raft permits, and the router is notified.
 final class StoreLink: Sendable {
   private enum Phase {
     case idle
-    /// Looking for the address, or waiting for the stream to be opened.
+    /// The address is being resolved, or the stream is being opened.
     case connecting
-    /// Messages may be passed to the stream, which waits for its connection if need be.
+    /// Messages can be sent on the stream, which may still wait for its connection.
     case open(ClientStream)
-    /// Unreachable a moment ago: messages are dropped until a timer says to try again.
-    case resting
+    /// After a failure: messages are dropped until a timer expires.
+    case backingOff
     case closed
   }
 
@@ -30,8 +31,8 @@ final class StoreLink: Sendable {
 
   private static let firstBackoff = Duration.milliseconds(100)
   private static let longestBackoff = Duration.seconds(2)
-  private static let tombstoneRest = Duration.seconds(60)
-  private static let refusedRest = Duration.seconds(5)
+  private static let tombstoneBackoff = Duration.seconds(60)
+  private static let refusedBackoff = Duration.seconds(5)
 
   private let storeID: UInt64
   private let context: TransportContext
@@ -51,7 +52,7 @@ final class StoreLink: Sendable {
     var dropped = 0
     let next = state.withLock { state -> Next in
       switch state.phase {
-      case .closed, .resting:
+      case .closed, .backingOff:
         dropped = envelopes.count
         return .nothing
       case .idle, .connecting, .open:
@@ -78,6 +79,7 @@ final class StoreLink: Sendable {
     if dropped > 0 { context.metrics.dropped.increment(by: UInt64(dropped)) }
   }
 
+  /// Closes the connection; messages are ignored from then on.
   func close() {
     let channel = state.withLock { state in
       state.phase = .closed
@@ -109,7 +111,7 @@ final class StoreLink: Sendable {
     context.addresses.resolve(storeID) { [self] result in
       switch result {
       case .success(let target): open(target)
-      case .failure(.tombstone): rest(for: Self.tombstoneRest, "the store is a tombstone")
+      case .failure(.tombstone): backOff(for: Self.tombstoneBackoff, "the store is a tombstone")
       case .failure(.unknown(let reason)): lost(reason)
       }
     }
@@ -131,7 +133,7 @@ final class StoreLink: Sendable {
     }
   }
 
-  /// On the event loop, before anything can come back.
+  /// On the event loop, before anything can be received.
   private func opened(_ stream: ClientStream) {
     let isClosed = state.withLock { state in
       if case .closed = state.phase { return true }
@@ -149,16 +151,17 @@ final class StoreLink: Sendable {
     state.withLock { $0.backoff = Self.firstBackoff }
   }
 
-  /// The other side does not take this store for one of its cluster, or is not the store it was taken for.
+  /// The other side refused the stream: it is another store or cluster, or does not admit this store.
   fileprivate func refused(_ reason: String) {
     context.logger.warning(
       "a store refuses raft messages", metadata: ["store": "\(storeID)", "reason": "\(reason)"])
     context.addresses.invalidate(storeID)
     context.metrics.failures.increment()
-    rest(for: Self.refusedRest, reason)
+    backOff(for: Self.refusedBackoff, reason)
     context.router.broadcast(.storeUnreachable(storeID: storeID))
   }
 
+  /// The store cannot be reached, or the stream has ended.
   fileprivate func lost(_ reason: String) {
     context.addresses.invalidate(storeID)
     context.metrics.failures.increment()
@@ -166,14 +169,14 @@ final class StoreLink: Sendable {
       defer { state.backoff = min(state.backoff * 2, Self.longestBackoff) }
       return state.backoff
     }
-    rest(for: wait, reason)
+    backOff(for: wait, reason)
     context.router.broadcast(.storeUnreachable(storeID: storeID))
   }
 
-  private func rest(for wait: Duration, _ reason: String) {
+  private func backOff(for wait: Duration, _ reason: String) {
     let lost = state.withLock { state -> Int? in
       if case .closed = state.phase { return nil }
-      state.phase = .resting
+      state.phase = .backingOff
       state.isFlushScheduled = false
       defer { state.queue = SendQueue() }
       return state.queue.count
@@ -183,17 +186,17 @@ final class StoreLink: Sendable {
     context.logger.debug(
       "no connection to a store",
       metadata: ["store": "\(storeID)", "reason": "\(reason)", "retry_after": "\(wait)"])
-    _ = context.host.after(wait) { [weak self] in self?.wake() }
+    _ = context.host.after(wait) { [weak self] in self?.endBackoff() }
   }
 
-  private func wake() {
+  private func endBackoff() {
     state.withLock { state in
-      if case .resting = state.phase { state.phase = .idle }
+      if case .backingOff = state.phase { state.phase = .idle }
     }
   }
 }
 
-/// What comes back on the stream: nothing but its end.
+/// Observes the stream: its headers and its end; the other store sends no messages.
 private final class StoreLinkHandler: ClientStreamHandler {
   private let link: StoreLink
 

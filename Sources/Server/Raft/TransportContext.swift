@@ -6,18 +6,21 @@ import Raftstore
 import Runtime
 import Synchronization
 
-/// Shared state of everything that sends to other stores.
+/// The state shared by everything that sends to other stores. Any thread.
 final class TransportContext: Sendable {
   let addresses: StoreAddresses
   let router: Router
+  /// Event loops of snapshot connections.
   let group: any EventLoopGroup
-  /// The loops of connections that carry raft messages.
+  /// Event loops of raft messages.
   let raftGroup: any EventLoopGroup
   let host: any WorkerHost
   let configuration: ClientConfiguration
   let logger: Logger
   let metrics: TransportMetrics
+  /// Set at shutdown; ends the sending of snapshots.
   let isStopping = Atomic(false)
+  /// This store, once it is known.
   private let identity = Mutex<(ident: StoreIdent, incarnation: UInt64)?>(nil)
 
   init(
@@ -35,14 +38,15 @@ final class TransportContext: Sendable {
     self.metrics = metrics
   }
 
+  /// Sets the identity in the headers of streams.
   func identify(_ ident: StoreIdent, incarnation: UInt64) {
     identity.withLock { $0 = (ident, incarnation) }
   }
 
-  /// What a stream to that store says of its sender.
+  /// The headers of a stream to that store. `identify` must have been called.
   func metadata(toStore id: UInt64) -> RPCMetadata {
     guard let own = identity.withLock({ $0 }) else {
-      preconditionFailure("a stream to store \(id) before this store knows who it is")
+      preconditionFailure("a stream to store \(id) before `identify`")
     }
     let identity = StoreStreamIdentity(
       clusterID: own.ident.clusterID, fromStoreID: own.ident.storeID, toStoreID: id,
@@ -50,7 +54,7 @@ final class TransportContext: Sendable {
     return RPCMetadata(identity.headers)
   }
 
-  /// A connection for raft messages: on loops of their own here and there.
+  /// A connection for raft messages, on separate event loops on both sides.
   func makeRaftChannel(to target: RPCTarget) -> RPCChannel {
     var configuration = configuration
     configuration.hasPriority = true
@@ -58,13 +62,13 @@ final class TransportContext: Sendable {
       target: target, group: raftGroup, configuration: configuration, logger: logger)
   }
 
-  /// A connection for snapshots, which are large and may take their time.
+  /// A connection for a snapshot.
   func makeChannel(to target: RPCTarget) -> RPCChannel {
     RPCChannel(target: target, group: group, configuration: configuration, logger: logger)
   }
 }
 
-/// What is counted about messages to and from other stores.
+/// The counters of messages to other stores.
 struct TransportMetrics: Sendable {
   let sent: Counter
   let dropped: Counter
