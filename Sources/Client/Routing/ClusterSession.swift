@@ -233,8 +233,8 @@ final class ClusterSession: Sendable {
     table.withLock { table in
       switch action.cacheUpdate {
       case .nothing: break
-      case .forget: table.remove(id: route.region.id)
-      case .forgetStore:
+      case .remove: table.remove(id: route.region.id)
+      case .removeAndExpireAddress:
         table.remove(id: route.region.id)
         links.invalidateAddress(route.target.storeID)
       case .leader(let leader): table.setTarget(id: route.region.id, leader)

@@ -6,9 +6,9 @@ struct RegionErrorAction: Sendable, Equatable {
   enum CacheUpdate: Sendable, Equatable {
     case nothing
     /// Remove the region; the placement driver has a newer one.
-    case forget
+    case remove
     /// Remove the region, and mark the address of the store as stale.
-    case forgetStore
+    case removeAndExpireAddress
     /// Make this peer the target.
     case leader(PeerInfo)
     /// Make the next peer the target: this one does not lead and does not know the leader.
@@ -47,10 +47,10 @@ struct RegionErrorAction: Sendable, Equatable {
       self.init(Self.cacheUpdate(regions, route), .regionMiss, cause)
     case .regionNotFound:
       // Also returned for a proposal whose peer is removed before it is applied.
-      self.init(.forget, .regionMiss, cause, isUndetermined: true)
+      self.init(.remove, .regionMiss, cause, isUndetermined: true)
     case .keyNotInRegion, .mismatchPeerID, .bucketVersionNotMatch:
-      self.init(.forget, .regionMiss, cause)
-    case .storeNotMatch: self.init(.forgetStore, .regionMiss, cause)
+      self.init(.remove, .regionMiss, cause)
+    case .storeNotMatch: self.init(.removeAndExpireAddress, .regionMiss, cause)
     case .serverIsBusy(_, let backoffMs):
       self.init(
         .nothing, .serverBusy, cause,
@@ -62,12 +62,12 @@ struct RegionErrorAction: Sendable, Equatable {
     case .regionNotInitialized: self.init(.nextPeer, .notInitialized, cause)
     case .isWitness: self.init(.nextPeer, nil, cause)
     case .diskFull: self.init(.nothing, .diskFull, cause)
-    case .recoveryInProgress: self.init(.forget, .recovery, cause)
+    case .recoveryInProgress: self.init(.remove, .recovery, cause)
     case .raftEntryTooLarge, .flashbackInProgress, .flashbackNotPrepared:
       self.init(refusing: .nothing)
     case .other:
       // A text does not say when the request failed; TiKV reports a proposal's timeout that way.
-      self.init(.forget, .regionMiss, cause, isUndetermined: true)
+      self.init(.remove, .regionMiss, cause, isUndetermined: true)
     }
   }
 
@@ -79,6 +79,6 @@ struct RegionErrorAction: Sendable, Equatable {
       return .nothing
     }
     let known = regions.filter { $0.isInitialized && $0.epoch != RegionEpoch() }
-    return known.isEmpty ? .forget : .replace(known)
+    return known.isEmpty ? .remove : .replace(known)
   }
 }
