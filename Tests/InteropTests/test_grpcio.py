@@ -43,7 +43,7 @@ def test_unary(client):
 
 
 def test_client_stream(cluster, stub):
-    """BatchRaft is a stream of requests with one answer at its end."""
+    """BatchRaft is a stream of requests with one response at its end."""
     tikvpb = wire.module("tikvpb")
     messages = [tikvpb.BatchRaftMessage(), tikvpb.BatchRaftMessage()]
     with pytest.raises(grpc.RpcError) as refused:
@@ -54,7 +54,7 @@ def test_client_stream(cluster, stub):
 
 
 def test_server_stream(cluster):
-    """Health/Watch answers at once and then stays open."""
+    """Health/Watch responds at once and then stays open."""
     health = wire.module("health")
     watch = wire.stubs("health").HealthStub(cluster.channel(cluster.leader().address)).Watch(
         health.HealthCheckRequest(), timeout=10)
@@ -63,7 +63,7 @@ def test_server_stream(cluster):
 
 
 def test_bidirectional_stream(client, stub, kv):
-    """BatchCommands: many requests, answers in any order, each with its id."""
+    """BatchCommands: many requests, responses in any order, each with its id."""
     tikvpb = wire.module("tikvpb")
     requests = queue.Queue()
     replies = stub.BatchCommands(iter(requests.get, None), timeout=20)
@@ -105,7 +105,7 @@ def test_one_bad_command_does_not_end_the_stream(client, stub, kv):
 
 
 def test_tso_stream_and_half_close(cluster):
-    """Each request is answered once, in order; half-close ends the stream with OK."""
+    """Each request is completed once, in order; half-close ends the stream with OK."""
     pdpb = wire.module("pdpb")
     header = cluster.header()
     replies = list(
@@ -120,7 +120,7 @@ def test_tso_stream_and_half_close(cluster):
 
 
 def test_deadline(cluster):
-    """A call that cannot be answered in time ends with DEADLINE_EXCEEDED, and the server lives on."""
+    """A call that is not completed in time ends with DEADLINE_EXCEEDED, and the server continues."""
     health = wire.module("health")
     stub = wire.stubs("health").HealthStub(cluster.channel(cluster.leader().address))
     watch = stub.Watch(health.HealthCheckRequest(), timeout=0.3)
@@ -267,7 +267,7 @@ def test_unknown_compression(client, kv, stub):
 def test_region_errors(cluster, client, stub, kv):
     good = client._context(b"e")
 
-    def answer(**changes):
+    def response(**changes):
         context = kv.Context()
         context.CopyFrom(good)
         for name, value in changes.items():
@@ -280,13 +280,13 @@ def test_region_errors(cluster, client, stub, kv):
         return stub.RawGet(kv.RawGetRequest(context=context, key=b"e"), timeout=5).region_error
 
     metapb = wire.module("metapb")
-    assert answer(region_id=999_999).HasField("region_not_found")
+    assert response(region_id=999_999).HasField("region_not_found")
     stale = metapb.RegionEpoch(conf_ver=1, version=good.region_epoch.version + 7)
-    assert answer(region_epoch=stale).HasField("epoch_not_match")
+    assert response(region_epoch=stale).HasField("epoch_not_match")
     other = metapb.Peer(id=good.peer.id, store_id=good.peer.store_id + 100)
-    assert answer(peer=other).HasField("store_not_match")
+    assert response(peer=other).HasField("store_not_match")
     wrong = metapb.Peer(id=good.peer.id + 10_000, store_id=good.peer.store_id)
-    error = answer(peer=wrong)
+    error = response(peer=wrong)
     assert error.HasField("mismatch_peer_id") or error.message
 
 

@@ -43,12 +43,12 @@ def node(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["", ",", " ", ",,", "a:1,", "a", "a:0", "https://a:1"])
-def test_no_placement_driver_is_no_store_alone(node, value):
+def test_empty_and_malformed_endpoints_are_refused(node, value):
     refused(*node("--pd-endpoints", value), naming=["--pd-endpoints"])
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "0"])
-def test_an_address_of_nobody_is_not_advertised(tmp_path, host):
+def test_unspecified_addresses_are_not_advertised(tmp_path, host):
     port, status = free_ports(2)
     data = tmp_path / "data"
     common = ["--data-dir", str(data)]
@@ -124,7 +124,7 @@ def test_files(node, tmp_path, text, name):
     refused(*node("--config", str(path)), naming=[name])
 
 
-def test_a_fine_configuration(node, tmp_path):
+def test_a_valid_configuration(node, tmp_path):
     path = tmp_path / "apus.toml"
     path.write_text(
         "[pd]\nendpoints = [\"a:1\"]\n[security]\nca-path = \"\"\n[server.labels]\nzone = \"\"\n")
@@ -159,11 +159,11 @@ def test_a_copied_directory_is_refused(make_cluster):
         cluster.directory / "copy.log")
     copy.start()
     try:
-        def told():
+        def named():
             assert copy.running, copy.tail()
             return original.address in copy.tail() and f"127.0.0.1:{port}" in copy.tail()
 
-        eventually(told, 30, "the copy says who has its name")
+        eventually(named, 30, "the copy says who has its name")
         # Longer than a store may be silent: the original's reports keep it out.
         def heard() -> int:
             return next(s.last_heartbeat for s in cluster.pd_stores() if s.id == name)
@@ -198,7 +198,7 @@ def ctl(cluster, *arguments, flag="--pd", seconds: float = 20):
     return run("ctl", *arguments, flag, cluster.pd_address, seconds=seconds)
 
 
-def test_arguments_that_are_no_text(cluster):
+def test_arguments_that_are_not_utf8(cluster):
     pd = ["--pd", cluster.pd_address]
     before = ctl(cluster, "raw", "scan").stdout
     for words in [["put", b"k\xff", "v"], ["put", "k", b"\xc3("], ["delete", b"\xff"],
@@ -219,7 +219,7 @@ def test_arguments_that_are_no_text(cluster):
     ["store", "show", "0"], ["store", "show", "4711"], ["store", "show", "18446744073709551615"],
     ["region", "show", "0"], ["region", "show", "4711"], ["region", "show", "18446744073709551615"],
 ])
-def test_what_is_not_there(cluster, words):
+def test_missing_stores_and_regions(cluster, words):
     start = time.monotonic()
     ended = ctl(cluster, *words)
     assert ended.returncode == 1, ended.stdout + ended.stderr

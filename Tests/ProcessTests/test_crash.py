@@ -91,7 +91,7 @@ def test_a_crash_ends_the_process_at_once(alone, name):
     assert any("apus(" in line for line in lines[at + 1:]), f"no stack\n{alone.tail()}"
 
 
-def test_the_runtime_reports_instead_where_it_is_asked_to(alone):
+def test_swift_backtrace_replaces_the_crash_report(alone):
     """SWIFT_BACKTRACE is the operator's wish; with it, this program's own report is not made."""
     alone.kill()
     alone.environment = {"SWIFT_BACKTRACE": "enable=no"}
@@ -102,7 +102,7 @@ def test_the_runtime_reports_instead_where_it_is_asked_to(alone):
     assert "crashed" not in alone.tail()
 
 
-def test_a_store_is_back_at_once_after_a_crash(make_cluster):
+def test_a_store_restarts_after_a_crash(make_cluster):
     """The leader crashes under load with all its connections open, and is started again on the same
     address without a pause."""
     cluster = make_cluster(stores=3)
@@ -126,7 +126,7 @@ def test_a_store_is_back_at_once_after_a_crash(make_cluster):
     check_all(cluster, writer.acknowledged)
 
 
-def test_a_trap_of_swift_says_what_it_was(runtime_program):
+def test_the_message_of_a_swift_trap_is_reported(runtime_program):
     """The message of the trap, then the report; the process dies of the trap's own signal."""
     done = subprocess.run([runtime_program, "trap"], capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode in (-signal.SIGILL, -signal.SIGTRAP), done

@@ -49,8 +49,8 @@ class Alone(Process):
         return {bytes(p.key): bytes(p.value) for p in self._call("RawScan", limit=10_000).kvs}
 
     def put(self, key: bytes, value: bytes):
-        answer = self._call("RawPut", key=key, value=value)
-        assert not answer.error and not answer.HasField("region_error"), answer
+        response = self._call("RawPut", key=key, value=value)
+        assert not response.error and not response.HasField("region_error"), response
 
     def _call(self, method: str, **fields):
         pdpb, kv = wire.module("pdpb"), wire.module("kvrpcpb")

@@ -105,7 +105,7 @@ def crowd(port: int, count: int):
 
 
 
-def test_a_crowd_neither_spins_nor_starves(alone):
+def test_many_connections_do_not_use_all_cpu_or_descriptors(alone):
     allowed = alone.metric("apus_connections_max", '{port="rpc"}')
     assert 16 <= allowed < LIMIT
     with crowd(alone.port, LIMIT + 100):
@@ -191,7 +191,7 @@ def test_the_soft_limit_is_raised(tmp_path):
         node.process.kill()
 
 
-def test_too_few_are_refused_in_words(tmp_path):
+def test_too_few_descriptors_are_an_error(tmp_path):
     process = Process(
         "few", ["node", "--addr", "127.0.0.1:0", "--status-addr", "", "--data-dir",
                 str(tmp_path / "data")], tmp_path / "few.log")
@@ -201,7 +201,7 @@ def test_too_few_are_refused_in_words(tmp_path):
     assert "ulimit -n" in process.tail()
 
 
-def test_half_a_request_is_not_waited_for(alone):
+def test_an_incomplete_request_times_out(alone):
     began = time.monotonic()
     waiting = []
     for text in (b"", b"GET", b"GET /status HTTP/1.1\r\nHost: x\r\n"):

@@ -56,7 +56,7 @@ def absurd(region):
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_an_absurd_epoch_does_not_last(cluster, restarts):
+def test_a_forged_epoch_is_replaced(cluster, restarts):
     RawClient(cluster).put(b"k", b"v")
     before = true_region(cluster)
     follower = next(p for p in before.region.peers if p.id != before.leader.id)
@@ -76,7 +76,7 @@ def test_an_absurd_epoch_does_not_last(cluster, restarts):
         "region is stale")
 
 
-def test_a_forged_split_does_not_last(cluster):
+def test_a_forged_split_is_replaced(cluster):
     pdpb, metapb = wire.module("pdpb"), wire.module("metapb")
     before = true_region(cluster).region
     asked = cluster.pd_stub.AskBatchSplit(
@@ -96,7 +96,7 @@ def test_a_forged_split_does_not_last(cluster):
     RawClient(cluster).put(b"k", b"w")
 
 
-def test_ids_that_were_never_given_are_refused(cluster):
+def test_unallocated_ids_are_refused(cluster):
     pdpb, metapb = wire.module("pdpb"), wire.module("metapb")
     before = true_region(cluster)
     strange = metapb.Region()

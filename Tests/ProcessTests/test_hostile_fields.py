@@ -1,4 +1,4 @@
-"""Requests of nobody who means well: each field of each RPC at the edges of its type, lists empty and huge,
+"""Hostile requests: each field of each RPC at the edges of its type, lists empty and huge,
 bytes that are no protobuf. No process exits, every call ends, memory stays bounded, and clients are served
 as before.
 """
@@ -74,8 +74,8 @@ class Bed:
         eventually(lambda: self._put(key, VALUE), 20, "a key is written")
         assert self._get(key) == VALUE
         pd = wire.module("pdpb")
-        answers = self.pd_stub.Tso(iter([pd.TsoRequest(header=self.header, count=1)]), timeout=10)
-        assert [answer.count for answer in answers] == [1]
+        responses = self.pd_stub.Tso(iter([pd.TsoRequest(header=self.header, count=1)]), timeout=10)
+        assert [response.count for response in responses] == [1]
 
     def _put(self, key, value) -> bool:
         request = wire.module("kvrpcpb").RawPutRequest(context=self.context, key=key, value=value)
@@ -140,12 +140,12 @@ def served(bed: Bed, attack: Attack, files, skip=()):
     unserved = set()
 
     async def probe(path, method):
-        before = attack.answers.get("UNIMPLEMENTED", 0)
+        before = attack.responses.get("UNIMPLEMENTED", 0)
         if method.client_streaming or method.server_streaming:
             await attack.stream(path, [b""], "empty", most=1)
         else:
             await attack.unary(path, b"", "empty")
-        if attack.answers.get("UNIMPLEMENTED", 0) > before:
+        if attack.responses.get("UNIMPLEMENTED", 0) > before:
             unserved.add(path)
 
     for path, method in tried:
@@ -177,19 +177,19 @@ def test_unary_requests_to_the_store(bed):
     paths.sort(key=lambda item: "DeleteRange" in item[0])
     attack.run(
         call for path, method in paths for call in calls(bed, attack, path, method, depth=3))
-    assert attack.answers["OK"] > 1000, attack.answers
+    assert attack.responses["OK"] > 1000, attack.responses
     bed.check()
 
 
 def test_commands_in_batches(bed):
-    """The same as a client sends them: many on one stream, each answered under its id."""
+    """The same in BatchCommands: many on one stream, each completed under its id."""
     attack = bed.attack_store()
     tikv = wire.module("tikvpb")
     one = tikv.BatchCommandsRequest.Request.DESCRIPTOR
     commands = []
     for field in one.oneofs_by_name["cmd"].fields:
         is_raw = field.name.startswith("Raw")
-        # A test's command, answered as late as it asks for.
+        # A command for tests, which is completed after the requested delay.
         skip = ("delay_time",) if field.name == "Empty" else ()
         for label, base in bed.bases(field.message_type).items():
             if label == "valid" and not is_raw:
@@ -205,10 +205,10 @@ def test_commands_in_batches(bed):
     async def send(batch):
         ids = b"".join(varint(number) for number in range(len(batch)))
         message = b"".join(block(1, request) for _, request in batch) + block(2, ids)
-        answers = await attack.stream("/tikvpb.Tikv/BatchCommands", [message], batch[0][0])
+        responses = await attack.stream("/tikvpb.Tikv/BatchCommands", [message], batch[0][0])
         found = [
-            id for answer in answers
-            for id in tikv.BatchCommandsResponse.FromString(answer).request_ids]
+            id for response in responses
+            for id in tikv.BatchCommandsResponse.FromString(response).request_ids]
         assert sorted(found) == list(range(len(batch))), [what for what, _ in batch]
 
     async def end(command):
@@ -231,7 +231,7 @@ LIST_BYTES = 12 << 20
 
 
 def test_lists_of_millions(bed):
-    """They are refused before they are decoded: no gigabytes, and nobody else waits for seconds."""
+    """They are refused before they are decoded: no gigabytes, and other requests do not wait for seconds."""
     context = block(1, bed.context.SerializeToString())
     header = block(1, bed.header.SerializeToString())
 
@@ -268,7 +268,7 @@ def test_lists_of_millions(bed):
     attack.run(
         [lambda name=name, request=request: attack.stream(
             f"/tikvpb.Tikv/{name}", [request], "a list", identity) for name, request in streams])
-    assert set(attack.answers) <= refused, attack.answers
+    assert set(attack.responses) <= refused, attack.responses
     attack = bed.attack_driver()
     attack.parallel = 1
     attack.run(
@@ -276,7 +276,7 @@ def test_lists_of_millions(bed):
          for name, request in driver])
     attack.run(
         [lambda: attack.stream("/pdpb.PD/QueryRegion", [header + many(b"\x12\0")], "a list")])
-    assert set(attack.answers) <= refused, attack.answers
+    assert set(attack.responses) <= refused, attack.responses
     bed.check()
 
 
@@ -286,5 +286,5 @@ def test_requests_to_the_placement_driver(bed):
     assert len(paths) >= 30, paths
     attack.run(
         call for path, method in paths for call in calls(bed, attack, path, method, depth=3))
-    assert attack.answers["OK"] > 1500, attack.answers
+    assert attack.responses["OK"] > 1500, attack.responses
     bed.check()

@@ -1,4 +1,4 @@
-"""A leader that was frozen does not know that the world went on: it must not answer from its old data."""
+"""A leader that was frozen does not know that the world went on: it must not serve its old data."""
 
 import time
 
@@ -29,16 +29,16 @@ def test_a_frozen_leader_serves_no_stale_read(make_cluster):
             # Asked before it runs again: the request waits in its socket, first in line.
             waiting = stub.RawGet.future(kv.RawGetRequest(context=context, key=key), timeout=10)
             leader.process.resume()
-        answers = []
+        responses = []
         until = time.monotonic() + 1
         while time.monotonic() < until:
             try:
-                answers.append(waiting.result() if waiting else stub.RawGet(
+                responses.append(waiting.result() if waiting else stub.RawGet(
                     kv.RawGetRequest(context=context, key=key), timeout=5))
             except grpc.RpcError:
-                pass  # no answer is no stale answer
+                pass  # no response is no stale response
             waiting = None
-        assert answers
-        stale = [a for a in answers if not a.HasField("region_error") and a.value != b"new"]
-        assert not stale, f"{len(stale)} of {len(answers)} answers were stale in round {round}"
+        assert responses
+        stale = [a for a in responses if not a.HasField("region_error") and a.value != b"new"]
+        assert not stale, f"{len(stale)} of {len(responses)} responses were stale in round {round}"
         cluster.wait_ready()

@@ -137,14 +137,14 @@ def node(tmp_path_factory):
     made.stop()
 
 
-def test_a_scan_ends_when_the_client_wants_it_back(node):
+def test_a_scan_ends_at_the_deadline_of_the_client(node):
     reply = node.stub.RawBatchScan(node.dear(20), timeout=120)
     assert reply.region_error.HasField("server_is_busy"), reply
     assert "Deadline is exceeded" in reply.region_error.message
     assert not reply.kvs
 
 
-def test_a_short_scan_passes_the_long_ones(node):
+def test_a_short_scan_does_not_wait_for_long_ones(node):
     """More long scans than threads: a short one that comes last is done first."""
     ended = []
     calls = [node.stub.RawBatchScan.future(node.dear(60_000), timeout=120) for _ in range(8)]
@@ -160,7 +160,7 @@ def test_a_short_scan_passes_the_long_ones(node):
         call.cancel()
 
 
-def test_reads_that_no_one_waits_for_are_dropped(node):
+def test_reads_of_ended_calls_are_dropped(node):
     """Calls that are cancelled, and a stream whose connection is closed: their scans would go on for a minute."""
     scan = node.dear(0, 8 * RANGES)
     calls = [node.stub.RawBatchScan.future(scan, timeout=120) for _ in range(48)]
@@ -173,8 +173,8 @@ def test_reads_that_no_one_waits_for_are_dropped(node):
     messages = [
         tikv.BatchCommandsRequest(requests=[one] * 4, request_ids=range(4)) for _ in range(12)]
     channel = wire.channel(f"127.0.0.1:{node.port}")
-    answers = wire.stubs("tikvpb").TikvStub(channel).BatchCommands(iter(messages), timeout=120)
+    responses = wire.stubs("tikvpb").TikvStub(channel).BatchCommands(iter(messages), timeout=120)
     eventually(node.reading, 30, "the scans are under way")
     channel.close()
     node.rests()
-    del answers
+    del responses

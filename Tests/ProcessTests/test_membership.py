@@ -1,4 +1,4 @@
-"""Stores that are lost for good are replaced without a hand."""
+"""Stores that are lost permanently are replaced automatically."""
 
 import shutil
 
@@ -35,7 +35,7 @@ def test_a_wiped_store_is_replaced(make_cluster):
         assert client.get(b"m%04d" % i, seconds=60) == b"v%d" % i
 
 
-def test_a_fourth_store_takes_over_for_a_dead_one(make_cluster):
+def test_a_fourth_store_replaces_a_dead_one(make_cluster):
     """Four stores, one dies for good: its replica is made anew on the spare one."""
     cluster = make_cluster(stores=4, pd_options=["--max-store-down-time", "3s"])
     members = {p.store_id for p in cluster.regions()[0].region.peers}

@@ -25,7 +25,7 @@ def largest(tmp_path) -> int:
 
 
 @pytest.mark.parametrize("size", ["65MB", "3GB", "100GB"])
-def test_entries_that_no_message_holds_are_refused(tmp_path, size):
+def test_an_entry_limit_above_the_message_limit_is_refused(tmp_path, size):
     run = check(tmp_path, size)
     assert run.returncode != 0, run.stdout
     assert "raft-entry-max-size must be at most" in run.stderr

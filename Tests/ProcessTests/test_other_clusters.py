@@ -35,7 +35,7 @@ def heartbeat(cluster, receiver_id: int, sender_id: int, commit: int):
     return wire.module("tikvpb").BatchRaftMessage(msgs=[envelope])
 
 
-def test_streams_of_strangers_are_refused(cluster):
+def test_streams_of_other_clusters_are_refused(cluster):
     tikvpb = wire.module("tikvpb")
     store = cluster.leader()
     stub = wire.stubs("tikvpb").TikvStub(cluster.channel(store.address))
@@ -74,7 +74,7 @@ def test_streams_of_strangers_are_refused(cluster):
     assert stub.BatchRaft(iter([]), timeout=5, metadata=earlier) is not None
 
 
-def test_a_commit_of_entries_that_are_not_held_ends_no_store(cluster):
+def test_a_forged_commit_index_ends_no_store(cluster):
     """As seen: `tocommit(210) is out of range [lastIndex(70)]`, and the process was gone."""
     client = RawClient(cluster)
     client.put(b"a", b"1")

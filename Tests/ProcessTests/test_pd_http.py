@@ -160,7 +160,7 @@ def test_over_http2(cluster):
     assert curl("/pdpb.PD/GetMembers")[1] == "2 405"
 
 
-def test_before_the_cluster_is_founded(tmp_path):
+def test_before_the_bootstrap(tmp_path):
     (port,) = free_ports(1)
     process = Process(
         "pd", ["pd", "--client-addr", f"127.0.0.1:{port}", "--data-dir", str(tmp_path / "pd")],
@@ -230,7 +230,7 @@ def test_many_regions_are_listed_page_by_page(tmp_path):
         process.kill()
 
 
-def test_a_node_alone_answers_too(tmp_path):
+def test_a_standalone_node_serves_it_too(tmp_path):
     port, status = free_ports(2)
     process = Process(
         "alone", ["node", "--addr", f"127.0.0.1:{port}", "--status-addr", f"127.0.0.1:{status}",
@@ -244,7 +244,7 @@ def test_a_node_alone_answers_too(tmp_path):
         process.kill()
 
 
-def test_methods_that_are_not_built_fail_at_once(cluster):
+def test_unimplemented_methods_fail_at_once(cluster):
     """client-go tries again for 20 to 40 s after a status, and not after an error in the response."""
     kv = wire.module("kvrpcpb")
     stub = wire.stubs("tikvpb").TikvStub(cluster.channel(cluster.stores[0].address))

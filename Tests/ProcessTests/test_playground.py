@@ -36,7 +36,7 @@ def base_port() -> int:
 @pytest.mark.parametrize(
     "offset, flag", [(None, "--pd-port"), (1, "--base-port"), (22, "--base-port")],
     ids=["placement driver", "store", "status"])
-def test_a_port_that_is_taken_is_named(tmp_path, offset, flag):
+def test_a_port_in_use_is_named(tmp_path, offset, flag):
     base, pd = base_port(), free_ports(1)[0]
     taken = pd if offset is None else base + offset
     with socket.create_server(("127.0.0.1", taken)):
@@ -71,7 +71,7 @@ def test_impossible_ports_are_refused(options, named):
     assert named in done.stderr
 
 
-def test_why_a_process_cannot_start_is_printed(tmp_path):
+def test_the_reason_of_a_failed_start_is_printed(tmp_path):
     """The placement driver's directory is a file: its own words are the playground's."""
     data = tmp_path / "data"
     data.mkdir()
@@ -96,7 +96,7 @@ def children(pid: int) -> dict[str, int]:
     return found
 
 
-def test_a_crash_of_a_store_is_told_and_it_kept_nothing_of_the_playground(tmp_path):
+def test_a_crash_of_a_store_is_printed_and_it_inherited_no_output(tmp_path):
     process = Process(
         "playground",
         ["playground", "--pd-port", str(free_ports(1)[0]), "--base-port", str(base_port()),
@@ -116,7 +116,7 @@ def test_a_crash_of_a_store_is_told_and_it_kept_nothing_of_the_playground(tmp_pa
             lambda: re.search(
                 r"^apus: store2 was ended by signal 4: crashed: SIGILL in thread .+; its log is ",
                 process.tail(), re.M),
-            10, "the crash is told")
+            10, "the crash is printed")
         assert process.terminate() == 0
     finally:
         process.kill()

@@ -7,7 +7,7 @@ from harness.client import RawClient
 from harness.process import Process, eventually, free_ports, http
 
 
-def test_the_one_that_awakes_stops(make_cluster):
+def test_the_replaced_store_stops_when_it_resumes(make_cluster):
     cluster = make_cluster(stores=3, pd_options=["--store-replacement-delay", "12s"])
     client = RawClient(cluster)
     client.put(b"k", b"v")

@@ -121,8 +121,8 @@ def single(make_cluster):
     return make_cluster(stores=1)
 
 
-def test_batch_commands_whose_answers_nobody_reads(single):
-    """One message asks for 600 MB. The store begins what there is room for, and in time answers all."""
+def test_batch_commands_with_unread_responses(single):
+    """One message requests 600 MB. The store starts what there is capacity for, and completes all in time."""
     client = RawClient(single)
     kv, tikvpb = wire.module("kvrpcpb"), wire.module("tikvpb")
     value = bytes(range(256)) * 8192
@@ -146,7 +146,7 @@ def test_batch_commands_whose_answers_nobody_reads(single):
 
     seen = set()
     while len(seen) < count:
-        assert peer.receive(30), f"{len(seen)} of {count} answers came"
+        assert peer.receive(30), f"{len(seen)} of {count} responses came"
         for message in peer.messages():
             reply = tikvpb.BatchCommandsResponse.FromString(message)
             for number, response in zip(reply.request_ids, reply.responses):
@@ -156,8 +156,8 @@ def test_batch_commands_whose_answers_nobody_reads(single):
     peer.socket.close()
 
 
-def test_timestamps_that_nobody_reads(single):
-    """The driver stops taking in questions, long before two million of them are answered."""
+def test_unread_timestamps(single):
+    """The placement driver stops reading requests long before two million of them are completed."""
     pdpb = wire.module("pdpb")
     request = framed(
         pdpb.TsoRequest(header=single.header(), count=1).SerializeToString())
@@ -182,7 +182,7 @@ def test_timestamps_that_nobody_reads(single):
             asked = 0
     assert left > 0, "all questions were taken in"
     assert resident(single.pd) - before < 200 * MEBIBYTE
-    # Whoever reads is answered.
+    # A client that reads gets responses.
     assert peer.messages()
     peer.grant(1 << 20)
     while not peer.messages():

@@ -134,7 +134,7 @@ def test_catching_up_by_snapshot(make_cluster, tmp_path):
 
 
 @pytest.mark.parametrize("who", ["sender", "receiver"])
-def test_killed_in_mid_snapshot(make_cluster, who):
+def test_killed_during_a_snapshot(make_cluster, who):
     cluster = make_cluster(stores=3, node_options=OPTIONS)
     store, index = lagging(cluster)
     fill(cluster, KEYS)

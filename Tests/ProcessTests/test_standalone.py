@@ -1,4 +1,4 @@
-"""One process without a placement driver: the same clients, the same answers."""
+"""One process without a placement driver: the same clients, the same results."""
 
 import pytest
 

@@ -90,7 +90,7 @@ def check_all(cluster, acknowledged: dict[bytes, bytes]):
         assert not wrong, f"{len(wrong)} of {len(part)} lost or wrong: {wrong[:5]}"
 
 
-def test_stores_die_in_turn(make_cluster, capsys):
+def test_stores_killed_one_after_the_other(make_cluster, capsys):
     """Ten rounds: the leader first, then each other store, is killed under load and comes back."""
     cluster = make_cluster(stores=3)
     writer = Writer(cluster, b"turn")
@@ -121,7 +121,7 @@ def test_stores_die_in_turn(make_cluster, capsys):
             f"longest gap in service {writer.gap * 1000:.0f} ms")
 
 
-def test_all_die_at_once(make_cluster):
+def test_all_stores_killed_at_once(make_cluster):
     cluster = make_cluster(stores=3)
     writers = [Writer(cluster, b"w%d-" % n) for n in range(4)]
     for writer in writers:

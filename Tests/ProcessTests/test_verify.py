@@ -16,7 +16,7 @@ def apus(*arguments, seconds: float = 90) -> subprocess.CompletedProcess:
         [binary(), *map(str, arguments)], capture_output=True, text=True, timeout=seconds)
 
 
-def answer(run: subprocess.CompletedProcess, code: int) -> dict:
+def result(run: subprocess.CompletedProcess, code: int) -> dict:
     assert run.returncode == code, run.stdout + run.stderr
     return json.loads(run.stdout)
 
@@ -32,7 +32,7 @@ def calls(path: pathlib.Path) -> list[dict]:
 def run(cluster, tmp_path_factory):
     """A short run on a healthy cluster: what it said and the history it wrote."""
     path = tmp_path_factory.mktemp("verify") / "history.jsonl"
-    said = answer(
+    said = result(
         apus(
             "verify", "--pd-endpoints", cluster.pd_address, "--seconds", 4, "--clients", 8,
             "--keys", 20, "--prefix", "mine/", "--history", path, "--json"),
@@ -55,9 +55,9 @@ def test_a_healthy_cluster_is_linearizable(run, cluster):
     assert json.loads(left.stdout) == []
 
 
-def test_its_history_is_judged_alike(run):
+def test_check_of_its_history_gives_the_same_verdict(run):
     said, path = run
-    checked = answer(apus("verify", "--check", path, "--json"), 0)
+    checked = result(apus("verify", "--check", path, "--json"), 0)
     assert checked["verdict"] == "linearizable"
     assert checked["checked"] == said["checked"] == len(calls(path))
 
@@ -88,11 +88,11 @@ def test_a_corrupted_history_is_a_violation(run, tmp_path):
     assert checked.returncode == 1, checked.stdout + checked.stderr
     assert "NOT linearizable" in checked.stdout
     assert read["key"] in checked.stdout and read["found"][0]["value"] in checked.stdout
-    said = answer(apus("verify", "--check", path, "--json"), 1)
+    said = result(apus("verify", "--check", path, "--json"), 1)
     assert said["verdict"] == "violation" and said["bad_history"]
 
 
-def test_what_is_no_history_is_not_judged(run, tmp_path):
+def test_a_malformed_history_is_undecided(run, tmp_path):
     lines = run[1].read_text().splitlines()
     path = tmp_path / "malformed.jsonl"
     path.write_text("\n".join(lines[:4] + [lines[4][:30]] + lines[5:]))
@@ -103,9 +103,9 @@ def test_what_is_no_history_is_not_judged(run, tmp_path):
         assert all(word in checked.stdout for word in ["undecided", *words]), checked.stdout
 
 
-def test_what_cannot_be_done_is_no_verdict(cluster, tmp_path):
+def test_a_run_that_cannot_start_is_undecided(cluster, tmp_path):
     started = time.monotonic()
-    said = answer(
+    said = result(
         apus("verify", "--pd-endpoints", f"127.0.0.1:{free_ports(1)[0]}", "--json"), 2)
     assert time.monotonic() - started < 15
     assert said["verdict"] == "undecided" and "unreachable" in said["reasons"][0]
@@ -118,8 +118,8 @@ def test_what_cannot_be_done_is_no_verdict(cluster, tmp_path):
         assert refused.returncode == 64 and "--nemesis" in refused.stderr
 
 
-def test_processes_are_killed_meanwhile(tmp_path):
-    said = answer(
+def test_processes_are_killed_during_the_run(tmp_path):
+    said = result(
         apus(
             "verify", "--nemesis", "--seconds", 12, "--clients", 8, "--history",
             tmp_path / "history.jsonl", "--json"),
@@ -137,7 +137,7 @@ def children(process: subprocess.Popen) -> list[int]:
     return [int(word) for task in tasks for word in task.read_text().split()]
 
 
-def test_an_interrupted_run_is_judged_and_leaves_nothing_behind(tmp_path):
+def test_an_interrupted_run_is_checked_and_removes_its_keys(tmp_path):
     path = tmp_path / "history.jsonl"
     with subprocess.Popen(
         [binary(), "verify", "--nemesis", "--seconds", "60", "--history", str(path), "--json"],

@@ -107,7 +107,7 @@ class Timestamps(threading.Thread):
             self.failure = error
 
 
-def test_a_cluster_goes_on_when_the_wall_clock_is_set(cluster, wall_clock):
+def test_a_cluster_continues_when_the_wall_clock_is_set(cluster, wall_clock):
     client = RawClient(cluster)
     timestamps = Timestamps(cluster)
     timestamps.start()

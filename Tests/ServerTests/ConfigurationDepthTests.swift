@@ -19,8 +19,8 @@ import Testing
     String(repeating: text, count: count)
   }
 
-  @Test(arguments: [32, 100_000])
-  func deepTextsAreRefusedWithTheirLine(depth: Int) {
+  @Test("Refuses deep nesting and names the line", arguments: [32, 100_000])
+  func refusesDeepTexts(depth: Int) {
     let dots = repeated("a.", depth) + "b"
     for text in ["\(dots) = 1", "[\(dots)]", "[[\(dots)]]", "x = { \(dots) = 1 }"] {
       #expect(
@@ -34,7 +34,8 @@ import Testing
     }
   }
 
-  @Test func whatOnlyLooksDeepIsTaken() {
+  @Test("Brackets and dots in strings and comments are not nesting")
+  func acceptsFlatTexts() {
     let dots = repeated("a.", 100)
     let brackets = repeated("[", 100)
     for text in [
@@ -48,7 +49,8 @@ import Testing
   }
 
   /// The deepest text that passes is no trouble to read.
-  @Test func theDeepestTextIsRead() throws {
+  @Test("Accepts nesting at the limit")
+  func acceptsTheLimit() throws {
     let key = repeated("a.", 31) + "b"
     let text = "[\(key)]\n" + "\(key) = " + repeated("{ \(key) = ", 32) + "1" + repeated(" }", 32)
     var file = try ConfigurationFile(path: "f.toml", text: text)
@@ -57,7 +59,8 @@ import Testing
     #expect(file.ignored == ["a.a"])
   }
 
-  @Test func anAddressToListenOnHasNoScheme() throws {
+  @Test("A listen address has no scheme")
+  func listenAddresses() throws {
     for key in ["addr", "advertise-addr", "status-addr", "advertise-status-addr"] {
       var file = try ConfigurationFile(
         path: "f.toml", text: "[server]\n\(key) = \"http://127.0.0.1:1\"")

@@ -83,7 +83,8 @@ import Testing
     }
   }
 
-  @Test func everyKeyHasARange() {
+  @Test("Every number of the file has a range")
+  func everyNumberHasARange() {
     let keys = Set(ConfigurationFile.settings.keys).subtracting(Self.texts)
       .union(["storage.block-cache.capacity"])
     #expect(keys == Set(SettingRange.node.map(\.name)))
@@ -91,16 +92,16 @@ import Testing
     #expect(NodeConfiguration().problem() == nil)
   }
 
-  @Test(arguments: ends.keys.sorted())
-  func valuesInsideAreTaken(key: String) throws {
+  @Test("Accepts the bounds of each range", arguments: ends.keys.sorted())
+  func acceptsValuesInRange(key: String) throws {
     for value in try #require(Self.ends[key]).inside {
       let found = try problem(key, value)
       #expect(found == nil, "\(value)")
     }
   }
 
-  @Test(arguments: ends.keys.sorted())
-  func valuesOutsideAreRefused(key: String) throws {
+  @Test("Refuses values outside each range", arguments: ends.keys.sorted())
+  func refusesValuesOutOfRange(key: String) throws {
     let rule = try #require(SettingRange.node.first { $0.name == key })
     for value in try #require(Self.ends[key]).outside {
       let found = try #require(try problem(key, value), "\(value)")
@@ -115,12 +116,14 @@ import Testing
     }
   }
 
-  @Test func zeroMeansSomethingToTwoKeys() throws {
+  @Test("Zero selects the default of two settings")
+  func zeroIsADefault() throws {
     #expect(try problem("storage.block-cache.capacity", "0") == nil)
     #expect(try problem("raftstore.capacity", "0") == nil)
   }
 
-  @Test func settingsFitTogether() throws {
+  @Test("Refuses settings that contradict each other")
+  func combinations() throws {
     let refused = [
       "raft-heartbeat-ticks = 8\nraft-election-timeout-ticks = 8": "raft-election-timeout-ticks",
       "raft-base-tick-interval = \"10ms\"": "raft-store-max-leader-lease",
@@ -147,7 +150,8 @@ import Testing
     #expect(config.problem() != nil)
   }
 
-  @Test func aFileThatFailsNamesItself() throws {
+  @Test("Errors name the file")
+  func errorsNameTheFile() throws {
     for text in ["x = ", "raftstore = 5", "pd = \"a:1\"", "[storage]\nblock-cache = 5"] {
       #expect(throws: ConfigurationFile.Invalid.self, "\(text)") { try read(text) }
     }
@@ -180,7 +184,8 @@ import Testing
 
   // MARK: Placement drivers
 
-  @Test func noPlacementDriverIsSaidByLeavingThemOut() throws {
+  @Test("An empty list of placement drivers is an error")
+  func emptyEndpoints() throws {
     #expect(try read("").pdEndpoints.isEmpty)
     #expect(
       try read("[pd]\nendpoints = [\"a:1\", \"http://b:2\"]").pdEndpoints.count == 2)
@@ -193,7 +198,8 @@ import Testing
     }
   }
 
-  @Test func pdNumbersHaveRanges() {
+  @Test("Numbers of the placement driver have ranges")
+  func pdRanges() {
     func problem(_ change: (inout PDConfiguration) -> Void) -> String? {
       var configuration = PDConfiguration()
       change(&configuration)
@@ -222,7 +228,8 @@ import Testing
 
   // MARK: Security
 
-  @Test func securityThatIsAskedForIsNotLeftOut() throws {
+  @Test("A file that enables encryption is refused")
+  func securityIsRefused() throws {
     let refused = [
       "ca-path = \"/ca.pem\"", "cert-path = \"c\"", "key-path = \"k\"", "cert-allowed-cn = [\"x\"]",
       "redact-info-log = true", "unheard-of = 1",
@@ -246,15 +253,19 @@ import Testing
   // MARK: Labels
 
   /// The cases of TiKV: as a key, as a value.
-  @Test(arguments: [
-    ("", false, true), ("123*", false, false), (".123", false, true), ("💖", false, false),
-    ("a", true, true), ("0", true, true), ("a.1-2", true, true), ("Cab", true, true),
-    ("b_1.2", true, true), ("/abc", false, true), ("abc/", false, true), ("abc/def", true, true),
-    ("-abc", false, true), ("abc-", false, true), ("abc$def", false, false), ("$abc", true, false),
-    ("$", false, false), ("$$a", false, false), ("$a.b-c/d_e", true, false), ("a b", false, false),
-    ("é", false, false), ("a\n", false, false),
-  ])
-  func labelsFollowTiKV(_ text: String, _ isKey: Bool, _ isValue: Bool) {
+  @Test(
+    "Labels follow TiKV's rules",
+    arguments: [
+      ("", false, true), ("123*", false, false), (".123", false, true), ("💖", false, false),
+      ("a", true, true), ("0", true, true), ("a.1-2", true, true), ("Cab", true, true),
+      ("b_1.2", true, true), ("/abc", false, true), ("abc/", false, true), ("abc/def", true, true),
+      ("-abc", false, true), ("abc-", false, true), ("abc$def", false, false),
+      ("$abc", true, false),
+      ("$", false, false), ("$$a", false, false), ("$a.b-c/d_e", true, false),
+      ("a b", false, false),
+      ("é", false, false), ("a\n", false, false),
+    ])
+  func labels(_ text: String, _ isKey: Bool, _ isValue: Bool) {
     var configuration = NodeConfiguration()
     configuration.labels = [.init(key: text, value: "v")]
     #expect((configuration.problem() == nil) == isKey)
@@ -262,7 +273,8 @@ import Testing
     #expect((configuration.problem() == nil) == isValue)
   }
 
-  @Test func ofDuplicateLabelsTheLastWins() throws {
+  @Test("Of duplicate labels the last one counts")
+  func duplicateLabels() throws {
     let labels: [NodeConfiguration.Label] = [
       .init(key: "zone", value: "a"), .init(key: "host", value: ""), .init(key: "zone", value: "b"),
     ]
@@ -276,17 +288,19 @@ import Testing
 
   // MARK: Addresses
 
-  @Test(arguments: ["0.0.0.0", "0", "0.0", "::", "::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0"])
-  func addressesOfNobodyAreNotAdvertised(host: String) {
-    let nobody = HostPort(host: host, port: 20160)
-    let somebody = HostPort(host: "10.0.0.1", port: 20160)
-    #expect(nobody.isUnspecified && !somebody.isUnspecified)
+  @Test(
+    "Unspecified addresses are not advertised",
+    arguments: ["0.0.0.0", "0", "0.0", "::", "::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0"])
+  func unspecifiedAddresses(host: String) {
+    let unspecified = HostPort(host: host, port: 20160)
+    let specified = HostPort(host: "10.0.0.1", port: 20160)
+    #expect(unspecified.isUnspecified && !specified.isUnspecified)
     var configuration = NodeConfiguration()
-    configuration.address = nobody
+    configuration.address = unspecified
     #expect(configuration.problem()?.contains("advertise-addr") == true)
-    configuration.advertisedAddress = nobody
+    configuration.advertisedAddress = unspecified
     #expect(configuration.problem()?.contains("advertise-addr") == true)
-    configuration.advertisedAddress = somebody
+    configuration.advertisedAddress = specified
     #expect(configuration.problem() == nil)
     configuration.statusAddress = HostPort(host: host, port: 20180)
     #expect(configuration.problem() == nil)
@@ -295,7 +309,8 @@ import Testing
     #expect(configuration.problem()?.contains("advertise-status-addr") == true)
   }
 
-  @Test func addressesDoNotCollide() {
+  @Test("The status address differs from the address")
+  func equalAddresses() {
     var configuration = NodeConfiguration()
     configuration.statusAddress = configuration.address
     #expect(configuration.problem()?.contains("status-addr") == true)
@@ -313,15 +328,18 @@ import Testing
     #expect(configuration.problem()?.contains("advertise-addr") == true)
   }
 
-  @Test(arguments: [
-    "", ":", ":1", "a", "a:", "a:b", "a:-1", "a:+1", "a:65536", "a:99999999999999999999", "a:1x",
-    "a:１", "a b:1", "a/b:1", "a\n:1", "a:1\n", "é:1", "1:2:3", "https://a:1", "a:1?x", "[::1]",
-  ])
-  func noAddress(text: String) {
+  @Test(
+    "Refuses malformed addresses",
+    arguments: [
+      "", ":", ":1", "a", "a:", "a:b", "a:-1", "a:+1", "a:65536", "a:99999999999999999999", "a:1x",
+      "a:１", "a b:1", "a/b:1", "a\n:1", "a:1\n", "é:1", "1:2:3", "https://a:1", "a:1?x", "[::1]",
+    ])
+  func refusesMalformedAddresses(text: String) {
     #expect(HostPort(text) == nil)
   }
 
-  @Test func addressesAreRead() {
+  @Test("Parses addresses")
+  func parsesAddresses() {
     #expect(HostPort("a-b.c_d:0") == HostPort(host: "a-b.c_d", port: 0))
     #expect(HostPort("http://a:65535/") == HostPort(host: "a", port: 65_535))
     #expect(HostPort("[fe80::1%eth0]:7") == HostPort(host: "fe80::1%eth0", port: 7))
@@ -330,14 +348,16 @@ import Testing
 
   // MARK: Memory
 
-  @Test func theBlockCacheIsAShareOfTheMemory() {
+  @Test("The default block cache is 45 % of the memory")
+  func blockCache() {
     #expect(SystemMemory.blockCacheBytes(ofMemory: 100 << 30) == 45 << 30)
     #expect(SystemMemory.blockCacheBytes(ofMemory: 0) == 64 << 20)
     #expect(SystemMemory.blockCacheBytes(ofMemory: .max) < UInt64.max / 2)
     #expect(SystemMemory.available(SystemFileSystem()) > 64 << 20)
   }
 
-  @Test func controlGroupsLimitTheMemory() throws {
+  @Test("Control groups limit the memory")
+  func controlGroups() throws {
     let second = SystemMemory.limitFiles("0::/system.slice/apus.service\n")
     #expect(
       second == [

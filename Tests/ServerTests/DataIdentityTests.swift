@@ -38,7 +38,8 @@ struct DataIdentityTests {
 
   // MARK: The file
 
-  @Test func theFileComesBackAsItWas() throws {
+  @Test("An identity is parsed back from its text")
+  func roundTrips() throws {
     for identity in [
       DataIdentity(role: .pd), DataIdentity(role: .pd, clusterID: .max),
       DataIdentity(role: .store, clusterID: 1, storeID: 4), DataIdentity(role: .standalone),
@@ -47,19 +48,22 @@ struct DataIdentityTests {
     }
   }
 
-  @Test(arguments: [
-    "", "format = \"1\"", "format = \"1\"\nrole = \"king\"", "role = \"pd\"",
-    "format = \"2\"\nrole = \"pd\"", "format = \"1\"\nrole = \"pd\"\nrole = \"pd\"",
-    "format = \"1\"\nrole = \"pd\"\ncluster = \"x\"",
-    "format = \"1\"\nrole = \"pd\"\ncluster = \"0\"",
-    "format = 1\nrole = pd", "format = \"", "\0\0\0\0",
-    "format = \"1\"\nrole = \"pd\"\ncluster = \"18446744073709551616\"",
-  ])
-  func whatIsNoIdentityIsRefused(text: String) {
+  @Test(
+    "Refuses malformed text",
+    arguments: [
+      "", "format = \"1\"", "format = \"1\"\nrole = \"king\"", "role = \"pd\"",
+      "format = \"2\"\nrole = \"pd\"", "format = \"1\"\nrole = \"pd\"\nrole = \"pd\"",
+      "format = \"1\"\nrole = \"pd\"\ncluster = \"x\"",
+      "format = \"1\"\nrole = \"pd\"\ncluster = \"0\"",
+      "format = 1\nrole = pd", "format = \"", "\0\0\0\0",
+      "format = \"1\"\nrole = \"pd\"\ncluster = \"18446744073709551616\"",
+    ])
+  func refusesMalformedText(text: String) {
     #expect(throws: DataIdentity.Malformed.self) { try DataIdentity(parsing: text) }
   }
 
-  @Test func aDamagedFileStopsTheStartAndIsNamed() async throws {
+  @Test("A damaged file stops the start and is named")
+  func damagedFile() async throws {
     for content in ["nonsense", String(repeating: "x", count: 10_000)] {
       try Data(content.utf8).write(to: URL(filePath: path))
       let error = await #expect(throws: StartError.self) { try await pd() }
@@ -69,8 +73,8 @@ struct DataIdentityTests {
 
   // MARK: Roles
 
-  @Test(arguments: [true, false])
-  func noOtherRoleStartsOnAPlacementDriversDirectory(hasFile: Bool) async throws {
+  @Test("No other role starts on a placement driver's directory", arguments: [true, false])
+  func pdDirectory(hasFile: Bool) async throws {
     let server = try await pd()
     await server.stop()
     if !hasFile { try remove("APUS") }
@@ -85,8 +89,8 @@ struct DataIdentityTests {
     await again.stop()
   }
 
-  @Test(arguments: [true, false])
-  func noOtherRoleStartsOnAStandaloneNodesDirectory(hasFile: Bool) async throws {
+  @Test("No other role starts on a stand-alone store's directory", arguments: [true, false])
+  func standaloneDirectory(hasFile: Bool) async throws {
     let server = try await alone()
     await server.stop()
     if !hasFile { try remove("APUS") }
@@ -101,7 +105,8 @@ struct DataIdentityTests {
     await again.stop()
   }
 
-  @Test func aDirectoryWithoutTheFileIsAdopted() async throws {
+  @Test("A directory without the file gets one")
+  func missingFile() async throws {
     let server = try await pd()
     await server.stop()
     let text = try String(contentsOfFile: path, encoding: .utf8)
@@ -115,8 +120,8 @@ struct DataIdentityTests {
 
   // MARK: Empty databases
 
-  @Test(arguments: ["db", "db/CURRENT"])
-  func aPlacementDriverWhoseDatabaseIsGoneDoesNotBeginANewCluster(removed: String) async throws {
+  @Test("A placement driver without its database does not start", arguments: ["db", "db/CURRENT"])
+  func removedPDDatabase(removed: String) async throws {
     let server = try await pd()
     await server.stop()
     try remove(removed)
@@ -127,8 +132,8 @@ struct DataIdentityTests {
     }
   }
 
-  @Test(arguments: ["", "delete"])
-  func aPlacementDriverWhoseWriteAheadLogIsGoneDoesNotBeginANewCluster(how: String) async throws {
+  @Test("A placement driver without its write-ahead log does not start", arguments: ["", "delete"])
+  func removedPDLog(how: String) async throws {
     let server = try await pd()
     await server.stop()
     let database = scratch.path + "/db"
@@ -147,8 +152,10 @@ struct DataIdentityTests {
     }
   }
 
-  @Test(arguments: ["db", "pd", "db/CURRENT", "pd/CURRENT"])
-  func aStandaloneNodeWithoutADatabaseDoesNotStartEmpty(removed: String) async throws {
+  @Test(
+    "A stand-alone store without its database does not start",
+    arguments: ["db", "pd", "db/CURRENT", "pd/CURRENT"])
+  func removedStandaloneDatabase(removed: String) async throws {
     let server = try await alone()
     await server.stop()
     try remove(removed)

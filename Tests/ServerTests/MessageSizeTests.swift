@@ -6,14 +6,16 @@ import Testing
 
 /// What stores send fits into what stores take.
 struct MessageSizeTests {
-  @Test func everyMessageOfASettledSizeFits() {
+  @Test("Fixed limits are below the limit of receivers")
+  func fixedLimits() {
     for size in MessageSizes.fixed {
       #expect(size + MessageSizes.overhead <= MessageSizes.receiveLimit)
     }
     #expect(NodeConfiguration().problem() == nil)
   }
 
-  @Test func anEntryThatNoMessageHoldsIsRefusedAtStart() throws {
+  @Test("A larger entry limit than a message can have is refused")
+  func largestEntry() throws {
     let limit = UInt64(MessageSizes.largestEntry)
     for size in [limit + 1, UInt64(MessageSizes.receiveLimit), 1 << 32, 1 << 63, .max] {
       var configuration = NodeConfiguration()
@@ -27,14 +29,16 @@ struct MessageSizeTests {
     #expect(configuration.problem() == nil)
   }
 
-  @Test func messagesOfSmallEntriesAreBoundedToo() {
+  @Test("A larger message limit is refused")
+  func maxSizePerMessage() {
     var configuration = NodeConfiguration()
     configuration.raftstore.maxInflightBytes = .max
     configuration.raftstore.maxSizePerMessage = UInt64(MessageSizes.receiveLimit)
     #expect(configuration.problem()?.contains("raft-max-size-per-msg") == true)
   }
 
-  @Test func anEntryFitsIntoWhatMayBeUncommittedAndInFlight() {
+  @Test("The largest entry is within the limits of uncommitted entries")
+  func uncommittedLimits() {
     var raftstore = RaftstoreConfig()
     raftstore.maxUncommittedBytes = raftstore.maxEntrySize - 1
     #expect(raftstore.problem()?.contains("raft-entry-max-size") == true)

@@ -91,8 +91,8 @@ struct QueuedReadsTests {
     try await channel.unary("/tikvpb.Tikv/RawScan", request)
   }
 
-  @Test(.timeLimit(.minutes(2)))
-  func oneConnectionCannotFillTheQueue() async throws {
+  @Test("One connection cannot fill the queues", .timeLimit(.minutes(2)))
+  func limitPerConnection() async throws {
     let bed = try await Bed()
     bed.close()
     let (greedy, other) = (bed.channel(), bed.channel())
@@ -122,8 +122,8 @@ struct QueuedReadsTests {
     await bed.stop()
   }
 
-  @Test(.timeLimit(.minutes(2)))
-  func readsOfAClosedConnectionAreNotDone() async throws {
+  @Test("Queued reads of a closed connection are not executed", .timeLimit(.minutes(2)))
+  func closedConnection() async throws {
     let bed = try await Bed()
     bed.close()
     let channel = bed.channel()

@@ -13,8 +13,8 @@ import Testing
 
 /// Raft messages from one store's transport to another store's service, over real sockets.
 struct RPCTransportTests {
-  @Test(.timeLimit(.minutes(1)))
-  func messagesArriveInOrderAndThoseForOthersAreDropped() async throws {
+  @Test("Messages arrive in order, and those for other stores are dropped", .timeLimit(.minutes(1)))
+  func order() async throws {
     let receiver = try await Receiver(storeID: 2)
     let sender = Sender(stores: [2: receiver.address, 3: receiver.address])
     // To store 3 at store 2's address: store 2 must not take them.
@@ -28,8 +28,8 @@ struct RPCTransportTests {
     await receiver.stop()
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func anUnreachableStoreIsReportedAndTriedAgain() async throws {
+  @Test("An unreachable store is reported, and the link retries", .timeLimit(.minutes(1)))
+  func unreachableStore() async throws {
     let receiver = try await Receiver(storeID: 2)
     let address = receiver.address
     let sender = Sender(stores: [2: address])
@@ -46,8 +46,8 @@ struct RPCTransportTests {
     await again.stop()
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func aStoreNobodyKnowsIsReportedUnreachable() async throws {
+  @Test("An unknown store is reported as unreachable", .timeLimit(.minutes(1)))
+  func unknownStore() async throws {
     let sender = Sender(stores: [:])
     sender.transport.send([Self.envelope(to: 8, index: 1)])
     #expect(sender.inbox.waitForUnreachable() == 8)
@@ -55,8 +55,9 @@ struct RPCTransportTests {
   }
 
   /// Ids of two clusters come out equal: only the cluster's own id tells them apart.
-  @Test(.timeLimit(.minutes(1)))
-  func streamsOfOtherClustersAndOfThePastAreRefused() async throws {
+  @Test(
+    "Streams of other clusters and of earlier incarnations are refused", .timeLimit(.minutes(1)))
+  func refusedStreams() async throws {
     let receiver = try await Receiver(storeID: 2)
     let current = Sender(stores: [2: receiver.address], incarnation: 5)
     current.transport.send([Self.envelope(to: 2, index: 1)])
@@ -78,8 +79,8 @@ struct RPCTransportTests {
   }
 
   /// Whatever keeps the loop of clients from going on, raft messages arrive.
-  @Test(.timeLimit(.minutes(1)))
-  func messagesDoNotWaitForTheLoopOfClients() async throws {
+  @Test("Raft messages do not wait for the event loop of clients", .timeLimit(.minutes(1)))
+  func separateLoops() async throws {
     let (clients, raft) = (OneLoop(), OneLoop())
     let receiver = try await Receiver(storeID: 2, group: clients.group, raftLoop: raft.group.any())
     let sender = Sender(stores: [2: receiver.address])
@@ -97,8 +98,8 @@ struct RPCTransportTests {
   }
 
   /// A process of the past may have its stream still: a later one ends it.
-  @Test(.timeLimit(.minutes(1)))
-  func aNewIncarnationEndsTheStreamsOfEarlierOnes() async throws {
+  @Test("A new incarnation ends the streams of earlier ones", .timeLimit(.minutes(1)))
+  func newIncarnation() async throws {
     let receiver = try await Receiver(storeID: 2)
     let old = Sender(stores: [2: receiver.address], incarnation: 1)
     old.transport.send([Self.envelope(to: 2, index: 1)])
@@ -120,8 +121,8 @@ struct RPCTransportTests {
 
   /// Found by attack: a stream of the greatest incarnation, which brings nothing and ends, kept the true
   /// store out for ever.
-  @Test(.timeLimit(.minutes(1)))
-  func aForgedIncarnationIsForgottenWithItsStream() async throws {
+  @Test("A forged incarnation has no effect after its stream", .timeLimit(.minutes(1)))
+  func forgedIncarnation() async throws {
     let receiver = try await Receiver(storeID: 2)
     let current = Sender(stores: [2: receiver.address], incarnation: 2)
     current.transport.send([Self.envelope(to: 2, index: 1)])
@@ -142,8 +143,8 @@ struct RPCTransportTests {
   }
 
   /// Found by attack: as many open streams as there are slots, and no snapshot could be received any more.
-  @Test(.timeLimit(.minutes(1)))
-  func aSnapshotStreamThatBringsNothingIsEnded() async throws {
+  @Test("A snapshot stream without data is ended", .timeLimit(.minutes(1)))
+  func snapshotTimeout() async throws {
     let receiver = try await Receiver(storeID: 2, snapshotTimeout: .milliseconds(300))
     let forger = Forger(receiver.address)
     let stream = forger.open("Snapshot", incarnation: 1)
@@ -171,7 +172,7 @@ private struct OneLoop {
   func stop() async throws { try await group.shutdownGracefully() }
 }
 
-/// What a router would hand to the raft worker.
+/// The messages that a router passes to the raft worker.
 private final class StoreMailboxes: Sendable {
   let router = Router()
   private let bell = Doorbell()

@@ -18,8 +18,8 @@ struct RequestLimitTests {
   }
 
   /// As messages, these bytes would have hundreds of thousands of fields.
-  @Test(arguments: [UInt8(0), 0x0a, 0x12, UInt8(ascii: "x")])
-  func byteStringsAreTakenWhateverTheyHold(byte: UInt8) throws {
+  @Test("Byte fields may have any content", arguments: [UInt8(0), 0x0a, 0x12, UInt8(ascii: "x")])
+  func byteFields(byte: UInt8) throws {
     let bytes = [UInt8](repeating: byte, count: 3 << 20).data
     #expect(try isTaken(Pdpb_GetRegionRequest.with { $0.regionKey = bytes }))
     #expect(try isTaken(Kvrpcpb_RawPutRequest.with { $0.key = bytes }))
@@ -31,13 +31,15 @@ struct RequestLimitTests {
       try isTaken(Tikvpb_BatchCommandsRequest.Request.with { $0.rawBatchPut = batch }))
   }
 
-  @Test func textIsTakenWhateverItHolds() throws {
+  @Test("Text fields may have any content")
+  func textFields() throws {
     let text = String(repeating: "x", count: 600_000)
     #expect(try isTaken(Pdpb_PutStoreRequest.with { $0.store.address = text }))
     #expect(try isTaken(Pdpb_PutStoreRequest.with { $0.store.version = text }))
   }
 
-  @Test func listsAreBounded() throws {
+  @Test("Lists are limited")
+  func lists() throws {
     let count = 300_000
     let few = Kvrpcpb_RawBatchPutRequest.with { $0.pairs = .init(repeating: .init(), count: 1000) }
     #expect(try isTaken(few))
@@ -58,7 +60,8 @@ struct RequestLimitTests {
   }
 
   /// One byte on the wire is eight in memory, and a moment of the event loop.
-  @Test func packedNumbersAndTextAreBounded() throws {
+  @Test("Packed numbers and text are limited")
+  func packedNumbers() throws {
     #expect(
       try !isTaken(
         Kvrpcpb_RawGetRequest.with {

@@ -17,7 +17,8 @@ struct SendQueueTests {
   }
 
   /// Behind 48 MB of appends a heartbeat is the next to leave, and order is kept otherwise.
-  @Test func heartbeatsAndVotesOvertakeEntries() {
+  @Test("Heartbeats and votes are sent before entries")
+  func urgentFirst() {
     var queue = SendQueue()
     for index: UInt64 in 1...8 {
       let isTaken = queue.append([envelope(.append, index, bytes: 6 << 20)])
@@ -43,7 +44,8 @@ struct SendQueueTests {
     #expect(nothing.isEmpty)
   }
 
-  @Test func smallMessagesShareABatch() {
+  @Test("Small messages share a batch")
+  func batches() {
     var queue = SendQueue()
     let isTaken = queue.append((1...300).map { envelope(.appendResponse, $0) })
     #expect(isTaken)
@@ -52,7 +54,8 @@ struct SendQueueTests {
     #expect(queue.isEmpty)
   }
 
-  @Test func itIsBoundedInMessagesAndBytes() {
+  @Test("The queue is limited in messages and bytes")
+  func limits() {
     var queue = SendQueue()
     let all = (1...UInt64(SendQueue.maxMessages)).map { envelope(.appendResponse, $0) }
     let isTaken = queue.append(all)

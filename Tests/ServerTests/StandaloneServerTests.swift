@@ -8,7 +8,8 @@ import Testing
 import Wire
 
 struct StandaloneServerTests {
-  @Test func servesBothRolesOnOnePortAndKeepsItsData() async throws {
+  @Test("Serves both roles on one port and keeps its data")
+  func bothRoles() async throws {
     let scratch = try ScratchDirectory()
     let first = try await start(scratch.path)
     var caller = RawCaller(first.address)
@@ -30,7 +31,8 @@ struct StandaloneServerTests {
     await second.stop()
   }
 
-  @Test func aDirectoryInUseIsNamedWithTheRemedy() async throws {
+  @Test("A directory in use is an error with a remedy")
+  func directoryInUse() async throws {
     let scratch = try ScratchDirectory()
     let server = try await start(scratch.path)
     let error = await #expect(throws: StartError.self) { try await start(scratch.path) }
@@ -39,7 +41,8 @@ struct StandaloneServerTests {
     await server.stop()
   }
 
-  @Test func aPortInUseIsNamedBeforeAnyoneIsToldOfIt() async throws {
+  @Test("A port in use is an error before it is advertised")
+  func portInUse() async throws {
     let (one, two) = (try ScratchDirectory(), try ScratchDirectory())
     let server = try await start(one.path)
     var configuration = NodeConfiguration.test(two.path)
@@ -51,7 +54,8 @@ struct StandaloneServerTests {
     await server.stop()
   }
 
-  @Test func dataOfAStoreOfAClusterIsNotServedAlone() async throws {
+  @Test("A store's data is not served stand-alone")
+  func clusterData() async throws {
     let scratch = try ScratchDirectory()
     do {
       let engine = try RocksEngine(path: scratch.path + "/db")
@@ -64,7 +68,8 @@ struct StandaloneServerTests {
     #expect(error?.description.contains("--pd-endpoints") == true)
   }
 
-  @Test func requestsOfAnotherClusterAreTurnedAway() async throws {
+  @Test("Requests for another cluster are refused")
+  func otherCluster() async throws {
     let scratch = try ScratchDirectory()
     let server = try await start(scratch.path)
     let caller = RawCaller(server.address)
@@ -78,31 +83,32 @@ struct StandaloneServerTests {
     await server.stop()
   }
 
-  @Test func everyCommandOfABatchIsAnsweredOnceAndTheStreamLives() async throws {
+  @Test("Every command of a batch is completed once, and the stream continues")
+  func batchCommands() async throws {
     let scratch = try ScratchDirectory()
     let server = try await start(scratch.path)
     let caller = RawCaller(server.address)
     let (context, _) = try await caller.context()
     let stream = caller.channel.openAsyncStream("/tikvpb.Tikv/BatchCommands")
-    var answers: [UInt64: Tikvpb_BatchCommandsResponse.Response] = [:]
+    var responses: [UInt64: Tikvpb_BatchCommandsResponse.Response] = [:]
     var iterator = stream.messages.makeAsyncIterator()
     for round in 0..<2 as Range<UInt64> {
       try await stream.send(message: Self.batch(context, firstID: round * 100))
-      while answers.count < Int(round + 1) * 6 {
+      while responses.count < Int(round + 1) * 6 {
         guard let payload = try await iterator.next() else { break }
         let batch: Tikvpb_BatchCommandsResponse = try MessageCoding.decode(payload)
         #expect(batch.responses.count == batch.requestIds.count)
         for (id, response) in zip(batch.requestIds, batch.responses) {
-          #expect(answers.updateValue(response, forKey: id) == nil, "request \(id)")
+          #expect(responses.updateValue(response, forKey: id) == nil, "request \(id)")
         }
       }
     }
-    #expect(answers[100]?.rawPut == Kvrpcpb_RawPutResponse())
-    #expect(answers[101]?.rawGet.value == [7].data)
-    #expect(answers[102]?.cmd == nil)
-    #expect(answers[103]?.get.error.abort.isEmpty == false)
-    #expect(answers[104]?.empty.testID == 4)
-    #expect(answers[105]?.rawDelete.error == "invalid cf name: nope")
+    #expect(responses[100]?.rawPut == Kvrpcpb_RawPutResponse())
+    #expect(responses[101]?.rawGet.value == [7].data)
+    #expect(responses[102]?.cmd == nil)
+    #expect(responses[103]?.get.error.abort.isEmpty == false)
+    #expect(responses[104]?.empty.testID == 4)
+    #expect(responses[105]?.rawDelete.error == "invalid cf name: nope")
     stream.finish()
     #expect(try await iterator.next() == nil)
     caller.close()
@@ -111,12 +117,13 @@ struct StandaloneServerTests {
 
   /// Timers that clients ask for are bounded over all streams, also those of streams that are gone; beyond
   /// the bound, replies come at once.
-  @Test func delayedCommandsAreBoundedOverAllStreams() async throws {
+  @Test("Delayed commands are limited over all streams")
+  func delayedCommands() async throws {
     let scratch = try ScratchDirectory()
     let server = try await start(scratch.path)
     let caller = RawCaller(server.address)
     let limit = 4096
-    var answered = 0
+    var completed = 0
     for round in 0..<3 {
       let stream = caller.channel.openAsyncStream("/tikvpb.Tikv/BatchCommands")
       // The last two streams find all places taken by the first, which is gone.
@@ -134,9 +141,9 @@ struct StandaloneServerTests {
         replies += batch.requestIds.count
       }
       stream.cancel()
-      answered += replies
+      completed += replies
     }
-    #expect(answered == 10 + 2 * (limit + 10))
+    #expect(completed == 10 + 2 * (limit + 10))
     caller.close()
     await server.stop()
   }

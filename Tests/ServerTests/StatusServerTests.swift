@@ -12,7 +12,7 @@ import Testing
 struct StatusServerTests {
   private static let group = MultiThreadedEventLoopGroup.singleton
 
-  /// A connection to a port, and all that came on it.
+  /// A connection to a port, and the bytes received on it.
   private struct Client {
     let channel: any Channel
     private let received: Received
@@ -38,7 +38,7 @@ struct StatusServerTests {
       try await channel.writeAndFlush(ByteBuffer(string: text))
     }
 
-    /// What came until the server closed the connection.
+    /// The text received until the server closed the connection.
     func untilClosed() async throws -> String {
       try await channel.closeFuture.get()
       return received.text
@@ -74,7 +74,7 @@ struct StatusServerTests {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
     var limits = HTTPService.Limits()
-    // Nothing ends for being slow.
+    // No timeout applies.
     limits.requestTimeout = .hours(1)
     limits.idleTimeout = .hours(1)
     let server = try await StatusServer.start(
@@ -86,7 +86,7 @@ struct StatusServerTests {
         StatusRoute(
           "/loop",
           handler: { query, done in
-            // As a worker would reply.
+            // From another thread, as a worker does.
             StatusServerTests.group.next().execute {
               done { StatusReply(body: "\(query) \(loop.inEventLoop)\n") }
             }
@@ -108,8 +108,8 @@ struct StatusServerTests {
     return try await client.untilClosed()
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func repliesAreMadeOnTheLoopOfThePort() async throws {
+  @Test("Responses are rendered on the event loop of the port", .timeLimit(.minutes(1)))
+  func rendersOnItsLoop() async throws {
     try await withServer(capacity: 8) { server in
       let reply = try await get("/loop?q", server)
       #expect(reply.hasSuffix("\r\n\r\nq true\n"))
@@ -118,26 +118,28 @@ struct StatusServerTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(1)))
-  func aCrowdThatSaysNothingMakesRoom() async throws {
+  @Test(
+    "Connections without requests are closed at the limit, oldest first", .timeLimit(.minutes(1)))
+  func silentConnections() async throws {
     try await withServer(capacity: 4) { server in
-      var crowd: [Client] = []
+      var clients: [Client] = []
       for number in 0..<20 {
         let client = try await Client.connect(server.port)
         if number % 2 == 0 { try await client.send("GET /sta") }
-        crowd.append(client)
+        clients.append(client)
       }
       #expect(try await get("/a", server).hasPrefix("HTTP/1.1 200"))
-      // The oldest were ended, and no more than had to be.
-      for client in crowd.prefix(16) { #expect(try await client.untilClosed().isEmpty) }
-      let last = try #require(crowd.last)
+      // Only as many as necessary were closed, oldest first.
+      for client in clients.prefix(16) { #expect(try await client.untilClosed().isEmpty) }
+      let last = try #require(clients.last)
       try await last.send("GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
       #expect(try await last.untilClosed().hasPrefix("HTTP/1.1 200"))
-      for client in crowd { try? await client.channel.close() }
+      for client in clients { try? await client.channel.close() }
     }
   }
 
-  @Test func metricsAreRenderedSoOften() {
+  @Test("Metrics are rendered at most every 100 ms")
+  func metricsCache() {
     let now = Mutex(Instant(nanoseconds: 1_000_000_000))
     let rendered = Mutex(0)
     let page = MetricsPage(
@@ -155,12 +157,13 @@ struct StatusServerTests {
     #expect(page.text == "2")
   }
 
-  @Test func pagesOfRegionsAreBoundedAndGatheredInTurn() {
-    struct Asked {
+  @Test("Pages of regions are limited, and gathered one at a time")
+  func regionsPages() {
+    struct Gathered {
       var pages: [[UInt64]] = []
       var completions: [@Sendable () -> Void] = []
     }
-    let asked = Mutex(Asked())
+    let asked = Mutex(Gathered())
     let page = RegionsPage { after, limit, done in
       asked.withLock { asked in
         asked.pages.append([after, UInt64(limit)])

@@ -9,8 +9,9 @@ import Wire
 
 /// Three stores and a placement driver in this process, over real sockets and disks.
 struct StoreServerTests {
-  @Test(.timeLimit(.minutes(2)))
-  func threeStoresReplicateAndALeaderLeavesWithoutLoss() async throws {
+  @Test(
+    "Three stores replicate, and nothing is lost when the leader stops", .timeLimit(.minutes(2)))
+  func threeStores() async throws {
     let scratch = try ScratchDirectory()
     var driverConfiguration = PDConfiguration()
     driverConfiguration.address = HostPort(host: "127.0.0.1", port: 0)
@@ -56,8 +57,8 @@ struct StoreServerTests {
     _ key: [UInt8], _ value: [UInt8], _ placement: RawCaller, _ stores: [StoreServer]
   ) async throws {
     try await atLeader(placement, stores) { caller, context in
-      let answer = try await caller.put(key, value, context)
-      return answer.hasRegionError ? nil : answer.error
+      let response = try await caller.put(key, value, context)
+      return response.hasRegionError ? nil : response.error
     }
   }
 
@@ -65,8 +66,8 @@ struct StoreServerTests {
     _ key: [UInt8], _ placement: RawCaller, _ stores: [StoreServer]
   ) async throws -> [UInt8] {
     try await atLeader(placement, stores) { caller, context in
-      let answer = try await caller.get(key, context)
-      return answer.hasRegionError ? nil : [UInt8](answer.value)
+      let response = try await caller.get(key, context)
+      return response.hasRegionError ? nil : [UInt8](response.value)
     }
   }
 
@@ -83,18 +84,18 @@ struct StoreServerTests {
       if let store = stores.first(where: { $0.storeID == leader }) {
         let caller = RawCaller(store.address)
         defer { caller.close() }
-        if let answer = try await body(caller, context) { return answer }
+        if let response = try await body(caller, context) { return response }
       }
       await pause()
     }
-    throw OutOfPatience()
+    throw TimedOut()
   }
 
   private func eventually(_ condition: @Sendable () -> Bool) async throws {
     let clock = SystemClock()
     let deadline = clock.now + .seconds(30)
     while !condition() {
-      guard clock.now < deadline else { throw OutOfPatience() }
+      guard clock.now < deadline else { throw TimedOut() }
       await pause()
     }
   }
@@ -108,5 +109,5 @@ struct StoreServerTests {
     }
   }
 
-  private struct OutOfPatience: Error {}
+  private struct TimedOut: Error {}
 }

@@ -24,7 +24,7 @@ class Attack:
         self.address = address
         self.pid = process.child.pid
         # How many calls ended with which code.
-        self.answers: dict[str, int] = {}
+        self.responses: dict[str, int] = {}
         self.hanging: list[str] = []
         # Calls under way at a time.
         self.parallel = 128
@@ -47,7 +47,7 @@ class Attack:
 
     @property
     def count(self) -> int:
-        return sum(self.answers.values())
+        return sum(self.responses.values())
 
     async def _run(self, calls):
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -61,19 +61,19 @@ class Attack:
                         self._check_alive()
 
     async def unary(self, path: str, request: bytes, what: str):
-        """One call; what it answered, or None if it was refused."""
+        """One call: its response, or None if it was refused."""
         try:
-            answer = await self.channel.unary_unary(path)(request, timeout=DEADLINE)
+            response = await self.channel.unary_unary(path)(request, timeout=DEADLINE)
         except grpc.aio.AioRpcError as error:
             self._note(error.code(), f"{path}: {what}")
             return None
         self._note(grpc.StatusCode.OK, f"{path}: {what}")
-        return answer
+        return response
 
     async def stream(self, path: str, messages, what: str, metadata=(), most: int = 1 << 30):
         """A stream of these messages, closed behind them; what came back, `most` messages of it."""
         call = self.channel.stream_stream(path)(timeout=DEADLINE, metadata=metadata)
-        answers = []
+        responses = []
         try:
             try:
                 for message in messages:
@@ -81,22 +81,22 @@ class Attack:
                 await call.done_writing()
             except asyncio.InvalidStateError:
                 pass  # it ended before the last message: its status is read below
-            while len(answers) < most:
-                answer = await call.read()
-                if answer is grpc.aio.EOF:
+            while len(responses) < most:
+                response = await call.read()
+                if response is grpc.aio.EOF:
                     break
-                answers.append(answer)
-            if len(answers) == most:
+                responses.append(response)
+            if len(responses) == most:
                 call.cancel()
                 self._note(grpc.StatusCode.OK, f"{path}: {what}")
             else:
                 self._note(await call.code(), f"{path}: {what}")
         except grpc.aio.AioRpcError as error:
             self._note(error.code(), f"{path}: {what}")
-        return answers
+        return responses
 
     def _note(self, code, what: str):
-        self.answers[code.name] = self.answers.get(code.name, 0) + 1
+        self.responses[code.name] = self.responses.get(code.name, 0) + 1
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             self.hanging.append(what)
 

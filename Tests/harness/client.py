@@ -12,7 +12,7 @@ from . import wire
 
 
 class Unavailable(Exception):
-    """Nobody answered in time; a write may or may not have happened."""
+    """No response in time; a write may or may not have taken effect."""
 
 
 class RawClient:
@@ -64,7 +64,7 @@ class RawClient:
             self._route = None
 
     def call(self, method: str, key: bytes, request, deadline: float):
-        """Sends until somebody answers without a region error; Unavailable after the deadline."""
+        """Retries until a response has no region error; Unavailable after the deadline."""
         last = None
         while time.monotonic() < deadline:
             try:

@@ -22,7 +22,7 @@ def binary() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on. They lie below the range from which the system gives local ports to
+    """Free ports. They lie below the range from which the system gives local ports to
     connections, so that none is taken by chance while a process that owns it is down."""
     found: list[int] = []
     while len(found) < count:

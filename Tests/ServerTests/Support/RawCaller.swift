@@ -6,7 +6,7 @@ import RPC
 import Server
 import Wire
 
-/// A client with no wits: one connection, requests as they are told.
+/// A client of one connection that does not retry.
 struct RawCaller: Sendable {
   let channel: RPCChannel
 
