@@ -75,8 +75,8 @@ let package = Package(
     // Level 3
     library(
       "Raftstore",
-      ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire", collections, log]),
-    library("PlacementDriver", ["Engine", "Runtime", "Wire", "Codec", collections]),
+      ["Raft", "Runtime", "Engine", "RaftLog", "Codec", collections, log]),
+    library("PlacementDriver", ["Engine", "Runtime", "Codec", collections]),
     library(
       "Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, nioHTTP1, protobuf, log]),
 
@@ -93,7 +93,7 @@ let package = Package(
       "Simulation",
       [
         "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
-        "Wire", "Runtime", log,
+        "Runtime", log,
       ]),
     .executableTarget(
       name: "apus",
@@ -121,7 +121,7 @@ let package = Package(
       "RPCTests",
       ["RPC", "Codec", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
     tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
-    tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Wire", "Runtime"]),
+    tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),
     tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),
     tests(

@@ -1,3 +1,4 @@
+package import Codec
 package import Engine
 package import Logging
 package import RaftLog

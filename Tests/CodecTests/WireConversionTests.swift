@@ -28,7 +28,27 @@ struct WireConversionTests {
           labels: [StoreInfo.Label(key: "zone", value: "z1")])
         let bytes: [UInt8] = try store.wire.serializedBytes()
         #expect(try StoreInfo(Metapb_Store(serializedBytes: bytes)) == store)
+        // Both ways to bytes are the same way.
+        #expect(store.encoded() == bytes)
+        #expect(try StoreInfo(decoding: bytes) == store)
       }
+    }
+    #expect(StoreInfo(id: 0).encoded().isEmpty)
+    #expect(throws: CodecError.self) { try StoreInfo(decoding: [0x18, 9]) }
+    #expect(throws: CodecError.self) { try StoreInfo(decoding: [0x12, 2, 0xC3, 0x28]) }
+    #expect(throws: CodecError.self) { try StoreInfo(decoding: [0x22, 4, 0x0A, 9, 1, 1]) }
+  }
+
+  @Test func clusters() throws {
+    for count in [0, 3, .max] as [UInt32] {
+      let cluster = Metapb_Cluster.with {
+        $0.id = .max
+        $0.maxPeerCount = count
+      }
+      let bytes: [UInt8] = try cluster.serializedBytes()
+      let plain = ClusterInfo(id: .max, maxPeerCount: count)
+      #expect(plain.encoded() == bytes)
+      #expect(try ClusterInfo(decoding: bytes) == plain)
     }
   }
 

@@ -1,7 +1,6 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
 struct LeaderBalanceTests {
   /// `count` regions on stores 1, 4 and 5, all led by store 1.
@@ -59,24 +58,24 @@ struct LeaderBalanceTests {
       try fixture.beat(made, leader: 1, pending: [4])
     }
     fixture.pass(2)
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
     let healthy = region(101, "m", "", version: 5, conf: 5, stores: [1, 4, 5])
     try fixture.beat(healthy, leader: 1)
     fixture.pass(2)
-    let replies = try fixture.driver.tick(fixture.reading)
-    #expect(replies.map(\.response.regionID) == [101])
-    #expect(replies.map(\.response.transferLeader.peer.storeID) == [4])
-    #expect(replies.map(\.response.transferLeader.peers.count) == [1])
+    let steps = try fixture.core.tick(fixture.reading)
+    #expect(steps.map(\.regionID) == [101])
+    let target = healthy.peers[1]
+    #expect(steps.map(\.step) == [.transferLeader(to: target, candidates: [target])])
     // The transfer does not happen: it is given up, and the region rests.
     fixture.pass(61)
     for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
     fixture.pass(30)
     for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
     fixture.pass(31)
     for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
-    #expect(try !fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try !fixture.core.tick(fixture.reading).isEmpty)
   }
 
   @Test func onlyAFewMoveAtATime() throws {
@@ -91,9 +90,9 @@ struct LeaderBalanceTests {
       try fixture.beat(made, leader: 1)
     }
     fixture.pass(2)
-    #expect(try fixture.driver.tick(fixture.reading).count == 2)
+    #expect(try fixture.core.tick(fixture.reading).count == 2)
     fixture.pass(2)
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
   }
 
   @Test func nothingMovesBeforeLeadersAreKnown() throws {
@@ -106,8 +105,8 @@ struct LeaderBalanceTests {
       try world.fixture.beat(replica.region, leader: 1)
     }
     world.fixture.pass(5)
-    #expect(try world.fixture.driver.tick(world.fixture.reading).isEmpty)
+    #expect(try world.fixture.core.tick(world.fixture.reading).isEmpty)
     try world.fixture.beat(world.regions[7].region, leader: 1)
-    #expect(try !world.fixture.driver.tick(world.fixture.reading).isEmpty)
+    #expect(try !world.fixture.core.tick(world.fixture.reading).isEmpty)
   }
 }

@@ -1,7 +1,6 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
 /// One operator under the microscope.
 struct OperatorTests {
@@ -12,33 +11,24 @@ struct OperatorTests {
     return (fixture, Region(id: 2, epoch: .initial, peers: [PeerInfo(id: 3, storeID: 1)]))
   }
 
-  private func change(_ replies: [HeartbeatResponse]) throws -> (Eraftpb_ConfChangeType, PeerInfo)?
-  {
-    guard let response = replies.first?.response, response.hasChangePeer else { return nil }
-    return (response.changePeer.changeType, try PeerInfo(response.changePeer.peer))
+  private func change(_ step: RegionOperator?) -> (AdminCommand.ChangeType, PeerInfo)? {
+    guard case .changePeer(let change) = step?.step else { return nil }
+    return (change.type, change.peer)
   }
 
-  private func status(_ fixture: PDFixture, _ id: UInt64) throws -> Pdpb_GetOperatorResponse {
-    try fixture.driver.getOperator(
-      .with {
-        $0.header = fixture.header
-        $0.regionID = id
-      }, fixture.reading)
+  private func status(_ fixture: PDFixture, _ id: UInt64) throws -> OperatorStatus {
+    try fixture.core.operatorReport(regionID: id).status
   }
 
-  @Test func commandsNameRegionEpochAndLeader() throws {
+  @Test func stepsNameRegionEpochAndLeader() throws {
     let (fixture, region) = try fixture()
-    let replies = try fixture.beat(region, leader: 1)
-    #expect(replies.count == 1 && replies[0].storeID == 1)
-    let response = try #require(replies.first?.response)
-    #expect(response.header.clusterID == PDFixture.clusterID && !response.header.hasError)
-    #expect(response.regionID == 2)
-    #expect(RegionEpoch(response.regionEpoch) == .initial)
-    #expect(response.targetPeer.id == 3)
-    #expect(response.changePeer.changeType == .addLearnerNode)
-    #expect(response.changePeer.peer.role == .learner)
-    #expect(response.changePeer.peer.storeID == 4)
-    #expect(response.changePeer.peer.id != 0)
+    let step = try #require(try fixture.beat(region, leader: 1).step)
+    #expect(step.regionID == 2)
+    #expect(step.epoch == .initial)
+    #expect(step.leader == PeerInfo(id: 3, storeID: 1))
+    let (type, peer) = try #require(change(step))
+    #expect(type == .addLearnerNode)
+    #expect(peer.role == .learner && peer.storeID == 4 && peer.id != 0)
   }
 
   /// Versions come from outside; found by a search for arithmetic on them.
@@ -47,107 +37,106 @@ struct OperatorTests {
     let (fixture, first) = try fixture()
     var region = first
     region.epoch = RegionEpoch(confVersion: .max - left, version: .max)
-    let (type, learner) = try #require(try change(fixture.beat(region, leader: 1)))
+    let (type, learner) = try #require(try change(fixture.beat(region, leader: 1).step))
     #expect(type == .addLearnerNode)
     region.peers.append(learner)
     region.epoch.confVersion = .max
     try fixture.beat(region, leader: 1)
     try fixture.beat(region, leader: 1)
-    #expect(try fixture.driver.tick(fixture.reading).count <= 1)
-    #expect(try fixture.region("a").region.id == 2)
+    #expect(try fixture.core.tick(fixture.reading).count <= 1)
+    #expect(try fixture.region("a")?.region.id == 2)
   }
 
   @Test func theSameCommandIsRepeatedNotRenewed() throws {
     let (fixture, region) = try fixture()
-    let first = try #require(try change(fixture.beat(region, leader: 1)))
+    let first = try #require(try change(fixture.beat(region, leader: 1).step))
     for _ in 0..<3 {
-      let again = try #require(try change(fixture.beat(region, leader: 1)))
+      let again = try #require(try change(fixture.beat(region, leader: 1).step))
       #expect(again == first)
     }
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
     fixture.pass(4)
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
     fixture.pass(2)
-    let pushed = try #require(try change(fixture.driver.tick(fixture.reading)))
+    let pushed = try #require(try change(fixture.core.tick(fixture.reading).first))
     #expect(pushed == first)
-    #expect(try fixture.driver.tick(fixture.reading).isEmpty)
-    #expect(fixture.driver.operatorSummaries(fixture.reading).count == 1)
+    #expect(try fixture.core.tick(fixture.reading).isEmpty)
+    #expect(fixture.core.operatorSummaries(fixture.reading).count == 1)
   }
 
   @Test func aPendingPeerIsWaitedFor() throws {
     let (fixture, region) = try fixture()
-    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1)))
+    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1).step))
     var grown = region
     grown.peers.append(learner)
     grown.epoch.confVersion = 2
     for _ in 0..<3 { #expect(try fixture.beat(grown, leader: 1, pending: [4]).isEmpty) }
-    let (type, peer) = try #require(try change(fixture.beat(grown, leader: 1)))
+    let (type, peer) = try #require(try change(fixture.beat(grown, leader: 1).step))
     #expect(type == .addNode && peer.id == learner.id && peer.role == .voter)
     grown.peers[1].role = .voter
     grown.epoch.confVersion = 3
-    #expect(try status(fixture, 2).status == .running)
+    #expect(try status(fixture, 2) == .running)
     #expect(try fixture.beat(grown, leader: 1).isEmpty)
-    let ended = try status(fixture, 2)
-    #expect(ended.status == .success)
-    #expect(String(decoding: ended.desc, as: UTF8.self).contains("store 4"))
+    let ended = try fixture.core.operatorReport(regionID: 2)
+    #expect(ended.status == .success && ended.description.contains("store 4"))
     fixture.pass(601)
-    _ = try fixture.driver.tick(fixture.reading)
-    #expect(try status(fixture, 2).header.error.type == .regionNotFound)
+    _ = try fixture.core.tick(fixture.reading)
+    let error = #expect(throws: PDError.self) { try status(fixture, 2) }
+    #expect(error?.refusal == .regionNotFound)
   }
 
   @Test func aForeignChangeCancels() throws {
     let (fixture, region) = try fixture()
-    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1)))
+    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1).step))
     try fixture.put(5)
     // Someone else added a peer on store 4.
     var other = region
     other.peers.append(PeerInfo(id: 4, storeID: 4))
     other.epoch.confVersion = 2
-    let (type, peer) = try #require(try change(fixture.beat(other, leader: 1)))
+    let (type, peer) = try #require(try change(fixture.beat(other, leader: 1).step))
     #expect(type == .addLearnerNode && peer.storeID == 5 && peer.id != learner.id)
-    #expect(fixture.driver.operatorSummaries(fixture.reading).count == 1)
+    #expect(fixture.core.operatorSummaries(fixture.reading).count == 1)
   }
 
   @Test func aSplitCancels() throws {
     let (fixture, whole) = try fixture()
-    let (_, learner) = try #require(try change(fixture.beat(whole, leader: 1)))
+    let (_, learner) = try #require(try change(fixture.beat(whole, leader: 1).step))
     var left = whole
     left.endKey = key("m")
     left.epoch.version = 2
-    let replies = try fixture.beat(left, leader: 1)
-    let (_, next) = try #require(try change(replies))
+    let step = try fixture.beat(left, leader: 1).step
+    let (_, next) = try #require(change(step))
     #expect(next.id != learner.id)
-    #expect(replies[0].response.regionEpoch.version == 2)
+    #expect(step?.epoch.version == 2)
   }
 
-  @Test func aCommandOfAnOldEpochIsNotSent() throws {
+  @Test func aStepOfAnOldEpochIsNotSent() throws {
     let (fixture, region) = try fixture()
     var newer = region
     newer.epoch = RegionEpoch(confVersion: 5, version: 5)
-    #expect(try change(fixture.beat(newer, leader: 1)) != nil)
-    // The late report of an old leader gets an error and no command.
-    let replies = try fixture.beat(region, leader: 1)
-    #expect(replies.map(\.response.header.hasError) == [true])
-    #expect(try change(replies) == nil)
+    #expect(try change(fixture.beat(newer, leader: 1).step) != nil)
+    // The late report of an old leader is refused.
+    let response = try fixture.beat(region, leader: 1)
+    #expect(response.refusal != nil && response.step == nil)
   }
 
   @Test func whatTakesTooLongIsGivenUp() throws {
     let (fixture, region) = try fixture()
-    #expect(try change(fixture.beat(region, leader: 1)) != nil)
+    #expect(try change(fixture.beat(region, leader: 1).step) != nil)
     fixture.pass(659)
     try fixture.beat(4)
-    #expect(try change(fixture.beat(region, leader: 1)) != nil)
+    #expect(try change(fixture.beat(region, leader: 1).step) != nil)
     fixture.pass(2)
     #expect(try fixture.beat(region, leader: 1).isEmpty)
-    #expect(try status(fixture, 2).status == .timeout)
+    #expect(try status(fixture, 2) == .timeout)
     // And begun again.
-    #expect(try change(fixture.beat(region, leader: 1)) != nil)
+    #expect(try change(fixture.beat(region, leader: 1).step) != nil)
   }
 
   /// A report that says what never was, and the operator that it led to.
   private func contradicted(
     _ change: (inout Region) -> Void
-  ) throws -> (PDFixture, Region, [HeartbeatResponse]) {
+  ) throws -> (PDFixture, Region, PDFixture.Response) {
     let fixture = try PDFixture()
     try fixture.bootstrap()
     for id in [4, 5, 6] as [UInt64] { try fixture.put(id) }
@@ -155,37 +144,36 @@ struct OperatorTests {
     #expect(try fixture.beat(truth, leader: 1).isEmpty)
     var forged = truth
     change(&forged)
-    let replies = try fixture.beat(forged, leader: 1)
-    #expect(try self.change(replies) != nil)
+    #expect(try self.change(fixture.beat(forged, leader: 1).step) != nil)
     return (fixture, truth, try fixture.beat(truth, leader: 1))
   }
 
   @Test func aPeerThatIsThereAlreadyIsNotAdded() throws {
-    let (fixture, truth, replies) = try contradicted { $0.peers.removeLast() }
-    #expect(replies.isEmpty)
-    #expect(try status(fixture, 100).status == .cancel)
+    let (fixture, truth, response) = try contradicted { $0.peers.removeLast() }
+    #expect(response.isEmpty)
+    #expect(try status(fixture, 100) == .cancel)
     for _ in 0..<3 {
       #expect(try fixture.beat(truth, leader: 1).isEmpty)
       fixture.pass(6)
       for id in [1, 4, 5, 6] as [UInt64] { try fixture.beat(id) }
-      #expect(try fixture.driver.tick(fixture.reading).isEmpty)
+      #expect(try fixture.core.tick(fixture.reading).isEmpty)
     }
   }
 
   @Test func aPeerThatIsNotTooManyIsNotRemoved() throws {
-    let (fixture, _, replies) = try contradicted {
+    let (fixture, _, response) = try contradicted {
       $0.peers.append(PeerInfo(id: 50, storeID: 6))
     }
-    #expect(replies.isEmpty)
-    #expect(try status(fixture, 100).status == .cancel)
+    #expect(response.isEmpty)
+    #expect(try status(fixture, 100) == .cancel)
   }
 
   @Test func anotherPeerOnTheSameStoreCancels() throws {
-    let (fixture, _, replies) = try contradicted {
+    let (fixture, _, response) = try contradicted {
       $0.peers[2] = PeerInfo(id: 9, storeID: 5, role: .learner)
     }
-    #expect(replies.isEmpty)
-    #expect(try status(fixture, 100).status == .cancel)
+    #expect(response.isEmpty)
+    #expect(try status(fixture, 100) == .cancel)
   }
 
   /// The epoch an operator was made for turns out never to have been: here a leader that no one contradicted
@@ -194,42 +182,42 @@ struct OperatorTests {
     let (fixture, region) = try fixture()
     var forged = region
     forged.epoch.confVersion = .max
-    #expect(try change(fixture.beat(forged, leader: 1)) != nil)
-    let first = try #require(fixture.driver.operatorSummaries(fixture.reading).first)
-    var last: [HeartbeatResponse] = []
+    #expect(try change(fixture.beat(forged, leader: 1).step) != nil)
+    let first = try #require(fixture.core.operatorSummaries(fixture.reading).first)
+    var last = PDFixture.Response()
     for _ in 0..<4 {
       fixture.pass(60)
       for id in [1, 4] as [UInt64] { try fixture.beat(id) }
       last = try fixture.beat(region, leader: 1)
     }
     // A new one, for the region as it is.
-    #expect(last.map(\.response.regionEpoch.confVer) == [1])
-    #expect(try change(last)?.0 == .addLearnerNode)
-    let now = fixture.driver.operatorSummaries(fixture.reading)
+    #expect(last.step?.epoch.confVersion == 1)
+    #expect(change(last.step)?.0 == .addLearnerNode)
+    let now = fixture.core.operatorSummaries(fixture.reading)
     #expect(now.count == 1 && now[0].description != first.description)
     #expect(now[0].age == .zero)
   }
 
   @Test func stepsThatCopyNothingHaveAMinute() throws {
     let (fixture, region) = try fixture()
-    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1)))
+    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1).step))
     var grown = region
     grown.peers.append(learner)
     grown.epoch.confVersion = 2
     try fixture.restart()
     for id in [1, 4] as [UInt64] { try fixture.beat(id) }
-    #expect(try change(fixture.beat(grown, leader: 1))?.0 == .addNode)
+    #expect(try change(fixture.beat(grown, leader: 1).step)?.0 == .addNode)
     fixture.pass(59)
-    #expect(try change(fixture.beat(grown, leader: 1))?.0 == .addNode)
+    #expect(try change(fixture.beat(grown, leader: 1).step)?.0 == .addNode)
     fixture.pass(2)
     #expect(try fixture.beat(grown, leader: 1).isEmpty)
-    #expect(try status(fixture, 2).status == .timeout)
+    #expect(try status(fixture, 2) == .timeout)
   }
 
   /// Of a region without a known leader no heartbeat comes that would end its operator.
   @Test func anOperatorEndsWithoutALeaderToo() throws {
     let (fixture, region) = try fixture()
-    #expect(try change(fixture.beat(region, leader: 1)) != nil)
+    #expect(try change(fixture.beat(region, leader: 1).step) != nil)
     // The region's leader is not a member any more, says a report of a split.
     let right = Region(
       id: 2, startKey: key("m"), epoch: RegionEpoch(confVersion: 1, version: 2),
@@ -237,32 +225,27 @@ struct OperatorTests {
     var left = right
     (left.id, left.startKey, left.endKey) = (50, [], key("m"))
     left.peers[0].id = 51
-    let report = try fixture.driver.reportBatchSplit(
-      .with {
-        $0.header = fixture.header
-        $0.regions = [left.wire, right.wire]
-      }, fixture.reading)
-    #expect(!report.header.hasError)
+    try fixture.core.reportSplit([left, right])
     for _ in 0..<8 {
       fixture.pass(100)
       for id in [1, 4] as [UInt64] { try fixture.beat(id) }
-      _ = try fixture.driver.tick(fixture.reading)
+      _ = try fixture.core.tick(fixture.reading)
     }
-    #expect(fixture.driver.operatorSummaries(fixture.reading).isEmpty)
-    #expect(try status(fixture, 2).status == .timeout)
+    #expect(fixture.core.operatorSummaries(fixture.reading).isEmpty)
+    #expect(try status(fixture, 2) == .timeout)
   }
 
   @Test func aTargetThatDiesIsGivenUp() throws {
     let (fixture, region) = try fixture()
-    #expect(try change(fixture.beat(region, leader: 1))?.1.storeID == 4)
+    #expect(try change(fixture.beat(region, leader: 1).step)?.1.storeID == 4)
     try fixture.put(5)
-    try fixture.driver.removeStore(4, isDestroyed: true, fixture.reading)
-    #expect(try change(fixture.beat(region, leader: 1))?.1.storeID == 5)
+    try fixture.core.removeStore(4, isDestroyed: true, fixture.reading)
+    #expect(try change(fixture.beat(region, leader: 1).step)?.1.storeID == 5)
   }
 
   @Test func aLearnerOnASilentStoreGivesWay() throws {
     let (fixture, region) = try fixture()
-    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1)))
+    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1).step))
     var grown = region
     grown.peers.append(learner)
     grown.epoch.confVersion = 2
@@ -272,7 +255,7 @@ struct OperatorTests {
     // No one else could take its place.
     #expect(try fixture.beat(grown, leader: 1, pending: [4]).isEmpty)
     try fixture.put(5)
-    let (type, peer) = try #require(try change(fixture.beat(grown, leader: 1, pending: [4])))
+    let (type, peer) = try #require(try change(fixture.beat(grown, leader: 1, pending: [4]).step))
     #expect(type == .removeNode && peer.id == learner.id)
   }
 
@@ -282,8 +265,7 @@ struct OperatorTests {
     try fixture.put(5)
     joint.peers[1].role = .incomingVoter
     joint.peers[2].role = .demotingVoter
-    let response = try #require(try fixture.beat(joint, leader: 1).first?.response)
-    #expect(response.hasChangePeerV2 && response.changePeerV2.changes.isEmpty)
+    #expect(try fixture.beat(joint, leader: 1).step?.step == .changePeerV2([]))
   }
 
   @Test func anUnknownStoreIsLeftAlone() throws {
@@ -301,21 +283,15 @@ struct OperatorTests {
     fixture.pass(25)
     #expect(try fixture.beat(region, leader: 1).isEmpty)
     try fixture.beat(4)
-    #expect(try change(fixture.beat(region, leader: 1)) != nil)
+    #expect(try change(fixture.beat(region, leader: 1).step) != nil)
   }
 
   @Test func scatteringIsAccepted() throws {
     let (fixture, _) = try fixture()
-    func scatter(_ ids: [UInt64]) throws -> Pdpb_ScatterRegionResponse {
-      try fixture.driver.scatterRegion(
-        .with {
-          $0.header = fixture.header
-          $0.regionsID = ids
-        }, fixture.reading)
-    }
-    #expect(try scatter([2]).finishedPercentage == 100)
-    let half = try scatter([2, 3])
-    #expect(half.finishedPercentage == 50 && half.failedRegionsID == [3])
-    #expect(try scatter([]).header.error.type == .regionNotFound)
+    #expect(try fixture.core.scatterRegions([2]).isEmpty)
+    #expect(try fixture.core.scatterRegions([2, 3]) == [3])
+    try fixture.core.scatterRegion(2)
+    let error = #expect(throws: PDError.self) { try fixture.core.scatterRegion(3) }
+    #expect(error?.refusal == .regionNotFound)
   }
 }

@@ -1,7 +1,6 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
 /// Forged or damaged reports of regions: what no leader confirms gives way to one that goes on reporting.
 struct RegionClaimTests {
@@ -26,14 +25,13 @@ struct RegionClaimTests {
     fixture.pass(Self.interval)
     for id in stores { try fixture.beat(id) }
     return try reports.map { region, leader, term in
-      let replies = try fixture.beat(region, leader: leader, term: term)
-      return !replies.contains { $0.response.header.hasError }
+      return try fixture.beat(region, leader: leader, term: term).refusal == nil
     }
   }
 
   private func located(_ fixture: PDFixture, _ key: String) throws -> (Region, UInt64) {
-    let found = try fixture.region(key)
-    return (try Region(found.region), found.leader.storeID)
+    let found = try #require(try fixture.region(key))
+    return (found.region, found.leader?.storeID ?? 0)
   }
 
   // MARK: What heals
@@ -43,14 +41,14 @@ struct RegionClaimTests {
     var forged = wide
     forged.epoch = RegionEpoch(confVersion: .max, version: .max)
     #expect(try fixture.beat(forged, leader: 4, term: .max).isEmpty)
-    _ = fixture.driver.takeNotices()
+    _ = fixture.core.takeNotices()
     for _ in 0..<3 {
       #expect(try round(fixture, [(wide, 1, 8)]) == [false])
       #expect(try located(fixture, "k").0 == forged)
     }
     #expect(try round(fixture, [(wide, 1, 8)]) == [true])
     #expect(try located(fixture, "k") == (wide, 1))
-    let notices = fixture.driver.takeNotices()
+    let notices = fixture.core.takeNotices()
     #expect(
       notices.last
         == .replacedUnconfirmed([forged], by: wide, leader: wide.peers[0], after: .seconds(180)))
@@ -77,11 +75,11 @@ struct RegionClaimTests {
     let (fixture, wide) = try threeReplicas()
     let forged = region(200, "a", "b", version: 6, conf: 1, stores: [1, 4, 5])
     #expect(try fixture.beat(forged, leader: 5, term: 6).isEmpty)
-    #expect(try !fixture.region("z").hasRegion)
+    #expect(try fixture.region("z") == nil)
     let believed = try (0..<4).map { _ in try round(fixture, [(wide, 1, 8)]) == [true] }
     #expect(believed == [false, false, false, true])
     for text in ["", "a", "z"] { #expect(try located(fixture, text) == (wide, 1)) }
-    #expect(try !fixture.region(id: 200).hasRegion)
+    #expect(try fixture.region(id: 200) == nil)
     try fixture.restart()
     #expect(try located(fixture, "a").0 == wide)
   }
@@ -114,12 +112,7 @@ struct RegionClaimTests {
     let left = region(200, "", "m", version: 6, conf: 5, stores: [1, 4, 5])
     let right = region(100, "m", "", version: 6, conf: 5, stores: [1, 4, 5])
     fixture.pass(30)
-    let report = try fixture.driver.reportBatchSplit(
-      .with {
-        $0.header = fixture.header
-        $0.regions = [left.wire, right.wire]
-      }, fixture.reading)
-    #expect(!report.header.hasError)
+    try fixture.core.reportSplit([left, right])
     #expect(try located(fixture, "a").0 == left)
     let believed = try (0..<4).map { _ in try round(fixture, [(wide, 1, 8)]) == [true] }
     #expect(believed == [false, false, false, true])
@@ -205,7 +198,7 @@ struct RegionClaimTests {
     newer.epoch.version = 6
     try fixture.beat(newer, leader: 4, term: 9)
     func logged() -> Int {
-      fixture.driver.takeNotices().filter {
+      fixture.core.takeNotices().filter {
         guard case .refusedStaleHeartbeat(let id, let reason) = $0 else { return false }
         return id == 100 && reason.contains("region is stale")
       }.count
@@ -227,10 +220,10 @@ struct RegionClaimTests {
     try fixture.beat(newer, leader: 1)
     for id in 1000..<2000 as Range<UInt64> {
       let stale = region(id, "", "", version: 8, stores: [1])
-      #expect(try fixture.beat(stale, leader: 1).first?.response.header.hasError == true)
+      #expect(try fixture.beat(stale, leader: 1).refusal != nil)
     }
-    #expect(fixture.driver.takeNotices().count == 100)
-    // Once the others are forgotten there is room again.
+    #expect(fixture.core.takeNotices().count == 100)
+    // Once the others are forgotten, another one is remembered.
     let wide = region(2, "", "", version: 1, stores: [1])
     var believed = false
     for _ in 0..<15 where !believed {

@@ -1,7 +1,6 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
 struct RegionHeartbeatTests {
   /// A cluster whose only region is 100 on stores 1, 4 and 5, epoch 5/5.
@@ -12,11 +11,6 @@ struct RegionHeartbeatTests {
     let wide = region(100, "", "", version: 5, conf: 5, stores: [1, 4, 5])
     #expect(try fixture.beat(wide, leader: 1, term: 8).isEmpty)
     return (fixture, wide)
-  }
-
-  private func error(_ replies: [HeartbeatResponse]) -> Pdpb_Error? {
-    guard replies.count == 1, replies[0].response.header.hasError else { return nil }
-    return replies[0].response.header.error
   }
 
   // MARK: Epochs
@@ -33,13 +27,11 @@ struct RegionHeartbeatTests {
     let (fixture, wide) = try threeReplicas()
     var old = wide
     old.epoch = RegionEpoch(confVersion: conf, version: version)
-    let replies = try fixture.beat(old, leader: 4, term: 9)
-    #expect(error(replies)?.type == .unknown)
-    #expect(error(replies)?.message.contains("stale") == true)
-    #expect(replies[0].storeID == 4)
-    #expect(replies[0].response.regionID == 100)
-    #expect(try fixture.region("").leader.storeID == 1)
-    #expect(try fixture.region("").region == wide.wire)
+    let refusal = try fixture.beat(old, leader: 4, term: 9).refusal
+    #expect(refusal?.refusal == .unknown)
+    #expect(refusal?.message.contains("stale") == true)
+    #expect(try fixture.region("")?.leader?.storeID == 1)
+    #expect(try fixture.region("")?.region == wide)
   }
 
   @Test(arguments: [(6, 5), (5, 6), (6, 6)] as [(UInt64, UInt64)])
@@ -48,18 +40,18 @@ struct RegionHeartbeatTests {
     var new = wide
     new.epoch = RegionEpoch(confVersion: conf, version: version)
     #expect(try fixture.beat(new, leader: 4, term: 9).isEmpty)
-    #expect(try fixture.region("").region == new.wire)
-    #expect(try fixture.region("").leader.storeID == 4)
+    #expect(try fixture.region("")?.region == new)
+    #expect(try fixture.region("")?.leader?.storeID == 4)
   }
 
   @Test func anOldLeaderIsRefusedByItsTerm() throws {
     let (fixture, wide) = try threeReplicas()
     #expect(try fixture.beat(wide, leader: 4, term: 9).isEmpty)
-    #expect(error(try fixture.beat(wide, leader: 1, term: 8)) != nil)
-    #expect(try fixture.region("").leader.storeID == 4)
+    #expect(try fixture.beat(wide, leader: 1, term: 8).refusal != nil)
+    #expect(try fixture.region("")?.leader?.storeID == 4)
     // One that does not tell its term is believed.
     #expect(try fixture.beat(wide, leader: 5).isEmpty)
-    #expect(try fixture.region("").leader.storeID == 5)
+    #expect(try fixture.region("")?.leader?.storeID == 5)
   }
 
   // MARK: Shape
@@ -70,15 +62,15 @@ struct RegionHeartbeatTests {
     let right = region(200, "m", "", version: 6, conf: 5, stores: [1, 4, 5])
     #expect(try fixture.beat(right, leader: 1).isEmpty)
     // The left part is not known until it is reported: the old region is gone.
-    #expect(try !fixture.region("a").hasRegion)
-    #expect(try fixture.region("z").region.id == 200)
-    #expect(error(try fixture.beat(wide, leader: 4, term: 9)) != nil)
+    #expect(try fixture.region("a") == nil)
+    #expect(try fixture.region("z")?.region.id == 200)
+    #expect(try fixture.beat(wide, leader: 4, term: 9).refusal != nil)
     #expect(try fixture.beat(left, leader: 1).isEmpty)
-    #expect(try fixture.region("a").region.id == 100)
-    #expect(try fixture.region("m").region.id == 200)
+    #expect(try fixture.region("a")?.region.id == 100)
+    #expect(try fixture.region("m")?.region.id == 200)
     try fixture.restart()
-    #expect(try fixture.region("a").region == left.wire)
-    #expect(try fixture.region("m").region == right.wire)
+    #expect(try fixture.region("a")?.region == left)
+    #expect(try fixture.region("m")?.region == right)
   }
 
   @Test func splitsAndMergesTileTheKeySpace() throws {
@@ -92,79 +84,60 @@ struct RegionHeartbeatTests {
     for (round, parts) in rounds.enumerated() {
       for (id, start, end) in parts {
         let part = region(id, start, end, version: UInt64(round + 2))
-        #expect(error(try fixture.beat(part, leader: 1)) == nil, "round \(round)")
+        #expect(try fixture.beat(part, leader: 1).refusal == nil, "round \(round)")
       }
-      let all = try fixture.driver.scanRegions(
-        .with { $0.header = fixture.header }, fixture.reading)
-      let regions = try all.regionMetas.map { try Region($0) }
+      let regions = try fixture.core.scanRegions(in: .all).map(\.region)
       #expect(regions.first?.startKey == [] && regions.last?.endKey == [], "round \(round)")
       for (left, right) in zip(regions, regions.dropFirst()) {
         #expect(left.endKey == right.startKey, "round \(round)")
       }
       try fixture.restart()
     }
-    #expect(try fixture.region("x").region.id == 2)
+    #expect(try fixture.region("x")?.region.id == 2)
   }
 
   @Test func lostRegionWritesAreAlsoConsistent() throws {
     let (fixture, wide) = try threeReplicas()
     fixture.pass(4)
-    _ = try fixture.driver.tick(fixture.reading)
+    _ = try fixture.core.tick(fixture.reading)
     try fixture.beat(region(200, "m", "", version: 6, stores: [1, 4, 5]), leader: 1)
     try fixture.beat(region(100, "", "m", version: 6, conf: 5, stores: [1, 4, 5]), leader: 1)
     try fixture.restart(lossy: true)
-    #expect(try fixture.region("z").region == wide.wire)
+    #expect(try fixture.region("z")?.region == wide)
   }
 
   // MARK: Nonsense
 
-  @Test func malformedReportsAreAnswered() throws {
+  @Test func malformedReportsAreRefused() throws {
     let (fixture, wide) = try threeReplicas()
-    func send(
-      _ change: (inout Pdpb_RegionHeartbeatRequest) -> Void
-    ) throws -> [HeartbeatResponse] {
-      var request = Pdpb_RegionHeartbeatRequest.with {
-        $0.header = fixture.header
-        $0.region = wide.wire
-        $0.leader = wide.peers[0].wire
-      }
-      change(&request)
-      return try fixture.driver.regionHeartbeat(request, fixture.reading)
-    }
-    let cases: [(inout Pdpb_RegionHeartbeatRequest) -> Void] = [
-      { $0.clearRegion() }, { $0.region.id = 0 }, { $0.region.clearRegionEpoch() },
-      { $0.clearLeader() }, { $0.leader.id = 9 }, { $0.leader.storeID = 9 },
+    let cases: [(inout RegionHeartbeat) -> Void] = [
+      { $0.region.id = 0 }, { $0.leader.id = 0 }, { $0.leader.id = 9 }, { $0.leader.storeID = 9 },
       { $0.region.peers = [] }, { $0.region.peers[1].storeID = 1 },
       { $0.region.peers[1].id = 0 },
       {
-        $0.region.startKey = key("a").data; $0.region.endKey = key("a").data
+        $0.region.startKey = key("a")
+        $0.region.endKey = key("a")
       },
-      { $0.region.peers[0].role = .UNRECOGNIZED(7) },
     ]
     for (index, change) in cases.enumerated() {
-      let replies = try send(change)
-      #expect(error(replies)?.type == .unknown, "case \(index)")
+      var heartbeat = RegionHeartbeat(region: wide, leader: wide.peers[0], term: 9)
+      change(&heartbeat)
+      #expect(try fixture.beat(heartbeat).refusal?.refusal == .unknown, "case \(index)")
     }
-    #expect(
-      try send {
-        $0.clearRegion(); $0.clearLeader()
-      }.map(\.storeID) == [0])
-    let wrong = #expect(throws: PDError.self) { try send { $0.header.clusterID = 1 } }
-    #expect(wrong?.code == .failedPrecondition)
-    #expect(try fixture.region("").region == wide.wire)
+    #expect(try fixture.region("")?.region == wide)
   }
 
   @Test func aTombstoneMayNotReport() throws {
     let (fixture, wide) = try threeReplicas()
     fixture.pass(30)
-    try fixture.driver.buryStore(5, fixture.reading)
-    #expect(error(try fixture.beat(wide, leader: 5))?.type == .storeTombstone)
+    try fixture.core.writeTombstone(5, fixture.reading)
+    #expect(try fixture.beat(wide, leader: 5).refusal?.refusal == .storeTombstone)
   }
 
   @Test func countsFollowTheReports() throws {
     let (fixture, wide) = try threeReplicas()
     func load(_ id: UInt64) -> (Int, Int, Int, UInt64) {
-      let all = fixture.driver.storeSummaries(fixture.reading)
+      let all = fixture.core.storeSummaries(fixture.reading)
       guard let one = all.first(where: { $0.info.id == id }) else { return (-1, -1, -1, 0) }
       return (one.leaderCount, one.peerCount, one.pendingPeerCount, one.regionSize)
     }
@@ -179,7 +152,7 @@ struct RegionHeartbeatTests {
     smaller.epoch.confVersion += 1
     try fixture.beat(smaller, leader: 5, size: 32)
     #expect(load(1) == (0, 0, 0, 0))
-    let summary = fixture.driver.clusterSummary(fixture.reading)
+    let summary = fixture.core.clusterSummary(fixture.reading)
     #expect(summary.regionCount == 1 && summary.ledRegionCount == 1)
     #expect(summary.missingPeerRegions == 1)
   }

@@ -1,30 +1,19 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
 /// Two processes of one store, of which one was stopped while the other took its place.
 struct ReplacedStoreTests {
   private func put(
     _ fixture: PDFixture, _ address: String, started: Int64
-  ) throws -> Pdpb_ResponseHeader {
-    try fixture.driver.putStore(
-      .with {
-        $0.header = fixture.header
-        $0.store = fixture.store(4, address: address)
-        $0.store.startTimestamp = started
-      }, fixture.reading
-    ).header
+  ) throws -> PDError? {
+    var store = fixture.store(4, address: address)
+    store.startTimestamp = started
+    return try fixture.put(store)
   }
 
-  private func beat(_ fixture: PDFixture, started: UInt32) throws -> Pdpb_ResponseHeader {
-    try fixture.driver.storeHeartbeat(
-      .with {
-        $0.header = fixture.header
-        $0.stats.storeID = 4
-        $0.stats.startTime = started
-      }, fixture.reading
-    ).header
+  private func beat(_ fixture: PDFixture, started: UInt64) throws -> PDError? {
+    try fixture.beat(StoreHeartbeat(storeID: 4, capacity: 0, available: 0, startTime: started))
   }
 
   private let old = "127.0.0.1:20164"
@@ -34,12 +23,12 @@ struct ReplacedStoreTests {
   private func replaced(from: Int64, to: Int64) throws -> PDFixture {
     let fixture = try PDFixture()
     try fixture.bootstrap()
-    #expect(try !put(fixture, old, started: from).hasError)
-    #expect(try !beat(fixture, started: UInt32(from)).hasError)
-    #expect(try put(fixture, new, started: to).hasError, "the first one is alive")
+    #expect(try put(fixture, old, started: from) == nil)
+    #expect(try beat(fixture, started: UInt64(from)) == nil)
+    #expect(try put(fixture, new, started: to) != nil, "the first one is alive")
     fixture.pass(20)
-    #expect(try !put(fixture, new, started: to).hasError)
-    #expect(try !beat(fixture, started: UInt32(to)).hasError)
+    #expect(try put(fixture, new, started: to) == nil)
+    #expect(try beat(fixture, started: UInt64(to)) == nil)
     return fixture
   }
 
@@ -47,37 +36,37 @@ struct ReplacedStoreTests {
     let fixture = try replaced(from: 1000, to: 2000)
     fixture.pass(12)
     let seen = try fixture.info(4).lastHeartbeat
-    let refusal = try beat(fixture, started: 1000)
-    #expect(refusal.error.type == .duplicatedEntry)
-    #expect(refusal.error.message.contains(old) && refusal.error.message.contains(new))
+    let refusal = try #require(try beat(fixture, started: 1000))
+    #expect(refusal.refusal == .duplicatedEntry)
+    #expect(refusal.message.contains(old) && refusal.message.contains(new))
     #expect(try fixture.info(4).address == new)
     #expect(try fixture.info(4).lastHeartbeat == seen, "it proves nothing about the store")
-    #expect(try !beat(fixture, started: 2000).hasError)
+    #expect(try beat(fixture, started: 2000) == nil)
   }
 
   @Test func aClockSetBackDoesNotHideIt() throws {
     let fixture = try replaced(from: 2000, to: 1000)
-    #expect(try beat(fixture, started: 2000).error.type == .duplicatedEntry)
-    #expect(try !beat(fixture, started: 1000).hasError)
+    #expect(try beat(fixture, started: 2000)?.refusal == .duplicatedEntry)
+    #expect(try beat(fixture, started: 1000) == nil)
   }
 
-  @Test func itIsRefusedByADriverThatStartedSince() throws {
+  @Test func itIsRefusedByAPDThatStartedSince() throws {
     let fixture = try replaced(from: 1000, to: 2000)
     try fixture.restart(lossy: true)
-    let refusal = try beat(fixture, started: 1000)
-    #expect(refusal.error.type == .duplicatedEntry && refusal.error.message.contains(new))
-    #expect(try !beat(fixture, started: 2000).hasError)
+    let refusal = try #require(try beat(fixture, started: 1000))
+    #expect(refusal.refusal == .duplicatedEntry && refusal.message.contains(new))
+    #expect(try beat(fixture, started: 2000) == nil)
   }
 
   @Test func aRestartAndAnUnknownStartAreFine() throws {
     let fixture = try PDFixture()
     try fixture.bootstrap()
-    #expect(try !put(fixture, old, started: 1000).hasError)
-    #expect(try !put(fixture, old, started: 1500).hasError)
-    #expect(try !beat(fixture, started: 1500).hasError)
-    #expect(try !beat(fixture, started: 0).hasError)
-    // A driver whose state is older than the store's start.
-    #expect(try !beat(fixture, started: 1600).hasError)
-    #expect(try beat(fixture, started: 1400).error.type == .duplicatedEntry)
+    #expect(try put(fixture, old, started: 1000) == nil)
+    #expect(try put(fixture, old, started: 1500) == nil)
+    #expect(try beat(fixture, started: 1500) == nil)
+    #expect(try beat(fixture, started: 0) == nil)
+    // A PD whose state is older than the store's start.
+    #expect(try beat(fixture, started: 1600) == nil)
+    #expect(try beat(fixture, started: 1400)?.refusal == .duplicatedEntry)
   }
 }

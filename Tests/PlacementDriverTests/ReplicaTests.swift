@@ -1,7 +1,6 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
 /// What becomes of a cluster whose stores do as they are told.
 struct ReplicaTests {
@@ -12,7 +11,7 @@ struct ReplicaTests {
     #expect(world.told == ["learner on 4", "voter on 4", "learner on 5", "voter on 5"])
     try world.run(20)
     #expect(world.told.count == 4)
-    #expect(world.fixture.driver.operatorSummaries(world.fixture.reading).isEmpty)
+    #expect(world.fixture.core.operatorSummaries(world.fixture.reading).isEmpty)
   }
 
   @Test func aLearnerThatLagsIsNotPromoted() throws {
@@ -94,7 +93,7 @@ struct ReplicaTests {
     let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
     try world.run(10)
     world.told = []
-    try world.fixture.driver.removeStore(1, isDestroyed: false, world.fixture.reading)
+    try world.fixture.core.removeStore(1, isDestroyed: false, world.fixture.reading)
     try world.run(8)
     #expect(world.stores() == [4, 5, 6])
     #expect(
@@ -108,22 +107,16 @@ struct ReplicaTests {
     try fixture.bootstrap()
     for id in [4, 5, 6] as [UInt64] { try fixture.put(id) }
     let four = region(100, "", "", version: 2, conf: 6, stores: [1, 4, 5, 6])
-    let replies = try fixture.beat(four, leader: 6, pending: [4])
+    let step = try #require(try fixture.beat(four, leader: 6, pending: [4]).step)
     // The one that lags is missed least.
-    #expect(replies.map(\.response.changePeer.peer.storeID) == [4])
-    #expect(replies.map(\.response.changePeer.changeType) == [.removeNode])
-    #expect(replies.map(\.storeID) == [6])
+    #expect(step.step == .changePeer(.init(type: .removeNode, peer: four.peers[1])))
+    #expect(step.leader.storeID == 6)
   }
 
   @Test func fewerReplicasWhenAsked() throws {
     let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     try world.run(8)
-    _ = try world.fixture.driver.putClusterConfig(
-      .with {
-        $0.header = world.fixture.header
-        $0.cluster.id = PDFixture.clusterID
-        $0.cluster.maxPeerCount = 1
-      }, world.fixture.reading)
+    try world.fixture.core.setReplicaCount(1)
     try world.run(6)
     #expect(world.stores() == [1])
   }
@@ -152,7 +145,7 @@ struct ReplicaTests {
     #expect(world.told.count == told, "a balanced cluster is left alone")
   }
 
-  @Test func aRestartOfTheDriverLosesNoWork() throws {
+  @Test func aRestartOfPDLosesNoWork() throws {
     let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
     world.catchUp = false
     try world.run(2)
@@ -164,7 +157,7 @@ struct ReplicaTests {
     #expect(world.told == ["learner on 4", "voter on 4", "learner on 5", "voter on 5"])
   }
 
-  @Test func sameCallsSameAnswers() throws {
+  @Test func sameCallsSameResponses() throws {
     func play() throws -> [String] {
       let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
       world.regions = (0..<10).map { index in

@@ -2,34 +2,22 @@ import Codec
 import Engine
 import PlacementDriver
 import Testing
-import Wire
 
 struct TimestampTests {
-  @Test func theLargestOfABatchIsAnswered() throws {
+  @Test func theLargestOfABatchIsReturned() throws {
     let fixture = try PDFixture()
     var last = Timestamp.zero
-    for count in [1, 7, 64, 10_000, 262_143, 262_143, 1] as [UInt32] {
+    for count in [1, 7, 64, 10_000, 262_143, 262_143, 1] as [UInt64] {
       let next = try fixture.timestamp(count)
-      #expect(next.logical + 1 >= UInt64(count))
+      #expect(next.logical + 1 >= count)
       // All of this batch come after all of the one before.
-      #expect(next.value - UInt64(count) + 1 > last.value)
+      #expect(next.value - count + 1 > last.value)
       last = next
     }
   }
 
-  @Test func responseRepeatsTheCount() throws {
-    let fixture = try PDFixture()
-    let response = try fixture.driver.tso(
-      .with {
-        $0.header = fixture.header
-        $0.count = 42
-      }, fixture.reading)
-    #expect(response.count == 42)
-    #expect(response.header.clusterID == PDFixture.clusterID && !response.header.hasError)
-  }
-
-  @Test(arguments: [0, 262_144, .max] as [UInt32])
-  func impossibleCountsEndTheStream(count: UInt32) throws {
+  @Test(arguments: [0, 262_144, .max] as [UInt64])
+  func impossibleCountsEndTheStream(count: UInt64) throws {
     let fixture = try PDFixture()
     #expect(throws: PDError.self) { try fixture.timestamp(count) }
     #expect(try fixture.timestamp().logical == 1)
@@ -72,7 +60,7 @@ struct TimestampTests {
       fixture.wallShift = shift
       for _ in 0..<3 {
         fixture.pass(2)
-        _ = try fixture.driver.tick(fixture.reading)
+        _ = try fixture.core.tick(fixture.reading)
         let next = try fixture.timestamp(100_000)
         #expect(next.value - 99_999 > last.value)
         #expect(next.physical < 2_000_000_000)
@@ -92,7 +80,7 @@ struct TimestampTests {
     var last = ahead
     for _ in 0..<20 {
       fixture.pass(0.5)
-      _ = try fixture.driver.tick(fixture.reading)
+      _ = try fixture.core.tick(fixture.reading)
       let next = try fixture.timestamp(200_000)
       #expect(next.value - 199_999 > last.value)
       last = next
@@ -110,7 +98,7 @@ struct TimestampTests {
         #expect(next.value - 2 > last.value)
         last = next
         fixture.pass(0.7)
-        _ = try fixture.driver.tick(fixture.reading)
+        _ = try fixture.core.tick(fixture.reading)
       }
       if round == 3 { fixture.wallShift = shift }
       try fixture.restart(lossy: true)
@@ -123,7 +111,7 @@ struct TimestampTests {
     var synced: UInt64 = 0
     for _ in 0..<100 {
       fixture.pass(0.1)
-      _ = try fixture.driver.tick(fixture.reading)
+      _ = try fixture.core.tick(fixture.reading)
       let before = fixture.engine.traffic.barriers
       _ = try fixture.timestamp(100)
       synced += fixture.engine.traffic.barriers - before
@@ -131,17 +119,17 @@ struct TimestampTests {
     #expect(synced == 0)
   }
 
-  @Test func anIdleDriverWritesNothing() throws {
+  @Test func anIdlePDWritesNothing() throws {
     let fixture = try PDFixture()
     _ = try fixture.timestamp()
     for _ in 0..<20 {
       fixture.pass(1)
-      _ = try fixture.driver.tick(fixture.reading)
+      _ = try fixture.core.tick(fixture.reading)
     }
     let before = fixture.engine.traffic.writes
     for _ in 0..<100 {
       fixture.pass(1)
-      _ = try fixture.driver.tick(fixture.reading)
+      _ = try fixture.core.tick(fixture.reading)
     }
     #expect(fixture.engine.traffic.writes == before)
   }
@@ -149,14 +137,13 @@ struct TimestampTests {
   @Test func minTimestampIsOneOfThem() throws {
     let fixture = try PDFixture()
     let before = try fixture.timestamp()
-    let wire = try fixture.driver.getMinTS(.with { $0.header = fixture.header }, fixture.reading)
-    #expect(try Timestamp(wire.timestamp) > before)
+    #expect(try fixture.core.minTimestamp(fixture.reading) > before)
   }
 
   // MARK: The lead over the clock
 
   /// The largest number of timestamps at a time, as often as they are given; how often that was.
-  private func drain(_ fixture: PDFixture, _ count: UInt32) throws -> Int {
+  private func drain(_ fixture: PDFixture, _ count: UInt64) throws -> Int {
     for given in 0..<100_000 {
       do {
         _ = try fixture.timestamp(count)
@@ -199,7 +186,7 @@ struct TimestampTests {
     for _ in 0..<400 {
       #expect(throws: Never.self) { try fixture.timestamp() }
       _ = try drain(fixture, 262_143)
-      for count in [200_000, 50_000, 10_001] as [UInt32] { _ = try drain(fixture, count) }
+      for count in [200_000, 50_000, 10_001] as [UInt64] { _ = try drain(fixture, count) }
     }
     fixture.pass(0.001)
     #expect(throws: Never.self) { try fixture.timestamp(10_000) }

@@ -13,8 +13,8 @@ struct ImportTests {
     "RaftLog": ["Raft", "RocksDB", "Runtime"],
     "Codec": ["Raft", "Wire"],
     "RPC": ["CNghttp2", "CZlib", "Codec", "Runtime"],
-    "Raftstore": ["Raft", "Runtime", "Engine", "RaftLog", "Codec", "Wire"],
-    "PlacementDriver": ["Engine", "Runtime", "Wire", "Codec"],
+    "Raftstore": ["Raft", "Runtime", "Engine", "RaftLog", "Codec"],
+    "PlacementDriver": ["Engine", "Runtime", "Codec"],
     "Client": ["RPC", "Wire", "Codec", "Runtime"],
     "Storage": ["Raftstore", "Engine", "Codec", "Runtime"],
     "Server": [
@@ -23,7 +23,7 @@ struct ImportTests {
     ],
     "Simulation": [
       "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
-      "Wire", "Runtime",
+      "Runtime",
     ],
     "apus": [
       "Server", "Simulation", "Client", "History", "Codec", "Wire", "Runtime", "RPC", "CPlatform",

@@ -23,12 +23,12 @@ extension Pdpb_GetStoreResponse: PDClientResponse {}
 extension Pdpb_GetAllStoresRequest: PDClientRequest {}
 extension Pdpb_GetAllStoresResponse: PDClientResponse {}
 
-/// Why a call of the placement driver failed.
+/// Why a call of PD failed.
 enum PDFailure: Error {
   /// This endpoint cannot be used now; another may do.
   case endpoint(String)
-  /// It responded with an error of its own.
-  case answered(Pdpb_ErrorType, String)
-  /// No endpoint would respond otherwise.
+  /// PD refused in the header of its response.
+  case rejected(Pdpb_ErrorType, String)
+  /// The call ended with a status that every endpoint would return.
   case refused(String)
 }

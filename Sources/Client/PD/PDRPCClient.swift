@@ -4,14 +4,14 @@ import Runtime
 import Synchronization
 import Wire
 
-/// Calls the placement driver at the first of its endpoints that responds.
+/// Calls PD at the first of its endpoints that responds.
 final class PDRPCClient: Sendable {
   private struct State {
-    /// As given.
+    /// The configured endpoints.
     let endpoints: [String]
-    /// Learned: the leader's first.
-    var cacheUpdate: [String] = []
-    /// Where questions go until it fails.
+    /// Endpoints that the members named, the leader's first.
+    var discovered: [String] = []
+    /// The endpoint that is called until it fails.
     var current: String?
     var clusterID: UInt64 = 0
   }
@@ -59,20 +59,19 @@ final class PDRPCClient: Sendable {
             if case .cancelled = error { throw error }
             throw .unreachable(message)
           }
-        case .answered(_, let message), .refused(let message): throw .refused(message)
+        case .rejected(_, let message), .refused(let message): throw .refused(message)
         }
       }
     }
   }
 
-  // MARK: Asking
+  // MARK: Calling
 
-  /// Asks until completed. An error in the response's header, or the lack of a response in time,
-  /// throws.
-  func call<Answer: PDClientResponse>(
-    _ method: String, _ request: some PDClientRequest, as answer: Answer.Type = Answer.self,
+  /// Calls until there is a response. An error in its header, or none within the budget, throws.
+  func call<Response: PDClientResponse>(
+    _ method: String, _ request: some PDClientRequest, as type: Response.Type = Response.self,
     _ budget: inout RetryBudget
-  ) async throws(ClientError) -> Answer {
+  ) async throws(ClientError) -> Response {
     while true {
       do throws(PDFailure) {
         return try await callOnce(method, request, timeout: budget.remaining)
@@ -81,9 +80,9 @@ final class PDRPCClient: Sendable {
         switch error {
         case .endpoint(let message):
           retryReason = RetryReason(pause: .pd, cause: .pd(message))
-        case .answered(.notBootstrapped, let message):
+        case .rejected(.notBootstrapped, let message):
           retryReason = RetryReason(pause: .pd, cause: .pd(message))
-        case .answered(let type, let message):
+        case .rejected(let type, let message):
           let text = message.isEmpty ? "error \(type)" : message
           throw budget.final(.refused("placement driver: \(text)"))
         case .refused(let message): throw budget.final(.refused("placement driver: \(message)"))
@@ -93,11 +92,11 @@ final class PDRPCClient: Sendable {
     }
   }
 
-  /// One question at the current endpoint and, if that fails, at another one that responds.
-  func callOnce<Answer: PDClientResponse>(
-    _ method: String, _ request: some PDClientRequest, as answer: Answer.Type = Answer.self,
+  /// One call at the current endpoint and, if that fails, at another one that responds.
+  func callOnce<Response: PDClientResponse>(
+    _ method: String, _ request: some PDClientRequest, as type: Response.Type = Response.self,
     timeout: Duration
-  ) async throws(PDFailure) -> Answer {
+  ) async throws(PDFailure) -> Response {
     if let endpoint = state.withLock({ $0.current }) {
       do throws(PDFailure) {
         return try await call(endpoint, method, request, timeout: timeout)
@@ -109,25 +108,25 @@ final class PDRPCClient: Sendable {
     return try await call(endpoint, method, request, timeout: timeout)
   }
 
-  private func call<Answer: PDClientResponse>(
+  private func call<Response: PDClientResponse>(
     _ endpoint: String, _ method: String, _ request: some PDClientRequest, timeout: Duration
-  ) async throws(PDFailure) -> Answer {
+  ) async throws(PDFailure) -> Response {
     let link = try await readyLink(to: endpoint)
     var request = request
     request.header.clusterID = clusterID
-    let answer: Answer
+    let response: Response
     do {
       let limit = max(.milliseconds(1), min(timeout, options.attemptTimeout))
-      answer = try await link.channel.unary(
+      response = try await link.channel.unary(
         "/pdpb.PD/\(method)", request,
         options: CallOptions(timeout: .nanoseconds(limit.asNanoseconds)))
     } catch {
       throw Self.failure(error, endpoint)
     }
-    if answer.header.hasError, answer.header.error.type != .ok {
-      throw .answered(answer.header.error.type, answer.header.error.message)
+    if response.header.hasError, response.header.error.type != .ok {
+      throw .rejected(response.header.error.type, response.header.error.message)
     }
-    return answer
+    return response
   }
 
   private func readyLink(to endpoint: String) async throws(PDFailure) -> ServerLink {
@@ -140,7 +139,7 @@ final class PDRPCClient: Sendable {
 
   private static func failure(_ status: RPCStatus, _ endpoint: String) -> PDFailure {
     switch status.code {
-    // `unknown` is what a placement driver refuses with: no other endpoint would say anything else.
+    // `unknown` is a refusal of PD: every endpoint would return it.
     case .unavailable, .deadlineExceeded, .cancelled, .internal, .aborted, .resourceExhausted:
       .endpoint("\(endpoint): \(status)")
     default: .refused("\(endpoint): \(status)")
@@ -149,8 +148,8 @@ final class PDRPCClient: Sendable {
 
   // MARK: Finding
 
-  /// Asks each endpoint in turn who the members are, and settles on the leader, or on who responded if
-  /// the leader cannot be reached where it says it is.
+  /// Requests the members from each endpoint in turn, and chooses the leader, or the endpoint that responded if the
+  /// leader cannot be reached at its address.
   private func findEndpoint(timeout: Duration) async throws(PDFailure) -> String {
     var failure = PDFailure.endpoint("no endpoint")
     for endpoint in candidates {
@@ -160,7 +159,7 @@ final class PDRPCClient: Sendable {
         let chosen = await reachable(leaders) ?? endpoint
         state.withLock { state in
           state.clusterID = members.header.clusterID
-          state.cacheUpdate = leaders + Self.targets(members.members)
+          state.discovered = leaders + Self.targets(members.members)
           state.current = chosen
         }
         return chosen
@@ -174,7 +173,7 @@ final class PDRPCClient: Sendable {
   private var candidates: [String] {
     state.withLock { state in
       var all: [String] = []
-      for endpoint in state.cacheUpdate + state.endpoints where !all.contains(endpoint) {
+      for endpoint in state.discovered + state.endpoints where !all.contains(endpoint) {
         all.append(endpoint)
       }
       return all
@@ -195,16 +194,16 @@ final class PDRPCClient: Sendable {
   private func members(
     at endpoint: String, timeout: Duration
   ) async throws(PDFailure) -> Pdpb_GetMembersResponse {
-    let answer: Pdpb_GetMembersResponse = try await call(
+    let response: Pdpb_GetMembersResponse = try await call(
       endpoint, "GetMembers", Pdpb_GetMembersRequest(), timeout: timeout)
-    let (expected, found) = (clusterID, answer.header.clusterID)
+    let (expected, found) = (clusterID, response.header.clusterID)
     guard expected == 0 || expected == found else {
       throw .endpoint("\(endpoint) belongs to cluster \(found), not to \(expected)")
     }
-    return answer
+    return response
   }
 
-  /// The members, requested again.
+  /// The members as PD knows them now.
   func members(_ budget: inout RetryBudget) async throws(ClientError) -> Pdpb_GetMembersResponse {
     try await call("GetMembers", Pdpb_GetMembersRequest(), &budget)
   }

@@ -1,7 +1,7 @@
 import Codec
 import Wire
 
-// From what the placement driver sends to what the client shows.
+// From the messages of PD to the types of the client's interface.
 
 extension MemberView {
   init(_ wire: Pdpb_Member, leader: UInt64) {
@@ -78,11 +78,11 @@ extension RegionView {
   }
 
   /// Nil if the response names no region.
-  init?(_ answer: Pdpb_GetRegionResponse) throws(ClientError) {
-    guard answer.hasRegion else { return nil }
+  init?(_ response: Pdpb_GetRegionResponse) throws(ClientError) {
+    guard response.hasRegion else { return nil }
     try self.init(
-      answer.region, leader: answer.hasLeader ? answer.leader : nil, down: answer.downPeers,
-      pending: answer.pendingPeers)
+      response.region, leader: response.hasLeader ? response.leader : nil, down: response.downPeers,
+      pending: response.pendingPeers)
   }
 
   init(_ region: Pdpb_Region) throws(ClientError) {

@@ -134,7 +134,7 @@ final class ClusterSession: Sendable {
     } catch {
       switch error {
       // It does not know the store.
-      case .answered: return nil
+      case .rejected: return nil
       case .endpoint(let message), .refused(let message):
         if let known { return known.text }
         try await budget.pause(RetryReason(pause: .pd, cause: .pd(message)))

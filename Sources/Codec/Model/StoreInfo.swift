@@ -65,3 +65,15 @@ package struct StoreInfo: Sendable, Hashable {
     self.labels = labels
   }
 }
+
+/// What holds for the cluster as a whole: `metapb.Cluster`.
+package struct ClusterInfo: Sendable, Hashable {
+  package var id: UInt64
+  /// Voters that every region is brought to; 0 if none was ever set.
+  package var maxPeerCount: UInt32
+
+  package init(id: UInt64, maxPeerCount: UInt32) {
+    self.id = id
+    self.maxPeerCount = maxPeerCount
+  }
+}

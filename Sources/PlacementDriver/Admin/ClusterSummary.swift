@@ -1,4 +1,4 @@
-/// The cluster in figures.
+/// Counts over the whole cluster.
 package struct ClusterSummary: Sendable, Hashable {
   package var clusterID: UInt64
   package var isBootstrapped: Bool
@@ -27,7 +27,7 @@ package struct OperatorSummary: Sendable, Hashable {
   package var age: Duration
 }
 
-/// Counters since the driver's start.
+/// Counters since PD's start.
 package struct PDStatistics: Sendable, Hashable {
   package var timestamps: UInt64 = 0
   package var heartbeats: UInt64 = 0

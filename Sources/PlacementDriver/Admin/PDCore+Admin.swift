@@ -1,11 +1,11 @@
 import Codec
 import Runtime
 
-// What `pdpb` has no call for: people and their tools.
+// Calls of administrators and their tools, for which `pdpb` has no methods.
 extension PDCore {
-  // MARK: Taking stores out
+  // MARK: Removing stores
 
-  /// Makes a store leave: its replicas are recreated elsewhere, then it becomes a tombstone.
+  /// Removes a store: its replicas are recreated elsewhere, then it becomes a tombstone.
   ///
   /// - Parameter isDestroyed: the machine or its disk is lost and the store will not come back;
   ///   allowed also when too few stores remain for all replicas.
@@ -34,7 +34,7 @@ extension PDCore {
     try save(record)
   }
 
-  /// Lets a store that was instructed to leave stay.
+  /// Cancels the removal of a store.
   package func keepStore(_ id: UInt64, _ reading: ClockReading) throws(PDError) {
     var record = try existing(id)
     guard record.info.state == .offline, !record.info.physicallyDestroyed else {
@@ -47,8 +47,8 @@ extension PDCore {
     try save(record)
   }
 
-  /// Makes a store a tombstone at once, whatever it still holds. A living store must leave first.
-  package func buryStore(_ id: UInt64, _ reading: ClockReading) throws(PDError) {
+  /// Makes a store a tombstone at once, whatever it still holds. A store that is up must be removed first.
+  package func writeTombstone(_ id: UInt64, _ reading: ClockReading) throws(PDError) {
     let record = try existing(id)
     guard !record.isUsable(at: reading.now, config) || record.info.state != .up else {
       throw PDError(
@@ -58,7 +58,7 @@ extension PDCore {
     try makeTombstone(record)
   }
 
-  /// Stores that were instructed to leave and hold nothing any more.
+  /// Makes tombstones of the stores that are being removed and hold no replica any more.
   func makeEmptiedTombstones() throws(PDError) {
     for record in stores.records
     where record.info.state == .offline && regions.load(ofStore: record.id).peers == 0 {
@@ -81,7 +81,7 @@ extension PDCore {
     return record
   }
 
-  // MARK: Looking
+  // MARK: Views
 
   /// Every store ever registered, ascending by id.
   package func storeSummaries(_ reading: ClockReading) -> [StoreSummary] {
@@ -90,9 +90,9 @@ extension PDCore {
       return StoreSummary(
         info: record.info, status: status(of: record, reading.now), leaderCount: load.leaders,
         peerCount: load.peers, pendingPeerCount: load.pendingPeers, regionSize: load.size,
-        leaderSize: load.leaderSize, capacity: record.stats?.capacity ?? 0,
-        available: record.stats?.available ?? 0, used: record.stats?.usedSize ?? 0,
-        isBusy: record.stats?.isBusy ?? false, silence: record.silence(at: reading.now),
+        leaderSize: load.leaderSize, capacity: record.heartbeat?.capacity ?? 0,
+        available: record.heartbeat?.available ?? 0, used: record.heartbeat?.usedSize ?? 0,
+        isBusy: record.heartbeat?.isBusy ?? false, silence: record.silence(at: reading.now),
         claimedStoreID: record.claim?.storeID)
     }
   }
@@ -102,14 +102,14 @@ extension PDCore {
     case .tombstone: return .tombstone
     case .offline: return .offline
     case .up:
-      if record.isTombstone(at: now, config) { return .down }
+      if record.isLost(at: now, config) { return .down }
       let isConnected =
         record.hasHeartbeat && !record.isCutOff && record.silence(at: now) <= config.disconnectTime
       return isConnected ? .up : .disconnected
     }
   }
 
-  /// The cluster in figures; looks at every region.
+  /// Counts over the whole cluster; reads every region.
   package func clusterSummary(_ reading: ClockReading) -> ClusterSummary {
     var summary = ClusterSummary(
       clusterID: clusterID, isBootstrapped: isBootstrapped, maxReplicas: maxReplicas,
@@ -117,7 +117,7 @@ extension PDCore {
       storageSize: 0, storageCapacity: 0, operatorCount: operators.running.count)
     for record in stores.records {
       summary.storeCounts[status(of: record, reading.now), default: 0] += 1
-      guard record.info.state != .tombstone, let stats = record.stats else { continue }
+      guard record.info.state != .tombstone, let stats = record.heartbeat else { continue }
       summary.storageSize &+= stats.usedSize
       summary.storageCapacity &+= stats.capacity
     }
@@ -138,7 +138,7 @@ extension PDCore {
     }
   }
 
-  /// The operators under way, oldest first.
+  /// The running operators, oldest first.
   package func operatorSummaries(_ reading: ClockReading) -> [OperatorSummary] {
     operators.running.values.map {
       OperatorSummary(

@@ -27,7 +27,7 @@ extension PDCore {
 
   package var safePointSummary: SafePointSummary {
     SafePointSummary(
-      gcSafePoint: safePoints.gcSafePoint,
+      gcSafePoint: safePoints.gcSafePoint, txnSafePoint: safePoints.txnSafePoint,
       services: safePoints.services.map {
         SafePointSummary.Service(id: $0.id, expiresAt: $0.expiresAt, safePoint: $0.safePoint)
       })

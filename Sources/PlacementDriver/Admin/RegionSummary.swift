@@ -1,9 +1,9 @@
 package import Codec
 
-/// One region as people and their tools ask about it.
+/// A region as PD knows it.
 package struct RegionSummary: Sendable, Hashable {
   package var region: Region
-  /// Nil when no leader is known.
+  /// Nil when no leader is known. The only voter of a region is its leader.
   package var leader: PeerInfo?
   package var pendingPeers: [PeerInfo]
   package var downPeers: [DownPeer]
@@ -15,15 +15,9 @@ package struct RegionSummary: Sendable, Hashable {
     region = record.region
     leader = record.knownLeader
     pendingPeers = record.pendingPeers
-    downPeers = record.downPeers.map { DownPeer(peer: $0.peer, seconds: $0.seconds) }
+    downPeers = record.downPeers
     approximateSize = record.approximateSize
     approximateKeys = record.approximateKeys
-  }
-
-  /// A peer that does not respond to its leader, and for how long.
-  package struct DownPeer: Sendable, Hashable {
-    package var peer: PeerInfo
-    package var seconds: UInt64
   }
 }
 
@@ -35,13 +29,15 @@ package struct PDSummary: Sendable, Hashable {
   package var maxReplicas: Int
   package var regionCount: Int
   package var config: PDConfig
-  /// The version clients are told.
+  /// The version that clients see.
   package var version: String
 }
 
 /// Which versions may be collected, and who still needs which.
 package struct SafePointSummary: Sendable, Hashable {
   package var gcSafePoint: UInt64
+  /// Transactions that began before it are barred.
+  package var txnSafePoint: UInt64
   package var services: [Service]
 
   /// A service's safe point: nothing newer than it may be collected before it expires.

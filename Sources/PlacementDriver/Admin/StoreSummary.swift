@@ -2,19 +2,19 @@ package import Codec
 
 /// A store's state, as TiKV's tools name it.
 package enum StoreStatus: String, Sendable, Hashable, CaseIterable {
-  /// Heard from lately.
+  /// It reported lately.
   case up = "Up"
-  /// Silent, and expected back.
+  /// Silent, and expected to return.
   case disconnected = "Disconnected"
   /// Silent for so long that its replicas are recreated elsewhere.
   case down = "Down"
-  /// Told to leave; its replicas are moving away.
+  /// Being removed; its replicas are moving away.
   case offline = "Offline"
-  /// Gone; its id is never used again.
+  /// Removed; its id is never used again.
   case tombstone = "Tombstone"
 }
 
-/// One store as people ask about it.
+/// A store as PD knows it.
 package struct StoreSummary: Sendable, Hashable {
   package var info: StoreInfo
   package var status: StoreStatus
@@ -29,8 +29,8 @@ package struct StoreSummary: Sendable, Hashable {
   package var available: UInt64
   package var used: UInt64
   package var isBusy: Bool
-  /// Time since it was heard from last, or since the driver started.
+  /// Time since its last heartbeat, or since PD started if there was none.
   package var silence: Duration
-  /// The store whose address this newcomer waits for.
+  /// The store at whose address this one registered, while that one may be alive; nil if there is none.
   package var claimedStoreID: UInt64?
 }

@@ -2,12 +2,12 @@
 /// skips at most one block.
 struct IDAllocator {
   static let blockSize: UInt64 = 1000
-  /// What one request may ask for.
+  /// The most that one request may take.
   static let maxCount: UInt64 = 1_000_000
 
-  /// The last number given.
+  /// The last id that was returned.
   private var last: UInt64
-  /// The last number of the durable block.
+  /// The last id of the durable block.
   private var end: UInt64
 
   init(_ storage: PDStorage) throws(PDError) {
@@ -15,11 +15,11 @@ struct IDAllocator {
     last = end
   }
 
-  /// Whether the id was given. After a restart this also holds for the rest of the last block, none of
-  /// which will ever be given.
+  /// Whether the id was returned before. After a restart this also holds for the rest of the last block, which is
+  /// never returned.
   func isAllocated(_ id: UInt64) -> Bool { id != 0 && id <= last }
 
-  /// Takes `count` numbers in a row and returns the last of them.
+  /// Takes `count` consecutive ids and returns the last of them.
   mutating func take(
     _ count: UInt64 = 1, _ storage: inout PDStorage
   ) throws(PDError) -> UInt64 {

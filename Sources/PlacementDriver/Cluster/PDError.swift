@@ -1,10 +1,9 @@
 package import Engine
-import Wire
 
-/// Why a call was refused.
+/// Why PD did not do what a call asked for.
 ///
-/// What the protocol can say in a response header is said there (`headerType`) and never leaves the
-/// driver as an error; the rest ends the call with a gRPC status.
+/// A refusal is a response: over the network it is sent in the response's header and the call succeeds. Every
+/// other error ends the call, or the stream, with `code`.
 package struct PDError: Error, Sendable, Hashable {
   /// Numbers are gRPC's.
   package enum Code: Int, Sendable, Hashable {
@@ -18,22 +17,35 @@ package struct PDError: Error, Sendable, Hashable {
     case dataLoss = 15
   }
 
+  /// The kinds of refusals, named as in `pdpb.ErrorType`.
+  package enum Refusal: Sendable, Hashable, CaseIterable {
+    /// A refusal without a kind of its own.
+    case unknown
+    case notBootstrapped
+    case storeTombstone
+    case alreadyBootstrapped
+    case regionNotFound
+    case duplicatedEntry
+    case entryNotFound
+    case invalidValue
+    case regionsNotContainAllKeyRange
+  }
+
   package var code: Code
   package var message: String
-  /// The `pdpb.ErrorType` when the refusal belongs into a response header.
-  let headerType: Pdpb_ErrorType?
+  /// Nil if the call fails with `code`.
+  package let refusal: Refusal?
 
   package init(_ code: Code, _ message: String) {
     self.code = code
     self.message = message
-    headerType = nil
+    refusal = nil
   }
 
-  /// A refusal the protocol has a place for.
-  init(header type: Pdpb_ErrorType, _ message: String) {
+  package init(refusal: Refusal, _ message: String) {
     code = .unknown
     self.message = message
-    headerType = type
+    self.refusal = refusal
   }
 
   /// The state could not be read or written.
@@ -41,7 +53,7 @@ package struct PDError: Error, Sendable, Hashable {
     self.init(.internal, "placement driver state: \(error)")
   }
 
-  /// The call arrived when the driver was no longer running.
+  /// The call arrived when PD was no longer running.
   package static let stopped = PDError(.unavailable, "the placement driver has stopped")
 }
 

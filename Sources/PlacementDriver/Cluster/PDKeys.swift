@@ -4,7 +4,7 @@ enum PDKeys {
   static let prefix = Array("pd/".utf8)
 
   static let clusterID = key("cluster_id")
-  /// The end of the block of ids handed out so far.
+  /// The end of the last block of ids.
   static let idEnd = key("id_end")
   /// Milliseconds below which timestamps may have been given.
   static let timestampEnd = key("tso_end")
@@ -19,7 +19,7 @@ enum PDKeys {
   static let services = key("gc/service/")
 
   static func store(_ id: UInt64) -> [UInt8] { stores + bigEndian(id) }
-  /// Whose address a newcomer waits for.
+  /// The store at whose address store `id` registered.
   static func claim(_ id: UInt64) -> [UInt8] { claims + bigEndian(id) }
   static func region(_ id: UInt64) -> [UInt8] { regions + bigEndian(id) }
   static func service(_ id: [UInt8]) -> [UInt8] { services + id }

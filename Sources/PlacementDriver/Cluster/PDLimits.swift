@@ -1,5 +1,5 @@
-/// What one placement driver keeps, and puts into one reply. Each bound is far above what a cluster needs, so
-/// that a client that registers without end is refused before memory or replies grow with it.
+/// Bounds on what PD keeps, and sends in one response. Each is far above what a cluster needs, so that a client that
+/// registers without end is refused before memory or responses grow with it.
 package struct PDLimits: Sendable, Hashable {
   /// Stores ever registered, tombstones among them.
   package var stores = 4096
@@ -19,18 +19,18 @@ package struct PDLimits: Sendable, Hashable {
   package var services = 1024
   /// Bytes of the name of such a service.
   package var serviceIDBytes = 256
-  /// Keys and ids that one message of `QueryRegion` may ask for.
+  /// Keys and ids in one message of `QueryRegion`.
   package var queries = 65_536
-  /// Bytes of regions in one reply. Clients take a reply with fewer regions than they asked for as the end of
-  /// the key range, so one that would be larger is refused, not cut.
+  /// Bytes of regions in one response. Clients take a response with fewer regions than the limit as the end of the key
+  /// range, so one that would be larger is refused, not cut.
   package var replyBytes = 16 << 20
 
   package init() {}
 }
 
-/// The bytes that may still go into a reply.
+/// The bytes that may still go into a response.
 struct RegionReplyBudget {
-  /// About what a region takes at least.
+  /// An estimate of what a region takes at least.
   private static let regionBytes = 64
   private static let peerBytes = 32
 
@@ -38,14 +38,14 @@ struct RegionReplyBudget {
   private var left: Int
   private let copies: Int
 
-  /// - Parameter copies: how often the reply names each region.
+  /// - Parameter copies: how often the response names each region.
   init(_ limits: PDLimits, copies: Int = 1) {
     limit = limits.replyBytes
     left = limit
     self.copies = copies
   }
 
-  /// As many regions as cannot fit: more need not be looked up.
+  /// A number of regions that cannot fit: more need not be looked up.
   var tooMany: Int { limit / (Self.regionBytes * copies) + 1 }
 
   mutating func take(_ record: RegionRecord) throws(PDError) {
@@ -56,7 +56,7 @@ struct RegionReplyBudget {
     left -= (record.pendingPeers.count + record.downPeers.count) * Self.peerBytes
     guard left >= 0 else {
       throw PDError(
-        header: .invalidValue,
+        refusal: .invalidValue,
         "the reply would be larger than \(limit) bytes: ask for fewer regions at a time")
     }
   }

@@ -1,8 +1,8 @@
 import Codec
 import Engine
 
-/// The driver's durable state behind names. After a failed write nothing is known of what is on
-/// disk, so every later write is refused: the process must end.
+/// PD's durable state, by key. After a failed write it is unknown what is on disk, so every later write is refused:
+/// the process must end.
 struct PDStorage {
   private let engine: any KVEngine
   /// What made the storage unusable.

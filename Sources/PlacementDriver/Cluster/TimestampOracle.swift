@@ -1,21 +1,21 @@
 import Codec
 import Runtime
 
-/// Timestamps that only grow, over restarts and whatever the wall clock does: the end of a window
-/// is durable before a timestamp inside it leaves, and a restart begins behind the window.
+/// Timestamps that only grow, over restarts and whatever the wall clock does: the end of a window is durable before a
+/// timestamp inside it is returned, and a restart begins after the window.
 ///
-/// Where a millisecond's timestamps are used up before the clock has moved on, time is pushed on. It is
-/// pushed no faster than time passes, but for a bounded lead: timestamps stay near the clock however many
-/// are asked for.
+/// If a millisecond's timestamps are used up before the clock has moved on, the physical part is increased. It
+/// increases no faster than time passes, but for a bounded lead: timestamps stay near the clock however many are
+/// requested.
 struct TimestampOracle {
   /// How far ahead the window is written.
   static let windowMilliseconds: UInt64 = 3000
-  /// What one request may ask for: a millisecond's worth.
+  /// The most that one request may take: those of one millisecond.
   static let maxCount = Timestamp.maxLogical
   /// How far demand alone may push the physical part ahead of the clock.
   static let maxLead: UInt64 = 1000
-  /// A request for more than this leaves half of the lead to smaller ones, so that one client that asks for
-  /// all there is keeps no one else from a timestamp. TiKV's clients ask for less.
+  /// A request for more than this leaves half of the lead to smaller ones, so that one client that takes all it can
+  /// does not block the others. TiKV's clients request less.
   static let largeCount: UInt64 = 10_000
   /// No physical part reaches this.
   private static let physicalEnd: UInt64 = 1 << (64 - Timestamp.logicalBits)
@@ -28,8 +28,8 @@ struct TimestampOracle {
   /// every millisecond that passes.
   private var lead = Self.maxLead
   private var leadAt: Instant?
-  /// Whether someone asked since the window was last moved: an idle driver writes nothing.
-  private var isAsked = false
+  /// Whether a timestamp was taken since the window was last moved: an idle PD writes nothing.
+  private var isUsed = false
 
   init(_ storage: PDStorage) throws(PDError) {
     windowEnd = try storage.integer(PDKeys.timestampEnd) ?? 0
@@ -68,7 +68,7 @@ struct TimestampOracle {
     if isPushed { lead -= 1 }
     (physical, logical) = next
     logical += count
-    isAsked = true
+    isUsed = true
     return Timestamp(physical: physical, logical: logical)
   }
 
@@ -88,12 +88,12 @@ struct TimestampOracle {
   mutating func extend(
     wallMilliseconds: UInt64, _ storage: inout PDStorage
   ) throws(PDError) {
-    guard isAsked else { return }
+    guard isUsed else { return }
     let half = Self.windowMilliseconds / 2
     let ahead = max(physical, Self.usable(wallMilliseconds)) + half
-    // A request will say so; the driver has other work and goes on.
+    // A request will fail; PD has other work and goes on.
     guard ahead + Self.windowMilliseconds < Self.physicalEnd else { return }
-    if ahead >= windowEnd { isAsked = false }
+    if ahead >= windowEnd { isUsed = false }
     try reserve(beyond: ahead, &storage)
   }
 

@@ -1,12 +1,12 @@
 import Codec
 import Runtime
 
-/// A region as the driver knows it: the shape is durable, the rest is what the last heartbeat said.
+/// A region as PD knows it: `region` is durable, the rest is from the last heartbeat.
 struct RegionRecord: Sendable {
   var region: Region
-  /// Who said to lead it last; nil after a restart until a heartbeat comes.
+  /// The leader that reported last; nil after a restart until a heartbeat comes.
   var leader: PeerInfo?
-  /// The term the leader reported; 0 when it does not tell.
+  /// The term that the leader reported; 0 if it is unknown.
   var term: UInt64 = 0
   /// Peers that lack log entries the leader no longer has.
   var pendingPeers: [PeerInfo] = []
@@ -22,7 +22,7 @@ struct RegionRecord: Sendable {
 
   var id: UInt64 { region.id }
 
-  /// The leader to tell clients. Where there is one voter, it leads or no one does.
+  /// The leader that clients see. The only voter of a region is its leader.
   var knownLeader: PeerInfo? {
     if let leader { return leader }
     let voters = region.peers.filter { $0.role == .voter }
@@ -40,7 +40,7 @@ struct RegionRecord: Sendable {
   /// Whether every peer responds and follows.
   var isHealthy: Bool { pendingPeers.isEmpty && downPeers.isEmpty }
 
-  /// Whether a change of members was begun and not ended.
+  /// Whether a membership change was begun and not ended.
   var isJoint: Bool {
     region.peers.contains { $0.role == .incomingVoter || $0.role == .demotingVoter }
   }

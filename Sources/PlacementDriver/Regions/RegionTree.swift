@@ -18,7 +18,7 @@ struct RegionTree {
 
   var count: Int { order.count }
 
-  /// The record at a place in key order.
+  /// The record at a position in key order.
   subscript(position: Int) -> RegionRecord? { records[order[position].id] }
 
   /// Every region in key order.
@@ -57,7 +57,7 @@ struct RegionTree {
 
   // MARK: Changing
 
-  /// The known regions that make a report of `region` stale; none when it is news or a repetition.
+  /// The known regions that make a report of `region` stale; none if it is new or a repetition.
   ///
   /// A known region may not go back in epoch, nor its leader in term; a region that covers others
   /// may not be older than they are, for then they are its own split-off parts.
@@ -75,7 +75,7 @@ struct RegionTree {
     return found
   }
 
-  /// Puts a record in its place and returns the ids of the regions it drives out.
+  /// Inserts or replaces a record and returns the ids of the regions that it overlapped, which are removed.
   mutating func put(_ record: RegionRecord) -> [UInt64] {
     var removed: [UInt64] = []
     for other in records(in: record.region.range) where other.id != record.id {
@@ -130,7 +130,7 @@ struct RegionTree {
     size = adding ? size &+ record.approximateSize : size &- record.approximateSize
   }
 
-  /// The place of the first region that starts at or after `key`.
+  /// The position of the first region that starts at or after `key`.
   private func firstPosition(notBefore key: [UInt8]) -> Int {
     var low = 0
     var high = order.count

@@ -4,13 +4,13 @@ import Runtime
 /// Leaders whose heartbeats are refused as stale, by region, and since when.
 ///
 /// A leader that a newer epoch or term has left behind steps down by check-quorum within an election
-/// timeout and reports no more. One that goes on for minutes, while no leader confirms what its report
-/// contradicts, is the true one: what is known came from a forged or damaged report.
+/// timeout and sends no more reports. One that goes on for minutes, while no leader confirms what its report
+/// contradicts, is the real one: what is known came from a forged or damaged report.
 struct StaleHeartbeats {
   enum Verdict: Sendable, Hashable {
-    /// - Parameter isLogged: whether the log should say so.
+    /// - Parameter isLogged: whether the refusal is to be logged.
     case refused(isLogged: Bool)
-    /// The report is to take the place of what it contradicts.
+    /// The report replaces what it contradicts.
     case accepted(after: Duration)
   }
 
@@ -37,7 +37,7 @@ struct StaleHeartbeats {
   private let timeout: Duration
   private let capacity: Int
   /// Entries touched since `rotatedAt`, and those of the period before. What neither has is forgotten, so
-  /// that nothing is kept of regions that no one reports.
+  /// that nothing is kept of regions without reports.
   private var recent: [UInt64: Entry] = [:]
   private var older: [UInt64: Entry] = [:]
   private var rotatedAt: Instant
@@ -55,7 +55,7 @@ struct StaleHeartbeats {
   /// - Parameters:
   ///   - known: the records that it contradicts.
   ///   - isAlive: whether the store of its leader is.
-  mutating func judge(
+  mutating func check(
     _ report: RegionRecord, against known: [RegionRecord], isAlive: Bool, at now: Instant
   ) -> Verdict {
     if now - rotatedAt > timeout {

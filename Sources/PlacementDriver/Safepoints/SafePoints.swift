@@ -1,7 +1,7 @@
 import Codec
 import Engine
 
-/// Which versions may be collected, and who still needs which. Nothing here ever goes back.
+/// Which versions may be collected, and which services still need them. No point ever moves back.
 struct SafePoints {
   private(set) var gcSafePoint: UInt64
   private(set) var txnSafePoint: UInt64
@@ -40,24 +40,23 @@ struct SafePoints {
   ) throws(PDError) {
     guard target >= gcSafePoint else {
       throw PDError(
-        header: .unknown, "trying to decrease gc safe point: \(gcSafePoint) to \(target)")
+        refusal: .unknown, "trying to decrease gc safe point: \(gcSafePoint) to \(target)")
     }
     guard target <= txnSafePoint else {
       throw PDError(
-        header: .unknown,
+        refusal: .unknown,
         "gc safe point \(target) would exceed the txn safe point \(txnSafePoint)")
     }
     try save(gc: target, txn: txnSafePoint, &storage)
   }
 
-  /// Bars transactions that began before `target`, or before what a service still needs; responses
-  /// which one that is.
+  /// Bars transactions that began before `target`, or before what a service still needs; returns that service.
   mutating func advanceTxn(
     to target: UInt64, at seconds: Int64, _ storage: inout PDStorage
   ) throws(PDError) -> ServiceSafePoint? {
     guard target >= txnSafePoint else {
       throw PDError(
-        header: .unknown, "trying to decrease txn safe point: \(txnSafePoint) to \(target)")
+        refusal: .unknown, "trying to decrease txn safe point: \(txnSafePoint) to \(target)")
     }
     let blocker = barriers(at: seconds).filter { $0.safePoint < target }
       .min { $0.safePoint < $1.safePoint }
@@ -67,13 +66,13 @@ struct SafePoints {
 
   // MARK: Services
 
-  /// What services other than the collector hold on to.
+  /// The safe points of services other than the collector.
   func barriers(at seconds: Int64) -> [ServiceSafePoint] {
     services.filter { $0.id != ServiceSafePoint.collector && $0.expiresAt > seconds }
   }
 
   /// Registers, renews or (`ttl` <= 0) removes a service's need, and returns the oldest need there
-  /// is. One that is older than the oldest is too late and is not taken: the response tells.
+  /// is. One that is older than the oldest is too late and is not taken: the result shows it.
   mutating func updateService(
     _ id: [UInt8], ttl: Int64, safePoint: UInt64, at seconds: Int64,
     _ limits: PDLimits, _ storage: inout PDStorage
@@ -81,15 +80,15 @@ struct SafePoints {
     let isCollector = id == ServiceSafePoint.collector
     guard id.count <= limits.serviceIDBytes else {
       throw PDError(
-        header: .invalidValue,
+        refusal: .invalidValue,
         "a service id of \(id.count) bytes, more than \(limits.serviceIDBytes)")
     }
     guard !id.isEmpty else {
-      throw PDError(header: .unknown, "a service safe point needs a service id")
+      throw PDError(refusal: .unknown, "a service safe point needs a service id")
     }
     if isCollector && ttl != .max {
       throw PDError(
-        header: .unknown, "the service safe point of gc_worker cannot expire or be removed")
+        refusal: .unknown, "the service safe point of gc_worker cannot expire or be removed")
     }
     try dropExpired(at: seconds, &storage)
     if ttl <= 0 {
@@ -98,10 +97,10 @@ struct SafePoints {
     }
     let oldest = try oldest(&storage)
     guard safePoint >= oldest.safePoint else { return oldest }
-    // The collector has its place already: it is made with the first question.
+    // The collector is registered already, by the first call.
     guard services.count < limits.services || services.contains(where: { $0.id == id }) else {
       throw PDError(
-        header: .invalidValue,
+        refusal: .invalidValue,
         "\(services.count) services hold safe points, and no more than \(limits.services) may: "
           + "remove one, or let one expire")
     }
@@ -109,14 +108,14 @@ struct SafePoints {
     let service = ServiceSafePoint(
       id: id, expiresAt: isOverflowing ? .max : end, safePoint: safePoint)
     try put(service, &storage)
-    let answer = try self.oldest(&storage)
-    if isCollector && answer.safePoint > txnSafePoint {
-      try save(gc: gcSafePoint, txn: answer.safePoint, &storage)
+    let newOldest = try self.oldest(&storage)
+    if isCollector && newOldest.safePoint > txnSafePoint {
+      try save(gc: gcSafePoint, txn: newOldest.safePoint, &storage)
     }
-    return answer
+    return newOldest
   }
 
-  /// The oldest need; the collector's own exists from the first question on.
+  /// The oldest need; the collector's own exists from the first call on.
   private mutating func oldest(
     _ storage: inout PDStorage
   ) throws(PDError) -> ServiceSafePoint {
@@ -152,8 +151,8 @@ struct SafePoints {
       + PDKeys.bigEndian(service.safePoint)
     try storage.put(PDKeys.service(service.id), value)
     services.removeAll { $0.id == service.id }
-    let place = services.firstIndex { precedes(service.id, $0.id) } ?? services.count
-    services.insert(service, at: place)
+    let index = services.firstIndex { precedes(service.id, $0.id) } ?? services.count
+    services.insert(service, at: index)
   }
 
   private mutating func dropExpired(

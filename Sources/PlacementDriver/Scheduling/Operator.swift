@@ -1,11 +1,31 @@
 import Codec
 import Runtime
 
+/// How an operator ended, or that it is running.
+package enum OperatorStatus: Int, Sendable, Hashable, CaseIterable {
+  case success
+  case timeout
+  case cancel
+  case replace
+  case running
+
+  /// The name in metrics.
+  var name: String {
+    switch self {
+    case .success: "finish"
+    case .timeout: "timeout"
+    case .cancel: "cancel"
+    case .replace: "replace"
+    case .running: "create"
+    }
+  }
+}
+
 /// A sequence of steps on one region, executed by its leader.
 struct Operator: Sendable {
   /// The scheduler that created the operator; each kind has its own limit.
   enum Kind: Int, Sendable, Hashable, CaseIterable {
-    /// Replicas are missing, too many or in the wrong place.
+    /// Replicas are missing, too many, or on lost stores.
     case replica
     /// Replicas are spread unevenly.
     case balance
@@ -21,29 +41,10 @@ struct Operator: Sendable {
     }
   }
 
-  /// Numbers are `pdpb.OperatorStatus`'s.
-  enum Status: Int, Sendable, Hashable, CaseIterable {
-    case success = 0
-    case timeout = 1
-    case cancel = 2
-    case replace = 3
-    case running = 4
-
-    var name: String {
-      switch self {
-      case .success: "finish"
-      case .timeout: "timeout"
-      case .cancel: "cancel"
-      case .replace: "replace"
-      case .running: "create"
-      }
-    }
-  }
-
   /// Where an operator stands after a look at its region.
   enum Progress: Sendable, Hashable {
     case running
-    case ended(Status)
+    case ended(OperatorStatus)
   }
 
   let regionID: UInt64
@@ -56,7 +57,7 @@ struct Operator: Sendable {
   let createdAt: Instant
   let timeout: Duration
   private(set) var current = 0
-  /// When its command went out last.
+  /// When its step was sent last; nil before.
   var sentAt: Instant?
 
   /// An operator on `region` as it is now. It may take as long as all of its steps together.
@@ -73,14 +74,14 @@ struct Operator: Sendable {
     timeout = steps.reduce(.zero) { $0 + $1.timeout(config) }
   }
 
-  /// The step under way; nil when all are done.
+  /// The current step; nil when all are done.
   var step: OperatorStep? { current < steps.count ? steps[current] : nil }
 
   var description: String {
     kind.name + ": " + steps.map(\.description).joined(separator: ", then ")
   }
 
-  /// Moves on past what the region shows to be done, and gives up when someone else changed it.
+  /// Skips the steps that the region shows to be done; cancels when another change than its own is seen.
   mutating func advance(_ record: RegionRecord, at now: Instant) -> Progress {
     // A split or merge leaves another region than the one the decision was made for.
     // So does a region that turns out never to have had the epoch.
@@ -121,7 +122,7 @@ struct Operator: Sendable {
     return Set(expected) == found
   }
 
-  // MARK: What it will do to stores
+  // MARK: Effects on stores
 
   /// The store that is getting a peer.
   var incomingStore: UInt64? {

@@ -1,6 +1,6 @@
 import Codec
 
-/// One change on the way to where a region shall be. Whether it is done is read from the region.
+/// One change of a region. Whether it is done is read from the region.
 enum OperatorStep: Sendable, Hashable {
   case addLearner(PeerInfo)
   case promoteLearner(PeerInfo)
@@ -9,7 +9,7 @@ enum OperatorStep: Sendable, Hashable {
   case transferLeader(from: UInt64, to: PeerInfo)
   case leaveJoint
 
-  /// Whether the region shows the step's change, be it still settling.
+  /// Whether the region shows the step's change; a new peer may still lack the data.
   func isVisible(in record: RegionRecord) -> Bool {
     switch self {
     case .addLearner(let peer): record.region.peer(id: peer.id) != nil
@@ -67,22 +67,34 @@ enum OperatorStep: Sendable, Hashable {
     }
   }
 
-  /// What the leader must do now; nil while waiting is all there is to do.
-  func command(for record: RegionRecord, successor: (RegionRecord) -> PeerInfo?) -> OperatorCommand?
-  {
+  /// What the leader must do now; nil if PD waits.
+  func command(
+    for record: RegionRecord, successor: (RegionRecord) -> PeerInfo?
+  ) -> RegionOperator.Step? {
     switch self {
     case .addLearner(let peer):
-      return isVisible(in: record) ? nil : .addLearner(peer)
+      return isVisible(in: record) ? nil : Self.change(.addLearnerNode, peer, .learner)
     case .promoteLearner(let peer):
-      return isVisible(in: record) || record.isPending(peer) ? nil : .addVoter(peer)
+      return isVisible(in: record) || record.isPending(peer)
+        ? nil : Self.change(.addNode, peer, .voter)
     case .removePeer(let peer):
-      guard record.leader?.id == peer.id else { return .removePeer(peer) }
-      return successor(record).map { .transferLeader($0) }
+      guard record.leader?.id == peer.id else {
+        return Self.change(.removeNode, peer, peer.role)
+      }
+      return successor(record).map { .transferLeader(to: $0, candidates: [$0]) }
     case .transferLeader(_, let target):
-      return .transferLeader(target)
+      return .transferLeader(to: target, candidates: [target])
     case .leaveJoint:
-      return .leaveJoint
+      return .changePeerV2([])
     }
+  }
+
+  private static func change(
+    _ type: AdminCommand.ChangeType, _ peer: PeerInfo, _ role: PeerRole
+  ) -> RegionOperator.Step {
+    var peer = peer
+    peer.role = role
+    return .changePeer(AdminCommand.PeerChange(type: type, peer: peer))
   }
 }
 

@@ -4,7 +4,7 @@ import Runtime
 /// The operators under way, one a region at most, in the order they began; and how the last ones
 /// ended.
 struct OperatorTable {
-  /// How long an ended operator can be asked for.
+  /// How long an ended operator is remembered.
   static let memory: Duration = .seconds(600)
   /// How long balancing leaves a region alone after an operator on it failed.
   static let coolDown: Duration = .seconds(60)
@@ -16,7 +16,7 @@ struct OperatorTable {
 
   struct Event: Hashable, Sendable {
     var kind: Operator.Kind
-    var status: Operator.Status
+    var status: OperatorStatus
   }
 
   subscript(regionID: UInt64) -> Operator? { running[regionID] }
@@ -46,7 +46,7 @@ struct OperatorTable {
     running[operation.regionID] = operation
   }
 
-  mutating func end(_ regionID: UInt64, _ status: Operator.Status, at now: Instant) {
+  mutating func end(_ regionID: UInt64, _ status: OperatorStatus, at now: Instant) {
     guard let operation = running.removeValue(forKey: regionID) else { return }
     // Put in again, so that the order stays that of ending.
     finished.removeValue(forKey: regionID)
@@ -77,7 +77,7 @@ struct OperatorTable {
     }
   }
 
-  private mutating func count(_ kind: Operator.Kind, _ status: Operator.Status) {
+  private mutating func count(_ kind: Operator.Kind, _ status: OperatorStatus) {
     events[Event(kind: kind, status: status), default: 0] += 1
   }
 }

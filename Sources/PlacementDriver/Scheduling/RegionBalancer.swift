@@ -7,7 +7,7 @@ struct RegionBalancer {
   /// At most `limit` moves, found in key order.
   func plans(limit: Int) -> [(RegionRecord, SchedulingPlan)] {
     let stores = view.stores.records.filter {
-      $0.isUsable(at: view.now, view.config) && $0.stats?.isBusy != true
+      $0.isUsable(at: view.now, view.config) && $0.heartbeat?.isBusy != true
     }
     var counts: [UInt64: Int] = [:]
     for store in stores { counts[store.id] = view.plannedPeers(store.id) }

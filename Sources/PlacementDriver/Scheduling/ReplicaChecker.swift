@@ -1,28 +1,28 @@
 import Codec
 
-/// Brings a region to its number of voters on stores that live.
+/// Brings a region to its number of voters on stores that are not lost.
 ///
-/// It keeps no state: every response follows from the region as it is, so that whatever was begun
-/// before a restart is simply carried on. A replacement is complete before what it replaces goes.
+/// It keeps no state: every plan follows from the region as it is, so that work which began before a restart goes on.
+/// A replacement is complete before what it replaces is removed.
 struct ReplicaChecker {
   let view: SchedulingView
 
-  /// What the region needs next; nil when it is well, or nothing can be done now.
+  /// What the region needs next; nil when it needs nothing, or nothing can be done now.
   func check(_ record: RegionRecord) -> SchedulingPlan? {
     guard record.leader != nil else { return nil }
     if record.isJoint { return .leaveJoint }
     let peers = record.region.peers
-    // A store never heard of: the driver's own state may be incomplete. Hands off.
+    // PD does not know the store: its own state may be incomplete, so the region is left alone.
     guard peers.allSatisfy({ view.stores[$0.storeID] != nil }) else { return nil }
 
-    let gone = peers.filter { view.isTombstone($0.storeID) }
-    if let learner = gone.first(where: \.isLearner) { return .remove(learner) }
-    let live = peers.filter { !view.isTombstone($0.storeID) }
+    let lost = peers.filter { view.isLost($0.storeID) }
+    if let learner = lost.first(where: \.isLearner) { return .remove(learner) }
+    let live = peers.filter { !view.isLost($0.storeID) }
     let learners = live.filter(\.isLearner)
     if live.count - learners.count < view.maxReplicas {
       return fill(record, learners)
     }
-    if let dead = gone.first { return .remove(dead) }
+    if let lost = lost.first { return .remove(lost) }
     if live.count - learners.count > view.maxReplicas, let extra = worst(record, live) {
       return .remove(extra)
     }

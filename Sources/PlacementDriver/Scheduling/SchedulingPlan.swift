@@ -13,19 +13,10 @@ enum SchedulingPlan: Sendable, Hashable {
   case leaveJoint
 }
 
-/// The operator step sent to a region's leader.
-enum OperatorCommand: Sendable, Hashable {
-  case addLearner(PeerInfo)
-  case addVoter(PeerInfo)
-  case removePeer(PeerInfo)
-  case transferLeader(PeerInfo)
-  case leaveJoint
-}
-
 /// The result of a region's last operator, kept for queries.
 struct FinishedOperator: Sendable {
   var kind: Operator.Kind
   var description: String
-  var status: Operator.Status
+  var status: OperatorStatus
   var at: Instant
 }

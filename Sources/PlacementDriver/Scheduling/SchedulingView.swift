@@ -14,11 +14,11 @@ struct SchedulingView {
     stores[storeID]?.isUsable(at: now, config) ?? false
   }
 
-  func isTombstone(_ storeID: UInt64) -> Bool {
-    stores[storeID]?.isTombstone(at: now, config) ?? false
+  func isLost(_ storeID: UInt64) -> Bool {
+    stores[storeID]?.isLost(at: now, config) ?? false
   }
 
-  /// Peers the store will have when everything under way is done.
+  /// Peers that the store will have when all running operators are finished.
   func plannedPeers(_ storeID: UInt64) -> Int {
     regions.load(ofStore: storeID).peers + operators.peerShift(ofStore: storeID)
   }
@@ -31,7 +31,7 @@ struct SchedulingView {
   /// The best store for one more replica of the region: with capacity, few peers, low id.
   func target(for region: Region) -> StoreRecord? {
     let candidates = stores.records.filter { store in
-      store.isUsable(at: now, config) && store.stats?.isBusy != true
+      store.isUsable(at: now, config) && store.heartbeat?.isBusy != true
         && region.peer(onStore: store.id) == nil && !isFull(store)
     }
     return candidates.min { left, right in
@@ -53,13 +53,13 @@ struct SchedulingView {
   }
 
   private func isFull(_ store: StoreRecord) -> Bool {
-    guard let stats = store.stats else { return false }
+    guard let stats = store.heartbeat else { return false }
     return stats.capacity > 0 && stats.available == 0
   }
 
   /// Less than a fifth of its space is left.
   private func isLow(_ store: StoreRecord) -> Bool {
-    guard let stats = store.stats else { return false }
+    guard let stats = store.heartbeat else { return false }
     return stats.available < stats.capacity / 5
   }
 }

@@ -1,24 +1,21 @@
 package import Runtime
 
-/// One request to PD with its completion.
+/// The messages of PD's worker.
+package enum PDMessage: Sendable {
+  case call(PDCall)
+  /// The heartbeat stream of a store broke.
+  case storeDisconnected(UInt64)
+  /// A few times a second.
+  case tick
+}
+
+/// One call to PD with its completion.
 package struct PDCall: Sendable {
   let run: @Sendable (Result<PDCore, PDError>, ClockReading) -> Void
 
   /// - Parameters:
-  ///   - method: for example `PDCore.getRegion`.
-  ///   - completion: called on the driver's thread.
-  package init<Request: Sendable, Response: Sendable>(
-    _ method:
-      @escaping @Sendable (PDCore) -> (Request, ClockReading) throws(PDError) -> Response,
-    _ request: Request,
-    _ completion: Completion<Result<Response, PDError>>
-  ) {
-    self.init(completion) { (driver, reading) throws(PDError) in
-      try method(driver)(request, reading)
-    }
-  }
-
-  /// A call that is not a message of the protocol: what people and their tools ask.
+  ///   - completion: called on PD's thread.
+  ///   - body: called on PD's thread, unless PD's state could not be opened.
   package init<Response: Sendable>(
     _ completion: Completion<Result<Response, PDError>>,
     _ body: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response

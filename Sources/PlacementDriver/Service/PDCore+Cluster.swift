@@ -1,44 +1,14 @@
-import Codec
+package import Codec
 import Engine
 import Runtime
-package import Wire
 
 extension PDCore {
   // MARK: Members
 
-  /// The one member, also the leader. Clients ask before they know the cluster's id.
-  package func getMembers(
-    _ request: Pdpb_GetMembersRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetMembersResponse {
-    var member = Pdpb_Member()
-    member.name = config.memberName
-    member.memberID = memberID
-    member.clientUrls = config.advertiseClientURLs
-    member.peerUrls = config.advertiseClientURLs
-    member.binaryVersion = Self.binaryVersion
-    var response = Pdpb_GetMembersResponse()
-    response.header = header
-    response.members = [member]
-    response.leader = member
-    response.etcdLeader = member
-    return response
-  }
+  /// The version that clients see; some of them turn features on by it.
+  package static let binaryVersion = "8.5.0"
 
-  /// `GetClusterInfo`: whom a client should talk to and what this cluster offers (one service mode:
-  /// PD).
-  package func getClusterInfo(
-    _ request: Pdpb_GetClusterInfoRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetClusterInfoResponse {
-    var response = Pdpb_GetClusterInfoResponse()
-    response.header = header
-    response.serviceModes = [.pdSvcMode]
-    return response
-  }
-
-  /// The version clients are told; some of them turn features on by it.
-  static let binaryVersion = "8.5.0"
-
-  /// Never 0, which would mean "no leader" to some clients; the same for ever.
+  /// The id of PD's only member. Never 0, which would mean "no leader" to some clients; it never changes.
   package var memberID: UInt64 {
     var mixer = SplitMix64(seed: clusterID)
     return mixer.next() | 1
@@ -46,190 +16,139 @@ extension PDCore {
 
   // MARK: Ids and time
 
-  /// `AllocID`: the last of `count` consecutive ids, which are never given out again.
-  package func allocID(
-    _ request: Pdpb_AllocIDRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_AllocIDResponse {
-    try answer(request, needsCluster: false) { (response) throws(PDError) in
-      let count = max(1, request.count)
-      response.id = try ids.take(UInt64(count), &storage)
-      response.count = count
-    }
+  /// Allocates `count` consecutive ids, none of which is ever allocated again, and returns the last of them.
+  package func allocateIDs(_ count: UInt64 = 1) throws(PDError) -> UInt64 {
+    try requireUsable()
+    return try ids.take(count, &storage)
   }
 
-  /// One message of a `Tso` stream. An error ends the stream.
-  package func tso(
-    _ request: Pdpb_TsoRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_TsoResponse {
-    try answer(request, needsCluster: false) { (response) throws(PDError) in
-      let last = try oracle.take(
-        UInt64(request.count), reading, &storage)
-      response.count = request.count
-      response.timestamp = last.wire
-      statistics.timestamps += UInt64(request.count)
-    }
+  /// Takes `count` consecutive timestamps and returns the largest.
+  package func timestamps(
+    _ count: UInt64, _ reading: ClockReading
+  ) throws(PDError) -> Timestamp {
+    try requireUsable()
+    let last = try oracle.take(count, reading, &storage)
+    statistics.timestamps += count
+    return last
   }
 
-  /// `GetMinTS`: the smallest timestamp over all allocators; with one allocator, a new timestamp of
-  /// it.
-  package func getMinTS(
-    _ request: Pdpb_GetMinTSRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetMinTSResponse {
-    try answer(request, needsCluster: false) { (response) throws(PDError) in
-      response.timestamp = try oracle.take(1, reading, &storage).wire
-    }
+  /// The smallest timestamp that any allocator may still give: PD has one allocator, so a new timestamp.
+  package func minTimestamp(_ reading: ClockReading) throws(PDError) -> Timestamp {
+    try requireUsable()
+    return try oracle.take(1, reading, &storage)
   }
 
-  // MARK: Beginning
+  // MARK: Bootstrap
 
-  package func isBootstrapped(
-    _ request: Pdpb_IsBootstrappedRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_IsBootstrappedResponse {
-    try answer(request, needsCluster: false) { (response) in
-      response.bootstrapped = isBootstrapped
-    }
-  }
-
-  /// Takes the first store and the first region, once.
+  /// Registers the first store and the first region. Refused once the cluster is bootstrapped.
   package func bootstrap(
-    _ request: Pdpb_BootstrapRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_BootstrapResponse {
-    try answer(request, needsCluster: false) { (_) throws(PDError) in
-      guard !isBootstrapped else {
-        throw PDError(header: .alreadyBootstrapped, "cluster is already bootstrapped")
-      }
-      var (info, region) = try first(request)
-      info.state = .up
-      info.nodeState = .serving
-      var record = StoreRecord(info, at: reading.now)
-      record.recordHeartbeat(at: reading)
-      var batch = WriteBatch()
-      batch.put(.raft, PDKeys.cluster, try clusterBytes(maxReplicas))
-      batch.put(.raft, PDKeys.store(info.id), try bytes(of: record.info))
-      batch.put(.raft, PDKeys.region(region.id), region.encoded())
-      try storage.write(batch)
-      stores.put(record)
-      _ = regions.put(RegionRecord(region))
-      isBootstrapped = true
+    store: StoreInfo, region: Region, _ reading: ClockReading
+  ) throws(PDError) {
+    try requireUsable()
+    guard !isBootstrapped else {
+      throw PDError(refusal: .alreadyBootstrapped, "cluster is already bootstrapped")
     }
+    try checkStoreSize(store)
+    try checkFirst(store, region)
+    var info = store
+    info.state = .up
+    info.nodeState = .serving
+    var record = StoreRecord(info, at: reading.now)
+    record.recordHeartbeat(at: reading)
+    var batch = WriteBatch()
+    batch.put(.raft, PDKeys.cluster, clusterBytes(maxReplicas))
+    batch.put(.raft, PDKeys.store(info.id), record.info.encoded())
+    batch.put(.raft, PDKeys.region(region.id), region.encoded())
+    try storage.write(batch)
+    stores.put(record)
+    _ = regions.put(RegionRecord(region))
+    isBootstrapped = true
   }
 
-  private func first(
-    _ request: Pdpb_BootstrapRequest
-  ) throws(PDError) -> (StoreInfo, Region) {
-    func refuse(_ message: String) -> PDError { PDError(header: .unknown, message) }
-    guard request.hasStore else { throw refuse("missing store meta for bootstrap") }
-    guard request.hasRegion else { throw refuse("missing region meta for bootstrap") }
-    let info = try plain(request.store)
-    let region = try plain(request.region)
-    guard info.id != 0 else { throw refuse("invalid zero store id") }
+  private func checkFirst(_ store: StoreInfo, _ region: Region) throws(PDError) {
+    func refuse(_ message: String) -> PDError { PDError(refusal: .unknown, message) }
+    guard store.id != 0 else { throw refuse("invalid zero store id") }
     guard region.id != 0 else { throw refuse("invalid zero region id") }
     guard region.startKey.isEmpty, region.endKey.isEmpty else {
       throw refuse("invalid first region key range, must all be empty for bootstrap")
     }
-    guard request.region.hasRegionEpoch, region.epoch != RegionEpoch() else {
+    guard region.epoch != RegionEpoch() else {
       throw refuse("missing region epoch for bootstrap")
     }
     guard region.peers.count == 1, let peer = region.peers.first else {
       throw refuse("invalid first region peer count, must be 1, not \(region.peers.count)")
     }
     guard peer.id != 0 else { throw refuse("invalid zero peer id") }
-    guard peer.storeID == info.id else {
-      throw refuse("invalid peer store id, \(peer.storeID) is not \(info.id)")
+    guard peer.storeID == store.id else {
+      throw refuse("invalid peer store id, \(peer.storeID) is not \(store.id)")
     }
     try requireAllocated(region)
-    return (info, region)
   }
 
   // MARK: Configuration
 
-  /// `GetClusterConfig`: the number of replicas that regions are brought to.
-  package func getClusterConfig(
-    _ request: Pdpb_GetClusterConfigRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetClusterConfigResponse {
-    try answer(request) { (response) in
-      response.cluster.id = clusterID
-      response.cluster.maxPeerCount = UInt32(clamping: maxReplicas)
-    }
+  /// The number of voters that regions are brought to.
+  package func replicaCount() throws(PDError) -> Int {
+    try requireBootstrapped()
+    return maxReplicas
   }
 
-  /// Sets the number of replicas.
-  package func putClusterConfig(
-    _ request: Pdpb_PutClusterConfigRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_PutClusterConfigResponse {
-    try answer(request) { (_) throws(PDError) in
-      guard request.hasCluster, request.cluster.id == clusterID else {
-        throw PDError(
-          header: .unknown,
-          "invalid cluster config, mismatch cluster id \(request.cluster.id), need \(clusterID)")
-      }
-      guard (1...100).contains(request.cluster.maxPeerCount) else {
-        throw PDError(
-          header: .invalidValue, "max_peer_count must be 1 to 100")
-      }
-      let count = Int(request.cluster.maxPeerCount)
-      try storage.put(PDKeys.cluster, try clusterBytes(count))
-      maxReplicas = count
+  /// Sets the number of voters that regions are brought to: 1 to 100.
+  package func setReplicaCount(_ count: UInt32) throws(PDError) {
+    try requireBootstrapped()
+    guard (1...100).contains(count) else {
+      throw PDError(refusal: .invalidValue, "max_peer_count must be 1 to 100")
     }
+    try storage.put(PDKeys.cluster, clusterBytes(Int(count)))
+    maxReplicas = Int(count)
   }
 
-  // MARK: Forms
-
-  private func clusterBytes(_ maxReplicas: Int) throws(PDError) -> [UInt8] {
-    var cluster = Metapb_Cluster()
-    cluster.id = clusterID
-    cluster.maxPeerCount = UInt32(clamping: maxReplicas)
-    do {
-      return try cluster.serializedBytes()
-    } catch {
-      throw PDError(.internal, "cannot encode the cluster: \(error)")
-    }
+  private func clusterBytes(_ maxReplicas: Int) -> [UInt8] {
+    ClusterInfo(id: clusterID, maxPeerCount: UInt32(clamping: maxReplicas)).encoded()
   }
 
-  func bytes(of info: StoreInfo) throws(PDError) -> [UInt8] {
-    do {
-      return try info.wire.serializedBytes()
-    } catch {
-      throw PDError(.internal, "cannot encode store \(info.id): \(error)")
-    }
-  }
+  // MARK: Limits
 
-  func plain(_ store: Metapb_Store) throws(PDError) -> StoreInfo {
+  /// Refuses a store whose record would be larger than the limit.
+  func checkStoreSize(_ store: StoreInfo) throws(PDError) {
     let limits = config.limits
     guard store.labels.count <= limits.labels else {
       throw PDError(
-        header: .invalidValue,
+        refusal: .invalidValue,
         "invalid store: \(store.labels.count) labels, more than \(limits.labels)")
     }
-    let info: StoreInfo
-    do {
-      info = try StoreInfo(store)
-    } catch {
-      throw PDError(header: .unknown, "invalid store: \(error)")
-    }
-    let size = try bytes(of: info).count
+    let size = store.protoSize
     guard size <= limits.storeBytes else {
       throw PDError(
-        header: .invalidValue,
+        refusal: .invalidValue,
         "invalid store: its addresses, labels and paths take \(size) bytes, more than "
           + "\(limits.storeBytes)")
     }
-    return info
   }
 
-  func plain(_ region: Metapb_Region) throws(PDError) -> Region {
-    do {
-      return try Region(region)
-    } catch {
-      throw PDError(header: .unknown, "invalid region: \(error)")
+  /// Refuses a region whose parts do not make sense together or are larger than the limits.
+  func check(_ region: Region) throws(PDError) {
+    guard !region.range.isEmpty else {
+      throw PDError(refusal: .unknown, "invalid region: no key fits into \(region)")
     }
-  }
-
-  func plain(_ peer: Metapb_Peer) throws(PDError) -> PeerInfo {
-    do {
-      return try PeerInfo(peer)
-    } catch {
-      throw PDError(header: .unknown, "invalid peer: \(error)")
+    let limits = config.limits
+    guard region.peers.count <= limits.peers else {
+      throw PDError(
+        refusal: .invalidValue,
+        "invalid region: \(region.peers.count) peers, more than \(limits.peers)")
+    }
+    let longest = max(region.startKey.count, region.endKey.count)
+    guard longest <= limits.keyBytes else {
+      throw PDError(
+        refusal: .invalidValue,
+        "invalid region: a key of \(longest) bytes, more than \(limits.keyBytes)")
+    }
+    guard !region.peers.isEmpty,
+      region.peers.allSatisfy({ $0.id != 0 && $0.storeID != 0 }),
+      Set(region.peers.map(\.id)).count == region.peers.count,
+      Set(region.peers.map(\.storeID)).count == region.peers.count
+    else {
+      throw PDError(refusal: .unknown, "invalid region: peers of \(region)")
     }
   }
 }

@@ -1,6 +1,5 @@
 import Codec
 package import Engine
-import Wire
 
 extension PDCore {
   /// The id of the cluster whose state is kept in `engine`; nil when there is none.
@@ -12,14 +11,14 @@ extension PDCore {
   func load(at reading: ClockReading) throws(PDError) {
     if let bytes = try storage.bytes(PDKeys.cluster) {
       let key = PDKeys.cluster
-      let cluster = try parse(key) { try Metapb_Cluster(serializedBytes: bytes) }
+      let cluster = try parse(key) { try ClusterInfo(decoding: bytes) }
       guard cluster.id == clusterID else { throw storage.damaged(key) }
       isBootstrapped = true
       if cluster.maxPeerCount > 0 { maxReplicas = Int(cluster.maxPeerCount) }
     }
     for (suffix, value) in try storage.scan(PDKeys.stores) {
       let key = PDKeys.stores + suffix
-      let info = try parse(key) { try StoreInfo(Metapb_Store(serializedBytes: value)) }
+      let info = try parse(key) { try StoreInfo(decoding: value) }
       guard PDKeys.integer(suffix) == info.id else { throw storage.damaged(key) }
       stores.put(StoreRecord(info, at: reading.now))
     }

@@ -1,90 +1,85 @@
 import Codec
-package import Wire
+import Runtime
 
 extension PDCore {
-  /// `GetGCSafePoint`: no version older than it is read again. A timestamp; 0 before the first
-  /// update.
-  package func getGCSafePoint(
-    _ request: Pdpb_GetGCSafePointRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetGCSafePointResponse {
-    try answer(request) { (response) in response.safePoint = safePoints.gcSafePoint }
+  /// No version older than it is read again. A timestamp; 0 before the first update.
+  package func gcSafePoint() throws(PDError) -> UInt64 {
+    try requireBootstrapped()
+    return safePoints.gcSafePoint
   }
 
-  /// `UpdateGCSafePoint`: moves the safe point forward only, and returns the one in force.
-  package func updateGCSafePoint(
-    _ request: Pdpb_UpdateGCSafePointRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_UpdateGCSafePointResponse {
-    try answer(request) { (response) throws(PDError) in
-      response.newSafePoint = try safePoints.update(to: request.safePoint, &storage)
-    }
+  /// Moves the safe point forward only, and returns the one in force.
+  package func updateGCSafePoint(to target: UInt64) throws(PDError) -> UInt64 {
+    try requireBootstrapped()
+    return try safePoints.update(to: target, &storage)
   }
 
-  /// `UpdateServiceGCSafePoint`: sets or removes (a TTL of 0 or less) a service's safe point and
-  /// returns the lowest one.
-  package func updateServiceGCSafePoint(
-    _ request: Pdpb_UpdateServiceGCSafePointRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_UpdateServiceGCSafePointResponse {
-    try answer(request) { (response) throws(PDError) in
-      let seconds = seconds(reading)
-      let oldest = try safePoints.updateService(
-        [UInt8](request.serviceID), ttl: request.ttl, safePoint: request.safePoint, at: seconds,
-        config.limits, &storage)
-      response.serviceID = oldest.id.data
-      response.ttl = oldest.timeToLive(at: seconds)
-      response.minSafePoint = oldest.safePoint
-    }
+  /// Sets or removes a service's safe point and returns the lowest one of all services.
+  ///
+  /// - Parameter ttl: seconds; 0 or less removes, `.max` is for ever.
+  package func updateServiceSafePoint(
+    _ id: [UInt8], ttl: Int64, safePoint: UInt64, _ reading: ClockReading
+  ) throws(PDError) -> ServiceBarrier {
+    try requireBootstrapped()
+    let seconds = seconds(reading)
+    let oldest = try safePoints.updateService(
+      id, ttl: ttl, safePoint: safePoint, at: seconds, config.limits, &storage)
+    return ServiceBarrier(oldest, at: seconds)
   }
 
-  /// `GetGCState`: the GC and transaction safe points of a keyspace.
-  package func getGCState(
-    _ request: Pdpb_GetGCStateRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetGCStateResponse {
-    try answer(request) { (response) in
-      if request.hasKeyspaceScope { response.gcState.keyspaceScope = request.keyspaceScope }
-      response.gcState.isKeyspaceLevelGc = false
-      response.gcState.txnSafePoint = safePoints.txnSafePoint
-      response.gcState.gcSafePoint = safePoints.gcSafePoint
-      guard !request.excludeGcBarriers else { return }
-      let seconds = seconds(reading)
-      response.gcState.gcBarriers = safePoints.barriers(at: seconds).map { service in
-        var barrier = Pdpb_GCBarrierInfo()
-        barrier.barrierID = String(decoding: service.id, as: UTF8.self)
-        barrier.barrierTs = service.safePoint
-        barrier.ttlSeconds = service.timeToLive(at: seconds)
-        return barrier
-      }
-    }
+  /// The GC and transaction safe points, and which services hold them back.
+  package func gcState(_ reading: ClockReading) throws(PDError) -> GCState {
+    try requireBootstrapped()
+    let seconds = seconds(reading)
+    return GCState(
+      txnSafePoint: safePoints.txnSafePoint, gcSafePoint: safePoints.gcSafePoint,
+      barriers: safePoints.barriers(at: seconds).map { ServiceBarrier($0, at: seconds) })
   }
 
-  /// `AdvanceTxnSafePoint`: moves it forward as far as services' safe points allow, and says which
-  /// one holds it back.
+  /// Moves the transaction safe point forward as far as services' safe points allow.
   package func advanceTxnSafePoint(
-    _ request: Pdpb_AdvanceTxnSafePointRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_AdvanceTxnSafePointResponse {
-    try answer(request) { (response) throws(PDError) in
-      response.oldTxnSafePoint = safePoints.txnSafePoint
-      let blocker = try safePoints.advanceTxn(
-        to: request.target, at: seconds(reading), &storage)
-      response.newTxnSafePoint = safePoints.txnSafePoint
-      if let blocker {
-        let name = String(decoding: blocker.id, as: UTF8.self)
-        response.blockerDescription = "service \(name) needs versions from \(blocker.safePoint)"
-      }
-    }
+    to target: UInt64, _ reading: ClockReading
+  ) throws(PDError) -> (old: UInt64, new: UInt64, blocker: ServiceBarrier?) {
+    try requireBootstrapped()
+    let old = safePoints.txnSafePoint
+    let seconds = seconds(reading)
+    let blocker = try safePoints.advanceTxn(to: target, at: seconds, &storage)
+    return (old, safePoints.txnSafePoint, blocker.map { ServiceBarrier($0, at: seconds) })
   }
 
-  /// `AdvanceGCSafePoint`: moves it forward, never beyond the transaction safe point.
+  /// Moves the GC safe point forward, never beyond the transaction safe point.
   package func advanceGCSafePoint(
-    _ request: Pdpb_AdvanceGCSafePointRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_AdvanceGCSafePointResponse {
-    try answer(request) { (response) throws(PDError) in
-      response.oldGcSafePoint = safePoints.gcSafePoint
-      try safePoints.advanceGC(to: request.target, &storage)
-      response.newGcSafePoint = safePoints.gcSafePoint
-    }
+    to target: UInt64
+  ) throws(PDError) -> (old: UInt64, new: UInt64) {
+    try requireBootstrapped()
+    let old = safePoints.gcSafePoint
+    try safePoints.advanceGC(to: target, &storage)
+    return (old, safePoints.gcSafePoint)
   }
 
   private func seconds(_ reading: ClockReading) -> Int64 {
     Int64(clamping: reading.wallMilliseconds / 1000)
+  }
+}
+
+/// How far versions are collected and transactions are barred.
+package struct GCState: Sendable, Hashable {
+  package var txnSafePoint: UInt64
+  package var gcSafePoint: UInt64
+  /// Safe points of services other than the collector, ascending by id.
+  package var barriers: [ServiceBarrier]
+}
+
+/// A service's safe point: versions from it on are kept.
+package struct ServiceBarrier: Sendable, Hashable {
+  package var id: [UInt8]
+  package var safePoint: UInt64
+  /// Seconds until it expires; `.max` is never.
+  package var ttl: Int64
+
+  init(_ service: ServiceSafePoint, at seconds: Int64) {
+    id = service.id
+    safePoint = service.safePoint
+    ttl = service.timeToLive(at: seconds)
   }
 }

@@ -1,57 +1,49 @@
-import Codec
+package import Codec
 import Engine
 import Runtime
-package import Wire
 
 extension PDCore {
-  // MARK: Asking
+  // MARK: Lookups
 
-  /// `GetStore`: one store with its statistics; an error for an unknown or removed one.
-  package func getStore(
-    _ request: Pdpb_GetStoreRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetStoreResponse {
-    try answer(request) { (response) throws(PDError) in
-      guard let record = stores[request.storeID] else {
-        // Clients look for these very words in the call's status.
-        throw PDError(.unknown, "invalid store ID \(request.storeID), not found")
-      }
-      response.store = record.info.wire
-      if let stats = record.stats { response.stats = stats }
+  /// A store with its last heartbeat since PD's start. An unknown store is a failed call, a tombstone is returned.
+  package func store(
+    id: UInt64
+  ) throws(PDError) -> (info: StoreInfo, heartbeat: StoreHeartbeat?) {
+    try requireBootstrapped()
+    guard let record = stores[id] else {
+      // Clients look for these very words in the call's status.
+      throw PDError(.unknown, "invalid store ID \(id), not found")
     }
+    return (record.info, record.heartbeat)
   }
 
-  /// `GetAllStores`: all stores, without tombstones when the request says so.
-  package func getAllStores(
-    _ request: Pdpb_GetAllStoresRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_GetAllStoresResponse {
-    try answer(request) { (response) in
-      response.stores = stores.records
-        .filter { !request.excludeTombstoneStores || $0.info.state != .tombstone }
-        .map(\.info.wire)
-    }
+  /// All stores ever registered, ascending by id.
+  package func allStores(excludingTombstones: Bool = false) throws(PDError) -> [StoreInfo] {
+    try requireBootstrapped()
+    return stores.records
+      .filter { !excludingTombstones || $0.info.state != .tombstone }
+      .map(\.info)
   }
 
   // MARK: Registering
 
   /// Registers a store, or what has changed about it.
   ///
-  /// A new store at the address of a known one: two processes cannot listen at one address, so the
-  /// old one is most likely dead and wiped. The newcomer is let in at once, but takes over (and the
-  /// old one counts as destroyed) only when the old one has been silent for a while; should it be
-  /// heard from again instead, the newcomer is a duplicate by mistake and becomes a tombstone.
-  package func putStore(
-    _ request: Pdpb_PutStoreRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_PutStoreResponse {
-    try answer(request) { (_) throws(PDError) in
-      guard request.hasStore, request.store.id != 0 else {
-        throw PDError(header: .unknown, "invalid put store: missing store id")
-      }
-      guard !request.store.address.isEmpty else {
-        throw PDError(
-          header: .unknown, "invalid put store: store \(request.store.id) has no address")
-      }
-      try put(try plain(request.store), reading)
+  /// Two processes cannot listen at one address, so a new store at the address of a known one means that the old one
+  /// is most likely dead and wiped. The new store is registered at once, but takes over (and the old one counts as
+  /// destroyed) only when the old one has been silent for a while. If a heartbeat of the old one comes instead, the
+  /// new store is a duplicate by mistake and becomes a tombstone.
+  package func putStore(_ store: StoreInfo, _ reading: ClockReading) throws(PDError) {
+    try requireBootstrapped()
+    guard store.id != 0 else {
+      throw PDError(refusal: .unknown, "invalid put store: missing store id")
     }
+    guard !store.address.isEmpty else {
+      throw PDError(
+        refusal: .unknown, "invalid put store: store \(store.id) has no address")
+    }
+    try checkStoreSize(store)
+    try put(store, reading)
   }
 
   private func put(_ new: StoreInfo, _ reading: ClockReading) throws(PDError) {
@@ -60,19 +52,19 @@ extension PDCore {
     if known == nil { try requireAllocated("store", new.id) }
     guard known != nil || stores.records.count < config.limits.stores else {
       throw PDError(
-        header: .invalidValue,
+        refusal: .invalidValue,
         "cannot register store \(new.id) at \(new.address): there are \(stores.records.count) stores, "
           + "removed ones among them, and no more than \(config.limits.stores) are kept")
     }
     try refusePeerAddressOfOthers(new, reading)
     let holder = stores.holder(ofAddress: new.address, besides: new.id)
     // A store that moved does not drive a living one out; the address of one that is silent, or
-    // was not heard from since the driver started, is most likely out of date.
+    // was not heard from since PD started, is most likely out of date.
     if let holder, let known, known.info.address != new.address, holder.hasHeartbeat,
-      !holder.isDisconnected(at: reading.now, config)
+      !holder.mayBeReplaced(at: reading.now, config)
     {
       throw PDError(
-        header: .unknown,
+        refusal: .unknown,
         "duplicated store address: store \(new.id) at \(new.address), already registered by "
           + "store \(holder.id)")
     }
@@ -96,16 +88,16 @@ extension PDCore {
     if record.claim != nil { try settleClaims(at: reading) }
   }
 
-  /// A store id that comes up at a second address while its process at the first is alive: most likely
-  /// a copy of its data directory. One that moved waits until no one can be there any more.
+  /// A store id that registers at a second address while its process at the first is alive: most likely a copy of its
+  /// data directory. A store that moved waits until the process at the first address counts as stopped.
   private func refuseSecondProcess(
     of known: StoreRecord?, at new: StoreInfo, _ reading: ClockReading
   ) throws(PDError) {
     guard let known, known.info.address != new.address,
-      !known.isDisconnected(at: reading.now, config)
+      !known.mayBeReplaced(at: reading.now, config)
     else { return }
     throw PDError(
-      header: .unknown,
+      refusal: .unknown,
       "store \(new.id) is alive at \(known.info.address) and cannot also be at \(new.address): if its "
         + "data directory was copied, stop the copy; if it has moved, it is let in once nothing was heard "
         + "from \(known.info.address) for \(config.takeoverDelay)")
@@ -117,18 +109,18 @@ extension PDCore {
   ) throws(PDError) {
     for other in stores.records {
       guard other.id != new.id, other.info.state != .tombstone, !other.info.physicallyDestroyed,
-        !other.isDisconnected(at: reading.now, config),
+        !other.mayBeReplaced(at: reading.now, config),
         let shared = sharedPeerAddress(new, other.info)
       else { continue }
       throw PDError(
-        header: .unknown,
+        refusal: .unknown,
         "duplicated store address: \(shared) of store \(new.id) is already registered by store "
           + "\(other.id) at \(other.info.address)")
     }
   }
 
-  /// The address both have where it is the address for stores of one of them. That a newcomer has just
-  /// the address for clients, of which that for stores is a copy, is for claims to settle.
+  /// The address that both have, if it is the peer address of one of them. A new store whose client address is
+  /// another's client address is left to claims.
   private func sharedPeerAddress(_ new: StoreInfo, _ other: StoreInfo) -> String? {
     if new.address == other.address { return nil }
     let others = [other.address, other.peerAddress]
@@ -136,10 +128,10 @@ extension PDCore {
     return new.address == other.peerAddress ? new.address : nil
   }
 
-  /// Writes a store through and keeps it.
+  /// Writes a store to disk, then keeps it in memory.
   func save(_ record: StoreRecord) throws(PDError) {
     var batch = WriteBatch()
-    batch.put(.raft, PDKeys.store(record.id), try bytes(of: record.info))
+    batch.put(.raft, PDKeys.store(record.id), record.info.encoded())
     if let claim = record.claim {
       batch.put(
         .raft, PDKeys.claim(record.id), PDKeys.bigEndian(claim.storeID))
@@ -153,7 +145,7 @@ extension PDCore {
   func refuseTombstone(_ record: StoreRecord?) throws(PDError) {
     if let record, record.info.state == .tombstone {
       throw PDError(
-        header: .storeTombstone,
+        refusal: .storeTombstone,
         "store \(record.id) at \(record.info.address) has been removed; start it with an empty "
           + "data directory to join as a new store")
     }
@@ -161,12 +153,12 @@ extension PDCore {
 
   // MARK: Claims to an address
 
-  /// Lets newcomers take over from stores that stay silent.
+  /// Lets new stores take over from stores that stay silent.
   func settleClaims(at reading: ClockReading) throws(PDError) {
     for var record in stores.records {
       guard let claim = record.claim else { continue }
       if var holder = stores[claim.storeID], holder.info.state != .tombstone {
-        guard holder.isDisconnected(at: reading.now, config) else { continue }
+        guard holder.mayBeReplaced(at: reading.now, config) else { continue }
         holder.info.state = .offline
         holder.info.nodeState = .removing
         holder.info.physicallyDestroyed = true
@@ -181,7 +173,7 @@ extension PDCore {
   private func rejectClaims(to id: UInt64, _ reading: ClockReading) throws(PDError) {
     for var record in stores.records {
       guard let claim = record.claim, claim.storeID == id,
-        // What the old process sent just before it died may come in after the new one's request.
+        // What the old process sent just before it ended may arrive after the new one's request.
         reading.now - claim.since >= .seconds(1)
       else { continue }
       record.claim = nil
@@ -191,77 +183,63 @@ extension PDCore {
     }
   }
 
-  // MARK: Hearing of
+  // MARK: Heartbeats
 
+  /// Takes in a store's report of itself.
   package func storeHeartbeat(
-    _ request: Pdpb_StoreHeartbeatRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_StoreHeartbeatResponse {
-    try answer(request) { (response) throws(PDError) in
-      guard request.hasStats, request.stats.storeID != 0 else {
-        throw PDError(header: .unknown, "invalid store heartbeat: missing store id")
-      }
-      guard var record = stores[request.stats.storeID] else {
-        throw PDError(
-          header: .unknown, "invalid store ID \(request.stats.storeID), not found")
-      }
-      try refuseTombstone(record)
-      try refuseReplaced(record, request.stats)
-      try refuseLarge(request.stats)
-      let written = record.info.lastHeartbeat
-      record.recordHeartbeat(at: reading)
-      record.stats = request.stats
-      stores.put(record)
-      // For people who ask after a restart: once a minute is enough.
-      if record.info.lastHeartbeat &- written > 60_000_000_000 { try save(record) }
-      try rejectClaims(to: record.id, reading)
-      response.clusterVersion = Self.binaryVersion
+    _ heartbeat: StoreHeartbeat, _ reading: ClockReading
+  ) throws(PDError) {
+    try requireBootstrapped()
+    guard heartbeat.storeID != 0 else {
+      throw PDError(refusal: .unknown, "invalid store heartbeat: missing store id")
     }
+    guard var record = stores[heartbeat.storeID] else {
+      throw PDError(
+        refusal: .unknown, "invalid store ID \(heartbeat.storeID), not found")
+    }
+    try refuseTombstone(record)
+    try refuseReplaced(record, heartbeat)
+    try refuseLarge(heartbeat)
+    let written = record.info.lastHeartbeat
+    record.recordHeartbeat(at: reading)
+    record.heartbeat = heartbeat
+    stores.put(record)
+    // It is only shown to people after a restart: once a minute is enough.
+    if record.info.lastHeartbeat &- written > 60_000_000_000 { try save(record) }
+    try rejectClaims(to: record.id, reading)
   }
 
-  /// A process whose place another one has taken since, while it was stopped or cut off: two that write under
-  /// one store id must not go on. It is known by when it started; 0 says nothing.
+  /// Refuses a process that another one has replaced while it was stopped or partitioned: two processes must not write
+  /// under one store id. A process is identified by its start time; 0 is unknown.
   private func refuseReplaced(
-    _ record: StoreRecord, _ stats: Pdpb_StoreStats
+    _ record: StoreRecord, _ heartbeat: StoreHeartbeat
   ) throws(PDError) {
-    let started = Int64(stats.startTime)
+    let started = Int64(clamping: heartbeat.startTime)
     let current = record.info.startTimestamp
     guard started != 0, started != current else { return }
     let predecessor = record.predecessor
-    // A clock set back between the two makes the newer process look older; it is known all the same.
+    // A clock set back between the two starts makes the newer process look older.
     let isPredecessor = predecessor?.startTimestamp == started
     guard started < current || isPredecessor else { return }
     let place = isPredecessor ? " at \(predecessor?.address ?? "")" : ""
     throw PDError(
-      header: .duplicatedEntry,
+      refusal: .duplicatedEntry,
       "the process of store \(record.id)\(place), started at \(started), was replaced by the one at "
         + "\(record.info.address), started at \(current)")
   }
 
-  private func refuseLarge(_ stats: Pdpb_StoreStats) throws(PDError) {
-    let size: Int
-    do {
-      size = try (stats.serializedBytes() as [UInt8]).count
-    } catch {
-      throw PDError(
-        .internal, "cannot encode the report of store \(stats.storeID): \(error)")
-    }
+  private func refuseLarge(_ heartbeat: StoreHeartbeat) throws(PDError) {
+    let size = heartbeat.received.count
     guard size <= config.limits.statisticsBytes else {
       throw PDError(
-        header: .invalidValue,
-        "invalid store heartbeat: store \(stats.storeID) reports \(size) bytes, more than "
+        refusal: .invalidValue,
+        "invalid store heartbeat: store \(heartbeat.storeID) reports \(size) bytes, more than "
           + "\(config.limits.statisticsBytes)")
     }
   }
 
-  /// The store's heartbeat stream broke: it may be dead, and is not counted on until heard of.
+  /// The store's heartbeat stream broke: it gets nothing until its next heartbeat.
   package func storeDisconnected(_ id: UInt64, _ reading: ClockReading) {
     stores.update(id) { $0.isCutOff = true }
-  }
-
-  /// `ReportMinResolvedTS`: a store's smallest resolved timestamp.
-  package func reportMinResolvedTS(
-    _ request: Pdpb_ReportMinResolvedTsRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_ReportMinResolvedTsResponse {
-    try answer(request) { (_) in }
   }
 }

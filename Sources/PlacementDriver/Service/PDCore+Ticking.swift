@@ -1,11 +1,11 @@
-import Codec
+package import Codec
 import Runtime
 
 extension PDCore {
-  /// What must be done without being asked; call it a few times a second.
+  /// Work that no call asks for; call it a few times a second.
   ///
-  /// - Returns: commands for leaders that no heartbeat asked for.
-  package func tick(_ reading: ClockReading) throws(PDError) -> [HeartbeatResponse] {
+  /// - Returns: operator steps for leaders, to be sent without waiting for their next heartbeats.
+  package func tick(_ reading: ClockReading) throws(PDError) -> [RegionOperator] {
     if let failure { throw failure }
     try oracle.extend(wallMilliseconds: reading.wallMilliseconds, &storage)
     if reading.now - syncedAt >= .seconds(3) {
@@ -16,15 +16,15 @@ extension PDCore {
     try settleClaims(at: reading)
     try makeEmptiedTombstones()
     operators.prune(at: reading.now)
-    var replies = try pushOperators(reading.now)
-    replies += try checkRegions(reading.now)
-    replies += try balance(reading.now)
-    return replies
+    var steps = try pushOperators(reading.now)
+    steps += try checkRegions(reading.now)
+    steps += try balance(reading.now)
+    return steps
   }
 
-  /// Repeats commands whose effect was not seen, and ends operators that take too long.
-  private func pushOperators(_ now: Instant) throws(PDError) -> [HeartbeatResponse] {
-    var replies: [HeartbeatResponse] = []
+  /// Repeats steps whose effect was not seen, and ends operators that take too long.
+  private func pushOperators(_ now: Instant) throws(PDError) -> [RegionOperator] {
+    var steps: [RegionOperator] = []
     for operation in operators.running.values {
       let wait = operation.sentAt.map { now - $0 } ?? config.resendInterval
       let isOverdue = now - operation.createdAt > operation.timeout
@@ -37,45 +37,45 @@ extension PDCore {
         operators.end(operation.regionID, .timeout, at: now)
         continue
       }
-      if let reply = try schedule(operation.regionID, now) { replies.append(reply) }
+      if let step = try schedule(operation.regionID, now) { steps.append(step) }
     }
-    return replies
+    return steps
   }
 
-  /// Looks at the next regions in key order: stores die without any region telling.
-  private func checkRegions(_ now: Instant) throws(PDError) -> [HeartbeatResponse] {
-    var replies: [HeartbeatResponse] = []
+  /// Checks the next regions in key order: no heartbeat reports that a store is lost.
+  private func checkRegions(_ now: Instant) throws(PDError) -> [RegionOperator] {
+    var steps: [RegionOperator] = []
     for _ in 0..<min(config.patrolBatch, regions.count) {
       if patrolPosition >= regions.count { patrolPosition = 0 }
       let record = regions[patrolPosition]
       patrolPosition += 1
       guard let record, operators[record.id] == nil else { continue }
-      if let reply = try schedule(record.id, now) { replies.append(reply) }
+      if let step = try schedule(record.id, now) { steps.append(step) }
     }
-    return replies
+    return steps
   }
 
-  private func balance(_ now: Instant) throws(PDError) -> [HeartbeatResponse] {
+  private func balance(_ now: Instant) throws(PDError) -> [RegionOperator] {
     if !isWarm {
       // Right after a start most leaders are unknown and every count is wrong.
       isWarm = now - startedAt >= config.warmUpTime || regions.ledCount * 10 >= regions.count * 8
       guard isWarm else { return [] }
     }
-    var replies: [HeartbeatResponse] = []
+    var steps: [RegionOperator] = []
     if now - leadersBalancedAt >= config.leaderBalanceInterval {
       leadersBalancedAt = now
-      let room = config.leaderScheduleLimit - operators.count(.leader)
-      for (record, plan) in LeaderBalancer(view: view(at: now)).plans(limit: room) {
-        if let reply = try begin(plan, .leader, record, now) { replies.append(reply) }
+      let limit = config.leaderScheduleLimit - operators.count(.leader)
+      for (record, plan) in LeaderBalancer(view: view(at: now)).plans(limit: limit) {
+        if let step = try begin(plan, .leader, record, now) { steps.append(step) }
       }
     }
     if now - regionsBalancedAt >= config.regionBalanceInterval {
       regionsBalancedAt = now
-      let room = config.balanceScheduleLimit - operators.count(.balance)
-      for (record, plan) in RegionBalancer(view: view(at: now)).plans(limit: room) {
-        if let reply = try begin(plan, .balance, record, now) { replies.append(reply) }
+      let limit = config.balanceScheduleLimit - operators.count(.balance)
+      for (record, plan) in RegionBalancer(view: view(at: now)).plans(limit: limit) {
+        if let step = try begin(plan, .balance, record, now) { steps.append(step) }
       }
     }
-    return replies
+    return steps
   }
 }

@@ -1,10 +1,8 @@
-import Codec
 package import Engine
 import Runtime
-import Wire
 
-/// The placement driver's core: ids, timestamps, stores, regions, safe points, and what regions
-/// should do next. One method for each method of `pdpb.PD`.
+/// The placement driver's core: ids, timestamps, stores, regions, safe points, and the operators that move
+/// replicas and leaders. It knows plain types only: `Server` converts the messages of `pdpb.PD`.
 ///
 /// A synchronous step function over a small durable state: no clock, thread, file or randomness of
 /// its own, so it runs in production and in simulation alike. One owner, one thread. A method that
@@ -22,7 +20,8 @@ package final class PDCore {
   var regions = RegionTree()
   var staleHeartbeats: StaleHeartbeats
   var operators = OperatorTable()
-  var isBootstrapped = false
+  package internal(set) var isBootstrapped = false
+  /// The number of voters that regions are brought to, 1 or more; durable.
   var maxReplicas: Int
 
   let startedAt: Instant
@@ -33,7 +32,7 @@ package final class PDCore {
   /// Whether enough leaders are known to check how they are spread.
   var isWarm = false
   var statistics = PDStatistics()
-  /// What the log should say and was not taken yet.
+  /// Events for the log that were not taken yet.
   var notices: [PDNotice] = []
 
   /// Opens the state kept in `engine`, or begins a new cluster there.
@@ -70,65 +69,38 @@ package final class PDCore {
     try load(at: reading)
   }
 
-  /// What has made the driver unusable: durable state could not be written. The process must end.
+  /// What has made PD unusable: durable state could not be written. The process must end.
   package var failure: PDError? { storage.failure.map { PDError($0) } }
 
-  /// What has happened since the last call that people should read in the log.
+  /// The events since the last call that are for the log.
   package func takeNotices() -> [PDNotice] {
     defer { notices = [] }
     return notices
   }
 
-  // MARK: Responding
+  // MARK: Preconditions of calls
 
-  /// The header of every response that brings good news.
-  var header: Pdpb_ResponseHeader {
-    var header = Pdpb_ResponseHeader()
-    header.clusterID = clusterID
-    return header
-  }
-
-  func header(_ type: Pdpb_ErrorType, _ message: String) -> Pdpb_ResponseHeader {
-    var header = header
-    header.error.type = type
-    header.error.message = message
-    return header
-  }
-
-  /// Checks whom a request is meant for and fills in a response, its header above all.
-  func answer<Request: PDRequest, Response: PDResponse>(
-    _ request: Request, needsCluster: Bool = true,
-    _ fill: (inout Response) throws(PDError) -> Void
-  ) throws(PDError) -> Response {
-    try admit(request.header.clusterID)
-    var response = Response()
-    response.header = header
-    do {
-      if needsCluster { try requireCluster() }
-      try fill(&response)
-      return response
-    } catch {
-      guard let type = error.headerType else { throw error }
-      // Nothing but the reason: half a response could be taken for a whole one.
-      var refusal = Response()
-      refusal.header = header(type, error.message)
-      return refusal
-    }
-  }
-
-  func admit(_ id: UInt64) throws(PDError) {
+  /// Fails if the state cannot be written any longer: nothing is trusted then, not even what needs no disk.
+  func requireUsable() throws(PDError) {
     if let failure = storage.failure {
       throw PDError(.unavailable, "the placement driver cannot write its state: \(failure)")
     }
+  }
+
+  /// Fails if a request that names cluster `id` is not for this cluster.
+  package func requireCluster(id: UInt64) throws(PDError) {
+    try requireUsable()
     guard id == clusterID else {
       throw PDError(
         .failedPrecondition, "mismatch cluster id, need \(clusterID) but got \(id)")
     }
   }
 
-  func requireCluster() throws(PDError) {
+  /// Fails if PD is unusable, and refuses if there is no cluster yet.
+  package func requireBootstrapped() throws(PDError) {
+    try requireUsable()
     guard isBootstrapped else {
-      throw PDError(header: .notBootstrapped, "cluster is not bootstrapped")
+      throw PDError(refusal: .notBootstrapped, "cluster is not bootstrapped")
     }
   }
 

@@ -1,22 +1,23 @@
+package import Codec
 package import Engine
 package import Runtime
 
-/// The driver behind a mailbox.
+/// `PDCore` behind a mailbox: it handles calls in order, on one thread.
 package struct PDHandler: Handler {
   /// Callbacks for messages that PD sends without a request. All are called on its thread.
   package struct PushHandlers: Sendable {
-    /// Called once, when the state was read: the cluster's id, or why there will be no service.
+    /// Called once, when the state was read: the cluster's id, or why every call will fail.
     package var opened: @Sendable (Result<UInt64, PDError>) -> Void
-    /// Commands for leaders that no heartbeat asked for.
-    package var deliver: @Sendable ([HeartbeatResponse]) -> Void
-    /// What the log should say.
+    /// Operator steps to be sent to leaders without waiting for their next heartbeats.
+    package var deliver: @Sendable ([RegionOperator]) -> Void
+    /// An event for the log.
     package var notice: @Sendable (PDNotice) -> Void
     /// Called once: the state cannot be written any longer and the process must end.
     package var failed: @Sendable (PDError) -> Void
 
     package init(
       opened: @escaping @Sendable (Result<UInt64, PDError>) -> Void,
-      deliver: @escaping @Sendable ([HeartbeatResponse]) -> Void,
+      deliver: @escaping @Sendable ([RegionOperator]) -> Void,
       notice: @escaping @Sendable (PDNotice) -> Void = { _ in },
       failed: @escaping @Sendable (PDError) -> Void
     ) {
@@ -29,26 +30,26 @@ package struct PDHandler: Handler {
 
   private let state: Result<PDCore, PDError>
   private let clock: any Clock
-  private let outlets: PushHandlers
+  private let push: PushHandlers
   private var metrics: PDMetrics?
   private var hasFailed = false
 
-  /// Opens the driver: call it where the handler will live, inside `WorkerHost.spawn`.
+  /// Opens PD's state: call it on the handler's thread, inside `WorkerHost.spawn`.
   package init(
     engine: any KVEngine, config: PDConfig, newClusterID: UInt64, clock: any Clock,
-    metrics: Metrics?, outlets: PushHandlers
+    metrics: Metrics?, push: PushHandlers
   ) {
     self.clock = clock
-    self.outlets = outlets
+    self.push = push
     self.metrics = metrics.map { PDMetrics($0) }
     do throws(PDError) {
-      let driver = try PDCore(
+      let core = try PDCore(
         engine: engine, config: config, newClusterID: newClusterID, at: ClockReading(clock))
-      state = .success(driver)
-      outlets.opened(.success(driver.clusterID))
+      state = .success(core)
+      push.opened(.success(core.clusterID))
     } catch {
       state = .failure(error)
-      outlets.opened(.failure(error))
+      push.opened(.failure(error))
     }
   }
 
@@ -59,21 +60,21 @@ package struct PDHandler: Handler {
       case .call(let call):
         call.run(state, reading)
       case .storeDisconnected(let id):
-        if case .success(let driver) = state { driver.storeDisconnected(id, reading) }
+        if case .success(let core) = state { core.storeDisconnected(id, reading) }
       case .tick:
-        if case .success(let driver) = state { tick(driver, reading) }
+        if case .success(let core) = state { tick(core, reading) }
       }
     }
-    guard case .success(let driver) = state else { return }
-    for notice in driver.takeNotices() { outlets.notice(notice) }
-    if let failure = driver.failure { report(failure) }
+    guard case .success(let core) = state else { return }
+    for notice in core.takeNotices() { push.notice(notice) }
+    if let failure = core.failure { report(failure) }
   }
 
-  private mutating func tick(_ driver: PDCore, _ reading: ClockReading) {
+  private mutating func tick(_ core: PDCore, _ reading: ClockReading) {
     do throws(PDError) {
-      let replies = try driver.tick(reading)
-      if !replies.isEmpty { outlets.deliver(replies) }
-      metrics?.update(driver, reading)
+      let steps = try core.tick(reading)
+      if !steps.isEmpty { push.deliver(steps) }
+      metrics?.update(core, reading)
     } catch {
       report(error)
     }
@@ -82,6 +83,6 @@ package struct PDHandler: Handler {
   private mutating func report(_ failure: PDError) {
     guard !hasFailed else { return }
     hasFailed = true
-    outlets.failed(failure)
+    push.failed(failure)
   }
 }

@@ -1,6 +1,6 @@
 import Runtime
 
-/// The driver's figures under the names that PD's dashboards and alerts look for.
+/// PD's metrics under the names that its dashboards and alerts use.
 struct PDMetrics {
   private static let interval: Duration = .seconds(5)
 
@@ -12,21 +12,21 @@ struct PDMetrics {
     self.metrics = metrics
   }
 
-  /// Looks at the driver, all of its regions, every five seconds at most.
-  mutating func update(_ driver: PDCore, _ reading: ClockReading) {
+  /// Reads the core, all of its regions, every five seconds at most.
+  mutating func update(_ core: PDCore, _ reading: ClockReading) {
     if let updatedAt, reading.now - updatedAt < Self.interval { return }
     updatedAt = reading.now
-    update(driver.clusterSummary(reading))
-    for store in driver.storeSummaries(reading) where store.status != .tombstone { update(store) }
+    update(core.clusterSummary(reading))
+    for store in core.storeSummaries(reading) where store.status != .tombstone { update(store) }
     for kind in Operator.Kind.allCases {
-      for status in Operator.Status.allCases {
-        let count = driver.operators.events[.init(kind: kind, status: status)] ?? 0
+      for status in OperatorStatus.allCases {
+        let count = core.operators.events[.init(kind: kind, status: status)] ?? 0
         set(
           "pd_schedule_operators_count", "Finished operators by result.",
           [("type", kind.name), ("event", status.name)], Int64(clamping: count))
       }
     }
-    let statistics = driver.statistics
+    let statistics = core.statistics
     set(
       "pd_tso_events", "Timestamps given.", [("type", "given")],
       Int64(clamping: statistics.timestamps))
@@ -88,7 +88,7 @@ struct PDMetrics {
     }
   }
 
-  /// Sets a gauge, made when it is first needed: stores come later than the process.
+  /// Sets a gauge, created when it is first needed: stores register later.
   private mutating func set(
     _ name: String, _ help: String, _ labels: [(String, String)], _ value: Int64
   ) {

@@ -1,22 +1,21 @@
 import Codec
 import Runtime
-import Wire
 
 /// A store as PD knows it: `info` is durable, the rest is lost on a restart.
 struct StoreRecord: Sendable {
   var info: StoreInfo
-  /// When it was heard from last; the driver's own start where it was not heard from since.
+  /// When its last heartbeat came; PD's own start if none has come since.
   var lastSeen: Instant
-  /// Whether it was heard from since the driver started.
+  /// Whether a heartbeat came since PD started.
   var hasHeartbeat = false
-  /// Its connection broke and nothing came since.
+  /// Its heartbeat stream broke and nothing came since.
   var isCutOff = false
-  /// What its last heartbeat said.
-  var stats: Pdpb_StoreStats?
-  /// The store whose address this one came up at while that one might still have been alive.
-  /// Until that is settled the newcomer gets nothing.
+  /// Its last heartbeat; nil since a restart until one comes.
+  var heartbeat: StoreHeartbeat?
+  /// The store at whose address this one registered while that one might be alive; nil if there is none. Until it is
+  /// settled this store gets nothing.
   var claim: Claim?
-  /// The process that had the store's id before the present one.
+  /// The process that registered under the store's id before the present one; nil if there was none.
   var predecessor: Predecessor?
 
   struct Predecessor: Sendable {
@@ -44,18 +43,18 @@ struct StoreRecord: Sendable {
     info.state == .up && !isCutOff && claim == nil && isHeard(at: now, config)
   }
 
-  /// Whether it was heard from lately.
+  /// Whether a heartbeat came lately.
   func isHeard(at now: Instant, _ config: PDConfig) -> Bool {
     hasHeartbeat && silence(at: now) <= config.disconnectTime
   }
 
   /// Whether its replicas must be recreated elsewhere.
-  func isTombstone(at now: Instant, _ config: PDConfig) -> Bool {
+  func isLost(at now: Instant, _ config: PDConfig) -> Bool {
     info.state != .up || silence(at: now) > config.maxStoreDownTime
   }
 
-  /// Whether another process may take its place. A broken stream alone says nothing: networks break too.
-  func isDisconnected(at now: Instant, _ config: PDConfig) -> Bool {
+  /// Whether another process may replace it. A broken stream alone is no proof that its process has ended.
+  func mayBeReplaced(at now: Instant, _ config: PDConfig) -> Bool {
     silence(at: now) >= config.takeoverDelay
   }
 

@@ -5,28 +5,28 @@ struct StoreTable {
   private(set) var records: [StoreRecord] = []
 
   subscript(id: UInt64) -> StoreRecord? {
-    position(of: id).map { records[$0] }
+    index(of: id).map { records[$0] }
   }
 
   mutating func put(_ record: StoreRecord) {
-    let place = place(of: record.id)
-    if place < records.count, records[place].id == record.id {
-      records[place] = record
+    let index = insertionIndex(of: record.id)
+    if index < records.count, records[index].id == record.id {
+      records[index] = record
     } else {
-      records.insert(record, at: place)
+      records.insert(record, at: index)
     }
   }
 
-  /// Changes a known store where it stands; false when it is not known.
+  /// Changes a known store in place; false if it is not known.
   @discardableResult
   mutating func update(_ id: UInt64, _ change: (inout StoreRecord) -> Void) -> Bool {
-    guard let position = position(of: id) else { return false }
-    change(&records[position])
+    guard let index = index(of: id) else { return false }
+    change(&records[index])
     return true
   }
 
-  /// The store other than `id` that holds `address` by right: tombstones and destroyed ones have
-  /// none any more. Of several (all but one are elsewhere by now) the one heard from last.
+  /// The store other than `id` that is registered at `address`; tombstones and destroyed stores are not. Of several,
+  /// all but one of which have moved, the one with the last heartbeat.
   func holder(ofAddress address: String, besides id: UInt64) -> StoreRecord? {
     let holders = records.filter {
       $0.id != id && $0.info.address == address && $0.info.state != .tombstone
@@ -37,12 +37,12 @@ struct StoreTable {
     }
   }
 
-  private func position(of id: UInt64) -> Int? {
-    let place = place(of: id)
-    return place < records.count && records[place].id == id ? place : nil
+  private func index(of id: UInt64) -> Int? {
+    let index = insertionIndex(of: id)
+    return index < records.count && records[index].id == id ? index : nil
   }
 
-  private func place(of id: UInt64) -> Int {
+  private func insertionIndex(of id: UInt64) -> Int {
     var low = 0
     var high = records.count
     while low < high {

@@ -118,12 +118,12 @@ extension Peer {
     }
   }
 
-  private var downPeers: [(peer: PeerInfo, seconds: UInt64)] {
+  private var downPeers: [DownPeer] {
     region.peers.compactMap { peer in
       guard peer.id != info.id, let silence = activity.silence(of: peer.id, at: context.now),
         silence >= context.config.stalePeers.maxPeerDown
       else { return nil }
-      return (peer, UInt64(max(0, silence.inSeconds)))
+      return DownPeer(peer: peer, seconds: UInt64(max(0, silence.inSeconds)))
     }
   }
 

@@ -1,9 +1,8 @@
-import PlacementDriver
 import RPC
 import Synchronization
 import Wire
 
-/// The streams on which stores hear what their regions should do; one per store, the one that its last
+/// The streams on which stores receive operator steps for their regions: for each store the one that its last
 /// message came on.
 final class HeartbeatStreams: Sendable {
   private struct State {
@@ -35,13 +34,13 @@ final class HeartbeatStreams: Sendable {
 
   func send(_ response: Pdpb_RegionHeartbeatResponse, toStore id: UInt64) {
     let stream = state.withLock { $0.streams[id]?.call }
-    // A store that does not read will be told again after its next report.
+    // To a store that does not read, the step is sent again after its next report.
     guard let stream, stream.isWritable else { return }
     stream.send(message: response)
   }
 }
 
-/// One store's `RegionHeartbeat` stream: reports come in, commands go out when there are some.
+/// One store's `RegionHeartbeat` stream: its leaders' reports come in, operator steps go out.
 final class HeartbeatStream: StreamHandler {
   private let service: PDService
   private let call: StreamCall
@@ -85,19 +84,12 @@ final class HeartbeatStream: StreamHandler {
       streams.set(call, token, forStore: sender)
     }
     let bytes = message.readableBytes
-    service.call(PDCore.regionHeartbeat, request) { [call, streams] result in
+    service.call(PDMethods.regionHeartbeat, request) { [call] result in
       defer { call.consumed(bytes) }
       switch result {
-      case .failure(let error):
-        call.finish(RPCStatus(error))
-      case .success(let replies):
-        for reply in replies {
-          if reply.storeID == 0 || reply.storeID == sender {
-            call.send(message: reply.response)
-          } else {
-            streams.send(reply.response, toStore: reply.storeID)
-          }
-        }
+      case .failure(let error): call.finish(RPCStatus(error))
+      case .success(let response?): call.send(message: response)
+      case .success(nil): break
       }
     }
   }

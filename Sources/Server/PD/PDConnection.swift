@@ -5,13 +5,13 @@ import SwiftProtobuf
 import Synchronization
 import Wire
 
-/// A way to the placement driver: several endpoints, of which one is used until it fails.
+/// A connection to PD: several endpoints, of which one is used until it fails.
 ///
 /// Calls never block; completions run on an event loop, exactly once.
 final class PDConnection: Sendable {
   private struct State {
     var current = 0
-    /// Asked for once; every request but the first kind must carry it.
+    /// Fetched once with `GetMembers`; every other request must carry it.
     var clusterID: UInt64?
   }
 
@@ -22,7 +22,7 @@ final class PDConnection: Sendable {
   init(
     endpoints: [RPCTarget], group: any EventLoopGroup, tls: ClientTLS? = nil, logger: Logger
   ) {
-    precondition(!endpoints.isEmpty, "a placement driver has an address")
+    precondition(!endpoints.isEmpty, "no endpoint of PD")
     var configuration = ClientConfiguration()
     configuration.tls = tls
     configuration.maxBackoff = .seconds(1)
@@ -58,7 +58,7 @@ final class PDConnection: Sendable {
     members { result in completion(result.map(\.header.clusterID)) }
   }
 
-  /// The members as one of them tells.
+  /// The response of the first endpoint that responds to `GetMembers`.
   func members(
     _ completion: @escaping @Sendable (Result<Pdpb_GetMembersResponse, RPCStatus>) -> Void
   ) {
@@ -75,13 +75,13 @@ final class PDConnection: Sendable {
     }
   }
 
-  /// Asks; an endpoint that does not respond is followed by the next.
+  /// Calls a method. When an endpoint does not respond, the next one is called.
   ///
   /// - Parameter request: makes the request around the header, which names the cluster.
-  func call<Request: Message, Answer: Message>(
+  func call<Request: Message, Response: Message>(
     _ path: String, timeout: TimeAmount = .seconds(3),
     _ request: @escaping @Sendable (Pdpb_RequestHeader) -> Request,
-    _ completion: @escaping @Sendable (Result<Answer, RPCStatus>) -> Void
+    _ completion: @escaping @Sendable (Result<Response, RPCStatus>) -> Void
   ) {
     clusterID { [self] result in
       if case .failure(let status) = result { return completion(.failure(status)) }
@@ -89,16 +89,16 @@ final class PDConnection: Sendable {
     }
   }
 
-  private func attempt<Request: Message, Answer: Message>(
+  private func attempt<Request: Message, Response: Message>(
     _ path: String, _ timeout: TimeAmount, left: Int,
     _ request: @escaping @Sendable (Pdpb_RequestHeader) -> Request,
-    _ completion: @escaping @Sendable (Result<Answer, RPCStatus>) -> Void
+    _ completion: @escaping @Sendable (Result<Response, RPCStatus>) -> Void
   ) {
     let channel = channel
     let header = Pdpb_RequestHeader.with { $0.clusterID = knownClusterID ?? 0 }
     do throws(RPCStatus) {
       try channel.unary(
-        path, request(header), as: Answer.self, options: CallOptions(timeout: timeout)
+        path, request(header), as: Response.self, options: CallOptions(timeout: timeout)
       ) { [self] result in
         guard case .failure(let status) = result, status.meansUnreachable else {
           return completion(result)

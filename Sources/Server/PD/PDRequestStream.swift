@@ -1,29 +1,27 @@
-import PlacementDriver
 import RPC
 import SwiftProtobuf
 import Synchronization
 
-/// A stream on which each message is a question to the placement driver. Many may be under way;
-/// responses keep the order, because one mailbox and one thread keep it. After the client's last
-/// message the stream ends when all is completed.
+/// A stream on which each message is a request to PD. Many may be in progress; responses keep the order of requests,
+/// because one mailbox and one thread do. After the client's last message the stream ends when all are completed.
 final class PDRequestStream<Request: Message, Response: Message>: StreamHandler {
   private let service: PDService
   private let call: StreamCall
   private let method: PDService.Method<Request, Response>
-  private let answers: StreamResponseMode
+  private let mode: StreamResponseMode
   private let progress = PDStreamProgress<Response>()
   private let name: UInt64
 
   init(
     _ service: PDService, _ call: StreamCall,
-    _ method: @escaping PDService.Method<Request, Response>, _ answers: StreamResponseMode
+    _ method: @escaping PDService.Method<Request, Response>, _ mode: StreamResponseMode
   ) {
     self.service = service
     self.call = call
     self.method = method
-    self.answers = answers
+    self.mode = mode
     name = service.streams.add(call)
-    // Questions that are not completed yet hold their sender back.
+    // Requests that are not completed yet hold their sender back.
     call.holdReceived()
   }
 
@@ -36,64 +34,65 @@ final class PDRequestStream<Request: Message, Response: Message>: StreamHandler 
     } catch {
       return call.finish(error)
     }
-    progress.asked()
+    progress.received()
     let bytes = message.readableBytes
-    service.call(method, request) { [call, answers, progress] result in
+    service.call(method, request) { [call, mode, progress] result in
       defer { call.consumed(bytes) }
       switch result {
       case .failure(let error):
         call.finish(RPCStatus(error))
       case .success(let response):
-        if answers == .each { call.send(answer: response) }
-        progress.answered(response).finish(call, answers)
+        if mode == .each { call.send(answer: response) }
+        progress.completed(response).finish(call, mode)
       }
     }
   }
 
   func onHalfClose() {
     service.streams.remove(name)
-    progress.halfClosed().finish(call, answers)
+    progress.halfClosed().finish(call, mode)
   }
 
   func onCancel(_ status: RPCStatus) {}
 }
 
-/// How far a stream of questions is; touched by the event loop and the driver's thread.
+/// How far a stream of requests is; used by the event loop and PD's thread.
 final class PDStreamProgress<Response: Message>: Sendable {
   private struct State {
-    var owed = 0
+    /// Requests that were not completed yet.
+    var pending = 0
     var isHalfClosed = false
     var last: Response?
   }
 
-  /// What has to happen now.
+  /// What is to be done now.
   struct Outcome {
     var isOver: Bool
     var last: Response?
 
-    func finish(_ call: StreamCall, _ answers: StreamResponseMode) {
+    func finish(_ call: StreamCall, _ mode: StreamResponseMode) {
       guard isOver else { return }
-      if answers == .last { call.send(message: last ?? Response()) }
+      if mode == .last { call.send(message: last ?? Response()) }
       call.finish()
     }
   }
 
   private let state = Mutex(State())
 
-  func asked() { state.withLock { $0.owed += 1 } }
+  func received() { state.withLock { $0.pending += 1 } }
 
-  func answered(_ response: Response) -> Outcome {
+  func completed(_ response: Response) -> Outcome {
     state.withLock { state in
-      state.owed -= 1
+      state.pending -= 1
       state.last = response
-      return Outcome(isOver: state.isHalfClosed && state.owed == 0, last: response)
+      return Outcome(isOver: state.isHalfClosed && state.pending == 0, last: response)
     }
   }
 
   func halfClosed() -> Outcome {
     state.withLock { state in
       state.isHalfClosed = true
-      return Outcome(isOver: state.owed == 0, last: state.last)
+      return Outcome(isOver: state.pending == 0, last: state.last)
     }
   }
 }

@@ -1,3 +1,4 @@
+package import Codec
 package import PlacementDriver
 package import RPC
 package import Runtime
@@ -5,47 +6,45 @@ import SwiftProtobuf
 import Synchronization
 import Wire
 
-/// `pdpb.PD` and what its clients expect beside it on the same port, over the driver's mailbox.
+/// `pdpb.PD` and the methods that its clients expect beside it on the same port. Each call goes through PD's mailbox;
+/// messages of protobuf end here (`PDMethods`).
 package final class PDService: Sendable {
   typealias Method<Request, Response> =
-    @Sendable (PDCore) -> (Request, ClockReading) throws(PDError) -> Response
+    @Sendable (PDCore, Request, ClockReading) throws(PDError) -> Response
 
   private let mailbox: Mailbox<PDMessage>
+  private let clusterID: UInt64
   private let heartbeats = HeartbeatStreams()
+  /// The streams that end when the process stops.
   let streams: OpenStreams
 
-  package init(mailbox: Mailbox<PDMessage>, streams: OpenStreams) {
+  package init(mailbox: Mailbox<PDMessage>, clusterID: UInt64, streams: OpenStreams) {
     self.mailbox = mailbox
+    self.clusterID = clusterID
     self.streams = streams
   }
 
-  /// Sends commands to the stores they are for; those without a stream will hear of them again.
-  package func deliver(_ replies: [HeartbeatResponse]) {
-    for reply in replies { heartbeats.send(reply.response, toStore: reply.storeID) }
+  /// Sends operator steps on the heartbeat streams of the leaders' stores. A step for a store without a stream is
+  /// dropped: PD repeats it.
+  package func deliver(_ steps: [RegionOperator]) {
+    for step in steps { heartbeats.send(step.wire(clusterID), toStore: step.leader.storeID) }
   }
 
-  /// Asks the driver something that is not a message of the protocol.
-  package func ask<Response: Sendable>(
+  /// A call that is not a method of the protocol, for the HTTP API.
+  func call<Response: Sendable>(
     _ body: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
     _ completion: @escaping @Sendable (Result<Response, PDError>) -> Void
   ) {
-    let owed = Completion<Result<Response, PDError>>(
-      abandoned: .failure(.stopped), completion)
-    send(PDCall(owed, body)) { owed(.failure($0)) }
+    mailbox.call(body, completion)
   }
 
+  /// Calls a method; the completion runs on PD's thread, or on this one if PD is busy or stopping.
   func call<Request: Sendable, Response: Sendable>(
     _ method: @escaping Method<Request, Response>, _ request: Request,
     _ completion: @escaping @Sendable (Result<Response, PDError>) -> Void
   ) {
-    let owed = Completion<Result<Response, PDError>>(
-      abandoned: .failure(.stopped), completion)
-    send(PDCall(method, request, owed)) { owed(.failure($0)) }
-  }
-
-  private func send(_ call: PDCall, otherwise: (PDError) -> Void) {
-    guard !mailbox.send(.call(call)) else { return }
-    otherwise(PDError(.unavailable, "the placement driver is busy or stopping"))
+    mailbox.call(
+      { (core, reading) throws(PDError) in try method(core, request, reading) }, completion)
   }
 
   /// Registers everything.
@@ -57,59 +56,59 @@ package final class PDService: Sendable {
   }
 
   private func registerCluster(on router: inout MethodRouter) {
-    unary("pdpb.PD/GetMembers", on: &router, PDCore.getMembers)
-    unary("pdpb.PD/GetClusterInfo", on: &router, PDCore.getClusterInfo)
-    unary("pdpb.PD/Bootstrap", on: &router, PDCore.bootstrap)
-    unary("pdpb.PD/IsBootstrapped", on: &router, PDCore.isBootstrapped)
-    unary("pdpb.PD/AllocID", on: &router, PDCore.allocID)
-    unary("pdpb.PD/GetStore", on: &router, PDCore.getStore)
-    unary("pdpb.PD/PutStore", on: &router, PDCore.putStore)
-    unary("pdpb.PD/GetAllStores", on: &router, PDCore.getAllStores)
-    unary("pdpb.PD/StoreHeartbeat", on: &router, PDCore.storeHeartbeat)
-    unary("pdpb.PD/GetClusterConfig", on: &router, PDCore.getClusterConfig)
-    unary("pdpb.PD/PutClusterConfig", on: &router, PDCore.putClusterConfig)
-    unary("pdpb.PD/GetMinTS", on: &router, PDCore.getMinTS)
-    unary("pdpb.PD/ReportMinResolvedTS", on: &router, PDCore.reportMinResolvedTS)
-    unary("etcdserverpb.Cluster/MemberList", on: &router, PDCore.memberList)
-    unary("etcdserverpb.KV/Range", on: &router, PDCore.etcdRange)
-    unary("meta_storagepb.MetaStorage/Get", on: &router, PDCore.metaStorageGet)
-    unary("keyspacepb.Keyspace/LoadKeyspace", on: &router, PDCore.loadKeyspace)
+    unary("pdpb.PD/GetMembers", on: &router, PDMethods.getMembers)
+    unary("pdpb.PD/GetClusterInfo", on: &router, PDMethods.getClusterInfo)
+    unary("pdpb.PD/Bootstrap", on: &router, PDMethods.bootstrap)
+    unary("pdpb.PD/IsBootstrapped", on: &router, PDMethods.isBootstrapped)
+    unary("pdpb.PD/AllocID", on: &router, PDMethods.allocID)
+    unary("pdpb.PD/GetStore", on: &router, PDMethods.getStore)
+    unary("pdpb.PD/PutStore", on: &router, PDMethods.putStore)
+    unary("pdpb.PD/GetAllStores", on: &router, PDMethods.getAllStores)
+    unary("pdpb.PD/StoreHeartbeat", on: &router, PDMethods.storeHeartbeat)
+    unary("pdpb.PD/GetClusterConfig", on: &router, PDMethods.getClusterConfig)
+    unary("pdpb.PD/PutClusterConfig", on: &router, PDMethods.putClusterConfig)
+    unary("pdpb.PD/GetMinTS", on: &router, PDMethods.getMinTS)
+    unary("pdpb.PD/ReportMinResolvedTS", on: &router, PDMethods.reportMinResolvedTS)
+    unary("etcdserverpb.Cluster/MemberList", on: &router, PDMethods.memberList)
+    unary("etcdserverpb.KV/Range", on: &router, PDMethods.etcdRange)
+    unary("meta_storagepb.MetaStorage/Get", on: &router, PDMethods.metaStorageGet)
+    unary("keyspacepb.Keyspace/LoadKeyspace", on: &router, PDMethods.loadKeyspace)
   }
 
   private func registerRegions(on router: inout MethodRouter) {
-    unary("pdpb.PD/GetRegion", on: &router, PDCore.getRegion)
-    unary("pdpb.PD/GetPrevRegion", on: &router, PDCore.getPrevRegion)
-    unary("pdpb.PD/GetRegionByID", on: &router, PDCore.getRegionByID)
-    unary("pdpb.PD/ScanRegions", on: &router, PDCore.scanRegions)
-    unary("pdpb.PD/BatchScanRegions", on: &router, PDCore.batchScanRegions)
-    unary("pdpb.PD/AskSplit", on: &router, PDCore.askSplit)
-    unary("pdpb.PD/ReportSplit", on: &router, PDCore.reportSplit)
-    unary("pdpb.PD/AskBatchSplit", on: &router, PDCore.askBatchSplit)
-    unary("pdpb.PD/ReportBatchSplit", on: &router, PDCore.reportBatchSplit)
-    unary("pdpb.PD/ScatterRegion", on: &router, PDCore.scatterRegion)
-    unary("pdpb.PD/GetOperator", on: &router, PDCore.getOperator)
+    unary("pdpb.PD/GetRegion", on: &router, PDMethods.getRegion)
+    unary("pdpb.PD/GetPrevRegion", on: &router, PDMethods.getPrevRegion)
+    unary("pdpb.PD/GetRegionByID", on: &router, PDMethods.getRegionByID)
+    unary("pdpb.PD/ScanRegions", on: &router, PDMethods.scanRegions)
+    unary("pdpb.PD/BatchScanRegions", on: &router, PDMethods.batchScanRegions)
+    unary("pdpb.PD/AskSplit", on: &router, PDMethods.askSplit)
+    unary("pdpb.PD/ReportSplit", on: &router, PDMethods.reportSplit)
+    unary("pdpb.PD/AskBatchSplit", on: &router, PDMethods.askBatchSplit)
+    unary("pdpb.PD/ReportBatchSplit", on: &router, PDMethods.reportBatchSplit)
+    unary("pdpb.PD/ScatterRegion", on: &router, PDMethods.scatterRegion)
+    unary("pdpb.PD/GetOperator", on: &router, PDMethods.getOperator)
   }
 
   private func registerSafePoints(on router: inout MethodRouter) {
-    unary("pdpb.PD/GetGCSafePoint", on: &router, PDCore.getGCSafePoint)
-    unary("pdpb.PD/UpdateGCSafePoint", on: &router, PDCore.updateGCSafePoint)
+    unary("pdpb.PD/GetGCSafePoint", on: &router, PDMethods.getGCSafePoint)
+    unary("pdpb.PD/UpdateGCSafePoint", on: &router, PDMethods.updateGCSafePoint)
     unary(
-      "pdpb.PD/UpdateServiceGCSafePoint", on: &router, PDCore.updateServiceGCSafePoint)
-    unary("pdpb.PD/GetGCState", on: &router, PDCore.getGCState)
-    unary("pdpb.PD/AdvanceTxnSafePoint", on: &router, PDCore.advanceTxnSafePoint)
-    unary("pdpb.PD/AdvanceGCSafePoint", on: &router, PDCore.advanceGCSafePoint)
+      "pdpb.PD/UpdateServiceGCSafePoint", on: &router, PDMethods.updateServiceGCSafePoint)
+    unary("pdpb.PD/GetGCState", on: &router, PDMethods.getGCState)
+    unary("pdpb.PD/AdvanceTxnSafePoint", on: &router, PDMethods.advanceTxnSafePoint)
+    unary("pdpb.PD/AdvanceGCSafePoint", on: &router, PDMethods.advanceGCSafePoint)
   }
 
   private func registerStreams(on router: inout MethodRouter) {
     let service = self
     router.stream("/pdpb.PD/Tso") { call in
-      PDRequestStream(service, call, PDCore.tso, .each)
+      PDRequestStream(service, call, PDMethods.tso, .each)
     }
     router.stream("/pdpb.PD/QueryRegion") { call in
-      PDRequestStream(service, call, PDCore.queryRegion, .each)
+      PDRequestStream(service, call, PDMethods.queryRegion, .each)
     }
     router.stream("/pdpb.PD/ReportBuckets") { call in
-      PDRequestStream(service, call, PDCore.reportBuckets, .last)
+      PDRequestStream(service, call, PDMethods.reportBuckets, .last)
     }
     router.stream("/pdpb.PD/RegionHeartbeat") { [mailbox, heartbeats] call in
       HeartbeatStream(service, call, heartbeats) { storeID in

@@ -2,14 +2,12 @@ import Codec
 import Logging
 import NIOCore
 import RPC
-import Raftstore
 import Runtime
 import Synchronization
 import Wire
 
-/// The stream on which a node's leaders report and hear what to do. It is reopened whenever it
-/// breaks; then the latest report of every region is sent again, because the placement driver may have
-/// lost what it knew of leaders.
+/// The stream on which a store's leaders report and receive operator steps. It is reopened whenever it breaks; then
+/// the latest report of every region is sent again, because PD may have lost what it knew of leaders.
 final class RegionHeartbeatSender: Sendable {
   private enum Phase {
     /// No stream yet: nothing was reported.
@@ -38,7 +36,7 @@ final class RegionHeartbeatSender: Sendable {
 
   private static let firstBackoff = Duration.milliseconds(100)
   private static let longestBackoff = Duration.seconds(2)
-  /// Leaders report once a minute; what is older comes from one that leads no more.
+  /// Leaders report once a minute; an older report is from a former leader.
   private static let staleness = Duration.seconds(150)
 
   private let connection: PDConnection
@@ -107,7 +105,7 @@ final class RegionHeartbeatSender: Sendable {
     if isClosed { stream.cancel() }
   }
 
-  /// Once the driver has accepted the stream: everything it may not know.
+  /// PD has accepted the stream: sends every report it may not know.
   fileprivate func accepted(_ stream: ClientStream) {
     let now = host.clock.now
     let reports = state.withLock { state -> [RegionHeartbeat] in
@@ -136,8 +134,8 @@ final class RegionHeartbeatSender: Sendable {
         "a region's report was refused", metadata: ["reason": "\(response.header.error.message)"])
     }
     do throws(CodecError) {
-      guard let order = try RegionOperator(response) else { return }
-      state.withLock { $0.receive }?(order)
+      guard let step = try RegionOperator(response) else { return }
+      state.withLock { $0.receive }?(step)
     } catch {
       logger.warning("a malformed operator was ignored", metadata: ["error": "\(error)"])
     }

@@ -2,12 +2,11 @@ package import Codec
 import Logging
 import PlacementDriver
 import RPC
-package import Raftstore
 import Runtime
 import SwiftProtobuf
 import Wire
 
-/// The placement driver of a store node, over the network.
+/// PD as a store sees it over the network.
 package final class RemotePDClient: PDClient {
   private let connection: PDConnection
   private let heartbeats: RegionHeartbeatSender
@@ -17,7 +16,7 @@ package final class RemotePDClient: PDClient {
     heartbeats = RegionHeartbeatSender(connection: connection, host: host, logger: logger)
   }
 
-  /// Ends everything; what waits is completed `unreachable`.
+  /// Ends all calls and the heartbeat stream; pending calls fail with `unreachable`.
   package func close() {
     heartbeats.close()
     connection.close()
@@ -31,27 +30,27 @@ package final class RemotePDClient: PDClient {
   package func allocateID(
     _ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void
   ) {
-    ask("AllocID", { header in Pdpb_AllocIDRequest.with { $0.header = header } }, completion) {
-      (answer: Pdpb_AllocIDResponse) throws(CodecError) in
-      guard answer.id != 0 else { throw CodecError(.missing, "id") }
-      return answer.id
+    call("AllocID", { header in Pdpb_AllocIDRequest.with { $0.header = header } }, completion) {
+      (response: Pdpb_AllocIDResponse) throws(CodecError) in
+      guard response.id != 0 else { throw CodecError(.missing, "id") }
+      return response.id
     }
   }
 
   package func isBootstrapped(
     _ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void
   ) {
-    ask(
+    call(
       "IsBootstrapped", { header in Pdpb_IsBootstrappedRequest.with { $0.header = header } },
       completion
-    ) { (answer: Pdpb_IsBootstrappedResponse) in answer.bootstrapped }
+    ) { (response: Pdpb_IsBootstrappedResponse) in response.bootstrapped }
   }
 
   package func bootstrap(
     store: StoreInfo, region: Region,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
   ) {
-    ask(
+    call(
       "Bootstrap",
       { header in
         Pdpb_BootstrapRequest.with {
@@ -66,7 +65,7 @@ package final class RemotePDClient: PDClient {
   package func putStore(
     _ store: StoreInfo, _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
   ) {
-    ask(
+    call(
       "PutStore",
       { header in
         Pdpb_PutStoreRequest.with {
@@ -80,7 +79,7 @@ package final class RemotePDClient: PDClient {
   package func store(
     id: UInt64, _ completion: @escaping @Sendable (Result<StoreInfo, PDClientError>) -> Void
   ) {
-    ask(
+    call(
       "GetStore",
       { header in
         Pdpb_GetStoreRequest.with {
@@ -88,14 +87,14 @@ package final class RemotePDClient: PDClient {
           $0.storeID = id
         }
       }, completion
-    ) { (answer: Pdpb_GetStoreResponse) throws(CodecError) in try StoreInfo(answer.store) }
+    ) { (response: Pdpb_GetStoreResponse) throws(CodecError) in try StoreInfo(response.store) }
   }
 
   package func region(
     containing key: [UInt8],
     _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
   ) {
-    ask(
+    call(
       "GetRegion",
       { header in
         Pdpb_GetRegionRequest.with {
@@ -103,15 +102,15 @@ package final class RemotePDClient: PDClient {
           $0.regionKey = key.data
         }
       }, completion
-    ) { (answer: Pdpb_GetRegionResponse) throws(CodecError) in
-      answer.hasRegion ? try Region(answer.region) : nil
+    ) { (response: Pdpb_GetRegionResponse) throws(CodecError) in
+      response.hasRegion ? try Region(response.region) : nil
     }
   }
 
   package func region(
     id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
   ) {
-    ask(
+    call(
       "GetRegionByID",
       { header in
         Pdpb_GetRegionByIDRequest.with {
@@ -119,21 +118,27 @@ package final class RemotePDClient: PDClient {
           $0.regionID = id
         }
       }, completion
-    ) { (answer: Pdpb_GetRegionResponse) throws(CodecError) in
-      answer.hasRegion ? try Region(answer.region) : nil
+    ) { (response: Pdpb_GetRegionResponse) throws(CodecError) in
+      response.hasRegion ? try Region(response.region) : nil
     }
   }
 
   package func storeHeartbeat(
-    _ statistics: StoreHeartbeat,
+    _ heartbeat: StoreHeartbeat,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
   ) {
-    ask(
+    let stats: Pdpb_StoreStats
+    do throws(PDError) {
+      stats = try heartbeat.wire()
+    } catch {
+      return completion(.failure(PDClientError(error)))
+    }
+    call(
       "StoreHeartbeat",
       { header in
         Pdpb_StoreHeartbeatRequest.with {
           $0.header = header
-          $0.stats = statistics.wire
+          $0.stats = stats
         }
       }, completion
     ) { (_: Pdpb_StoreHeartbeatResponse) in }
@@ -145,21 +150,25 @@ package final class RemotePDClient: PDClient {
     heartbeats.onOperator(receive)
   }
 
-  /// One question: a refusal in the response's header is a failure like any other.
-  private func ask<Request: Message, Answer: PDResponse & Message, Value: Sendable>(
+  /// One call. A refusal in the response's header is a failure like any other.
+  ///
+  /// - Parameters:
+  ///   - request: makes the request around a header.
+  ///   - value: converts the response.
+  private func call<Request: Message, Response: PDResponse & Message, Value: Sendable>(
     _ method: String, _ request: @escaping @Sendable (Pdpb_RequestHeader) -> Request,
     _ completion: @escaping @Sendable (Result<Value, PDClientError>) -> Void,
-    _ value: @escaping @Sendable (Answer) throws(CodecError) -> Value
+    _ value: @escaping @Sendable (Response) throws(CodecError) -> Value
   ) {
-    connection.call("/pdpb.PD/\(method)", request) { (result: Result<Answer, RPCStatus>) in
+    connection.call("/pdpb.PD/\(method)", request) { (result: Result<Response, RPCStatus>) in
       switch result {
       case .failure(let status): completion(.failure(PDClientError(status)))
-      case .success(let answer):
-        if answer.header.hasError {
-          return completion(.failure(PDClientError(answer.header.error)))
+      case .success(let response):
+        if response.header.hasError {
+          return completion(.failure(PDClientError(response.header.error)))
         }
         completion(
-          Result { () throws(CodecError) in try value(answer) }
+          Result { () throws(CodecError) in try value(response) }
             .mapError { .refused("malformed response to \(method): \($0)") })
       }
     }
@@ -169,5 +178,16 @@ package final class RemotePDClient: PDClient {
 extension PDClientError {
   init(_ status: RPCStatus) {
     self = status.meansUnreachable ? .unreachable(status.message) : .refused("\(status)")
+  }
+
+  /// A refusal in the header of a response.
+  init(_ error: Pdpb_Error) {
+    switch error.type {
+    case .alreadyBootstrapped: self = .alreadyBootstrapped
+    case .notBootstrapped: self = .notBootstrapped
+    case .duplicatedEntry: self = .replaced(error.message)
+    case .storeTombstone: self = .storeTombstone(error.message)
+    default: self = .refused(error.message)
+    }
   }
 }

@@ -4,15 +4,16 @@ import Logging
 import PlacementDriver
 import Runtime
 import Synchronization
-import Wire
 
-/// A placement driver inside this process: its worker, its ticks, its services.
+/// PD inside this process: its worker, its ticks, its services.
 final class EmbeddedPD: Sendable {
   private static let tickInterval = Duration.milliseconds(200)
   private static let mailboxCapacity = 65_536
 
   let service: PDService
   let http: PDHTTP
+  /// PD as this process itself sees it.
+  let client: any PDClient
   let clusterID: UInt64
   private let worker: Worker<PDMessage>
   private let ticks: any Cancellable
@@ -22,7 +23,7 @@ final class EmbeddedPD: Sendable {
     engine: any KVEngine, config: PDConfig, streams: OpenStreams,
     runtime: ProcessRuntime
   ) async throws(StartError) -> EmbeddedPD {
-    let outlet = HeartbeatPushTarget()
+    let pushTarget = PushTarget()
     var spawned: Worker<PDMessage>?
     let opened = await withCheckedContinuation { continuation in
       spawned = runtime.host.spawn(name: "placement", capacity: mailboxCapacity) { _ in
@@ -31,9 +32,9 @@ final class EmbeddedPD: Sendable {
           engine: engine, config: config,
           newClusterID: UInt64.random(in: 1...UInt64(Int64.max), using: &generator),
           clock: runtime.host.clock, metrics: runtime.metrics,
-          outlets: PDHandler.PushHandlers(
+          push: PDHandler.PushHandlers(
             opened: { continuation.resume(returning: $0) },
-            deliver: { outlet.deliver($0) },
+            deliver: { pushTarget.deliver($0) },
             notice: { $0.log(to: runtime.logger) },
             failed: { runtime.onFatal("the placement driver cannot write its state: \($0)") }))
       }
@@ -44,20 +45,22 @@ final class EmbeddedPD: Sendable {
       worker.stop()
       throw StartError("cannot open the placement driver's state in \(engine.path): \(error)")
     case .success(let clusterID):
-      let driver = EmbeddedPD(clusterID, worker, streams, runtime)
-      outlet.connect(driver.service)
-      return driver
+      let transport = MailboxPDTransport(worker.mailbox)
+      let pd = EmbeddedPD(clusterID, worker, transport, streams, runtime)
+      pushTarget.connect(pd.service, transport)
+      return pd
     }
   }
 
   private init(
-    _ clusterID: UInt64, _ worker: Worker<PDMessage>, _ streams: OpenStreams,
-    _ runtime: ProcessRuntime
+    _ clusterID: UInt64, _ worker: Worker<PDMessage>, _ transport: MailboxPDTransport,
+    _ streams: OpenStreams, _ runtime: ProcessRuntime
   ) {
     self.clusterID = clusterID
     self.worker = worker
-    service = PDService(mailbox: worker.mailbox, streams: streams)
-    http = PDHTTP(placement: service, host: runtime.host, metrics: runtime.metrics)
+    client = InProcessPDClient(transport)
+    service = PDService(mailbox: worker.mailbox, clusterID: clusterID, streams: streams)
+    http = PDHTTP(pd: service, host: runtime.host, metrics: runtime.metrics)
     let mailbox = worker.mailbox
     ticks = runtime.host.every(Self.tickInterval) { _ = mailbox.send(.tick) }
   }
@@ -68,23 +71,6 @@ final class EmbeddedPD: Sendable {
     worker.stop()
     http.stop()
   }
-
-  /// A question of this process itself.
-  func answer<Request: Sendable, Response: Sendable>(
-    _ method: @escaping PDService.Method<Request, Response>, _ request: Request
-  ) async throws(StartError) -> Response {
-    let result = await withCheckedContinuation { continuation in
-      service.call(method, request) { continuation.resume(returning: $0) }
-    }
-    do throws(PDError) {
-      return try result.get()
-    } catch {
-      throw StartError("the placement driver refuses: \(error)")
-    }
-  }
-
-  /// The header of this process's own requests.
-  var header: Pdpb_RequestHeader { .with { $0.clusterID = clusterID } }
 }
 
 extension PDNotice {
@@ -111,15 +97,17 @@ extension PDNotice {
   }
 }
 
-/// The receiver of PD's heartbeat responses: the service, once it exists.
-private final class HeartbeatPushTarget: Sendable {
-  private let service = Mutex<PDService?>(nil)
+/// The receivers of the operator steps that PD sends without a report, once they exist.
+private final class PushTarget: Sendable {
+  private let targets = Mutex<(service: PDService, transport: MailboxPDTransport)?>(nil)
 
-  func connect(_ service: PDService) {
-    self.service.withLock { $0 = service }
+  func connect(_ service: PDService, _ transport: MailboxPDTransport) {
+    targets.withLock { $0 = (service, transport) }
   }
 
-  func deliver(_ replies: [HeartbeatResponse]) {
-    service.withLock { $0 }?.deliver(replies)
+  func deliver(_ steps: [RegionOperator]) {
+    guard let targets = targets.withLock({ $0 }) else { return }
+    targets.service.deliver(steps)
+    targets.transport.deliver(steps)
   }
 }

@@ -4,7 +4,7 @@ import PlacementDriver
 import RPC
 import Runtime
 
-/// A placement driver as a process: its state on disk, its services on one port.
+/// PD as a process: its state on disk, its services on one port.
 package final class PDServer: Sendable {
   /// Where clients and stores reach it.
   package let address: HostPort
@@ -13,7 +13,7 @@ package final class PDServer: Sendable {
   private let runtime: ProcessRuntime
   private let directory: DataDirectory
   private let engine: any KVEngine
-  private let driver: EmbeddedPD
+  private let pd: EmbeddedPD
   private let streams: OpenStreams
   private let server: RPCServer
   private let status: StatusServer?
@@ -36,42 +36,42 @@ package final class PDServer: Sendable {
       directory.path + "/db", tables: runtime.descriptors.tables[0], identity: identity)
     try identity.check(engine)
     try identity.record()
-    var placement = PDConfig(advertiseClientURLs: ["http://\(advertised)"])
-    placement.maxReplicas = configuration.maxReplicas
-    placement.maxStoreDownTime = configuration.maxStoreDownTime
-    placement.takeoverDelay = configuration.storeReplacementDelay
-    placement.regionClaimTimeout = configuration.regionClaimTimeout
+    var config = PDConfig(advertiseClientURLs: ["http://\(advertised)"])
+    config.maxReplicas = configuration.maxReplicas
+    config.maxStoreDownTime = configuration.maxStoreDownTime
+    config.takeoverDelay = configuration.storeReplacementDelay
+    config.regionClaimTimeout = configuration.regionClaimTimeout
     let streams = OpenStreams()
-    let driver = try await EmbeddedPD.start(
-      engine: engine, config: placement, streams: streams, runtime: runtime)
-    try identity.record(clusterID: driver.clusterID)
+    let pd = try await EmbeddedPD.start(
+      engine: engine, config: config, streams: streams, runtime: runtime)
+    try identity.record(clusterID: pd.clusterID)
     let health = HealthService(streams: streams)
     var router = MethodRouter()
-    driver.service.register(on: &router)
-    UnimplementedPDMethods.register(on: &router, clusterID: driver.clusterID)
+    pd.service.register(on: &router)
+    UnimplementedPDMethods.register(on: &router, clusterID: pd.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
-      on: address, router: router, security: nil, runtime: runtime, http: driver.http.service)
+      on: address, router: router, security: nil, runtime: runtime, http: pd.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime)
     health.set(serving: true)
     return PDServer(
       address: advertised, health: health, runtime: runtime, directory: directory,
-      engine: engine, driver: driver, server: server, status: status)
+      engine: engine, pd: pd, server: server, status: status)
   }
 
   private init(
     address: HostPort, health: HealthService, runtime: ProcessRuntime, directory: DataDirectory,
-    engine: any KVEngine, driver: EmbeddedPD, server: RPCServer, status: StatusServer?
+    engine: any KVEngine, pd: EmbeddedPD, server: RPCServer, status: StatusServer?
   ) {
     self.address = address
-    clusterID = driver.clusterID
+    clusterID = pd.clusterID
     self.health = health
     self.runtime = runtime
     self.directory = directory
     self.engine = engine
-    self.driver = driver
-    streams = driver.service.streams
+    self.pd = pd
+    streams = pd.service.streams
     self.server = server
     self.status = status
   }
@@ -82,7 +82,7 @@ package final class PDServer: Sendable {
     streams.endAll()
     await server.shutdown(gracePeriod: .seconds(2))
     await status?.stop()
-    driver.stop()
+    pd.stop()
     EngineOpener.close(engine, runtime.logger)
     directory.release()
     await runtime.shutdown()

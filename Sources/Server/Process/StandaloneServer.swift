@@ -5,12 +5,11 @@ import PlacementDriver
 import RPC
 import Runtime
 import Storage
-import Wire
 
-/// A store that runs alone: the engine without raft, and an embedded placement driver on the same
-/// port, so that clients of a cluster work with it unchanged.
+/// A store that runs alone: the engine without raft, and an embedded PD on the same port, so that clients of a
+/// cluster work with it unchanged.
 package final class StandaloneServer: RunningNode {
-  /// How often the embedded driver hears that the store lives.
+  /// How often the store and its region report to the embedded PD.
   private static let heartbeatInterval = Duration.seconds(10)
 
   package let address: HostPort
@@ -19,8 +18,8 @@ package final class StandaloneServer: RunningNode {
   private let runtime: ProcessRuntime
   private let directory: DataDirectory
   private let engine: any KVEngine
-  private let driverEngine: any KVEngine
-  private let driver: EmbeddedPD
+  private let pdEngine: any KVEngine
+  private let pd: EmbeddedPD
   private let streams: OpenStreams
   private let reads: ReadPool
   private let storage: StandaloneStorage
@@ -51,21 +50,21 @@ package final class StandaloneServer: RunningNode {
       directory, configuration, tables: tables[0], identity: identity)
     try identity.check(engine)
     try identity.record()
-    let driverEngine = try EngineOpener.placement(
+    let pdEngine = try EngineOpener.placement(
       directory.path + "/pd", tables: tables[1], identity: identity)
-    var placement = PDConfig(
+    var config = PDConfig(
       advertiseClientURLs: ["http://\(configuration.publicAddress)"])
-    placement.maxReplicas = 1
-    // The only store lives in the same process: whatever address it had, no one is there now.
-    placement.takeoverDelay = .zero
-    placement.regionClaimTimeout = heartbeatInterval * 3
+    config.maxReplicas = 1
+    // The only store is in this process: no other process can be at an address it had.
+    config.takeoverDelay = .zero
+    config.regionClaimTimeout = heartbeatInterval * 3
     let streams = OpenStreams()
-    let driver = try await EmbeddedPD.start(
-      engine: driverEngine, config: placement, streams: streams, runtime: runtime)
-    let (info, region) = try await Self.register(configuration, driver, runtime.host.clock)
-    try identity.record(clusterID: driver.clusterID, storeID: info.id)
+    let pd = try await EmbeddedPD.start(
+      engine: pdEngine, config: config, streams: streams, runtime: runtime)
+    let (info, region) = try await Self.register(configuration, pd.client, runtime.host.clock)
+    try identity.record(clusterID: pd.clusterID, storeID: info.id)
     guard let peer = region.peers.first else {
-      throw StartError("\(driverEngine.path) knows no peer of the region")
+      throw StartError("\(pdEngine.path) knows no peer of the region")
     }
     let storage = StandaloneStorage(
       engine: engine, region: region, peer: peer, host: runtime.host,
@@ -73,32 +72,32 @@ package final class StandaloneServer: RunningNode {
     let health = HealthService(streams: streams)
     let reads = ReadPool(host: runtime.host)
     let service = TikvService(
-      storage: storage, clusterID: driver.clusterID, storeID: info.id, streams: streams,
+      storage: storage, clusterID: pd.clusterID, storeID: info.id, streams: streams,
       reads: reads)
     var router = MethodRouter()
     service.register(on: &router)
-    driver.service.register(on: &router)
-    UnimplementedPDMethods.register(on: &router, clusterID: driver.clusterID)
+    pd.service.register(on: &router)
+    UnimplementedPDMethods.register(on: &router, clusterID: pd.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
       on: address, router: router, security: configuration.security, runtime: runtime,
-      http: driver.http.service)
+      http: pd.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
       routes: [StatusServer.configRoute])
     health.set(serving: true)
     return StandaloneServer(
       address: configuration.publicAddress,
-      identity: StoreIdent(clusterID: driver.clusterID, storeID: info.id), health: health,
-      runtime: runtime, directory: directory, engine: engine, driverEngine: driverEngine,
-      driver: driver, storage: storage, reads: reads, server: server, status: status,
+      identity: StoreIdent(clusterID: pd.clusterID, storeID: info.id), health: health,
+      runtime: runtime, directory: directory, engine: engine, pdEngine: pdEngine,
+      pd: pd, storage: storage, reads: reads, server: server, status: status,
       region: region)
   }
 
   private init(
     address: HostPort, identity: StoreIdent, health: HealthService, runtime: ProcessRuntime,
-    directory: DataDirectory, engine: any KVEngine, driverEngine: any KVEngine,
-    driver: EmbeddedPD, storage: StandaloneStorage, reads: ReadPool, server: RPCServer,
+    directory: DataDirectory, engine: any KVEngine, pdEngine: any KVEngine,
+    pd: EmbeddedPD, storage: StandaloneStorage, reads: ReadPool, server: RPCServer,
     status: StatusServer?, region: Region
   ) {
     self.address = address
@@ -107,16 +106,16 @@ package final class StandaloneServer: RunningNode {
     self.runtime = runtime
     self.directory = directory
     self.engine = engine
-    self.driverEngine = driverEngine
-    self.driver = driver
-    streams = driver.service.streams
+    self.pdEngine = pdEngine
+    self.pd = pd
+    streams = pd.service.streams
     self.reads = reads
     self.storage = storage
     self.server = server
     self.status = status
     self.region = region
     let report: @Sendable () -> Void = {
-      Self.report(driver, directory, identity.storeID, region, engine)
+      Self.report(pd.client, directory, identity.storeID, region)
     }
     report()
     heartbeats = runtime.host.every(Self.heartbeatInterval, report)
@@ -130,88 +129,63 @@ package final class StandaloneServer: RunningNode {
     heartbeats.cancel()
     reads.stop()
     storage.stop()
-    driver.stop()
+    pd.stop()
     EngineOpener.close(engine, runtime.logger)
-    EngineOpener.close(driverEngine, runtime.logger)
+    EngineOpener.close(pdEngine, runtime.logger)
     directory.release()
     await runtime.shutdown()
   }
 
-  /// The embedded driver's store and region: from the last run, or made now.
+  /// The store and region that the embedded PD knows from the last run, or new ones.
   private static func register(
-    _ configuration: NodeConfiguration, _ driver: EmbeddedPD, _ clock: any Clock
+    _ configuration: NodeConfiguration, _ pd: any PDClient, _ clock: any Clock
   ) async throws(StartError) -> (StoreInfo, Region) {
     var info = configuration.storeInfo(startedAt: clock.wallMilliseconds / 1000)
-    let known = try await driver.answer(
-      PDCore.isBootstrapped, .with { $0.header = driver.header })
     let region: Region
-    if known.bootstrapped {
-      let found = try await driver.answer(
-        PDCore.getRegion, .with { $0.header = driver.header })
-      do throws(CodecError) {
-        region = try Region(found.region)
-      } catch {
-        throw StartError("the embedded placement driver's region is damaged: \(error)")
+    if try await value({ pd.isBootstrapped($0) }) {
+      guard let known = try await value({ pd.region(containing: [], $0) }) else {
+        throw StartError("the embedded placement driver knows no region")
       }
+      region = known
       info.id = region.peers.first?.storeID ?? 0
     } else {
-      info.id = try await allocate(driver)
-      let regionID = try await allocate(driver)
-      let peerID = try await allocate(driver)
+      info.id = try await value { pd.allocateID($0) }
+      let regionID = try await value { pd.allocateID($0) }
+      let peerID = try await value { pd.allocateID($0) }
       region = Region(
         id: regionID, epoch: .initial, peers: [PeerInfo(id: peerID, storeID: info.id)])
-      let founded = try await driver.answer(
-        PDCore.bootstrap,
-        .with {
-          $0.header = driver.header
-          $0.store = info.wire
-          $0.region = region.wire
-        })
-      try check(founded.header)
+      let store = info
+      try await value { pd.bootstrap(store: store, region: region, $0) }
     }
-    let put = try await driver.answer(
-      PDCore.putStore,
-      .with {
-        $0.header = driver.header
-        $0.store = info.wire
-      })
-    try check(put.header)
+    let store = info
+    try await value { pd.putStore(store, $0) }
     return (info, region)
   }
 
-  private static func allocate(_ driver: EmbeddedPD) async throws(StartError) -> UInt64 {
-    let answer = try await driver.answer(
-      PDCore.allocID, .with { $0.header = driver.header })
-    try check(answer.header)
-    return answer.id
-  }
-
-  private static func check(_ header: Pdpb_ResponseHeader) throws(StartError) {
-    guard !header.hasError else {
-      throw StartError("the embedded placement driver refuses: \(header.error.message)")
+  /// Waits for a call to the embedded PD.
+  private static func value<Value: Sendable>(
+    _ call: (@escaping @Sendable (Result<Value, PDClientError>) -> Void) -> Void
+  ) async throws(StartError) -> Value {
+    let result = await withCheckedContinuation { continuation in
+      call { continuation.resume(returning: $0) }
+    }
+    do throws(PDClientError) {
+      return try result.get()
+    } catch {
+      throw StartError("the store cannot register: \(error)")
     }
   }
 
-  /// Notifies the driver that the store and the region's leader live.
+  /// Reports the store, and its region with the only peer as leader. A report that fails is followed by the next.
   private static func report(
-    _ driver: EmbeddedPD, _ directory: DataDirectory, _ storeID: UInt64,
-    _ region: Region, _ engine: any KVEngine
+    _ pd: any PDClient, _ directory: DataDirectory, _ storeID: UInt64, _ region: Region
   ) {
     let space = directory.space
-    let store = Pdpb_StoreHeartbeatRequest.with {
-      $0.header = driver.header
-      $0.stats.storeID = storeID
-      $0.stats.capacity = space.capacity
-      $0.stats.available = space.available
-      $0.stats.regionCount = 1
-    }
-    driver.service.call(PDCore.storeHeartbeat, store) { _ in }
-    let leader = Pdpb_RegionHeartbeatRequest.with {
-      $0.header = driver.header
-      $0.region = region.wire
-      if let peer = region.peers.first { $0.leader = peer.wire }
-      $0.term = 1
-    }
-    driver.service.call(PDCore.regionHeartbeat, leader) { _ in }
+    pd.storeHeartbeat(
+      StoreHeartbeat(
+        storeID: storeID, capacity: space.capacity, available: space.available, regionCount: 1)
+    ) { _ in }
+    guard let peer = region.peers.first else { return }
+    pd.regionHeartbeat(RegionHeartbeat(region: region, leader: peer, term: 1))
   }
 }

@@ -1,5 +1,5 @@
 import Codec
-import Wire
+import PlacementDriver
 
 /// What a client knows of the regions: all of them, in order of their keys, and who leads.
 struct RouteTable {
@@ -23,15 +23,9 @@ struct RouteTable {
 
   mutating func forget() { routes = [] }
 
-  /// Takes the placement driver's response.
-  mutating func fill(_ answer: Pdpb_ScanRegionsResponse) throws(CodecError) {
-    routes = []
-    for found in answer.regions {
-      routes.append(
-        Route(
-          region: try Region(found.region),
-          leader: found.hasLeader && found.leader.id != 0 ? try PeerInfo(found.leader) : nil))
-    }
+  /// Replaces everything by what PD returned.
+  mutating func fill(_ regions: [RegionSummary]) {
+    routes = regions.map { Route(region: $0.region, leader: $0.leader) }
   }
 
   func route(containing key: [UInt8]) -> Route? { routes.first { $0.region.contains(key) } }

@@ -2,7 +2,6 @@ import Codec
 package import History
 import PlacementDriver
 import Runtime
-import Wire
 
 /// A client on a machine of its own: makes the calls of a workload one after the other, finds regions by
 /// the placement driver and follows errors as clients do, and writes down what it saw.
@@ -87,19 +86,12 @@ package final class SimulatedClient: @unchecked Sendable {
   }
 
   private func lookUp(_ attempt: Attempt) {
-    var request = Pdpb_ScanRegionsRequest()
-    request.header.clusterID = cluster.clusterID
-    request.limit = 1000
-    cluster.driver.ask(
-      PDCore.scanRegions, request, from: process, timeout: .seconds(1)
-    ) { [self] (result: Result<Result<Pdpb_ScanRegionsResponse, PDError>, CallFailure>) in
-      if case .success(.success(let answer)) = result, !answer.header.hasError {
-        do throws(CodecError) {
-          try routes.fill(answer)
-        } catch {
-          preconditionFailure("malformed response from the placement driver: \(error)")
-        }
-        // Whoever does not see its key yet comes again.
+    cluster.driver.call(from: process, timeout: .seconds(1)) { (core, _) throws(PDError) in
+      try core.scanRegions(in: .all, limit: 1000, copies: 2)
+    } _: { [self] result in
+      if case .success(let regions) = result {
+        routes.fill(regions)
+        // An attempt whose key is in none of them looks them up again.
         if !routes.isEmpty { return retry(attempt, after: .microseconds(10), forgetting: false) }
       }
       retry(attempt, after: .milliseconds(50), forgetting: true)

@@ -4,7 +4,6 @@ package import Logging
 package import PlacementDriver
 package import Raftstore
 import Runtime
-import Wire
 
 /// A whole cluster in one thread: a placement driver, stores, the network between them.
 ///
@@ -87,17 +86,13 @@ package final class SimulatedCluster: @unchecked Sendable {
   /// Cuts the first region, which only the first store has, while that is stopped.
   private func split(_ first: SimulatedStore, until end: Instant) throws {
     var ids: [UInt64] = []
-    var request = Pdpb_AllocIDRequest()
-    request.header.clusterID = clusterID
-    request.count = UInt32(2 * shape.boundaries.count)
     let asker = SimulatedMachine(number: 999, name: "founder", scheduler: scheduler)
     let process = asker.startProcess()
-    let count = UInt64(request.count)
-    driver.ask(PDCore.allocID, request, from: process, timeout: .seconds(5)) {
-      (result: Result<Result<Pdpb_AllocIDResponse, PDError>, CallFailure>) in
-      if case .success(.success(let answer)) = result {
-        ids = Array((answer.id - count + 1)...answer.id)
-      }
+    let count = UInt64(2 * shape.boundaries.count)
+    driver.call(from: process, timeout: .seconds(5)) { (core, _) throws(PDError) in
+      try core.allocateIDs(count)
+    } _: { result in
+      if case .success(let last) = result { ids = Array((last - count + 1)...last) }
     }
     scheduler.run(until: end) { !ids.isEmpty }
     first.end(.stopped)

@@ -1,9 +1,9 @@
+package import Codec
 package import Engine
 package import PlacementDriver
 import Runtime
-package import Wire
 
-/// The placement driver's machine: the real driver behind its mailbox, on a disk of its own.
+/// PD's machine: the real `PDHandler` on a worker and a disk of its own.
 ///
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
 package final class SimulatedPD: @unchecked Sendable {
@@ -12,16 +12,15 @@ package final class SimulatedPD: @unchecked Sendable {
   private let config: PDConfig
   private let clusterID: UInt64
   package private(set) var engine: MemoryEngine
-  /// Puts something between the driver and its disk: for mutants.
+  /// Wraps the engine each time PD starts: for mutants.
   package var wrapEngine: (any KVEngine) -> any KVEngine = { $0 }
-  /// May change what is returned about regions: for faults and mutants. Gets the question as it was.
-  package var amendRegion: ((UInt64, Pdpb_GetRegionResponse) -> Pdpb_GetRegionResponse)?
-  /// May change what is returned about all regions, which is what clients ask for.
-  package var amendScan: ((Pdpb_ScanRegionsResponse) -> Pdpb_ScanRegionsResponse)?
+  /// Changes what is returned about one region: for faults and mutants.
+  package var amendRegion: ((RegionSummary) -> RegionSummary)?
+  /// Changes what is returned about many regions, which is what clients look up.
+  package var amendScan: (([RegionSummary]) -> [RegionSummary])?
   private var worker: Worker<PDMessage>?
-  /// The heartbeat streams of stores, by machine: a response reaches only the process that opened it.
-  private var streams:
-    [Int: (process: SimulatedProcess, take: (Pdpb_RegionHeartbeatResponse) -> Void)] = [:]
+  /// The heartbeat streams of stores, by machine: a step reaches only the process that opened its stream.
+  private var streams: [Int: (process: SimulatedProcess, take: (RegionOperator) -> Void)] = [:]
   private var machineOfStore: [UInt64: Int] = [:]
 
   package init(
@@ -40,14 +39,14 @@ package final class SimulatedPD: @unchecked Sendable {
     let host = SimulatedHost(process)
     let (config, clusterID, engine) = (config, clusterID, wrapEngine(engine))
     let clock = machine.clock
-    let outlets = PDHandler.PushHandlers(
+    let push = PDHandler.PushHandlers(
       opened: { _ in },
       deliver: { [weak self] replies in self?.deliver(replies, from: process) },
       failed: { [weak self] _ in self?.machine.endProcess() })
     let worker = host.spawn(name: "placement", capacity: 65_536) { _ in
       PDHandler(
         engine: engine, config: config, newClusterID: clusterID, clock: clock, metrics: nil,
-        outlets: outlets)
+        push: push)
     }
     self.worker = worker
     let mailbox = worker.mailbox
@@ -67,37 +66,38 @@ package final class SimulatedPD: @unchecked Sendable {
 
   // MARK: Serving
 
-  /// Sends a request over the simulated network; the reply, or a failure, arrives on the caller's
-  /// process.
-  package func ask<Request: Sendable, Answer: Sendable>(
-    _ method:
-      @escaping @Sendable (PDCore) -> (Request, ClockReading) throws(PDError) -> Answer,
-    _ request: Request, from asker: SimulatedProcess, timeout: Duration,
-    _ completion: @escaping (Result<Result<Answer, PDError>, CallFailure>) -> Void
+  /// Has PD run `body`, over the simulated network; the result, or a failure, arrives in the caller's process.
+  package func call<Response: Sendable>(
+    from caller: SimulatedProcess, timeout: Duration,
+    _ body: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
+    _ completion: @escaping (Result<Response, PDClientError>) -> Void
   ) {
     network.call(
-      from: asker, to: machine, timeout: timeout,
-      serve: { [self] _, answer in
-        let reply = Reply(answer)
-        let owed = Completion<Result<Answer, PDError>>(abandoned: .failure(.stopped)) {
-          reply.give(self.amended($0))
+      from: caller, to: machine, timeout: timeout,
+      serve: { [self] _, respond in
+        let reply = Reply(respond)
+        guard let mailbox = worker?.mailbox else { return reply.send(.failure(.stopped)) }
+        mailbox.call(body) { reply.send(self.amended($0)) }
+      },
+      completion: { (result: Result<Result<Response, PDError>, CallFailure>) in
+        switch result {
+        case .failure(let failure): completion(.failure(.unreachable("\(failure)")))
+        case .success(let response): completion(response.mapError(PDClientError.init))
         }
-        guard worker?.mailbox.send(.call(PDCall(method, request, owed))) == true
-        else { return owed(.failure(.stopped)) }
-      }, completion: completion)
+      })
   }
 
-  private func amended<Answer>(
-    _ result: Result<Answer, PDError>
-  ) -> Result<Answer, PDError> {
-    guard case .success(let answer) = result else { return result }
-    if let amendRegion, let found = answer as? Pdpb_GetRegionResponse, found.hasRegion,
-      let changed = amendRegion(found.region.id, found) as? Answer
+  private func amended<Response>(
+    _ result: Result<Response, PDError>
+  ) -> Result<Response, PDError> {
+    guard case .success(let response) = result else { return result }
+    if let amendRegion, let found = response as? RegionSummary,
+      let changed = amendRegion(found) as? Response
     {
       return .success(changed)
     }
-    if let amendScan, let found = answer as? Pdpb_ScanRegionsResponse,
-      let changed = amendScan(found) as? Answer
+    if let amendScan, let found = response as? [RegionSummary],
+      let changed = amendScan(found) as? Response
     {
       return .success(changed)
     }
@@ -106,67 +106,74 @@ package final class SimulatedPD: @unchecked Sendable {
 
   // MARK: Heartbeat streams
 
-  func connect(
-    _ process: SimulatedProcess, _ take: @escaping (Pdpb_RegionHeartbeatResponse) -> Void
-  ) {
+  func connect(_ process: SimulatedProcess, _ take: @escaping (RegionOperator) -> Void) {
     streams[process.machine.number] = (process, take)
   }
 
   /// One message of a store's heartbeat stream.
-  func report(_ heartbeat: Pdpb_RegionHeartbeatRequest, from process: SimulatedProcess) {
+  func report(_ heartbeat: RegionHeartbeat, from process: SimulatedProcess) {
     guard process.isAlive else { return }
-    let storeID = heartbeat.leader.storeID
-    network.send(.call, from: process.machine.number, to: machine) { [self] driver in
-      machineOfStore[storeID] = process.machine.number
-      let completion = Completion<Result<[HeartbeatResponse], PDError>>(
-        abandoned: .failure(.stopped)
-      ) { [weak self] result in
-        guard case .success(let replies) = result else { return }
-        self?.deliver(replies, from: driver)
+    network.send(.call, from: process.machine.number, to: machine) { [self] pd in
+      machineOfStore[heartbeat.leader.storeID] = process.machine.number
+      worker?.mailbox.call({ (core, reading) throws(PDError) in
+        try core.regionHeartbeat(heartbeat, reading)
+      }) { [weak self] result in
+        self?.reported(heartbeat, result, from: pd)
       }
-      let call = PDCall(PDCore.regionHeartbeat, heartbeat, completion)
-      if worker?.mailbox.send(.call(call)) != true { completion(.failure(.stopped)) }
     }
   }
 
-  private func deliver(_ replies: [HeartbeatResponse], from driver: SimulatedProcess) {
-    guard driver.isAlive else { return }
-    for reply in replies {
-      machine.scheduler.note(
-        .answer, reply.response.regionID, reply.storeID,
-        "pd sends store \(reply.storeID), region \(reply.response.regionID): "
-          + reply.response.order)
-      guard let number = machineOfStore[reply.storeID], let stream = streams[number] else {
+  private func reported(
+    _ heartbeat: RegionHeartbeat, _ result: Result<RegionOperator?, PDError>,
+    from pd: SimulatedProcess
+  ) {
+    switch result {
+    case .success(nil): break
+    case .success(let step?): deliver([step], from: pd)
+    case .failure(let error):
+      guard pd.isAlive, error.refusal != nil else { return }
+      note(heartbeat.region.id, heartbeat.leader.storeID, "refused: \(error)")
+    }
+  }
+
+  private func deliver(_ steps: [RegionOperator], from pd: SimulatedProcess) {
+    guard pd.isAlive else { return }
+    for step in steps {
+      note(step.regionID, step.leader.storeID, step.summary)
+      guard let number = machineOfStore[step.leader.storeID], let stream = streams[number] else {
         continue
       }
       network.send(.call, from: machine.number, to: stream.process.machine) { receiver in
         guard receiver === stream.process else { return }
-        stream.take(reply.response)
+        stream.take(step)
       }
     }
   }
+
+  private func note(_ regionID: UInt64, _ storeID: UInt64, _ text: String) {
+    machine.scheduler.note(
+      .answer, regionID, storeID, "pd sends store \(storeID), region \(regionID): \(text)")
+  }
 }
 
-extension Pdpb_RegionHeartbeatResponse {
-  /// What it asks for, for people.
-  fileprivate var order: String {
-    if header.hasError { return "refused: \(header.error.message)" }
-    if hasChangePeer {
-      return "\(changePeer.changeType) \(changePeer.peer.id) on \(changePeer.peer.storeID)"
+extension RegionOperator {
+  /// The step, for people.
+  fileprivate var summary: String {
+    switch step {
+    case .changePeer(let change): "\(change.type) \(change.peer.id) on \(change.peer.storeID)"
+    case .changePeerV2(let changes): "\(changes.count) changes"
+    case .transferLeader(let peer, _): "lead by \(peer.id)"
     }
-    if hasChangePeerV2 { return "\(changePeerV2.changes.count) changes" }
-    if hasTransferLeader { return "lead by \(transferLeader.peer.id)" }
-    return "nothing"
   }
 }
 
 /// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class Reply<Answer>: @unchecked Sendable {
-  private let body: (Result<Answer, PDError>) -> Void
+private final class Reply<Response>: @unchecked Sendable {
+  private let body: (Result<Response, PDError>) -> Void
 
-  init(_ body: @escaping (Result<Answer, PDError>) -> Void) {
+  init(_ body: @escaping (Result<Response, PDError>) -> Void) {
     self.body = body
   }
 
-  func give(_ result: Result<Answer, PDError>) { body(result) }
+  func send(_ result: Result<Response, PDError>) { body(result) }
 }

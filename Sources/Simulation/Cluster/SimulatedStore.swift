@@ -107,8 +107,7 @@ package final class SimulatedStore: @unchecked Sendable {
     let transport = SimulatedTransport(
       process: process, network: around.network, directory: around.directory, router: router,
       snapshots: snapshots)
-    let client = SimulatedPDClient(
-      process: process, driver: around.driver, network: around.network)
+    let client = SimulatedPDClient(process: process, pd: around.driver)
     var logger = around.logger
     logger[metadataKey: "store"] = "\(number)"
     return (

@@ -1,3 +1,4 @@
+package import Codec
 package import Engine
 package import RaftLog
 package import Raftstore

@@ -1,6 +1,5 @@
 import PlacementDriver
 import Runtime
-import Wire
 
 /// Faults of the placement driver.
 ///
@@ -11,9 +10,9 @@ final class PDFaults: @unchecked Sendable {
   private var slow: [(fault: Int, by: Duration)] = []
   /// The faults that want old responses.
   private var stale: [Int] = []
-  /// What was returned about each region, and about all, without repetitions: the newest last.
-  private var answers: [UInt64: [Pdpb_GetRegionResponse]] = [:]
-  private var scans: [Pdpb_ScanRegionsResponse] = []
+  /// What was returned about each region, and about many, without repetitions: the newest last.
+  private var regions: [UInt64: [RegionSummary]] = [:]
+  private var scans: [[RegionSummary]] = []
   private var random = SplitMix64(seed: 0)
 
   private static let memory = 8
@@ -77,24 +76,16 @@ final class PDFaults: @unchecked Sendable {
   /// does without.
   func remember() {
     let (region, scan) = (driver.amendRegion, driver.amendScan)
-    driver.amendRegion = { [weak self] id, answer in
-      let answer = region?(id, answer) ?? answer
-      return self?.perhapsStale(answer, of: id) ?? answer
+    driver.amendRegion = { [weak self] found in
+      let found = region?(found) ?? found
+      guard let self else { return found }
+      return choose(found, from: &regions[found.region.id, default: []])
     }
-    driver.amendScan = { [weak self] answer in
-      let answer = scan?(answer) ?? answer
-      return self?.perhapsStale(answer) ?? answer
+    driver.amendScan = { [weak self] found in
+      let found = scan?(found) ?? found
+      guard let self else { return found }
+      return choose(found, from: &scans)
     }
-  }
-
-  private func perhapsStale(
-    _ answer: Pdpb_GetRegionResponse, of id: UInt64
-  ) -> Pdpb_GetRegionResponse {
-    choose(answer, from: &answers[id, default: []])
-  }
-
-  private func perhapsStale(_ answer: Pdpb_ScanRegionsResponse) -> Pdpb_ScanRegionsResponse {
-    choose(answer, from: &scans)
   }
 
   /// Puts a response to the old ones, and gives it, or while a fault wants that, mostly an older one.

@@ -2,7 +2,6 @@ import Codec
 import PlacementDriver
 import Raftstore
 import Runtime
-import Wire
 
 /// Region changes throughout the run, as an operator or another placement driver might request.
 ///
@@ -80,17 +79,12 @@ final class RegionChurn: @unchecked Sendable {
   private func add(
     _ fault: PlannedFault, to target: UInt64, _ status: RegionStatus, _ store: SimulatedStore
   ) {
-    var request = Pdpb_AllocIDRequest()
-    request.header.clusterID = context.cluster.clusterID
-    request.count = 1
-    context.cluster.driver.ask(
-      PDCore.allocID, request, from: process, timeout: .seconds(3)
-    ) { [weak self] (result: Result<Result<Pdpb_AllocIDResponse, PDError>, CallFailure>) in
-      guard let self, !context.isOver, case .success(.success(let answer)) = result,
-        !answer.header.hasError
-      else { return }
+    context.cluster.driver.call(from: process, timeout: .seconds(3)) { (core, _) throws(PDError) in
+      try core.allocateIDs()
+    } _: { [weak self] result in
+      guard let self, !context.isOver, case .success(let id) = result else { return }
       let isVoter = fault.randomValues[3] & 3 == 0
-      let peer = PeerInfo(id: answer.id, storeID: target, role: isVoter ? .voter : .learner)
+      let peer = PeerInfo(id: id, storeID: target, role: isVoter ? .voter : .learner)
       order(
         fault,
         .changePeer(.init(type: isVoter ? .addNode : .addLearnerNode, peer: peer)), status, store)

@@ -1,7 +1,6 @@
 import Codec
 import Raftstore
 import Runtime
-import Wire
 
 /// Placement drivers that forget, invent or ask for too much.
 enum PDMutants {
@@ -27,13 +26,13 @@ enum PDMutants {
       $0.shape.raftstore.stalePeers.abnormalLeaderMissing = .milliseconds(500)
       $0.shape.raftstore.stalePeers.maxLeaderMissing = .milliseconds(800)
       $0.prepare = { cluster in
-        cluster.driver.amendRegion = { _, answer in
-          var answer = answer
-          guard answer.region.peers.count > 1 else { return answer }
-          answer.region.regionEpoch.confVer += 2
-          let leader = answer.leader.id
-          answer.region.peers.removeAll { $0.id != leader }
-          return answer
+        cluster.driver.amendRegion = { found in
+          var found = found
+          guard found.region.peers.count > 1 else { return found }
+          found.region.epoch.confVersion += 2
+          let leader = found.leader?.id ?? 0
+          found.region.peers.removeAll { $0.id != leader }
+          return found
         }
       }
     },

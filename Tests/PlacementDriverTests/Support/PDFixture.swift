@@ -3,14 +3,13 @@ import Engine
 import PlacementDriver
 import Runtime
 import Testing
-import Wire
 
-/// A driver on a memory engine with a clock that only moves when told to.
+/// PD's core on a memory engine, with a clock that moves only by `pass`.
 final class PDFixture {
   static let clusterID: UInt64 = 7_000_000_001
 
   private(set) var engine: MemoryEngine
-  private(set) var driver: PDCore
+  private(set) var core: PDCore
   let config: PDConfig
   /// Seconds on both clocks since the test began; the wall clock began at one million seconds.
   private(set) var seconds: Double = 0
@@ -18,12 +17,12 @@ final class PDFixture {
   var wallShift: Int64 = 0
 
   /// - Parameter allocated: ids given before, for the test to use.
-  init(allocated: UInt32 = 100_000, _ change: (inout PDConfig) -> Void = { _ in }) throws {
+  init(allocated: UInt64 = 100_000, _ change: (inout PDConfig) -> Void = { _ in }) throws {
     var config = PDConfig(advertiseClientURLs: ["http://127.0.0.1:2379"])
     change(&config)
     self.config = config
     engine = try MemoryEngine()
-    driver = try PDCore(
+    core = try PDCore(
       engine: engine, config: config, newClusterID: Self.clusterID, at: Self.reading(0, 0))
     if allocated > 0 { _ = try allocate(allocated) }
   }
@@ -42,129 +41,102 @@ final class PDFixture {
   /// is lost.
   func restart(lossy: Bool = false, newClusterID: UInt64 = 99) throws {
     engine = lossy ? engine.crash() : engine.reopen()
-    driver = try PDCore(
+    core = try PDCore(
       engine: engine, config: config, newClusterID: newClusterID, at: reading)
   }
 
   func fail(_ fault: MemoryEngine.Fault) { engine.inject(fault) }
 
-  // MARK: Requests
+  // MARK: Calls
 
-  var header: Pdpb_RequestHeader {
-    .with { $0.clusterID = driver.clusterID }
-  }
-
-  func store(_ id: UInt64, address: String? = nil) -> Metapb_Store {
-    .with {
-      $0.id = id
-      $0.address = address ?? "127.0.0.1:\(20160 + id)"
-      $0.version = "8.5.0"
+  /// The refusal of a call; nil if the call was carried out. Other errors are thrown.
+  func refusal(_ body: () throws -> Void) throws -> PDError? {
+    do {
+      try body()
+      return nil
+    } catch let error as PDError where error.refusal != nil {
+      return error
     }
   }
 
+  func store(_ id: UInt64, address: String? = nil) -> StoreInfo {
+    StoreInfo(id: id, address: address ?? "127.0.0.1:\(20160 + id)", version: "8.5.0")
+  }
+
   @discardableResult
-  func bootstrap(_ region: Region? = nil, store id: UInt64 = 1) throws -> Pdpb_BootstrapResponse {
+  func bootstrap(_ region: Region? = nil, store id: UInt64 = 1) throws -> PDError? {
     let first =
       region ?? Region(id: 2, epoch: .initial, peers: [PeerInfo(id: 3, storeID: id)])
-    return try driver.bootstrap(
-      .with {
-        $0.header = header
-        $0.store = store(id)
-        $0.region = first.wire
-      }, reading)
+    return try refusal { try core.bootstrap(store: store(id), region: first, reading) }
   }
 
   @discardableResult
-  func put(_ id: UInt64, address: String? = nil) throws -> Pdpb_PutStoreResponse {
-    try driver.putStore(
-      .with {
-        $0.header = header
-        $0.store = store(id, address: address)
-      }, reading)
+  func put(_ store: StoreInfo) throws -> PDError? {
+    try refusal { try core.putStore(store, reading) }
   }
 
   @discardableResult
-  func beat(_ id: UInt64, busy: Bool = false) throws -> Pdpb_StoreHeartbeatResponse {
-    try driver.storeHeartbeat(
-      .with {
-        $0.header = header
-        $0.stats.storeID = id
-        $0.stats.capacity = 1000
-        $0.stats.available = 900
-        $0.stats.isBusy = busy
-      }, reading)
+  func put(_ id: UInt64, address: String? = nil) throws -> PDError? {
+    try put(store(id, address: address))
+  }
+
+  @discardableResult
+  func beat(_ heartbeat: StoreHeartbeat) throws -> PDError? {
+    try refusal { try core.storeHeartbeat(heartbeat, reading) }
+  }
+
+  @discardableResult
+  func beat(_ id: UInt64, busy: Bool = false) throws -> PDError? {
+    try beat(StoreHeartbeat(storeID: id, capacity: 1000, available: 900, isBusy: busy))
+  }
+
+  /// What PD made of a region's heartbeat.
+  struct Response {
+    var step: RegionOperator?
+    var refusal: PDError?
+
+    /// Whether the report was accepted and there is nothing to do.
+    var isEmpty: Bool { step == nil && refusal == nil }
+  }
+
+  @discardableResult
+  func beat(_ heartbeat: RegionHeartbeat) throws -> Response {
+    var response = Response()
+    response.refusal = try refusal {
+      response.step = try core.regionHeartbeat(heartbeat, reading)
+    }
+    return response
   }
 
   @discardableResult
   func beat(
     _ region: Region, leader store: UInt64, pending: [UInt64] = [], down: [UInt64] = [],
     term: UInt64 = 0, size: UInt64 = 0
-  ) throws -> [HeartbeatResponse] {
-    try driver.regionHeartbeat(
-      .with {
-        $0.header = header
-        $0.region = region.wire
-        if let leader = region.peer(onStore: store) { $0.leader = leader.wire }
-        $0.pendingPeers = pending.compactMap { region.peer(onStore: $0)?.wire }
-        $0.downPeers = down.compactMap { id in
-          region.peer(onStore: id).map { peer in .with { $0.peer = peer.wire } }
-        }
-        $0.term = term
-        $0.approximateSize = size
-      }, reading)
+  ) throws -> Response {
+    try beat(
+      RegionHeartbeat(
+        region: region, leader: region.peer(onStore: store) ?? PeerInfo(id: 0), term: term,
+        pendingPeers: pending.compactMap { region.peer(onStore: $0) },
+        downPeers: down.compactMap { id in
+          region.peer(onStore: id).map { DownPeer(peer: $0, seconds: 0) }
+        },
+        approximateSize: size))
   }
 
-  func region(_ key: String) throws -> Pdpb_GetRegionResponse {
-    try driver.getRegion(
-      .with {
-        $0.header = header
-        $0.regionKey = Array(key.utf8).data
-      }, reading)
+  func region(_ text: String) throws -> RegionSummary? { try core.region(containing: key(text)) }
+
+  func previous(_ text: String) throws -> RegionSummary? {
+    try core.region(beforeThatOf: key(text))
   }
 
-  func previous(_ key: String) throws -> Pdpb_GetRegionResponse {
-    try driver.getPrevRegion(
-      .with {
-        $0.header = header
-        $0.regionKey = Array(key.utf8).data
-      }, reading)
-  }
+  func region(id: UInt64) throws -> RegionSummary? { try core.region(id: id) }
 
-  func region(id: UInt64) throws -> Pdpb_GetRegionResponse {
-    try driver.getRegionByID(
-      .with {
-        $0.header = header
-        $0.regionID = id
-      }, reading)
-  }
+  func info(_ id: UInt64) throws -> StoreInfo { try core.store(id: id).info }
 
-  func info(_ id: UInt64) throws -> StoreInfo {
-    try StoreInfo(
-      driver.getStore(
-        .with {
-          $0.header = header
-          $0.storeID = id
-        }, reading
-      ).store)
-  }
+  func allocate(_ count: UInt64 = 1) throws -> UInt64 { try core.allocateIDs(count) }
 
-  func allocate(_ count: UInt32 = 1) throws -> UInt64 {
-    try driver.allocID(
-      .with {
-        $0.header = header
-        $0.count = count
-      }, reading
-    ).id
-  }
-
-  func timestamp(_ count: UInt32 = 1) throws -> Timestamp {
-    try Timestamp(
-      driver.tso(
-        .with {
-          $0.header = header
-          $0.count = count
-        }, reading
-      ).timestamp)
+  func timestamp(_ count: UInt64 = 1) throws -> Timestamp {
+    try core.timestamps(count, reading)
   }
 }
 

@@ -1,9 +1,8 @@
 import Codec
 import PlacementDriver
 import Testing
-import Wire
 
-/// Stores that do what the driver tells them, as far as their quorum lets them.
+/// Stores that carry out what PD sends, as far as their quorum lets them.
 final class SimulatedStores {
   struct Replica {
     var region: Region
@@ -29,8 +28,7 @@ final class SimulatedStores {
   }
 
   func start(_ id: UInt64, address: String? = nil) throws {
-    let response = try fixture.put(id, address: address)
-    #expect(!response.header.hasError)
+    #expect(try fixture.put(id, address: address) == nil)
     alive.append(id)
     alive.sort()
   }
@@ -47,20 +45,22 @@ final class SimulatedStores {
       for index in regions.indices {
         elect(index)
         guard alive.contains(regions[index].leader) else { continue }
-        try obey(report(index))
+        try obey(report(index).step)
         if catchUp { regions[index].pending = [] }
         // A leader tells at once when its region changed.
-        try obey(report(index))
+        try obey(report(index).step)
       }
-      try obey(fixture.driver.tick(fixture.reading))
+      for step in try fixture.core.tick(fixture.reading) { try obey(step) }
     }
   }
 
-  private func report(_ index: Int) throws -> [HeartbeatResponse] {
+  private func report(_ index: Int) throws -> PDFixture.Response {
     let replica = regions[index]
     let down = replica.region.peers.map(\.storeID).filter { !alive.contains($0) }
-    return try fixture.beat(
+    let response = try fixture.beat(
       replica.region, leader: replica.leader, pending: replica.pending.sorted(), down: down)
+    #expect(response.refusal == nil)
+    return response
   }
 
   private func elect(_ index: Int) {
@@ -76,18 +76,16 @@ final class SimulatedStores {
     return voters.filter { alive.contains($0.storeID) }.count > voters.count / 2
   }
 
-  private func obey(_ replies: [HeartbeatResponse]) throws {
-    for reply in replies {
-      let response = reply.response
-      #expect(!response.header.hasError, "\(response.header.error.message)")
-      let index = try #require(regions.firstIndex { $0.region.id == response.regionID })
-      #expect(reply.storeID == response.targetPeer.storeID)
-      guard response.targetPeer.storeID == regions[index].leader,
-        RegionEpoch(response.regionEpoch) == regions[index].region.epoch,
-        hasQuorum(regions[index].region)
-      else { continue }
-      if response.hasTransferLeader { transfer(index, response.transferLeader.peer.storeID) }
-      if response.hasChangePeer { try change(index, response.changePeer) }
+  private func obey(_ step: RegionOperator?) throws {
+    guard let step else { return }
+    let index = try #require(regions.firstIndex { $0.region.id == step.regionID })
+    guard step.leader.storeID == regions[index].leader,
+      step.epoch == regions[index].region.epoch, hasQuorum(regions[index].region)
+    else { return }
+    switch step.step {
+    case .transferLeader(let peer, _): transfer(index, peer.storeID)
+    case .changePeer(let change): try self.change(index, change)
+    case .changePeerV2: break
     }
   }
 
@@ -96,10 +94,10 @@ final class SimulatedStores {
     if alive.contains(store) { regions[index].leader = store }
   }
 
-  private func change(_ index: Int, _ change: Pdpb_ChangePeer) throws {
-    let peer = try PeerInfo(change.peer)
+  private func change(_ index: Int, _ change: AdminCommand.PeerChange) throws {
+    let peer = change.peer
     var region = regions[index].region
-    switch change.changeType {
+    switch change.type {
     case .addLearnerNode:
       try #require(region.peer(onStore: peer.storeID) == nil)
       told.append("learner on \(peer.storeID)")
@@ -114,8 +112,6 @@ final class SimulatedStores {
       try #require(regions[index].leader != peer.storeID, "a leader was told to remove itself")
       told.append("remove from \(peer.storeID)")
       region.peers.removeAll { $0.id == peer.id }
-    case .UNRECOGNIZED:
-      Issue.record("an unknown change")
     }
     region.epoch.confVersion += 1
     regions[index].region = region

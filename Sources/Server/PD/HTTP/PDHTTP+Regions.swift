@@ -5,7 +5,7 @@ import RPC
 import Synchronization
 
 extension PDHTTP {
-  /// Regions fetched from the driver at a time, so that it serves others in between.
+  /// Regions fetched from PD at a time, so that it serves others in between.
   private static let regionsPerPage = 1024
   /// A longer list is refused.
   private static let maxListBytes = 64 << 20
@@ -19,7 +19,7 @@ extension PDHTTP {
     } catch {
       return done(.json(400, error.description))
     }
-    askCluster({ driver, _ in driver.regionSummary(id: id) }, done) { Self.page($0) }
+    callCluster({ core, _ in core.regionSummary(id: id) }, done) { Self.page($0) }
   }
 
   func region(key text: String, _ query: HTTPQuery, _ done: @escaping HTTPService.Done) {
@@ -29,7 +29,7 @@ extension PDHTTP {
     } catch {
       return done(.json(400, error.description))
     }
-    askCluster({ driver, _ in driver.regionSummary(containing: key) }, done) { Self.page($0) }
+    callCluster({ core, _ in core.regionSummary(containing: key) }, done) { Self.page($0) }
   }
 
   private static let busy = HTTPReply.text(503, "the placement driver is busy")
@@ -81,9 +81,9 @@ extension PDHTTP {
     take: @escaping @Sendable ([RegionSummary]) -> Bool,
     finish: @escaping @Sendable () -> HTTPReply
   ) {
-    placement.ask { driver, _ in
-      driver.summary.isBootstrapped
-        ? driver.regionSummaries(in: range, limit: Self.regionsPerPage) : nil
+    pd.call { core, _ in
+      core.isBootstrapped
+        ? core.regionSummaries(in: range, limit: Self.regionsPerPage) : nil
     } _: { [self] result in
       switch result {
       case .failure(let error): done(HTTPReply(error))

@@ -25,7 +25,7 @@ extension PDHTTP {
     case .regions, .regionsByKey, .regionCount, .regionsOfStore, .regionStatistics:
       serveRegions(route, query, done)
     case .operators:
-      ask({ driver, reading in driver.operatorSummaries(reading) }, done) {
+      call({ core, reading in core.operatorSummaries(reading) }, done) {
         .json(200, $0.map(Self.text))
       }
     case .operatorOfRegion(let id): operatorOf(id, done)
@@ -34,7 +34,7 @@ extension PDHTTP {
       done(.json(200, JSONObject([("as_peer", JSONObject([])), ("as_leader", JSONObject([]))])))
     case .hotStores: done(.json(200, JSONObject([])))
     case .safePoints:
-      ask({ driver, _ in driver.safePointSummary }, done) { .json(200, SafePointsPage($0)) }
+      call({ core, _ in core.safePointSummary }, done) { .json(200, SafePointsPage($0)) }
     case .minResolvedTS:
       // Stores report none: it is not real, as the reply says.
       done(
@@ -51,7 +51,7 @@ extension PDHTTP {
 
   private func serveCluster(_ route: PDRoute, _ done: @escaping HTTPService.Done) {
     let startedAt = startedAt
-    ask({ driver, _ in driver.summary }, done) { summary in
+    call({ core, _ in core.summary }, done) { summary in
       switch route {
       case .version: return .json(200, ["version": "v" + summary.version])
       case .status:
@@ -78,7 +78,7 @@ extension PDHTTP {
   }
 
   private func serveConfig(_ route: PDRoute, _ done: @escaping HTTPService.Done) {
-    ask({ driver, _ in driver.summary }, done) { summary in
+    call({ core, _ in core.summary }, done) { summary in
       switch route {
       case .config: .json(200, ConfigPage(summary))
       case .scheduleConfig: .json(200, ScheduleConfigPage(summary.config))
@@ -102,9 +102,9 @@ extension PDHTTP {
       guard let named else { return done(.json(400, "unknown StoreState: \(text)")) }
       wanted = [named]
     }
-    askCluster(
-      { [wanted] driver, reading in
-        driver.storeSummaries(reading).filter { wanted.contains($0.info.state) }
+    callCluster(
+      { [wanted] core, reading in
+        core.storeSummaries(reading).filter { wanted.contains($0.info.state) }
       }, done
     ) { .json(200, StoresPage($0)) }
   }
@@ -116,9 +116,9 @@ extension PDHTTP {
     } catch {
       return done(.json(400, error.description))
     }
-    askCluster(
-      { driver, reading in
-        driver.storeSummaries(reading).first { $0.info.id == id }
+    callCluster(
+      { core, reading in
+        core.storeSummaries(reading).first { $0.info.id == id }
       }, done
     ) { summary in
       guard let summary else {
@@ -147,7 +147,7 @@ extension PDHTTP {
         regions(in: .all, limit: 0, ofStore: try HTTPQuery.id(text), done)
       case .regionStatistics: regionStatistics(query, done)
       default:
-        askCluster({ driver, _ in driver.summary.regionCount }, done) { count in
+        callCluster({ core, _ in core.summary.regionCount }, done) { count in
           .json(200, JSONObject([("count", count), ("regions", [String]())]))
         }
       }
@@ -170,9 +170,9 @@ extension PDHTTP {
     } catch {
       return done(.json(400, error.description))
     }
-    ask(
-      { driver, reading in
-        driver.operatorSummaries(reading).first { $0.regionID == id }
+    call(
+      { core, reading in
+        core.operatorSummaries(reading).first { $0.regionID == id }
       }, done
     ) { summary in
       guard let summary else { return .json(500, "operator not found") }
@@ -192,7 +192,7 @@ extension PDHTTP {
       ("id", 0), ("name", "DEFAULT"), ("state", "ENABLED"), ("created_at", 0),
       ("state_changed_at", 0),
     ])
-    askCluster({ _, _ in true }, done) { _ in
+    callCluster({ _, _ in true }, done) { _ in
       if parts.isEmpty {
         return .json(200, JSONObject([("keyspaces", [keyspace]), ("next_page_token", "")]))
       }

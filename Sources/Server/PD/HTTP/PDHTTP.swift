@@ -4,18 +4,18 @@ package import RPC
 import Runtime
 import Synchronization
 
-/// PD's HTTP API, for reading: what TiKV's clients and tools ask a placement driver beside gRPC. Paths,
-/// shapes and refusals are those of PD.
+/// PD's HTTP API, for reading: what TiKV's clients and tools request beside gRPC. Paths, JSON and refusals are those
+/// of PD.
 ///
-/// Questions go to the driver's thread; responses are put into words on a thread of their own, so that
-/// neither timestamps nor the event loop wait for a long list.
+/// Calls go to PD's thread. Responses are encoded on a thread of their own, so that neither timestamps nor the event
+/// loop wait for a long list.
 package final class PDHTTP: Sendable {
   /// Requests that may wait.
   private static let capacity = 256
   /// Lists of regions gathered at a time: each may become large.
   private static let maxLists = 4
 
-  let placement: PDService
+  let pd: PDService
   let metrics: Metrics
   /// Seconds since 1970.
   let startedAt: UInt64
@@ -23,8 +23,8 @@ package final class PDHTTP: Sendable {
   private let worker: Worker<@Sendable () -> Void>
   private let lists = Atomic<Int>(0)
 
-  init(placement: PDService, host: any WorkerHost, metrics: Metrics) {
-    self.placement = placement
+  init(pd: PDService, host: any WorkerHost, metrics: Metrics) {
+    self.pd = pd
     self.metrics = metrics
     clock = host.clock
     startedAt = host.clock.wallMilliseconds / 1000
@@ -33,7 +33,7 @@ package final class PDHTTP: Sendable {
 
   /// What the port serves.
   package var service: HTTPService {
-    HTTPService { [self] request, done in answer(request, done) }
+    HTTPService { [self] request, done in serve(request, done) }
   }
 
   /// Completes what waits, then ends. Blocks.
@@ -58,38 +58,38 @@ package final class PDHTTP: Sendable {
     }
   }
 
-  /// Asks the driver, and lets `body` make the reply of what it returns.
-  func ask<Response: Sendable>(
-    _ question: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
+  /// Has PD run `body`, and makes the reply of what it returns on the thread for responses.
+  func call<Response: Sendable>(
+    _ body: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
     _ done: @escaping HTTPService.Done,
-    reply body: @escaping @Sendable (Response) -> HTTPReply
+    reply: @escaping @Sendable (Response) -> HTTPReply
   ) {
-    placement.ask(question) { [self] result in
+    pd.call(body) { [self] result in
       switch result {
-      case .success(let response): run(done) { done(body(response)) }
+      case .success(let response): run(done) { done(reply(response)) }
       case .failure(let error): done(HTTPReply(error))
       }
     }
   }
 
-  /// As `ask`, for what there is only once the cluster has been bootstrapped.
-  func askCluster<Response: Sendable>(
-    _ question: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
+  /// The same, for what exists only once the cluster is bootstrapped.
+  func callCluster<Response: Sendable>(
+    _ body: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
     _ done: @escaping HTTPService.Done,
-    reply body: @escaping @Sendable (Response) -> HTTPReply
+    reply: @escaping @Sendable (Response) -> HTTPReply
   ) {
-    ask(
-      { (driver, reading) throws(PDError) in
-        driver.summary.isBootstrapped ? try question(driver, reading) : nil
+    call(
+      { (core, reading) throws(PDError) in
+        core.isBootstrapped ? try body(core, reading) : nil
       }, done
-    ) { response in response.map(body) ?? Self.notBootstrapped }
+    ) { response in response.map(reply) ?? Self.notBootstrapped }
   }
 
   static let notBootstrapped = HTTPReply.json(
     500,
     "[PD:cluster:ErrNotBootstrapped]TiKV cluster not bootstrapped, please start TiKV first")
 
-  private func answer(_ request: HTTPRequest, _ done: @escaping HTTPService.Done) {
+  private func serve(_ request: HTTPRequest, _ done: @escaping HTTPService.Done) {
     guard let route = PDRoute(request.path) else {
       return done(.text(404, "404 page not found"))
     }

@@ -1,5 +1,3 @@
-package import Codec
-
 /// An operator step of the placement driver for a region of a given epoch.
 package struct RegionOperator: Sendable, Hashable {
   /// One step of an operator, carried out by the region's leader.
@@ -7,12 +5,14 @@ package struct RegionOperator: Sendable, Hashable {
     case changePeer(AdminCommand.PeerChange)
     /// No changes leaves the joint configuration.
     case changePeerV2([AdminCommand.PeerChange])
+    /// The leader transfers to the first of `to` and `candidates` that can take over.
     case transferLeader(to: PeerInfo, candidates: [PeerInfo])
   }
 
   package var regionID: UInt64
+  /// The region's epoch that the step was decided for; a region of another epoch ignores it.
   package var epoch: RegionEpoch
-  /// The leader the operator was meant for; another one ignores it.
+  /// The leader that carries the step out, on whose store's stream it is sent; another peer ignores it.
   package var leader: PeerInfo
   package var step: Step
 

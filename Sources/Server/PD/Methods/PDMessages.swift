@@ -1,12 +1,12 @@
 package import Wire
 
-/// A request whose header contains the cluster id.
-package protocol PDRequest: Sendable {
+/// A request of `pdpb` whose header names the cluster.
+protocol PDRequest: Sendable {
   var header: Pdpb_RequestHeader { get }
 }
 
-/// A response whose header contains the cluster id and an error.
-package protocol PDResponse: Sendable {
+/// A response of `pdpb` whose header names the cluster and, if the request was refused, says why.
+protocol PDResponse: Sendable {
   init()
   var header: Pdpb_ResponseHeader { get set }
 }
@@ -33,8 +33,6 @@ extension Pdpb_GetAllStoresRequest: PDRequest {}
 extension Pdpb_GetAllStoresResponse: PDResponse {}
 extension Pdpb_StoreHeartbeatRequest: PDRequest {}
 extension Pdpb_StoreHeartbeatResponse: PDResponse {}
-extension Pdpb_RegionHeartbeatRequest: PDRequest {}
-extension Pdpb_RegionHeartbeatResponse: PDResponse {}
 extension Pdpb_GetRegionRequest: PDRequest {}
 extension Pdpb_GetRegionByIDRequest: PDRequest {}
 extension Pdpb_GetRegionResponse: PDResponse {}

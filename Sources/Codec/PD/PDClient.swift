@@ -1,0 +1,57 @@
+/// The placement driver as a store sees it, in the same process or over the network.
+///
+/// Calls never block. Completions run on any thread and are called exactly once. A call that fails with
+/// `unreachable` may have had its effect; nothing is retried here.
+package protocol PDClient: AnyObject, Sendable {
+  func clusterID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void)
+  /// One id that PD never allocates again, for a store, a region or a peer.
+  func allocateID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void)
+  func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void)
+  /// Registers the cluster's first store and region. Fails with `alreadyBootstrapped` if another store was first.
+  func bootstrap(
+    store: StoreInfo, region: Region,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
+  /// Registers a store, or what has changed about it since.
+  func putStore(
+    _ store: StoreInfo, _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
+  /// Fails with `refused` if PD has never registered the store; a tombstone is returned.
+  func store(
+    id: UInt64, _ completion: @escaping @Sendable (Result<StoreInfo, PDClientError>) -> Void)
+  /// Nil if PD knows no region that holds `key`.
+  func region(
+    containing key: [UInt8],
+    _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void)
+  /// Nil if PD knows no region of this id.
+  func region(
+    id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void)
+  func storeHeartbeat(
+    _ heartbeat: StoreHeartbeat,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
+  /// Sends a leader's report; an unsent older one of the same region is replaced.
+  func regionHeartbeat(_ heartbeat: RegionHeartbeat)
+  /// Sets the receiver of operator steps for regions led by this store; call it before the first heartbeat.
+  func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void)
+}
+
+/// Why a call to the placement driver failed.
+package enum PDClientError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// No response; a later call may succeed.
+  case unreachable(String)
+  case alreadyBootstrapped
+  case notBootstrapped
+  case storeTombstone(String)
+  /// Another process registered under this process's store id.
+  case replaced(String)
+  case refused(String)
+
+  package var description: String {
+    switch self {
+    case .unreachable(let reason): "placement driver is unreachable: \(reason)"
+    case .alreadyBootstrapped: "the cluster is already bootstrapped"
+    case .notBootstrapped: "the cluster is not bootstrapped"
+    case .storeTombstone(let reason): "the store was removed from the cluster: \(reason)"
+    case .replaced(let reason): "this process is not the store any more: \(reason)"
+    case .refused(let reason): "placement driver refused: \(reason)"
+    }
+  }
+}
