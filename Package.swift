@@ -7,11 +7,15 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// A library target. `TidyTests` checks that imports match the dependencies given here.
+/// A library target. The compiler accepts an import of any target that is built; `ImportTests` restricts each target
+/// to its row in a table.
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// A test target in `Tests/`.
+///
+/// - Parameter exclude: files that are not sources.
 func tests(
   _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
 ) -> Target {
@@ -47,7 +51,7 @@ let package = Package(
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
-    // Level 1: know nothing of each other.
+    // Level 1: targets without dependencies on those of other levels.
     .systemLibrary(
       name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
     .systemLibrary(
@@ -103,32 +107,37 @@ let package = Package(
       ],
       swiftSettings: settings),
 
-    // Measures, not products: `scripts/bench raft`.
+    // Benchmarks of `scripts/bench raft`; not products.
     .target(name: "CAllocations", path: "Sources/Benchmarks/CAllocations"),
     .executableTarget(
       name: "raft-benchmark", dependencies: ["Raft", "CAllocations"],
       path: "Sources/Benchmarks/Raft",
       swiftSettings: settings),
 
+    // Fixtures that several test targets use.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+
     tests("HistoryTests", ["History", "Runtime"]),
-    tests("RaftTests", ["Raft"], exclude: ["Counterparts.md"]),
-    tests("RuntimeTests", ["Runtime"]),
-    tests("RocksDBTests", ["RocksDB"]),
-    tests("EngineTests", ["Engine", "Runtime"]),
-    tests("RaftLogTests", ["RaftLog", "Raft", "Runtime"]),
+    tests("RaftTests", ["Raft", "Runtime"], exclude: ["Counterparts.md"]),
+    tests("RuntimeTests", ["Runtime", "TestSupport"]),
+    tests("RocksDBTests", ["RocksDB", "TestSupport"]),
+    tests("EngineTests", ["Engine", "Runtime", "TestSupport"]),
+    tests("RaftLogTests", ["RaftLog", "Raft", "Runtime", "TestSupport"]),
     tests("CodecTests", ["Codec", "Wire", "Raft", protobuf]),
     tests(
       "RPCTests",
       ["RPC", "Codec", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
-    tests("RaftstoreTests", ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime"]),
+    tests(
+      "RaftstoreTests",
+      ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime"]),
-    tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime"]),
+    tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),
     tests(
       "ServerTests",
       [
         "Server", "Storage", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec", "Wire",
-        "Engine", "Runtime", nioCore, nioPosix, log, protobuf,
+        "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
       ]),
     tests(
       "SimulationTests",

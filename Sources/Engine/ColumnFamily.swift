@@ -1,9 +1,9 @@
-/// The key spaces of a store. Data lives in the first three; `raft` holds region and apply state,
-/// so that one batch moves data and its bookkeeping together.
+/// The column families of a store: TiKV's. The first three hold data; `raft` holds region and apply states, so
+/// that one batch changes data and the state that describes it. Raw values are positions in the database.
 package enum ColumnFamily: UInt8, CaseIterable, Sendable, Hashable {
   case `default`, lock, write, raft
 
-  /// The families that hold user data, in the order in which snapshots carry them.
+  /// The families with user data, in the order of a snapshot's files.
   package static let data: [ColumnFamily] = [.default, .lock, .write]
 
   /// The name on disk and on the wire.
@@ -16,7 +16,7 @@ package enum ColumnFamily: UInt8, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// The family of that name; nil when there is none.
+  /// The family of that name; nil if there is none.
   package init?(name: String) {
     guard let family = Self.allCases.first(where: { $0.name == name }) else { return nil }
     self = family

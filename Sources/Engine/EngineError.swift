@@ -1,6 +1,6 @@
-/// A failed engine operation, with the engine's message.
+/// A failed engine operation.
 package struct EngineError: Error, Sendable, Hashable {
-  /// What a caller may want to tell apart.
+  /// The classes of errors that callers distinguish.
   package enum Kind: Sendable, Hashable {
     /// The engine was closed before the call.
     case closed
@@ -8,22 +8,23 @@ package struct EngineError: Error, Sendable, Hashable {
     case locked
     /// The directory cannot be read or written by this user.
     case denied
-    /// Stored bytes are not what was written.
+    /// Stored data is not what was written.
     case corruption
-    /// The file system failed; for writes the engine must not be trusted any longer.
+    /// The disk failed. After a failed write the engine accepts no more writes.
     case io
     /// The file system is full.
     case noSpace
-    /// A file or directory is not there.
+    /// A file or directory is missing.
     case notFound
-    /// The request makes no sense, whatever the state of the disk.
+    /// The request is invalid, whatever the state of the engine.
     case invalid
     case other
   }
 
   package var kind: Kind
-  /// The operation that failed, with the path it was about where there is one.
+  /// The operation that failed, with its path if it has one.
   package var operation: String
+  /// The message of the engine.
   package var message: String
 
   package init(_ kind: Kind, operation: String, message: String) {

@@ -1,33 +1,35 @@
-/// A position in an ordered range of keys. It belongs to one thread.
+/// A position in an ordered range of keys, at one state of the engine. For one thread at a time.
 ///
-/// A failing read makes the cursor invalid, as the end of the range does; `finish()` tells them
-/// apart, and a scan that does not call it has not been read to its end.
+/// A new cursor is not valid until a seek. A failed read makes it invalid, as the end of the range does;
+/// `finish()` distinguishes the two, so every scan to the end must call it.
 package protocol KVCursor: AnyObject {
-  /// Whether the cursor stands on a pair.
+  /// Whether the cursor is at a pair.
   var isValid: Bool { get }
 
+  /// Moves to the first key of the range.
   func seekToFirst()
+  /// Moves to the last key of the range.
   func seekToLast()
-  /// To the first key at or after `key`.
+  /// Moves to the first key at or after `key`.
   func seek(_ key: [UInt8])
-  /// To the last key at or before `key`.
+  /// Moves to the last key at or before `key`.
   func seekForPrev(_ key: [UInt8])
-  /// One key forward; the cursor must be valid.
+  /// Moves to the next key. Traps if the cursor is not valid.
   func next()
-  /// One key back; the cursor must be valid.
+  /// Moves to the previous key. Traps if the cursor is not valid.
   func prev()
 
-  /// A copy of the key; empty when the cursor is not valid.
+  /// A copy of the key; empty if the cursor is not valid.
   var key: [UInt8] { get }
-  /// A copy of the value; empty when the cursor is not valid.
+  /// A copy of the value; empty if the cursor is not valid.
   var value: [UInt8] { get }
 
-  /// The key where the engine holds it, for the length of the call.
+  /// Calls `body` with the key in the engine's memory, without a copy; empty if the cursor is not valid.
   func withKey<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R
-  /// The value where the engine holds it, for the length of the call.
+  /// Calls `body` with the value in the engine's memory, without a copy; empty if the cursor is not valid.
   func withValue<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R
 
-  /// Throws what has ended the scan early, if something has.
+  /// Throws the error that has made the cursor invalid, if there was one.
   func finish() throws(EngineError)
 }
 

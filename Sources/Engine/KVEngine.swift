@@ -1,68 +1,73 @@
 package import Runtime
 
-/// An ordered store of keys in column families: what a node keeps its data and region state in.
+/// An ordered key-value store with column families, for the data and region states of a node.
 ///
-/// Any thread may call. A call on a closed engine throws `closed`; snapshots and cursors taken
-/// before stay readable until they are released.
+/// - Threads: any thread may call. Writes are serialized in some order. A read sees every write whose call has
+///   returned.
+/// - Blocking: calls may wait for the disk, except `getFromMemory`, `snapshot` and `property`.
+/// - Errors: after a failed write or sync what is durable is unknown. All later writes throw, and the process must
+///   acknowledge nothing any more. Reads still work.
+/// - Closing: a call on a closed engine throws `closed`. Snapshots and cursors taken before stay readable until
+///   they are released.
 package protocol KVEngine: KVReader, AnyObject {
-  /// The directory that is the database; a name for engines that have none.
+  /// The directory of the database; a name for engines without one.
   var path: String { get }
 
-  /// The value under `key` if it can be told without reading a file: for threads that must not wait for a
-  /// disk. Nil where `get` has to be asked; nil inside when there is no value.
+  /// The value under `key` if it is in memory, for threads that must not wait for the disk. Nil if a file would
+  /// have to be read: call `get`. The inner optional is nil if there is no value.
   func getFromMemory(_ family: ColumnFamily, _ key: [UInt8]) throws(EngineError) -> [UInt8]??
 
-  /// Applies the batch as a whole or not at all, in its order. `.synced` also makes durable
-  /// everything written before. A failed `.synced` write leaves it unknown what is durable: the
-  /// caller must stop.
+  /// Applies the batch atomically, its changes in order. With `.synced` the batch and everything written before are
+  /// durable on return; an empty batch is then a `sync`.
   func write(_ batch: WriteBatch, _ durability: Durability) throws(EngineError)
 
-  /// The state at this moment. Of a closed engine: a snapshot whose reads throw `closed`.
+  /// The present state. Of a closed engine: a snapshot whose reads throw `closed`.
   func snapshot() -> any KVSnapshot
 
-  /// Makes every write so far durable.
+  /// Makes every write whose call has returned durable.
   func sync() throws(EngineError)
 
-  /// Moves what is in memory into files, all families; afterwards it is durable too.
+  /// Writes the memtables of all families to files; afterwards they are durable.
   func flush() throws(EngineError)
 
-  /// A writer of a sorted file for `ingest`, at a path where nothing is yet.
+  /// A writer of an SST file for `ingest`. The file is created at `path`, which should not exist.
   func makeSSTWriter(_ path: String, for family: ColumnFamily) throws(EngineError) -> any SSTWriter
 
-  /// Reads a sorted file back, from its first pair: for verification and for people.
+  /// A cursor at the first pair of an SST file, for verification and inspection.
   func openSST(_ path: String) throws(EngineError) -> any KVCursor
 
-  /// Between which keys ingesting the file would change anything. Reads all of the file, and throws
-  /// `corruption` where it cannot be read.
+  /// The range of keys that ingesting the SST file would change. Reads the whole file and verifies checksums and
+  /// order; throws `corruption` if they do not hold or the file has no keys.
   func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds
 
-  /// Adds the files' pairs over what is stored; durable on return. Files of one family are taken
-  /// together. With `move` the files' names are gone afterwards, else they stay untouched.
+  /// Adds the pairs of SST files, which replace stored ones; durable on return. Atomic per family. Files of one
+  /// family must not overlap.
+  ///
+  /// - Parameter move: whether files are moved into the database, so that their names are gone afterwards. Otherwise
+  ///   they are copied.
   func ingest(_ files: [SSTFile], move: Bool) throws(EngineError)
 
-  /// Drops whole files inside `[from, to)` and so frees space at once. Pairs that share a file
-  /// with others stay, as do those still in memory: `deleteRange` is what makes them invisible.
-  /// Snapshots taken before may lose what is dropped.
+  /// Deletes the files that lie in `[from, to)`, which frees their space at once. Pairs in other files and in
+  /// memory stay visible until a `deleteRange`. Snapshots taken before may lose the deleted pairs.
   func deleteFilesInRange(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError)
 
-  /// About how many bytes `[from, to)` takes in files; whether what is still in memory counts is up
-  /// to the engine.
+  /// About the bytes of `[from, to)` in files. Whether pairs in memory count depends on the engine.
   func approximateSize(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError) -> UInt64
 
-  /// Rewrites `[from, to)` without what is deleted; nil leaves a side open.
+  /// Rewrites the files of `[from, to)` without deleted pairs; nil: no bound. Returns when it is done.
   func compact(_ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?) throws(EngineError)
 
-  /// A copy of the present state that opens alone, at a path where nothing is yet.
+  /// Creates a copy of the present state that can be opened by itself, at a path that must not exist.
   func checkpoint(to path: String) throws(EngineError)
 
-  /// Bytes on disk, and in memory not yet there.
+  /// Bytes on disk and in memtables.
   func usedBytes() throws(EngineError) -> UInt64
 
-  /// A number the engine knows by this name (as RocksDB names its properties); nil when unknown.
+  /// The value of a numeric property under RocksDB's name for it; nil if the engine does not have it.
   func property(_ name: String, _ family: ColumnFamily) -> UInt64?
 
   /// Makes everything durable and releases the directory. A second call does nothing.
@@ -70,14 +75,14 @@ package protocol KVEngine: KVReader, AnyObject {
 }
 
 extension KVEngine {
-  /// For engines that have no files.
+  /// The default is for engines without files.
   package func getFromMemory(
     _ family: ColumnFamily, _ key: [UInt8]
   ) throws(EngineError) -> [UInt8]?? {
     .some(try get(family, key))
   }
 
-  /// For engines whose files hold pairs only.
+  /// The default is for engines whose files contain only pairs.
   package func boundsOfSST(_ path: String) throws(EngineError) -> SSTBounds {
     let cursor = try openSST(path)
     let first = cursor.key
@@ -90,7 +95,7 @@ extension KVEngine {
     return SSTBounds(first: first, last: cursor.key)
   }
 
-  /// Ingests by moving.
+  /// Ingests files by moving them.
   package func ingest(_ files: [SSTFile]) throws(EngineError) {
     try ingest(files, move: true)
   }

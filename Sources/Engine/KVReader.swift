@@ -1,14 +1,16 @@
-/// Something keys can be read from: an engine, or a snapshot of one.
+/// Reads of an engine or of a snapshot. Any thread may call; calls may wait for the disk.
 package protocol KVReader: Sendable {
-  /// The value stored under `key`; nil when there is none. An empty value is a value.
+  /// The value under `key`; nil if there is none. An empty value is a value.
   func get(_ family: ColumnFamily, _ key: [UInt8]) throws(EngineError) -> [UInt8]?
 
-  /// The values under `keys`, in their order, all of one moment.
+  /// The values under `keys`, in their order, all of one state; nil where there is none.
   func multiGet(_ family: ColumnFamily, _ keys: [[UInt8]]) throws(EngineError) -> [[UInt8]?]
 
-  /// A cursor over the keys in `[lower, upper)`; nil leaves a side open. It sees one moment of the
-  /// engine, and is nowhere until it is instructed to seek. `fillCache: false` keeps a long scan from
-  /// driving hot blocks out of the cache.
+  /// A cursor over the keys in `[lower, upper)`; nil: no bound. It reads the state at its creation and is not valid
+  /// until a seek.
+  ///
+  /// - Parameter fillCache: whether blocks that are read go to the block cache. False for long scans, which would
+  ///   evict hot blocks.
   func cursor(
     _ family: ColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, fillCache: Bool
   ) throws(EngineError) -> any KVCursor
@@ -22,7 +24,7 @@ extension KVReader {
     try cursor(family, from: lower, to: upper, fillCache: true)
   }
 
-  /// The first `limit` pairs of `[lower, upper)`, ascending; for callers that want them as values.
+  /// The first `limit` pairs of `[lower, upper)`, ascending.
   package func scan(
     _ family: ColumnFamily, from lower: [UInt8]? = nil, to upper: [UInt8]? = nil,
     limit: Int = .max
@@ -39,5 +41,6 @@ extension KVReader {
   }
 }
 
-/// The state of an engine at one moment, kept for as long as the object lives.
+/// The state of an engine at one moment, readable until the object is released. It keeps deleted data on disk, so
+/// release it soon.
 package protocol KVSnapshot: KVReader, AnyObject {}

@@ -1,4 +1,4 @@
-/// A cursor over a table that no one else can change.
+/// A cursor over a copy of a table.
 final class MemoryCursor: KVCursor {
   private let table: SortedTable
   private let lower: [UInt8]?

@@ -1,28 +1,28 @@
 package import Runtime
 import Synchronization
 
-/// An engine that keeps everything in memory and can lose what was not synced, for tests and for
-/// simulation. Sorted files and checkpoints go through the file system passed in.
+/// An engine in memory, for tests and simulation. It can simulate a crash, which loses what was not synced, and
+/// failures. SST files and checkpoints are written through the given file system.
 package final class MemoryEngine: KVEngine {
-  /// What `inject` makes fail.
+  /// A failure to inject.
   package enum Fault: Sendable, Hashable {
-    /// The write itself: nothing of it is applied.
+    /// A write fails without effect.
     case write
-    /// The barrier of a synced write or of `sync`: applied, but not durable.
+    /// The sync of a write or of `sync` fails: the write is applied, but not durable.
     case sync
   }
 
   package let path: String
   private let files: any FileSystem
-  private let shared: Mutex<MemoryLedger>
+  private let shared: Mutex<MemoryEngineState>
 
-  /// An empty engine, or what a checkpoint has left at `path`.
+  /// An engine with the checkpoint at `path`, or an empty one if there is none.
   package init(
     path: String = "memory", files: any FileSystem = MemoryFileSystem()
   ) throws(EngineError) {
     self.path = path
     self.files = files
-    var state = MemoryState()
+    var state = MemoryTables()
     for family in ColumnFamily.allCases {
       let file = Self.checkpointFile(path, family)
       do throws(FileSystemError) {
@@ -33,51 +33,50 @@ package final class MemoryEngine: KVEngine {
       let pairs = try Self.read(file, files)
       state.apply(.ingested(family, pairs))
     }
-    shared = Mutex(MemoryLedger(state))
+    shared = Mutex(MemoryEngineState(state))
   }
 
-  private init(path: String, files: any FileSystem, state: MemoryState) {
+  private init(path: String, files: any FileSystem, state: MemoryTables) {
     self.path = path
     self.files = files
-    shared = Mutex(MemoryLedger(state))
+    shared = Mutex(MemoryEngineState(state))
   }
 
-  // MARK: Bad days
+  // MARK: Fault injection
 
-  /// Writes that a crash may lose.
+  /// The number of writes that a crash may lose.
   package var unsyncedWrites: Int {
-    shared.withLock { $0.unsynced.count { !$0.isDurableAtOnce } }
+    shared.withLock { $0.unsynced.count { !$0.isDurableImmediately } }
   }
 
-  /// Writes and barriers so far.
+  /// The numbers of writes and barriers so far.
   package var traffic: (writes: UInt64, barriers: UInt64) {
     shared.withLock { ($0.writes, $0.barriers) }
   }
 
-  /// Lets `healthy` more of that kind go well; the next fails, and with it every later write.
-  package func inject(_ fault: Fault, after healthy: Int = 0) {
+  /// Makes one operation fail, after `successes` more of its kind have succeeded. Every later write fails too.
+  package func inject(_ fault: Fault, after successes: Int = 0) {
     shared.withLock {
       switch fault {
-      case .write: $0.healthyWrites = healthy
-      case .sync: $0.healthySyncs = healthy
+      case .write: $0.writesBeforeFailure = successes
+      case .sync: $0.syncsBeforeFailure = successes
       }
     }
   }
 
-  /// The machine crashes: this engine is closed, and of the writes that were not synced the first
-  /// `kept` survive. The response is what a restart opens.
+  /// Simulates a crash of the machine: closes this engine and returns the one that a restart opens. Of the writes
+  /// that were not synced the first `kept` survive.
   package func crash(keeping kept: Int = 0) -> MemoryEngine {
     let state = shared.withLock { shared in
       shared.closed = true
-      return shared.remains(keeping: kept)
+      return shared.tablesAfterCrash(keeping: kept)
     }
     return MemoryEngine(path: path, files: files, state: state)
   }
 
-  /// What opening the directory again finds after `close()`, or after the process alone has died:
-  /// everything written.
+  /// Closes this engine and returns the one that a restart of the process opens: nothing is lost.
   ///
-  /// - Parameter files: the file system from then on; nil keeps the present one.
+  /// - Parameter files: the file system of the new engine; nil: the present one.
   package func reopen(files: (any FileSystem)? = nil) -> MemoryEngine {
     let state = shared.withLock { shared in
       shared.closed = true
@@ -110,7 +109,7 @@ package final class MemoryEngine: KVEngine {
     return MemorySnapshot(state)
   }
 
-  private func state(_ operation: String) throws(EngineError) -> MemoryState {
+  private func state(_ operation: String) throws(EngineError) -> MemoryTables {
     let state = shared.withLock { $0.closed ? nil : $0.current }
     guard let state else { throw .closed(operation) }
     return state
@@ -143,7 +142,7 @@ package final class MemoryEngine: KVEngine {
   }
 
   private func change(
-    _ operation: String, _ body: (inout MemoryLedger) throws(EngineError) -> Void
+    _ operation: String, _ body: (inout MemoryEngineState) throws(EngineError) -> Void
   ) throws(EngineError) {
     try shared.withLock { (shared) throws(EngineError) in
       guard !shared.closed else { throw .closed(operation) }

@@ -1,4 +1,5 @@
-/// The memory engine's sorted files: pairs with their lengths, then their count and a checksum.
+/// The SST format of the memory engine: a magic number, pairs with their lengths, their count, and a checksum.
+/// Numbers have 8 bytes, big-endian.
 enum MemorySST {
   static let magic = Array("apussst1".utf8)
 
@@ -14,13 +15,13 @@ enum MemorySST {
     append(checksum(file[...]), to: &file)
   }
 
-  /// The pairs of a sealed file.
+  /// The pairs of a finished file. Throws `corruption` for anything else.
   static func parse(_ file: [UInt8], path: String) throws(EngineError) -> [KeyValue] {
     func broken(_ what: String) -> EngineError {
       EngineError(.corruption, operation: "read \(path)", message: "Corruption: \(what)")
     }
     guard file.count >= magic.count + 16, file.starts(with: magic) else {
-      throw broken("not a sorted file")
+      throw broken("not an SST file")
     }
     let end = file.count - 16
     guard number(file, at: file.count - 8) == checksum(file[..<(file.count - 8)]) else {
@@ -29,20 +30,20 @@ enum MemorySST {
     var pairs: [KeyValue] = []
     var offset = magic.count
     while offset < end {
-      guard end - offset >= 16 else { throw broken("a pair is cut short") }
+      guard end - offset >= 16 else { throw broken("truncated pair") }
       let keyLength = number(file, at: offset)
       let valueLength = number(file, at: offset + 8)
       offset += 16
       let left = UInt64(end - offset)
       guard keyLength <= left, valueLength <= left - keyLength else {
-        throw broken("a pair is cut short")
+        throw broken("truncated pair")
       }
       let middle = offset + Int(keyLength)
       let next = middle + Int(valueLength)
       pairs.append(KeyValue(key: Array(file[offset..<middle]), value: Array(file[middle..<next])))
       offset = next
     }
-    guard UInt64(pairs.count) == number(file, at: end) else { throw broken("pairs are missing") }
+    guard UInt64(pairs.count) == number(file, at: end) else { throw broken("missing pairs") }
     return pairs
   }
 

@@ -1,6 +1,6 @@
 import Runtime
 
-/// Collects pairs and writes them as one file when it is finished.
+/// Collects pairs in memory and writes the file in `finish`.
 final class MemorySSTWriter: SSTWriter {
   private let path: String
   private let files: any FileSystem
@@ -33,7 +33,7 @@ final class MemorySSTWriter: SSTWriter {
 
   func finish() throws(EngineError) -> UInt64 {
     guard open else { throw misuse("the file is finished") }
-    guard count > 0 else { throw misuse("a sorted file needs a pair") }
+    guard count > 0 else { throw misuse("an SST file needs at least one pair") }
     MemorySST.seal(&content, count: count)
     do throws(FileSystemError) {
       let file = try files.create(path, exclusive: false)

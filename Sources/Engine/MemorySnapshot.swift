@@ -1,8 +1,8 @@
-/// A memory engine's state at one moment; nil of an engine that was closed.
+/// A snapshot of a memory engine. Of a closed engine it has no contents, and every read throws `closed`.
 final class MemorySnapshot: KVSnapshot {
-  private let state: MemoryState?
+  private let state: MemoryTables?
 
-  init(_ state: MemoryState?) {
+  init(_ state: MemoryTables?) {
     self.state = state
   }
 
@@ -21,7 +21,7 @@ final class MemorySnapshot: KVSnapshot {
     MemoryCursor(try opened("iterate")[family], from: lower, to: upper)
   }
 
-  private func opened(_ operation: String) throws(EngineError) -> MemoryState {
+  private func opened(_ operation: String) throws(EngineError) -> MemoryTables {
     guard let state else { throw .closed(operation) }
     return state
   }

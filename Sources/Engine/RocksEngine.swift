@@ -2,15 +2,16 @@ import RocksDB
 package import Runtime
 import Synchronization
 
-/// An engine on RocksDB; its directory is the database.
+/// An engine on RocksDB. `path` is the directory of the database.
 package final class RocksEngine: KVEngine {
   package let path: String
   private let options: RocksEngineOptions
-  /// Nil once closed. Calls in flight, snapshots and cursors keep the database open for as long as
-  /// they need it.
+  /// Nil once closed. Calls in progress, snapshots and cursors hold the handle, and the database closes when the
+  /// last of them releases it.
   private let opened: Mutex<RocksHandle?>
 
-  /// Opens the database in that directory, whose parent must exist.
+  /// Opens the database in the directory `path`, whose parent must exist. Throws `locked`, `denied`, `noSpace`,
+  /// `corruption`, `notFound` (without `createIfMissing`) or `io`.
   package init(
     path: String, options: RocksEngineOptions = RocksEngineOptions()
   ) throws(EngineError) {
@@ -23,12 +24,12 @@ package final class RocksEngine: KVEngine {
         path: path, options: options.database, families: families, readOnly: options.readOnly)
       opened = Mutex(RocksHandle(db))
     } catch {
-      throw Self.explained(error, path)
+      throw Self.openError(error, path)
     }
   }
 
-  /// Adds what RocksDB's words leave to be guessed.
-  private static func explained(_ error: RocksDBError, _ path: String) -> EngineError {
+  /// Adds the cause to RocksDB's message where it does not name it.
+  private static func openError(_ error: RocksDBError, _ path: String) -> EngineError {
     var translated = EngineError(error)
     switch translated.kind {
     case .locked:
@@ -159,7 +160,7 @@ package final class RocksEngine: KVEngine {
 
   // MARK: Sizes
 
-  /// Counts files only: RocksDB's C interface does not tell what of a range is still in memory.
+  /// Counts files only: RocksDB's C interface does not report the size of a range in memtables.
   package func approximateSize(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError) -> UInt64 {
@@ -184,7 +185,7 @@ package final class RocksEngine: KVEngine {
 }
 
 extension WriteBatch {
-  /// Repeats the changes in RocksDB's own batch, straight from the arena.
+  /// Adds the changes to a RocksDB batch, directly from the arena.
   fileprivate func replay(into native: inout DBWriteBatch, of handle: RocksHandle) {
     let bytes = arena.span.bytes
     for record in records {

@@ -1,35 +1,42 @@
 import RocksDB
 
-/// How a RocksDB engine is tuned; the defaults suit a node with a few gigabytes of memory.
+/// Options of a RocksDB engine. The defaults are for a node with a few gigabytes of memory.
 package struct RocksEngineOptions: Sendable {
-  /// How data files are compressed.
+  /// The compression of data files.
   package enum Compression: Sendable {
     case none, lz4, zstd
   }
 
-  /// Which of an engine's writes are synced.
+  /// Which writes of the owner are synced.
   package enum SyncedWrites: Sendable {
-    /// What the write-ahead log loses is written again by someone else.
+    /// Not all that count: what the write-ahead log loses is written again, for example from a raft log.
     case some
-    /// All but those that may be lost without harm.
+    /// All except those whose loss does no harm.
     case most
+    /// Every write.
     case all
   }
 
-  /// Shared by all families.
+  /// Bytes of the block cache, which all families share.
   package var blockCacheBytes = 256 << 20
-  /// Of the families default and write; lock and raft get half.
+  /// Bytes of one memtable of the families default and write; those of lock and raft have half.
   package var writeBufferBytes = 64 << 20
+  /// Threads for flushes and compactions.
   package var maxBackgroundJobs: Int32 = 3
+  /// Open SST files; -1: no limit.
   package var maxOpenFiles: Int32 = 4096
+  /// Bytes of the write-ahead logs above which families with the oldest unflushed data are flushed.
   package var maxTotalWALBytes: UInt64 = 1 << 30
+  /// Of the families default and write; lock and raft are not compressed.
   package var compression = Compression.lz4
+  /// Of the last level; nil: `compression`.
   package var bottommostCompression: Compression?
-  /// Reads what is there without taking the lock; every write throws.
+  /// Opens without the lock, beside a process that writes. Every write throws.
   package var readOnly = false
-  /// False: a directory without a database is an error.
+  /// Whether a missing database is created. Otherwise it is an error.
   package var createIfMissing = true
-  /// Which writes are synced: decides whether a database with a damaged write-ahead log is refused.
+  /// Which writes the owner syncs. It decides whether a database with a damaged write-ahead log is refused; see
+  /// `DBOptions.syncedWrites`.
   package var syncedWrites = SyncedWrites.some
 
   package init() {}

@@ -1,9 +1,9 @@
 import RocksDB
 
-/// Reads sorted files back. RocksDB's C interface has no reader for such a file alone, so it is
-/// ingested into a scratch database beside it, which goes with the last user.
+/// Reads SST files. RocksDB's C interface has no reader of a single file, so the file is ingested into a temporary
+/// database beside it, which is removed with the last cursor on it.
 enum RocksSSTReader {
-  /// A cursor on the file's first pair.
+  /// A cursor at the first pair of the file.
   static func open(_ path: String) throws(EngineError) -> any KVCursor {
     let db = try load(path)
     let cursor = RocksCursor(db.iterator(db.families[0], fillCache: false))
@@ -11,8 +11,8 @@ enum RocksSSTReader {
     return cursor
   }
 
-  /// The least and the greatest key that the file has anything to say of. Reads all of the file: every block
-  /// must match its checksum, and the keys ascend.
+  /// The smallest and the largest key of pairs and range deletions in the file. Reads the whole file: every block
+  /// must match its checksum, and the keys must ascend.
   static func bounds(_ path: String) throws(EngineError) -> SSTBounds {
     let db = try load(path)
     func corrupted(_ what: String) -> EngineError {

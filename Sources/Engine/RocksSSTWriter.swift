@@ -1,9 +1,9 @@
 import RocksDB
 
-/// Writes a sorted file in RocksDB's table format.
+/// Writes an SST file in RocksDB's format.
 final class RocksSSTWriter: SSTWriter {
   private let path: String
-  /// Nil once the file is finished or given up.
+  /// Nil once the file is finished or abandoned.
   private var writer: SSTFileWriter?
   private var finishedSize: UInt64 = 0
   private(set) var count: UInt64 = 0

@@ -1,6 +1,6 @@
 import RocksDB
 
-/// A RocksDB engine's state at one moment; without a handle, of an engine that was closed.
+/// A snapshot of a RocksDB engine. Of a closed engine it has no handle, and every read throws `closed`.
 final class RocksSnapshot: KVSnapshot {
   private let opened: (handle: RocksHandle, snapshot: DBSnapshot)?
 

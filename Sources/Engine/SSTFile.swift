@@ -1,4 +1,4 @@
-/// A finished sorted file and the family it is meant for.
+/// A finished SST file and the family it is for.
 package struct SSTFile: Sendable, Hashable {
   package var family: ColumnFamily
   package var path: String
@@ -9,7 +9,7 @@ package struct SSTFile: Sendable, Hashable {
   }
 }
 
-/// The least and the greatest key of a sorted file.
+/// The smallest and the largest key of an SST file, both inclusive.
 package struct SSTBounds: Sendable, Hashable {
   package var first: [UInt8]
   package var last: [UInt8]
@@ -20,19 +20,21 @@ package struct SSTBounds: Sendable, Hashable {
   }
 }
 
-/// Writes one sorted file that an engine of the same kind can ingest whole.
+/// Writes one SST file for an engine of the same kind. For one thread at a time.
 package protocol SSTWriter: AnyObject {
-  /// Adds a pair; keys must ascend strictly.
+  /// Adds a pair. Keys must strictly ascend; otherwise throws `invalid`.
   func put(_ key: [UInt8], _ value: [UInt8]) throws(EngineError)
+  /// Adds a pair without copying it into arrays first.
   func put(_ key: RawSpan, _ value: RawSpan) throws(EngineError)
 
-  /// Pairs added so far.
+  /// The number of pairs so far.
   var count: UInt64 { get }
-  /// Bytes the file has now; the last word is `finish()`'s.
+  /// The bytes of the file so far. Exact only after `finish()`.
   var fileSize: UInt64 { get }
 
-  /// Completes the file, makes it durable, and tells its size. At least one pair must be in it.
+  /// Completes the file, makes its contents durable, and returns its size in bytes. Throws `invalid` if there is no
+  /// pair. Its name is durable after `FileSystem.syncDirectory`.
   func finish() throws(EngineError) -> UInt64
-  /// Gives up: the file is removed. Dropping an unfinished writer does the same.
+  /// Removes the unfinished file. Releasing the writer does the same.
   func abandon()
 }

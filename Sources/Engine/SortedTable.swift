@@ -1,7 +1,7 @@
-/// An ordered map of byte strings as a value: sorted runs of bounded length. A copy shares all runs
-/// with its origin until one of them is changed, which makes a snapshot cost next to nothing.
+/// An ordered map of byte strings: sorted runs of bounded length, one after the other. A copy shares the runs with the
+/// original until one of them is changed, so a snapshot is cheap.
 struct SortedTable: Sendable {
-  /// A place of a pair in the table; good until the table changes.
+  /// The position of a pair, valid until the table changes.
   struct Position: Hashable {
     var run: Int
     var slot: Int
@@ -12,9 +12,9 @@ struct SortedTable: Sendable {
     var values: [[UInt8]] = []
   }
 
-  private static let longestRun = 128
+  private static let maxRunLength = 128
 
-  /// None of them is empty.
+  /// None is empty. Keys ascend within a run and from run to run.
   private var runs: [Run] = []
   private(set) var count = 0
   /// Bytes of all keys and values.
@@ -84,7 +84,7 @@ struct SortedTable: Sendable {
     runs[run].values.insert(value, at: slot)
     count += 1
     bytes += key.count + value.count
-    if runs[run].keys.count > Self.longestRun { split(run) }
+    if runs[run].keys.count > Self.maxRunLength { split(run) }
   }
 
   mutating func remove(_ key: [UInt8]) {
@@ -98,13 +98,13 @@ struct SortedTable: Sendable {
 
   /// Removes the keys in `[from, to)`.
   mutating func remove(from: [UInt8], to: [UInt8]) {
-    var doomed: [[UInt8]] = []
+    var removed: [[UInt8]] = []
     var position = position(atOrAfter: from)
     while let here = position, key(at: here).lexicographicallyPrecedes(to) {
-      doomed.append(key(at: here))
+      removed.append(key(at: here))
       position = self.position(after: here)
     }
-    for key in doomed { remove(key) }
+    for key in removed { remove(key) }
   }
 
   private mutating func split(_ run: Int) {
@@ -120,7 +120,7 @@ struct SortedTable: Sendable {
     Self.search(runs[run].keys.count) { runs[run].keys[$0].lexicographicallyPrecedes(key) }
   }
 
-  /// How many of `count` leading places response true, when those that do come first.
+  /// The number of positions in `0..<count` for which `isBefore` holds. Binary search: they come first.
   private static func search(_ count: Int, _ isBefore: (Int) -> Bool) -> Int {
     var low = 0
     var high = count

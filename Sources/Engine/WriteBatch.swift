@@ -1,13 +1,13 @@
-/// Changes that an engine applies together, as a value: kinds, families and lengths beside one
-/// arena that holds the bytes of all keys and values.
+/// Changes that an engine applies atomically. All keys and values are in one array of bytes (the arena), so that a
+/// batch costs few allocations.
 package struct WriteBatch: Sendable {
-  /// What a record does.
+  /// The kind of a change.
   enum Kind: UInt8 {
     case put, delete, deleteRange
   }
 
-  /// One change; its bytes are `first` then `second` at `offset` of the arena: key and value,
-  /// the key alone, or both ends of a range.
+  /// One change. Its bytes are at `offset` of the arena: `first` bytes and then `second` bytes, which are key and
+  /// value, the key and nothing, or the bounds of a range.
   struct Record {
     var offset: Int
     var first: UInt32
@@ -16,7 +16,7 @@ package struct WriteBatch: Sendable {
     var family: ColumnFamily
   }
 
-  /// A place in a batch to go back to.
+  /// An end of a batch to roll back to.
   package struct Mark: Sendable {
     fileprivate var records: Int
     fileprivate var bytes: Int
@@ -27,68 +27,75 @@ package struct WriteBatch: Sendable {
 
   package init() {}
 
-  /// Capacity for that much before memory is asked for again.
+  /// A batch with memory reserved for `capacity` changes with `bytes` bytes of keys and values.
   package init(capacity: Int, bytes: Int) {
     records.reserveCapacity(capacity)
     arena.reserveCapacity(bytes)
   }
 
+  /// The number of changes.
   package var count: Int { records.count }
   package var isEmpty: Bool { records.isEmpty }
 
-  /// About the size of the batch in an engine's log: the bytes and a few more per change.
+  /// About the bytes of the batch in the log of an engine: those of keys and values and 12 per change.
   package var byteSize: Int { arena.count + records.count * 12 }
 
-  /// Removes all changes; by default memory is kept for the next ones.
+  /// Removes all changes. By default the memory is kept for the next ones.
   package mutating func removeAll(keepingCapacity: Bool = true) {
     records.removeAll(keepingCapacity: keepingCapacity)
     arena.removeAll(keepingCapacity: keepingCapacity)
   }
 
-  // MARK: Adding
+  // MARK: Adding changes
 
+  /// Stores `value` under `key`. Each less than 4 GiB; otherwise traps.
   package mutating func put(_ family: ColumnFamily, _ key: [UInt8], _ value: [UInt8]) {
-    note(.put, family, key.count, value.count)
+    record(.put, family, key.count, value.count)
     arena.append(contentsOf: key)
     arena.append(contentsOf: value)
   }
 
+  /// Stores `value` under `key`; copies the bytes.
   package mutating func put(_ family: ColumnFamily, _ key: RawSpan, _ value: RawSpan) {
-    note(.put, family, key.byteCount, value.byteCount)
+    record(.put, family, key.byteCount, value.byteCount)
     append(key)
     append(value)
   }
 
+  /// Stores `value` under `key`; copies the bytes.
   package mutating func put(_ family: ColumnFamily, _ key: [UInt8], _ value: RawSpan) {
-    note(.put, family, key.count, value.byteCount)
+    record(.put, family, key.count, value.byteCount)
     arena.append(contentsOf: key)
     append(value)
   }
 
+  /// Deletes the value under `key`. Without effect if there is none.
   package mutating func delete(_ family: ColumnFamily, _ key: [UInt8]) {
-    note(.delete, family, key.count, 0)
+    record(.delete, family, key.count, 0)
     arena.append(contentsOf: key)
   }
 
+  /// Deletes the value under `key`; copies the bytes.
   package mutating func delete(_ family: ColumnFamily, _ key: RawSpan) {
-    note(.delete, family, key.byteCount, 0)
+    record(.delete, family, key.byteCount, 0)
     append(key)
   }
 
   /// Deletes `[from, to)`; an empty or reversed range deletes nothing.
   package mutating func deleteRange(_ family: ColumnFamily, from: [UInt8], to: [UInt8]) {
-    note(.deleteRange, family, from.count, to.count)
+    record(.deleteRange, family, from.count, to.count)
     arena.append(contentsOf: from)
     arena.append(contentsOf: to)
   }
 
+  /// Deletes `[from, to)`; copies the bytes.
   package mutating func deleteRange(_ family: ColumnFamily, from: RawSpan, to: RawSpan) {
-    note(.deleteRange, family, from.byteCount, to.byteCount)
+    record(.deleteRange, family, from.byteCount, to.byteCount)
     append(from)
     append(to)
   }
 
-  /// Adds the other batch's changes after this one's.
+  /// Adds the changes of `other` after those of this batch.
   package mutating func append(_ other: WriteBatch) {
     let shift = arena.count
     arena.append(contentsOf: other.arena)
@@ -99,7 +106,7 @@ package struct WriteBatch: Sendable {
     }
   }
 
-  private mutating func note(_ kind: Kind, _ family: ColumnFamily, _ first: Int, _ second: Int) {
+  private mutating func record(_ kind: Kind, _ family: ColumnFamily, _ first: Int, _ second: Int) {
     precondition(
       first <= UInt32.max && second <= UInt32.max, "a key or value of 4 GiB reached a batch")
     records.append(
@@ -112,12 +119,12 @@ package struct WriteBatch: Sendable {
     span.withUnsafeBytes { arena.append(contentsOf: $0) }
   }
 
-  // MARK: Going back
+  // MARK: Rolling back
 
   /// The present end of the batch.
   package var mark: Mark { Mark(records: records.count, bytes: arena.count) }
 
-  /// Drops every change added since `mark` was taken of this batch.
+  /// Removes the changes added since `mark` was taken of this batch.
   package mutating func rollback(to mark: Mark) {
     precondition(
       mark.records <= records.count && mark.bytes <= arena.count, "a mark of another batch")
@@ -127,14 +134,14 @@ package struct WriteBatch: Sendable {
 }
 
 extension WriteBatch {
-  /// One change with its bytes copied out, for reading, comparing and printing.
+  /// One change with copies of its bytes, for inspection and comparison.
   package enum Operation: Sendable, Hashable {
     case put(ColumnFamily, key: [UInt8], value: [UInt8])
     case delete(ColumnFamily, key: [UInt8])
     case deleteRange(ColumnFamily, from: [UInt8], to: [UInt8])
   }
 
-  /// The changes in their order.
+  /// The changes in order.
   package var operations: some Sequence<Operation> {
     records.lazy.map { record in
       let split = record.offset + Int(record.first)
@@ -174,7 +181,7 @@ extension WriteBatch: CustomStringConvertible {
   }
 }
 
-/// Bytes as people read them, cut short after 32.
+/// The first 32 bytes in hexadecimal.
 private func hex(_ bytes: [UInt8]) -> String {
   let shown = bytes.prefix(32).map { byte in
     let digits = String(byte, radix: 16)

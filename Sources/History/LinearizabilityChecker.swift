@@ -1,15 +1,14 @@
-/// Checks whether a history of calls could have come from one store that does one thing at a time
-/// (Herlihy and Wing 1990), by the search of Wing and Gong (1993) with Lowe's memory (2017).
+/// Checks whether a history of calls is linearizable (Herlihy and Wing 1990), by the search of Wing and Gong (1993)
+/// with the memoization of Lowe (2017).
 ///
-/// The history is taken apart by key. A call on several keys promises no more than that each key's part
-/// happened between its start and end, for a store that spreads its keys over regions: a batch is a
-/// call for each key, and a scan is a read of each key that it covered, present or not. Equal times
-/// count as overlapping, so recorders should hand out each time once.
+/// Keys are checked independently: linearizability is local. A store with several regions guarantees of a call on
+/// several keys only that the part of each key happened between its start and end. So a batch counts as one call per
+/// key, and a scan as a read of each key in its range, present or not. Calls that touch at equal times count as
+/// overlapping, so a recorder should use each time once.
 package struct LinearizabilityChecker: Sendable {
-  /// What the store holds before the first call; all other keys are absent.
+  /// The pairs in the store before the first call.
   package var initial: [[UInt8]: [UInt8]]
-  /// How long the search for one key may go on before it is given up. A step takes a few hundred
-  /// nanoseconds, and remembers a few bytes.
+  /// Steps after which the search for one key is abandoned. A step takes a few hundred nanoseconds and a few bytes.
   package var steps: Int
 
   package init(initial: [[UInt8]: [UInt8]] = [:], steps: Int = 20_000_000) {
@@ -17,8 +16,7 @@ package struct LinearizabilityChecker: Sendable {
     self.steps = steps
   }
 
-  /// The verdict does not depend on anything but the history. The key of a violation is the first, in
-  /// the order of keys, that has one.
+  /// Checks a history. The result is deterministic. A violation is that of the first key, in key order, that has one.
   package func check(_ history: [Operation]) -> Verdict {
     let partition: HistoryPartition
     do throws(HistoryPartition.Problem) {
@@ -38,34 +36,34 @@ package struct LinearizabilityChecker: Sendable {
       summary.keys += 1
       let keyHistory = KeyHistory(accesses, in: history, initial: initial[key])
       switch check(keyHistory) {
-      case .explained: continue
-      case .inexplicable(let places):
-        let calls = Set(places.map { accesses[accesses.startIndex + $0].call })
+      case .linearizable: continue
+      case .violation(let indices):
+        let calls = Set(indices.map { accesses[accesses.startIndex + $0].call })
         let few = calls.map { history[Int($0)] }.sorted { ($0.start, $0.id) < ($1.start, $1.id) }
         return .violation(Violation(key: key, operations: few, initial: initial[key]))
-      case .givenUp:
+      case .abandoned:
         undecided = undecided ?? "the search was abandoned after \(steps) steps on \(key.asText)"
       }
     }
     return undecided.map { .undecided($0) } ?? .linearizable(summary)
   }
 
-  /// What is spent on making a violation small, in all and on each try.
-  private static let shrinkingEffort = 1_000_000
+  /// The budget for shrinking a violation, in total and per attempt.
+  private static let shrinkingBudget = 1_000_000
   private static let shrinkingSteps = 50_000
 
-  /// The judgement of one key, with the places of few of its calls when no order explains them.
+  /// The result for one key. A violation has the indices of few of its calls.
   private func check(_ keyHistory: KeyHistory) -> RegisterChecker.CheckResult {
     let calls = keyHistory.calls
     let order = calls.indices.sorted { (calls[$0].start, $0) < (calls[$1].start, $1) }
     let byStart = order.map { calls[$0] }
     var check = RegisterChecker(
       initial: keyHistory.initial, valueCount: keyHistory.valueCount, steps: steps)
-    let judgement = check.check(byStart)
-    guard case .inexplicable(let places) = judgement else { return judgement }
+    let result = check.check(byStart)
+    guard case .violation(let indices) = result else { return result }
     check.steps = min(steps, Self.shrinkingSteps)
     var shrinker = HistoryShrinker(
-      places.map { byStart[$0] }, check: check, effort: Self.shrinkingEffort)
-    return .inexplicable(shrinker.run().map { order[places[$0]] })
+      indices.map { byStart[$0] }, check: check, budget: Self.shrinkingBudget)
+    return .violation(shrinker.run().map { order[indices[$0]] })
   }
 }

@@ -1,14 +1,14 @@
-/// One call of a client on the store, from the moment it was made to the moment it was completed.
+/// One call of a client, from its start to its completion.
 ///
-/// Times are nanoseconds on one monotonic clock that all clients of a history share.
+/// Times are nanoseconds of one monotonic clock that all clients of a history share.
 package struct Operation: Sendable, Hashable {
   /// Unique within a history.
   package var id: Int
-  /// Who made the call. One client's calls do not overlap.
+  /// The client that made the call. Calls of one client do not overlap.
   package var client: Int
   package var start: UInt64
-  /// Nil when no response came: the outcome is `unknown`, and a write may take effect at any later
-  /// time.
+  /// Nil if there was no response: the outcome is then `unknown`, and a write may take effect at any later time. At least
+  /// `start`.
   package var end: UInt64?
   package var call: Call
   package var outcome: Outcome
@@ -25,7 +25,7 @@ package struct Operation: Sendable, Hashable {
   }
 }
 
-/// What was asked.
+/// The request of a call.
 package enum Call: Sendable, Hashable {
   case get(key: [UInt8])
   case put(key: [UInt8], value: [UInt8])
@@ -33,14 +33,14 @@ package enum Call: Sendable, Hashable {
   case batchGet(keys: [[UInt8]])
   case batchPut(pairs: [Pair])
   case batchDelete(keys: [[UInt8]])
-  /// The first `limit` pairs of `[start, end)`, from the other end when reversed; empty: no bound.
+  /// Reads the first `limit` pairs of `[start, end)`, or the last ones if reversed. An empty bound is none.
   case scan(start: [UInt8], end: [UInt8], limit: Int, isReverse: Bool)
-  /// Everything in `[start, end)`; empty: no bound.
+  /// Deletes `[start, end)`. An empty bound is none.
   case deleteRange(start: [UInt8], end: [UInt8])
 }
 
 extension Call {
-  /// Its name in files and pictures.
+  /// The name of the call in history files and reports.
   package var name: String {
     switch self {
     case .get: "get"
@@ -54,6 +54,7 @@ extension Call {
     }
   }
 
+  /// Whether the call has no effect on the store.
   package var isRead: Bool {
     switch self {
     case .get, .batchGet, .scan: true
@@ -62,15 +63,15 @@ extension Call {
   }
 }
 
-/// What came of it.
+/// The outcome of a call.
 package enum Outcome: Sendable, Hashable {
-  /// A write took effect between start and end.
+  /// A write that took effect between start and end.
   case done
-  /// The pairs a read found; what it asked for and did not find did not exist.
+  /// The pairs that a read returned. Keys it requested and did not return did not exist.
   case found([Pair])
-  /// Nothing happened and nothing will.
+  /// The call had no effect and will have none.
   case failed
-  /// The response was lost: a write may have taken effect, in whole or in part, or may yet.
+  /// There was no response. A write may have taken effect, completely or in part, or may do so later.
   case unknown
 }
 

@@ -1,15 +1,18 @@
 /// The result of checking a history.
 package enum Verdict: Sendable, Hashable {
+  /// The history is linearizable.
   case linearizable(Summary)
+  /// The history is not linearizable.
   case violation(Violation)
-  /// The search was given up, or the history cannot be checked, for the reason given.
+  /// The search was abandoned, or the history is invalid, for the given reason.
   case undecided(String)
 
-  /// What was looked at.
+  /// The size of a checked history.
   package struct Summary: Sendable, Hashable {
     package var operations: Int
+    /// Keys with at least one call.
     package var keys: Int
-    /// Calls whose outcome was not known.
+    /// Calls with the outcome `unknown`.
     package var unknown: Int
 
     package init(operations: Int, keys: Int, unknown: Int) {
@@ -20,12 +23,12 @@ package enum Verdict: Sendable, Hashable {
   }
 }
 
-/// A key whose calls no order explains.
+/// A key whose calls are not linearizable.
 package struct Violation: Sendable, Hashable {
   package var key: [UInt8]
-  /// The calls on the key from which none can be taken away without making it explicable, by start.
+  /// Calls on the key that are not linearizable, by start. They were shrunk: usually every one is necessary.
   package var operations: [Operation]
-  /// What the key held before the first call; nil: nothing.
+  /// The value of the key before the first call; nil: absent.
   package var initial: [UInt8]?
 
   package init(key: [UInt8], operations: [Operation], initial: [UInt8]? = nil) {

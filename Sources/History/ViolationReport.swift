@@ -1,5 +1,5 @@
-/// A violation drawn for a terminal: a line for each call, by start, with its times in milliseconds
-/// since the first of them and a bar that shows which calls overlap.
+/// A violation as text for a terminal: a line per call, by start, with its times in milliseconds since the first call
+/// and a bar that shows which calls overlap.
 ///
 ///     no linearization of these calls explains the values of "k", absent at first:
 ///     call  client     from        to
@@ -13,9 +13,10 @@ package struct ViolationReport: Sendable {
     self.violation = violation
   }
 
-  /// All lines, each with its line feed.
+  /// All lines, each with a line feed.
   package var text: String { lines.map { $0 + "\n" }.joined() }
 
+  /// Title, header and one line per call.
   package var lines: [String] {
     var rows = [["call", "client", "from ms", "to ms", "", "", ""]]
     let operations = violation.operations
@@ -25,7 +26,7 @@ package struct ViolationReport: Sendable {
       rows.append([
         "#\(operation.id)", "\(operation.client)",
         Self.milliseconds(operation.start - first),
-        operation.end.map { Self.milliseconds($0 - min($0, first)) } ?? "no answer",
+        operation.end.map { Self.milliseconds($0 - min($0, first)) } ?? "-",
         Self.bar(operation, from: first, to: last),
         describe(operation.call), describe(operation.outcome, of: operation.call),
       ])
@@ -57,7 +58,7 @@ package struct ViolationReport: Sendable {
     }
   }
 
-  /// Nanoseconds as milliseconds with three places.
+  /// Nanoseconds as milliseconds with three decimals.
   private static func milliseconds(_ nanoseconds: UInt64) -> String {
     let microseconds = nanoseconds / 1000
     let fraction = String(microseconds % 1000)
@@ -72,7 +73,7 @@ package struct ViolationReport: Sendable {
       Int(Double(time - min(time, first)) / span * Double(barWidth - 1))
     }
     let start = column(operation.start)
-    // A write whose outcome is not known may take effect until the end of time.
+    // A write with unknown outcome may take effect at any later time.
     let isOpen = operation.end == nil || (operation.outcome == .unknown && !operation.call.isRead)
     let end = isOpen ? barWidth - 1 : max(start, column(operation.end ?? last))
     var bar = String(repeating: " ", count: start)
@@ -84,7 +85,7 @@ package struct ViolationReport: Sendable {
     return bar + String(repeating: " ", count: barWidth - 1 - end)
   }
 
-  // MARK: Calls and what came of them
+  // MARK: Calls and outcomes
 
   private func describe(_ call: Call) -> String {
     let key = violation.key.asShortText
@@ -123,11 +124,11 @@ package struct ViolationReport: Sendable {
     "[\(start.isEmpty ? "…" : start.asShortText), \(end.isEmpty ? "…" : end.asShortText))"
   }
 
-  private static let longestList = 8
+  private static let maxPairs = 8
 
   private static func list(_ pairs: [Pair]) -> String {
     if pairs.isEmpty { return "nothing" }
-    let shown = pairs.prefix(longestList).map { "\($0.key.asShortText) = \($0.value.asShortText)" }
+    let shown = pairs.prefix(maxPairs).map { "\($0.key.asShortText) = \($0.value.asShortText)" }
     return shown.joined(separator: ", ") + others(pairs.count - shown.count)
   }
 }

@@ -1,6 +1,7 @@
 package import Raft
 
-/// Changes to the logs of many regions, written together by a `RaftLogStore`.
+/// Changes to the logs of many regions, written together by a `RaftLogStore`. Each function adds one operation;
+/// `RaftLogStore.write` checks them.
 package struct LogBatch: Sendable {
   /// One change. Operations of a batch take effect in the order in which they were added.
   package enum Operation: Sendable {
@@ -22,44 +23,48 @@ package struct LogBatch: Sendable {
     }
   }
 
+  /// In the order in which they were added.
   package private(set) var operations: [Operation] = []
-  /// About the bytes the batch will take in a store's log.
+  /// About the bytes that the batch takes in the log of a store.
   package private(set) var byteSize = 0
 
   package init() {}
 
   package var isEmpty: Bool { operations.isEmpty }
 
-  /// Removes all changes; by default memory is kept for the next ones.
+  /// Removes all operations. By default the memory is kept for the next ones.
   package mutating func removeAll(keepingCapacity: Bool = true) {
     operations.removeAll(keepingCapacity: keepingCapacity)
     byteSize = 0
   }
 
-  /// Entries of consecutive index and never falling term. What is at or below the log's start is
-  /// dropped; what follows replaces everything from its first index on, a longer old tail
-  /// included. No entries: nothing, not even a barrier.
+  /// Appends entries with consecutive indexes and terms that do not decrease.
+  ///
+  /// Entries at or below the truncated index are skipped. The others replace everything from the index of their
+  /// first on, also where the old tail is longer. The first may be at most one above the last index. An empty
+  /// array adds no operation.
   package mutating func append(_ region: UInt64, _ entries: [Entry]) {
     guard !entries.isEmpty else { return }
     operations.append(.append(region: region, entries))
     byteSize += entries.reduce(into: 32) { $0 += $1.data.count + 56 }
   }
 
-  /// Sets the region's term, vote and commit index; of several the last one counts.
+  /// Sets term, vote and commit index of the region. The term must not decrease, a vote of the same term must not
+  /// change, and after the batch the commit index must not be above the last index. The last of several counts.
   package mutating func setHardState(_ region: UInt64, _ state: HardState) {
     operations.append(.setHardState(region: region, state))
     byteSize += 64
   }
 
-  /// The log starts after `index` from now on; `term` is that index's. At or below the present
-  /// start this does nothing.
+  /// Truncates the log up to `index`, whose entry has `term`. Without effect at or below the truncated index. At
+  /// most the last index.
   package mutating func compact(_ region: UInt64, to index: UInt64, term: UInt64) {
     operations.append(.compact(region: region, index: index, term: term))
     byteSize += 64
   }
 
-  /// A snapshot takes the log's place: it becomes empty and starts after `index`. The commit index
-  /// of `hardState` is raised to `index` where it is lower.
+  /// Replaces the log by a snapshot at `index`: it becomes empty and is truncated up to there. The commit index of
+  /// `hardState` is raised to `index` if it is lower. `index` must be above the truncated index.
   package mutating func reset(
     _ region: UInt64, index: UInt64, term: UInt64, hardState: HardState
   ) {
@@ -67,26 +72,29 @@ package struct LogBatch: Sendable {
     byteSize += 96
   }
 
-  /// A value of the owner's, kept beside the region's log.
+  /// Stores a value of the owner with the region's log. A key has at most 4096 bytes.
   package mutating func put(_ region: UInt64, key: [UInt8], value: [UInt8]) {
     operations.append(.put(region: region, key: key, value: value))
     byteSize += key.count + value.count + 24
   }
 
+  /// Deletes a value of the owner. Without effect if there is none.
   package mutating func delete(_ region: UInt64, key: [UInt8]) {
     operations.append(.delete(region: region, key: key))
     byteSize += key.count + 24
   }
 
-  /// Everything of the region goes. A tombstone stays readable until the region is written to
-  /// again; the id may be reused and starts fresh.
+  /// Deletes everything of the region.
+  ///
+  /// - Parameter tombstone: a value that is readable until the region is written to again; nil: none. A region of
+  ///   the same id starts empty.
   package mutating func destroy(_ region: UInt64, tombstone: [UInt8]? = nil) {
     operations.append(.destroy(region: region, tombstone: tombstone))
     byteSize += 64 + (tombstone?.count ?? 0)
   }
 
-  /// The same operations in batches to be written one after the other, each of about `limit` bytes at most;
-  /// more only where one entry or value is larger. Runs of entries are divided.
+  /// The same operations in several batches of about `limit` bytes, to be written in order. One is larger only if
+  /// a single entry or value is. Appends are divided; the whole is no longer atomic.
   package func pieces(ofAbout limit: Int) -> [LogBatch] {
     if byteSize <= limit { return [self] }
     var pieces: [LogBatch] = []
@@ -103,11 +111,11 @@ package struct LogBatch: Sendable {
       }
       var rest = entries[...]
       while !rest.isEmpty {
-        let room = limit - piece.byteSize
+        let left = limit - piece.byteSize
         var size = 32
         let count = rest.prefix { entry in
           size += entry.data.count + 56
-          return size <= room
+          return size <= left
         }.count
         if count == 0 && !piece.isEmpty {
           close()
@@ -135,7 +143,7 @@ package struct LogBatch: Sendable {
     }
   }
 
-  /// Adds the other batch's operations after this one's.
+  /// Adds the operations of `other` after those of this batch.
   package mutating func merge(_ other: LogBatch) {
     operations.append(contentsOf: other.operations)
     byteSize += other.byteSize

@@ -1,4 +1,5 @@
-/// Keys of the log database; numbers are big-endian. Where TiKV has a key, it is TiKV's:
+/// Keys of the log database. Numbers are big-endian, so that entries are sorted by region and index. Keys that
+/// TiKV has are TiKV's:
 ///
 /// | key | holds |
 /// |---|---|
@@ -6,17 +7,17 @@
 /// | `01 10` | format version, a varint (ours) |
 /// | `01 02 region8 01 index8` | one entry, `eraftpb.Entry` |
 /// | `01 02 region8 02` | `RaftLocalState` {hard_state 1, last_index 2} |
-/// | `01 02 region8 10` | where the log starts, `RaftTruncatedState` {index 1, term 2} (ours) |
-/// | `01 02 region8 11 key` | an owner's key (ours) |
-/// | `01 02 region8 12` | what a destroyed region has left (ours) |
+/// | `01 02 region8 10` | the truncated state, `RaftTruncatedState` {index 1, term 2} (ours) |
+/// | `01 02 region8 11 key` | a value of the owner (ours) |
+/// | `01 02 region8 12` | the tombstone of a destroyed region (ours) |
 enum LogKeys {
   static let identity: [UInt8] = [0x01, 0x01]
   static let format: [UInt8] = [0x01, 0x10]
-  /// All regions lie in between.
+  /// The bounds of the keys of all regions.
   static let firstRegion: [UInt8] = [0x01, 0x02]
   static let pastRegions: [UInt8] = [0x01, 0x03]
 
-  /// What a region's key is about.
+  /// The kind of a region's key.
   enum Suffix: UInt8 {
     case entry = 0x01
     case state = 0x02
@@ -25,6 +26,7 @@ enum LogKeys {
     case tombstone = 0x12
   }
 
+  /// The prefix of all keys of a region, and so its lower bound.
   static func region(_ region: UInt64) -> [UInt8] {
     var key = firstRegion
     key.reserveCapacity(19)
@@ -32,7 +34,7 @@ enum LogKeys {
     return key
   }
 
-  /// The first key that is not the region's any more.
+  /// The upper bound of the keys of a region, exclusive.
   static func past(_ region: UInt64) -> [UInt8] {
     region == .max ? pastRegions : Self.region(region + 1)
   }
@@ -53,7 +55,7 @@ enum LogKeys {
     of(region, .owned) + key
   }
 
-  /// A region key taken apart: the region, what it is about, and what follows.
+  /// The parts of a region's key; nil if it is none. `rest` is the index of an entry or the key of the owner.
   static func parse(_ key: [UInt8]) -> (region: UInt64, suffix: Suffix, rest: ArraySlice<UInt8>)? {
     guard key.count >= 11, key.starts(with: firstRegion), let suffix = Suffix(rawValue: key[10])
     else { return nil }

@@ -1,19 +1,21 @@
 import Raft
 import RocksDB
 
-/// Turns a batch into RocksDB's changes and into new indexes of the regions it touches. Nothing of
-/// the store changes before the plan has been written; a plan that throws is dropped.
+/// Translates a batch into changes of RocksDB and new indexes of the regions it changes. The index of the store is
+/// changed only after the changes are written; a plan that throws is dropped.
 struct LogPlan: ~Copyable {
-  /// Beyond this many, keys are deleted as a range: one marker, but every later read minds it.
+  /// Up to this many entries are deleted one by one, more as a range: a range deletion is one marker, but every
+  /// later read of the database checks it.
   private static let pointDeletes: UInt64 = 16
-  /// Longer data goes into the batch on its own, without being copied behind its header first.
+  /// Entry data above this many bytes is passed to RocksDB separately instead of being copied behind its header.
   private static let longData = 4096
 
   private let family: DBColumnFamily
   private let before: LogTable
   private var scratch: [UInt8] = []
-  /// Regions touched so far, ascending by id; nil: destroyed.
+  /// The regions changed so far, ascending by id; nil: destroyed.
   private(set) var after: [(region: UInt64, index: RegionIndex?)] = []
+  /// Tombstones written (`left`) or removed, in order; the last of a region counts.
   private(set) var tombstones: [(region: UInt64, left: Bool)] = []
   private(set) var native = DBWriteBatch()
 
@@ -24,6 +26,7 @@ struct LogPlan: ~Copyable {
 
   var isEmpty: Bool { native.count == 0 }
 
+  /// Adds one operation. Throws if it breaks a rule of `LogBatch`.
   mutating func add(_ operation: LogBatch.Operation) throws(LogStoreError) {
     switch operation {
     case .append(let region, let entries): try append(region, entries)
@@ -39,7 +42,7 @@ struct LogPlan: ~Copyable {
     }
   }
 
-  /// Writes the state of every region that changed, once, and checks what must hold after a batch.
+  /// Writes the state of every changed region, once, and checks the rules that hold after a batch.
   mutating func finish() throws(LogStoreError) {
     for (region, index) in after {
       guard let index else { continue }
@@ -142,7 +145,7 @@ struct LogPlan: ~Copyable {
     tombstones.append((region, tombstone != nil))
   }
 
-  /// Removes what lies below the log's start, as far as no hold forbids it.
+  /// Deletes entries up to the truncated index, except those that a hold keeps.
   mutating func removeCompacted(_ region: UInt64, _ index: inout RegionIndex) {
     let limit = min(index.dummy.index, before.lowestHold(region).map { max($0, 1) - 1 } ?? .max)
     guard index.lowest <= limit else { return }
@@ -192,7 +195,7 @@ struct LogPlan: ~Copyable {
 
   private mutating func put(_ region: UInt64, _ entry: Entry) {
     let key = LogKeys.entry(region, entry.index)
-    // Taken out, so that the batch may change while its bytes are borrowed.
+    // Moved out of `self`, so that `native` can change while its bytes are borrowed.
     var value = scratch
     scratch = []
     value.removeAll(keepingCapacity: true)

@@ -1,8 +1,8 @@
 import Raft
 import RocksDB
 
-/// Reads a log database from end to end, builds the index of every region from what it finds, and
-/// refuses what does not fit together.
+/// Reads a whole log database, builds the index of every region, and throws `corrupted` if the stored data is
+/// inconsistent.
 struct LogScan {
   private let db: DB
 
@@ -10,7 +10,7 @@ struct LogScan {
     self.db = db
   }
 
-  /// A region while its keys go by: entries come first, then its state, then where it starts.
+  /// What was read of one region. Its keys are in this order: entries, state, truncated state, keys, tombstone.
   fileprivate struct Region {
     var id: UInt64
     var first: UInt64?
@@ -23,7 +23,7 @@ struct LogScan {
     var hasTombstone = false
   }
 
-  /// With `deep`, entries are decoded whole.
+  /// - Parameter deep: whether entries are decoded completely, not only their term and index.
   func table(deep: Bool) throws(LogStoreError) -> LogTable {
     var table = LogTable()
     var region: Region?
@@ -34,7 +34,7 @@ struct LogScan {
     while iterator.isValid {
       let key = iterator.key
       guard let parsed = LogKeys.parse(key) else {
-        throw .corrupted(location: db.path, reason: "an unknown key \(key)")
+        throw .corrupted(location: db.path, reason: "unknown key \(key)")
       }
       if region?.id != parsed.region {
         if let region { try add(region, to: &table) }
@@ -67,7 +67,7 @@ struct LogScan {
     if region.hasTombstone { table.tombstones.insert(region.id) }
     guard let state = region.state else {
       guard region.first == nil, region.truncated == nil, !region.hasKeys else {
-        throw broken("a log without its state")
+        throw broken("log without state")
       }
       return
     }
@@ -75,21 +75,21 @@ struct LogScan {
     guard state.last >= dummy.index, region.first == nil || region.last <= state.last else {
       throw broken("last index \(state.last) does not fit entries up to \(region.last)")
     }
-    // So that the index behind the last is a number too.
-    guard state.last < .max else { throw broken("a last index of \(state.last)") }
+    // The index after the last must not overflow.
+    guard state.last < .max else { throw broken("last index \(state.last)") }
     guard state.0.commit <= state.last else {
       throw broken("commit \(state.0.commit) is beyond the last index \(state.last)")
     }
     var index = RegionIndex(startingAfter: dummy.index, term: dummy.term)
     if state.last > dummy.index {
       guard let first = region.first, first <= dummy.index + 1, region.last == state.last else {
-        throw broken("entries from \(dummy.index + 1) to \(state.last) are not all there")
+        throw broken("entries from \(dummy.index + 1) to \(state.last) are incomplete")
       }
     }
     for (position, run) in region.terms.enumerated() {
       let next =
         position + 1 < region.terms.count ? region.terms[position + 1].index : region.last + 1
-      // What lies below the start is only waiting to be removed.
+      // Entries up to the truncated index are only waiting to be deleted.
       guard next > dummy.index + 1 else { continue }
       index.append(index: max(run.index, dummy.index + 1), term: run.term)
       index.extend(to: next - 1)
@@ -108,7 +108,7 @@ extension LogScan.Region {
   ) throws(LogCodec.Malformed) {
     switch suffix {
     case .entry:
-      guard rest.count == 8 else { throw .init(reason: "an entry's key of a wrong length") }
+      guard rest.count == 8 else { throw .init(reason: "entry key of wrong length") }
       try takeEntry(LogKeys.number(rest), bytes, deep: deep)
     case .state: state = try LogCodec.decodeState(bytes)
     case .truncated:
@@ -130,7 +130,7 @@ extension LogScan.Region {
       stored = try LogCodec.decodeID(bytes)
     }
     guard stored.index == index else {
-      throw .init(reason: "entry \(stored.index) in the place of \(index)")
+      throw .init(reason: "found entry \(stored.index), expected \(index)")
     }
     guard first == nil || index == last + 1 else {
       throw .init(reason: "entry \(index) follows entry \(last)")

@@ -1,32 +1,35 @@
-/// Why a log store could not do what it was asked.
+/// An error of a log store.
 package enum LogStoreError: Error, Sendable, Hashable {
-  /// The index is below the first one kept.
+  /// The index is below the first one of the log, `first`.
   case compacted(first: UInt64)
-  /// The index is above the last one written.
+  /// The index is above the last one of the log, `last`.
   case unavailable(last: UInt64)
-  /// The reset leads back behind what the log already holds as its start.
+  /// The reset is not above the truncated index, which is given with its term. Nothing was changed.
   case snapshotOutOfDate(currentIndex: UInt64, currentTerm: UInt64)
-  /// An append leaves a hole. Nothing was changed.
+  /// An append would leave a gap. Nothing was changed.
   case gap(region: UInt64, expected: UInt64, got: UInt64)
-  /// The batch breaks a rule of the contract. Nothing was changed.
+  /// The batch breaks a rule of `LogBatch`. Nothing was changed.
   case invalidBatch(region: UInt64, reason: String)
-  /// The batch is larger than the store takes. Nothing was changed.
+  /// The batch exceeds the size limit of the store, in bytes. Nothing was changed.
   case batchTooLarge(limit: Int)
   /// The disk is full.
   case noSpace(String)
-  /// Stored bytes are not what was written; `location` names the file or key.
+  /// Stored data is not what was written; `location` names the file, key or region.
   case corrupted(location: String, reason: String)
-  /// The directory is in use.
+  /// The directory is in use by another process or store.
   case locked(path: String, reason: String)
   /// The directory cannot be read or written by this user.
   case denied(path: String, reason: String)
-  /// The directory belongs to another store.
+  /// The log belongs to another store.
   case foreignStore(expected: LogStoreIdentity, found: LogStoreIdentity)
-  /// The directory was written by a newer version.
+  /// The log was written in a newer format, of this version.
   case newerFormat(UInt64)
-  /// A barrier has failed: what is durable is unknown, and only a restart finds out.
+  /// An earlier write or sync has failed with this message. What is durable is unknown until the store is opened
+  /// again.
   case poisoned(String)
+  /// The store was closed before the call.
   case closed
+  /// The disk failed. After a write or sync the store is poisoned.
   case io(operation: String, reason: String)
 }
 

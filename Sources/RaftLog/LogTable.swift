@@ -1,13 +1,15 @@
-/// The in-memory state of a log store: the index of each region, tombstones of destroyed ones, and
-/// holds.
+/// The in-memory state of a RocksDB log store.
 struct LogTable: Sendable {
+  /// The regions that have a log, a hard state or keys.
   var regions: [UInt64: RegionIndex] = [:]
+  /// The destroyed regions that have a tombstone. Disjoint from `regions`.
   var tombstones: Set<UInt64> = []
+  /// The first index that each hold keeps.
   var holds: [LogHold: UInt64] = [:]
   var nextHold: UInt64 = 1
 
-  /// What of the table matters for these regions. A plan works on this, so that publishing its
-  /// outcome does not copy the whole table.
+  /// The part of the table for some regions, with all holds. A plan works on a part, so that the table is not shared
+  /// when the result is published, which would copy it.
   func excerpt(_ ids: some Sequence<UInt64>) -> LogTable {
     var part = LogTable()
     part.holds = holds
@@ -18,7 +20,7 @@ struct LogTable: Sendable {
     return part
   }
 
-  /// The lowest index of the region that is held.
+  /// The lowest index that a hold of the region keeps; nil if there is none.
   func lowestHold(_ region: UInt64) -> UInt64? {
     guard !holds.isEmpty else { return nil }
     return holds.lazy.filter { $0.key.region == region }.map(\.value).min()

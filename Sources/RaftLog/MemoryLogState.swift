@@ -1,31 +1,32 @@
 import Raft
 
-/// All regions of a memory log store.
+/// The contents of a memory log store.
 struct MemoryLogState: Sendable {
   var identity: LogStoreIdentity?
   private(set) var regions: [UInt64: MemoryRegionLog] = [:]
   private(set) var tombstones: [UInt64: [UInt8]] = [:]
 
-  /// What a batch comes to: the regions it touches, ascending, as they will be.
+  /// The result of a batch: the regions it changes, ascending, in their new state.
   struct Outcome {
     fileprivate var regions: [(id: UInt64, log: MemoryRegionLog?, tombstone: [UInt8]?)]
   }
 
-  /// Checks the batch; nil when there is nothing to change.
+  /// The result of a batch; nil if it changes nothing. Throws if it breaks a rule of `LogBatch`.
   func outcome(of batch: LogBatch) throws(LogStoreError) -> Outcome? {
-    var trial = Trial(self)
-    for operation in batch.operations { try trial.apply(operation) }
-    let touched = trial.touched.sorted { $0.key < $1.key }
+    var dryRun = DryRun(self)
+    for operation in batch.operations { try dryRun.apply(operation) }
+    let touched = dryRun.touched.sorted { $0.key < $1.key }
     for (id, log) in touched {
       guard let log, log.hardState.commit > log.last else { continue }
       throw .invalidBatch(
         region: id, reason: "commit \(log.hardState.commit) is beyond the last index \(log.last)")
     }
-    guard trial.changed else { return nil }
-    return Outcome(regions: touched.map { ($0.key, $0.value, trial.tombstones[$0.key]) })
+    guard dryRun.changed else { return nil }
+    return Outcome(regions: touched.map { ($0.key, $0.value, dryRun.tombstones[$0.key]) })
   }
 
-  mutating func take(_ outcome: Outcome) {
+  /// Applies the result of a batch.
+  mutating func apply(_ outcome: Outcome) {
     for (id, log, tombstone) in outcome.regions {
       regions[id] = log
       tombstones[id] = tombstone
@@ -33,10 +34,10 @@ struct MemoryLogState: Sendable {
   }
 }
 
-/// The regions of a batch while it is being applied.
-private struct Trial {
+/// A batch applied to copies of the regions it changes.
+private struct DryRun {
   private let before: MemoryLogState
-  /// Nil: destroyed, or not there.
+  /// By region; nil: destroyed or missing.
   var touched: [UInt64: MemoryRegionLog?] = [:]
   var tombstones: [UInt64: [UInt8]] = [:]
   var changed = false
@@ -67,7 +68,7 @@ private struct Trial {
 
   private func current(_ region: UInt64) -> MemoryRegionLog? { touched[region] ?? nil }
 
-  /// False when the operation has nothing to do.
+  /// Applies one operation. False if it changes nothing.
   private static func apply(
     _ operation: LogBatch.Operation, to log: inout MemoryRegionLog, exists: Bool
   ) throws(LogStoreError) -> Bool {

@@ -2,20 +2,22 @@ package import Raft
 package import Runtime
 import Synchronization
 
-/// Raft logs in memory: the oracle of the conformance suite and the simulator's disk. It loses what
-/// was not synced when told to crash, and fails where told to.
+/// Raft logs in memory: the reference implementation of the conformance tests and the log store of simulations. It
+/// can simulate a crash, which loses what was not synced, and failures.
 package final class MemoryLogStore: RaftLogStore {
-  /// What `inject` makes fail.
+  /// A failure to inject.
   package enum Fault: Sendable, Hashable {
-    /// The write itself: nothing of it happens, and the next one may go well.
+    /// A write fails without effect. The store stays usable.
     case write
-    /// The barrier: the store is poisoned.
+    /// A sync fails: the store is poisoned.
     case sync
   }
 
   private struct Shared {
     var current: MemoryLogState
+    /// `current` without `unsynced`: what a crash leaves.
     var durable: MemoryLogState
+    /// Batches written since the last barrier.
     var unsynced: [LogBatch] = []
     var lsn: UInt64 = 0
     var durableLSN: UInt64 = 0
@@ -24,9 +26,9 @@ package final class MemoryLogStore: RaftLogStore {
     var closed = false
     var holds: [LogHold: UInt64] = [:]
     var nextHold: UInt64 = 1
-    /// How many more of each go well before one fails; none fails while nil.
-    var healthyWrites: Int?
-    var healthySyncs: Int?
+    /// How many more of each succeed before one fails; nil: all.
+    var writesBeforeFailure: Int?
+    var syncsBeforeFailure: Int?
     var checkpoints: [String: MemoryLogState] = [:]
 
     init(_ state: MemoryLogState) {
@@ -51,31 +53,31 @@ package final class MemoryLogStore: RaftLogStore {
     [.crossRegionAtomic, .sharedBarrier, .onlineCheckpoint]
   }
 
-  // MARK: Bad days
+  // MARK: Fault injection
 
-  /// Writes that a crash may lose.
+  /// The number of writes that a crash may lose.
   package var unsyncedWrites: Int { shared.withLock { $0.unsynced.count } }
 
-  /// What a crash at this moment would leave in any case, to be looked at: a store of its own.
+  /// A store with what a crash at this moment would leave at least.
   package var durable: MemoryLogStore {
     MemoryLogStore(shared.withLock { $0.durable }, maxBatchBytes: maxBatchBytes)
   }
 
-  /// Barriers that were really made.
+  /// The number of barriers. Syncs with nothing to sync are not counted.
   package var barriers: UInt64 { shared.withLock { $0.barriers } }
 
-  /// Lets `healthy` more of that kind go well; then one fails.
-  package func inject(_ fault: Fault, after healthy: Int = 0) {
+  /// Makes one operation fail, after `successes` more of its kind have succeeded.
+  package func inject(_ fault: Fault, after successes: Int = 0) {
     shared.withLock {
       switch fault {
-      case .write: $0.healthyWrites = healthy
-      case .sync: $0.healthySyncs = healthy
+      case .write: $0.writesBeforeFailure = successes
+      case .sync: $0.syncsBeforeFailure = successes
       }
     }
   }
 
-  /// The machine crashes: this store is closed, and of the writes that were not synced the first
-  /// `kept` survive. The response is what a restart opens.
+  /// Simulates a crash of the machine: closes this store and returns the one that a restart opens. Of the writes
+  /// that were not synced the first `kept` survive.
   package func crash(keeping kept: Int = 0) -> MemoryLogStore {
     let state = shared.withLock { shared in
       shared.closed = true
@@ -86,7 +88,7 @@ package final class MemoryLogStore: RaftLogStore {
     return MemoryLogStore(state, maxBatchBytes: maxBatchBytes)
   }
 
-  /// What opening again finds after `close()`, or after the process alone has died.
+  /// Closes this store and returns the one that a restart of the process opens: nothing is lost.
   package func reopen() -> MemoryLogStore {
     let state = shared.withLock { shared in
       shared.closed = true
@@ -95,16 +97,16 @@ package final class MemoryLogStore: RaftLogStore {
     return MemoryLogStore(state, maxBatchBytes: maxBatchBytes)
   }
 
-  /// The store a checkpoint has left at `path`; nil when there is none.
+  /// The store in the checkpoint at `path`; nil if there is none.
   package func open(checkpoint path: String) -> MemoryLogStore? {
     shared.withLock { $0.checkpoints[path] }
       .map { MemoryLogStore($0, maxBatchBytes: maxBatchBytes) }
   }
 
-  /// A batch that went well once goes well again on what was there before it.
+  /// Applies a batch that was accepted before to the same state.
   private static func replay(_ batch: LogBatch, on state: inout MemoryLogState) {
     do throws(LogStoreError) {
-      if let outcome = try state.outcome(of: batch) { state.take(outcome) }
+      if let outcome = try state.outcome(of: batch) { state.apply(outcome) }
     } catch {
       preconditionFailure("an accepted batch is refused in replay: \(error)")
     }
@@ -120,8 +122,8 @@ package final class MemoryLogStore: RaftLogStore {
       guard let outcome = try shared.current.outcome(of: batch) else {
         return LogReceipt(lsn: shared.lsn, durableLSN: shared.durableLSN, bytes: 0)
       }
-      try Self.spend(&shared.healthyWrites, "write")
-      shared.current.take(outcome)
+      try Self.countDown(&shared.writesBeforeFailure, "write")
+      shared.current.apply(outcome)
       shared.unsynced.append(batch)
       shared.lsn += 1
       if durability == .synced { try Self.barrier(&shared) }
@@ -158,7 +160,7 @@ package final class MemoryLogStore: RaftLogStore {
 
   private static func barrier(_ shared: inout Shared) throws(LogStoreError) {
     do throws(LogStoreError) {
-      try spend(&shared.healthySyncs, "sync")
+      try countDown(&shared.syncsBeforeFailure, "sync")
     } catch {
       shared.poison = "injected"
       throw error
@@ -169,11 +171,11 @@ package final class MemoryLogStore: RaftLogStore {
     shared.durableLSN = shared.lsn
   }
 
-  private static func spend(
-    _ healthy: inout Int?, _ operation: String
+  private static func countDown(
+    _ successes: inout Int?, _ operation: String
   ) throws(LogStoreError) {
-    guard let left = healthy else { return }
-    healthy = left == 0 ? nil : left - 1
+    guard let left = successes else { return }
+    successes = left == 0 ? nil : left - 1
     if left == 0 { throw .io(operation: operation, reason: "injected") }
   }
 
@@ -254,7 +256,7 @@ package final class MemoryLogStore: RaftLogStore {
     shared.withLock { $0.current.regions.keys.sorted() }
   }
 
-  // MARK: Upkeep
+  // MARK: Maintenance
 
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
     shared.withLock { shared in
@@ -269,7 +271,7 @@ package final class MemoryLogStore: RaftLogStore {
     shared.withLock { $0.holds[hold] = nil }
   }
 
-  /// Compaction has freed everything already.
+  /// Without effect: `compact` frees memory at once.
   @discardableResult
   package func purge() throws(LogStoreError) -> [LogPurgeAdvice] {
     try reading { _ in [] }

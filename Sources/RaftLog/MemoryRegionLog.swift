@@ -1,14 +1,15 @@
 import Raft
 
-/// One region's log in memory: the plain reading of the contract, which other stores are held
-/// against.
+/// The log of one region in memory: the simplest implementation of the contract, against which other stores are
+/// compared.
 struct MemoryRegionLog: Sendable, Equatable {
+  /// The truncated index: the last one that is no longer in the log, or 0, and its term.
   var dummyIndex: UInt64 = 0
   var dummyTerm: UInt64 = 0
-  /// Entries from `dummyIndex + 1` on.
+  /// Consecutive from `dummyIndex + 1`.
   var entries: [Entry] = []
   var hardState = HardState()
-  /// Sorted by key.
+  /// Values of the owner, sorted by key.
   var pairs: [Pair] = []
 
   struct Pair: Sendable, Equatable {

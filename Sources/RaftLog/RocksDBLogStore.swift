@@ -3,15 +3,20 @@ import RocksDB
 package import Runtime
 import Synchronization
 
-/// Raft logs in a RocksDB of their own: one batch and one barrier for whatever is written together.
-/// The layout is in `LogKeys`.
+/// Raft logs in a RocksDB database of their own, apart from the data of the regions: a batch of many regions is one
+/// RocksDB batch and one fsync. `LogKeys` describes the layout.
+///
+/// The index of every log is in memory, so that only reads of entries and values read the database.
 package final class RocksDBLogStore: RaftLogStore {
+  /// The version of the layout. A store of a newer version is refused.
   static let format: UInt64 = 1
 
-  /// What the writing side owns; locked for as long as a write takes, barrier included.
+  /// The state of writing. Locked for the duration of a write with its barrier.
   private struct Writer {
     var lsn: UInt64 = 0
+    /// At most `lsn`.
     var durableLSN: UInt64 = 0
+    /// The message of the failure that has poisoned the store; nil if there was none. Never reset.
     var poison: String?
   }
 
@@ -19,12 +24,14 @@ package final class RocksDBLogStore: RaftLogStore {
   private let options: RocksDBLogStoreOptions
   /// Nil once closed.
   private let opened: Mutex<DB?>
-  /// Taken before `table` by whoever needs both.
+  /// Lock order: before `table`.
   private let writer = Mutex(Writer())
-  /// Never locked across a call that may block.
+  /// Never locked during a call that may block. Changed only with `writer` locked, after the write it reflects.
   private let table: Mutex<LogTable>
 
-  /// Opens the store in that directory, whose parent must exist.
+  /// Opens the store in the directory `path`, whose parent must exist, and reads it completely to build the index.
+  ///
+  /// Throws `locked`, `denied`, `noSpace`, `corrupted`, `newerFormat` or `io`.
   package init(
     path: String, options: RocksDBLogStoreOptions = RocksDBLogStoreOptions()
   ) throws(LogStoreError) {
@@ -107,8 +114,7 @@ package final class RocksDBLogStore: RaftLogStore {
     do throws(RocksDBError) {
       try db.write(native, sync: durability == .synced)
     } catch {
-      // Whether the barrier or the write before it has failed RocksDB does not say, and after either
-      // it takes no more writes.
+      // RocksDB does not say whether the write or its sync has failed. It accepts no writes after either.
       if error.kind != .invalid { writer.poison = error.message }
       throw LogStoreError(error, path: path)
     }
@@ -217,13 +223,13 @@ package final class RocksDBLogStore: RaftLogStore {
     if from >= to { return [] }
     let db = try database()
     if let entries = try read(db, region, from, to, maxBytes) { return entries }
-    // Removed between the look at the index and the reading, or not there: with no write under way
-    // the two cannot differ.
+    // The entries were deleted after the index was read, or are missing. While no write runs, index and database
+    // must agree.
     return try writer.withLock { (_) throws(LogStoreError) in
       try checkRange(region, from, to)
       if let entries = try read(db, region, from, to, maxBytes) { return entries }
       throw .corrupted(
-        location: "\(path), region \(region)", reason: "entries from \(from) to \(to) do not read")
+        location: "\(path), region \(region)", reason: "entries from \(from) to \(to) are missing")
     }
   }
 
@@ -237,7 +243,7 @@ package final class RocksDBLogStore: RaftLogStore {
     }
   }
 
-  /// Nil when the entries are not all there.
+  /// Nil if entries are missing.
   private func read(
     _ db: DB, _ region: UInt64, _ from: UInt64, _ to: UInt64, _ maxBytes: UInt64
   ) throws(LogStoreError) -> [Entry]? {
@@ -310,7 +316,7 @@ package final class RocksDBLogStore: RaftLogStore {
     }
   }
 
-  // MARK: Upkeep
+  // MARK: Maintenance
 
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
     table.withLock { table in
@@ -387,12 +393,12 @@ package final class RocksDBLogStore: RaftLogStore {
       let stored = try LogScan(db).table(deep: deep)
       let known = table.withLock { $0 }
       for region in stored.regions.keys.sorted() where known.regions[region] == nil {
-        throw .corrupted(location: path, reason: "region \(region) is stored but not known")
+        throw .corrupted(location: path, reason: "region \(region) is stored but not in the index")
       }
       for region in known.regions.keys.sorted()
       where known.regions[region] != stored.regions[region] {
         throw .corrupted(
-          location: "\(path), region \(region)", reason: "what is stored is not what was written")
+          location: "\(path), region \(region)", reason: "the stored log does not match the index")
       }
     }
   }

@@ -1,18 +1,23 @@
 import RocksDB
 
-/// How a log database is tuned. Entries are written once, mostly read from memory, and deleted
-/// before long: large write buffers, no compression, no filters.
+/// Options of a log database. Entries are written once, mostly read from memory, and deleted soon: so write buffers
+/// are large, and there is no compression and no Bloom filter.
 package struct RocksDBLogStoreOptions: Sendable {
+  /// Bytes of one memtable; there are up to six.
   package var writeBufferBytes = 64 << 20
+  /// Bytes of the block cache. Small: entries are read again only for slow followers and after a restart.
   package var blockCacheBytes = 16 << 20
+  /// Threads for flushes and compactions.
   package var maxBackgroundJobs: Int32 = 2
   package var maxOpenFiles: Int32 = 512
+  /// Bytes of a `LogBatch` (`byteSize`) above which a write throws `batchTooLarge`.
   package var maxBatchBytes = 512 << 20
-  /// `purge()` gives no advice while the store takes less than this.
+  /// Bytes below which `purge()` returns no advice.
   package var adviceThresholdBytes: UInt64 = 1 << 30
-  /// Reads what is there without taking the lock; every write throws.
+  /// Opens without the lock, beside a process that writes. The index is that of the time of opening. Every write
+  /// throws.
   package var readOnly = false
-  /// False: a directory without a log store is an error.
+  /// Whether a missing database is created. Otherwise it is an error.
   package var createIfMissing = true
 
   package init() {}
@@ -20,7 +25,7 @@ package struct RocksDBLogStoreOptions: Sendable {
   var database: DBOptions {
     var options = DBOptions()
     options.createIfMissing = createIfMissing && !readOnly
-    // What is purged may come back.
+    // Deletions of `purge` are not synced: they may be undone by a crash.
     options.syncedWrites = .most
     options.maxBackgroundJobs = maxBackgroundJobs
     options.maxOpenFiles = maxOpenFiles

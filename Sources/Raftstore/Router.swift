@@ -88,7 +88,7 @@ package final class Router: Sendable {
   }
 
   /// Whether a raft worker has more waiting than it should: the placement driver gives a busy store no more.
-  package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isOverBound } }
+  package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isNearCapacity } }
 
   private func send(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
     mailbox(of: regionID)?.send(message) ?? false

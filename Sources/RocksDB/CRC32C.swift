@@ -1,4 +1,4 @@
-/// CRC-32C (Castagnoli), the checksum of RocksDB's files; table-driven, eight bytes at a step.
+/// CRC-32C (Castagnoli), the checksum of RocksDB's files. Table-driven, eight bytes per step.
 enum CRC32C {
   private static let polynomial: UInt32 = 0x82F6_3B78
 
@@ -10,9 +10,9 @@ enum CRC32C {
       for _ in 0..<8 { crc = crc & 1 == 0 ? crc >> 1 : crc >> 1 ^ polynomial }
       tables[byte] = crc
     }
-    for place in 256..<tables.count {
-      let before = tables[place - 256]
-      tables[place] = before >> 8 ^ tables[Int(before & 0xFF)]
+    for position in 256..<tables.count {
+      let before = tables[position - 256]
+      tables[position] = before >> 8 ^ tables[Int(before & 0xFF)]
     }
     return tables
   }()
@@ -20,10 +20,10 @@ enum CRC32C {
   static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     tables.withUnsafeBufferPointer { tables in
       var crc: UInt32 = ~0
-      var place = 0
-      while place + 8 <= bytes.count {
+      var position = 0
+      while position + 8 <= bytes.count {
         let word = UInt64(
-          littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+          littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
         let low = UInt32(truncatingIfNeeded: word) ^ crc
         let high = UInt32(truncatingIfNeeded: word >> 32)
         crc = tables[7 * 256 + Int(low & 0xFF)]
@@ -34,18 +34,18 @@ enum CRC32C {
         crc ^= tables[2 * 256 + Int(high >> 8 & 0xFF)]
         crc ^= tables[256 + Int(high >> 16 & 0xFF)]
         crc ^= tables[Int(high >> 24)]
-        place += 8
+        position += 8
       }
-      while place < bytes.count {
-        crc = crc >> 8 ^ tables[Int((crc ^ UInt32(bytes[place])) & 0xFF)]
-        place += 1
+      while position < bytes.count {
+        crc = crc >> 8 ^ tables[Int((crc ^ UInt32(bytes[position])) & 0xFF)]
+        position += 1
       }
       return ~crc
     }
   }
 
-  /// The checksum as it is stored: changed, so that the checksum of bytes that hold checksums stays
-  /// strong.
+  /// The checksum as RocksDB stores it: rotated and offset, because the CRC of data that contains its own CRC is
+  /// weak.
   static func masked(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     let crc = checksum(bytes)
     return (crc >> 15 | crc << 17) &+ 0xA282_EAD8

@@ -4,58 +4,61 @@ import Glibc
 // MARK: Durability and files
 
 extension DB {
-  /// Writes the memtables of these families to files, and waits for it.
+  /// Writes the memtables of these families to files. Returns when they are written.
   package func flush(_ families: [DBColumnFamily]) throws(RocksDBError) {
     guard let options = rocksdb_flushoptions_create() else { return }
     defer { rocksdb_flushoptions_destroy(options) }
     rocksdb_flushoptions_set_wait(options, 1)
     for family in families {
       let handle = handle(of: family)
-      try connection.writing { () throws(RocksDBError) in
+      try dbHandle.writing { () throws(RocksDBError) in
         try check("flush \(family.name)") {
-          rocksdb_flush_cf(connection.handle, options, handle, $0)
+          rocksdb_flush_cf(dbHandle.pointer, options, handle, $0)
         }
       }
     }
   }
 
-  /// Makes everything in the write-ahead log durable.
+  /// Makes every write whose call has returned durable.
   package func syncWAL() throws(RocksDBError) {
-    try connection.writing { () throws(RocksDBError) in
-      try check("sync write-ahead log") { rocksdb_flush_wal(connection.handle, 1, $0) }
+    try dbHandle.writing { () throws(RocksDBError) in
+      try check("sync write-ahead log") { rocksdb_flush_wal(dbHandle.pointer, 1, $0) }
     }
   }
 
-  /// Rewrites the files of `[from, to]`; nil leaves a side open.
+  /// Rewrites the files of `[from, to]`; nil: no bound. Returns when it is done.
   package func compactRange(_ family: DBColumnFamily, from: [UInt8]?, to: [UInt8]?) {
     let handle = handle(of: family)
     Self.withOptional(from) { from in
       Self.withOptional(to) { to in
         rocksdb_compact_range_cf(
-          connection.handle, handle, from.chars, from.count, to.chars, to.count)
+          dbHandle.pointer, handle, from.chars, from.count, to.chars, to.count)
       }
     }
   }
 
-  /// Drops the files whose keys all lie in `[from, to)`.
+  /// Deletes the files whose keys all lie in `[from, to)`.
   package func deleteFilesInRange(
     _ family: DBColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(RocksDBError) {
-    // RocksDB includes the end: give it one that is surely below ours.
+    // RocksDB's end is inclusive: pass a key below ours.
     guard let last = Self.below(to), !last.lexicographicallyPrecedes(from) else { return }
     let handle = handle(of: family)
     try check("delete files in range") { error in
       from.withUnsafeBytes { from in
         last.withUnsafeBytes { last in
           rocksdb_delete_file_in_range_cf(
-            connection.handle, handle, from.chars, from.count, last.chars, last.count, error)
+            dbHandle.pointer, handle, from.chars, from.count, last.chars, last.count, error)
         }
       }
     }
   }
 
-  /// Ingests sorted files of one family over what is stored. Their ranges must not overlap. With
-  /// `move` the files are linked into the database and their names removed, else they are copied.
+  /// Adds the pairs of SST files to one family, atomically; they replace stored ones. The ranges of the files must
+  /// not overlap.
+  ///
+  /// - Parameter move: whether files are hard-linked into the database and their names removed. Otherwise they are
+  ///   copied.
   package func ingest(
     _ family: DBColumnFamily, paths: [String], move: Bool
   ) throws(RocksDBError) {
@@ -69,24 +72,23 @@ extension DB {
     let names = CStrings(paths)
     try check("ingest \(paths.joined(separator: ", "))") { error in
       rocksdb_ingest_external_file_cf(
-        connection.handle, handle, names.pointers, paths.count, options, error)
+        dbHandle.pointer, handle, names.pointers, paths.count, options, error)
     }
   }
 
-  /// Ingests one sorted file and leaves it where it is, without a copy where the file system has hard links.
-  /// For databases that are empty: into others RocksDB may write to the file.
+  /// Ingests one SST file, which stays at its path. It is hard-linked where the file system can, else copied. For
+  /// empty databases only: ingesting into another one, RocksDB may write to the file.
   package func ingestShared(_ family: DBColumnFamily, path: String) throws(RocksDBError) {
     let name = self.path + "/shared.sst"
     guard link(path, name) == 0 else { return try ingest(family, paths: [path], move: false) }
-    // Gone already where it was taken in.
+    // Without effect after a successful ingestion, which removes the name.
     defer { unlink(name) }
     try ingest(family, paths: [name], move: true)
   }
 
-  /// The smallest and the largest key of each sorted file of all families, the ends of range deletions among
-  /// them.
+  /// The smallest and the largest key of each SST file of all families. Bounds of range deletions count as keys.
   package func fileBounds() -> [(smallest: [UInt8], largest: [UInt8])] {
-    guard let files = rocksdb_livefiles(connection.handle) else { return [] }
+    guard let files = rocksdb_livefiles(dbHandle.pointer) else { return [] }
     defer { rocksdb_livefiles_destroy(files) }
     func key(
       _ read: (OpaquePointer?, Int32, UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>?,
@@ -101,7 +103,7 @@ extension DB {
     }
   }
 
-  /// A key that sorts below `key` with nearly nothing between them; nil for the empty key.
+  /// A key close below `key`: keys between them have to be longer by 16 bytes `ff`. Nil for the empty key.
   static func below(_ key: [UInt8]) -> [UInt8]? {
     guard let last = key.last else { return nil }
     let head = Array(key.dropLast())
@@ -117,7 +119,7 @@ extension DB {
 // MARK: Sizes and properties
 
 extension DB {
-  /// About how many bytes of files `[from, to)` takes; memtables do not count.
+  /// About the bytes of `[from, to)` in files. Memtables do not count.
   package func approximateSize(
     _ family: DBColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(RocksDBError) -> UInt64 {
@@ -127,7 +129,7 @@ extension DB {
       from.withUnsafeBytes { from in
         to.withUnsafeBytes { to in
           rocksdb_approximate_sizes_cf(
-            connection.handle, handle, 1, [from.chars], [from.count], [to.chars], [to.count],
+            dbHandle.pointer, handle, 1, [from.chars], [from.count], [to.chars], [to.count],
             &size, error)
         }
       }
@@ -135,33 +137,33 @@ extension DB {
     return size
   }
 
-  /// A property that is a number; nil when RocksDB does not know it.
+  /// The value of a numeric property; nil if RocksDB does not have it.
   package func property(_ name: String, _ family: DBColumnFamily) -> UInt64? {
     var value: UInt64 = 0
-    guard rocksdb_property_int_cf(connection.handle, handle(of: family), name, &value) == 0
+    guard rocksdb_property_int_cf(dbHandle.pointer, handle(of: family), name, &value) == 0
     else { return nil }
     return value
   }
 
-  /// A property in words; nil when RocksDB does not know it.
+  /// The value of a property as text; nil if RocksDB does not have it.
   package func text(_ name: String, _ family: DBColumnFamily) -> String? {
-    guard let text = rocksdb_property_value_cf(connection.handle, handle(of: family), name)
+    guard let text = rocksdb_property_value_cf(dbHandle.pointer, handle(of: family), name)
     else { return nil }
     defer { rocksdb_free(text) }
     return String(cString: text)
   }
 
-  /// The number of the last change.
-  package var latestSequence: UInt64 { rocksdb_get_latest_sequence_number(connection.handle) }
+  /// The sequence number of the last change.
+  package var latestSequence: UInt64 { rocksdb_get_latest_sequence_number(dbHandle.pointer) }
 }
 
-/// Makes copies of an open database that open alone, by hard links where it can.
+/// Copies of an open database.
 package enum Checkpoint {
-  /// `path` must not exist yet.
+  /// Creates a copy that can be opened by itself, by hard links where possible. `path` must not exist.
   package static func create(of database: DB, at path: String) throws(RocksDBError) {
     let operation = "checkpoint \(database.path) to \(path)"
     let object = try check(operation) {
-      rocksdb_checkpoint_object_create(database.connection.handle, $0)
+      rocksdb_checkpoint_object_create(database.dbHandle.pointer, $0)
     }
     guard let object else {
       throw RocksDBError(operation: operation, message: "no checkpoint and no error")

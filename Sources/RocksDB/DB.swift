@@ -1,16 +1,24 @@
 import CRocksDB
 
-/// An open database. It closes when it and everything made from it have been released.
+/// An open RocksDB database. Any thread may call. It closes when it and all its snapshots, iterators and column
+/// families are released.
+///
+/// After a write or sync has failed at the disk, every later write throws the same error: what is durable is unknown.
 package final class DB: Sendable {
-  let connection: DBHandle
-  /// The column families, in the order in which they were named.
+  let dbHandle: DBHandle
+  /// The column families, in the order in which they were passed to `init`.
   package let families: [DBColumnFamily]
 
-  package var path: String { connection.path }
+  package var path: String { dbHandle.path }
 
-  /// Opens the database in that directory with those column families, one of which must be
-  /// `default`; they are created where they are missing and the options allow it.
-  /// A temporary one's files go when it closes.
+  /// Opens the database in the directory `path`. Throws `locked`, `denied`, `noSpace`, `corruption`, `notFound`,
+  /// `invalid` or `io`.
+  ///
+  /// - Parameters:
+  ///   - named: all column families of the database, one of which must be `default`. Missing ones are created with
+  ///     `DBOptions.createIfMissing`.
+  ///   - readOnly: opens without the lock, beside a process that writes. Writes throw.
+  ///   - temporary: whether the files are removed when the database closes.
   package init(
     path: String, options: DBOptions, families named: [(name: String, options: FamilyOptions)],
     readOnly: Bool = false, temporary: Bool = false
@@ -41,15 +49,15 @@ package final class DB: Sendable {
     guard let handle else {
       throw RocksDBError(operation: operation, message: "no database and no error")
     }
-    let connection = DBHandle(
-      path: path, handle: handle, families: handles.compactMap { $0 }, temporary: temporary)
-    self.connection = connection
+    let dbHandle = DBHandle(
+      path: path, pointer: handle, families: handles.compactMap { $0 }, temporary: temporary)
+    self.dbHandle = dbHandle
     families = named.indices.map {
-      DBColumnFamily(name: named[$0].name, connection: connection, position: $0)
+      DBColumnFamily(name: named[$0].name, dbHandle: dbHandle, position: $0)
     }
   }
 
-  /// The names of the column families of a database that is not open for writing here.
+  /// The names of the column families of a database, which may be open elsewhere.
   package static func familyNames(path: String) throws(RocksDBError) -> [String] {
     let options = OptionsHandle(DBOptions(), FamilyOptions())
     var count = 0
@@ -61,19 +69,19 @@ package final class DB: Sendable {
     return (0..<count).compactMap { position in list[position].map { String(cString: $0) } }
   }
 
-  /// Removes the database's files from that directory.
+  /// Removes the files of the database at `path`, which must not be open. A missing one is no error.
   package static func destroy(path: String) throws(RocksDBError) {
     let options = OptionsHandle(DBOptions(), FamilyOptions())
     try check("destroy database \(path)") { rocksdb_destroy_db(options.handle, path, $0) }
   }
 
-  /// The family of that name; nil when it was not opened.
+  /// The column family of that name; nil if it was not opened.
   package func family(_ name: String) -> DBColumnFamily? {
     families.first { $0.name == name }
   }
 
   func handle(of family: DBColumnFamily) -> OpaquePointer {
-    precondition(family.connection === connection, "a column family of another database")
+    precondition(family.dbHandle === dbHandle, "a column family of another database")
     return family.handle
   }
 }
@@ -81,25 +89,25 @@ package final class DB: Sendable {
 // MARK: Reading and writing
 
 extension DB {
-  /// The value under `key`, copied once; nil when there is none.
+  /// A copy of the value under `key`; nil if there is none.
   package func get(_ family: DBColumnFamily, _ key: [UInt8]) throws(RocksDBError) -> [UInt8]? {
-    try get(family, key, connection.readOptions)
+    try get(family, key, dbHandle.readOptions)
   }
 
-  /// The value under `key` at the snapshot's moment.
+  /// A copy of the value under `key` in a snapshot; nil if there is none.
   package func get(
     _ family: DBColumnFamily, _ key: [UInt8], at snapshot: DBSnapshot
   ) throws(RocksDBError) -> [UInt8]? {
     try get(family, key, snapshot.readOptions)
   }
 
-  /// The value under `key` if memtables and block cache tell it; reads no file. Nil where a file would have
-  /// to be read; nil inside when there is no value.
+  /// The value under `key` if it is in a memtable or the block cache. Nil if a file would have to be read. The inner
+  /// optional is nil if there is no value.
   package func getFromMemory(
     _ family: DBColumnFamily, _ key: [UInt8]
   ) throws(RocksDBError) -> [UInt8]?? {
     do throws(RocksDBError) {
-      return .some(try get(family, key, connection.memoryReadOptions))
+      return .some(try get(family, key, dbHandle.memoryReadOptions))
     } catch {
       if error.kind == .incomplete { return .none }
       throw error
@@ -112,21 +120,21 @@ extension DB {
     let family = handle(of: family)
     let slice = try check("get") { error in
       key.withUnsafeBytes {
-        rocksdb_get_pinned_cf(connection.handle, options, family, $0.chars, $0.count, error)
+        rocksdb_get_pinned_cf(dbHandle.pointer, options, family, $0.chars, $0.count, error)
       }
     }
     guard let slice else { return nil }
     return Self.take(slice)
   }
 
-  /// The values under `keys` in their order, all of one moment.
+  /// The values under `keys`, in their order, all of one state; nil where there is none.
   package func multiGet(
     _ family: DBColumnFamily, _ keys: [[UInt8]], at snapshot: DBSnapshot? = nil
   ) throws(RocksDBError) -> [[UInt8]?] {
     guard !keys.isEmpty else { return [] }
-    let options = snapshot?.readOptions ?? connection.readOptions
+    let options = snapshot?.readOptions ?? dbHandle.readOptions
     let family = handle(of: family)
-    // One block for all keys: C wants stable addresses.
+    // One array for all keys: their addresses must stay valid during the call.
     let block = keys.flatMap { $0 }
     let sizes = keys.map(\.count)
     var values = [OpaquePointer?](repeating: nil, count: keys.count)
@@ -140,7 +148,7 @@ extension DB {
         offset += size
       }
       rocksdb_batched_multi_get_cf(
-        connection.handle, options, family, keys.count, starts, sizes, &values, &errors, false)
+        dbHandle.pointer, options, family, keys.count, starts, sizes, &values, &errors, false)
     }
     let found = values.map { $0.map(Self.take) }
     var failure: RocksDBError?
@@ -160,26 +168,31 @@ extension DB {
     return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
   }
 
-  /// Applies the batch as a whole; with `sync` it is durable on return, with all before it.
+  /// Applies the batch atomically. With `sync` it is durable on return, with everything written before.
   package func write(_ batch: borrowing DBWriteBatch, sync: Bool) throws(RocksDBError) {
-    let options = sync ? connection.syncedWrite : connection.bufferedWrite
+    let options = sync ? dbHandle.syncedWrite : dbHandle.bufferedWrite
     let handle = batch.handle
-    try connection.writing { () throws(RocksDBError) in
+    try dbHandle.writing { () throws(RocksDBError) in
       try check(sync ? "synced write" : "write") {
-        rocksdb_write(connection.handle, options, handle, $0)
+        rocksdb_write(dbHandle.pointer, options, handle, $0)
       }
     }
   }
 
-  /// The state of this moment.
-  package func snapshot() -> DBSnapshot { DBSnapshot(connection) }
+  /// The present state, readable until it is released.
+  package func snapshot() -> DBSnapshot { DBSnapshot(dbHandle) }
 
-  /// An iterator over `[lower, upper)`; nil leaves a side open.
+  /// An iterator over `[lower, upper)`; nil: no bound. Not valid until a seek.
+  ///
+  /// - Parameters:
+  ///   - snapshot: the state to read; nil: the present one.
+  ///   - fillCache: whether blocks that are read go to the block cache.
+  ///   - readahead: bytes that are read ahead; 0: RocksDB adapts it.
   package func iterator(
     _ family: DBColumnFamily, from lower: [UInt8]? = nil, to upper: [UInt8]? = nil,
     at snapshot: DBSnapshot? = nil, fillCache: Bool = true, readahead: Int = 0
   ) -> DBIterator {
-    precondition(family.connection === connection, "a column family of another database")
+    precondition(family.dbHandle === dbHandle, "a column family of another database")
     return DBIterator(
       family, from: lower, to: upper, at: snapshot, fillCache: fillCache, readahead: readahead)
   }

@@ -1,16 +1,18 @@
 import CRocksDB
 import Synchronization
 
-/// An open database and the handles that must go before it. Whatever is made from a database holds
-/// its connection, so that RocksDB closes after the last of them.
+/// An open database and the C handles that must be destroyed before it. Everything created from a database holds
+/// this object, so that RocksDB is closed after the last of them.
 // @unchecked: RocksDB synchronizes all calls made through these handles, which never change.
 final class DBHandle: @unchecked Sendable {
   let path: String
-  let handle: OpaquePointer
+  /// The `rocksdb_t`.
+  let pointer: OpaquePointer
+  /// The column family handles, by position.
   let families: [OpaquePointer]
-  /// Shared by all plain reads and writes; no one changes them.
+  /// The options of all reads outside of snapshots and iterators. Not changed after `init`.
   let readOptions: OpaquePointer
-  /// Reads what is in memory and fails with `Incomplete` where a file would have to be read.
+  /// Reads only memory and fails with `Incomplete` where a file would have to be read.
   let memoryReadOptions: OpaquePointer
   let bufferedWrite: OpaquePointer
   let syncedWrite: OpaquePointer
@@ -18,15 +20,15 @@ final class DBHandle: @unchecked Sendable {
   /// `kBlockCacheTier` of RocksDB's `ReadTier`.
   private static let blockCacheTier: Int32 = 1
 
-  /// What has made an earlier write or barrier fail.
+  /// The error of the first write or sync that has failed at the disk; nil if there was none. Never reset.
   private let failure = Mutex<RocksDBError?>(nil)
-  /// Whether the files go when the database closes.
+  /// Whether the files are removed when the database closes.
   private let temporary: Bool
 
-  init(path: String, handle: OpaquePointer, families: [OpaquePointer], temporary: Bool) {
+  init(path: String, pointer: OpaquePointer, families: [OpaquePointer], temporary: Bool) {
     self.path = path
     self.temporary = temporary
-    self.handle = handle
+    self.pointer = pointer
     self.families = families
     readOptions = rocksdb_readoptions_create()
     memoryReadOptions = rocksdb_readoptions_create()
@@ -38,18 +40,17 @@ final class DBHandle: @unchecked Sendable {
 
   deinit {
     families.forEach { rocksdb_column_family_handle_destroy($0) }
-    rocksdb_close(handle)
+    rocksdb_close(pointer)
     rocksdb_readoptions_destroy(readOptions)
     rocksdb_readoptions_destroy(memoryReadOptions)
     rocksdb_writeoptions_destroy(bufferedWrite)
     rocksdb_writeoptions_destroy(syncedWrite)
-    // What could not be removed is replaced when the same path is used again.
+    // Files that cannot be removed are replaced when the path is used again.
     if temporary { try? DB.destroy(path: path) }
   }
 
-  /// Runs something that writes. After one of them has failed at the disk, what is durable is
-  /// unknown and RocksDB must not be asked to write again (a build with assertions would abort): all
-  /// later ones throw that first error.
+  /// Runs a write. After one has failed at the disk, what is durable is unknown and RocksDB must not be called for
+  /// another (a build with assertions would abort): all later ones throw the first error.
   func writing<R>(_ body: () throws(RocksDBError) -> R) throws(RocksDBError) -> R {
     if let failure = failure.withLock({ $0 }) { throw failure }
     do throws(RocksDBError) {
@@ -64,11 +65,12 @@ final class DBHandle: @unchecked Sendable {
   }
 }
 
-/// A column family of an open database; good for that database alone.
+/// A column family of an open database, valid for that database only.
 package struct DBColumnFamily: Sendable {
   package let name: String
-  let connection: DBHandle
+  let dbHandle: DBHandle
+  /// In `DBHandle.families`.
   let position: Int
 
-  var handle: OpaquePointer { connection.families[position] }
+  var handle: OpaquePointer { dbHandle.families[position] }
 }

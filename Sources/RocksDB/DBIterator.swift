@@ -1,19 +1,22 @@
 import CRocksDB
 
-/// A position in an ordered range of keys. It belongs to one thread at a time.
+/// A position in an ordered range of keys, at one state of the database. For one thread at a time.
+///
+/// A new iterator is not valid until a seek. A failed read makes it invalid, as the end of the range does;
+/// `finish()` distinguishes the two.
 package struct DBIterator: ~Copyable {
-  private let connection: DBHandle
+  private let dbHandle: DBHandle
   private let snapshot: DBSnapshot?
   private let handle: OpaquePointer
   private let options: OpaquePointer
-  /// RocksDB keeps pointers to the bounds: they stay where they are until the iterator is gone.
+  /// Copies of the bounds. RocksDB keeps pointers to them for as long as the iterator exists.
   private let bounds: [UnsafeMutableRawBufferPointer]
 
   init(
     _ family: DBColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, at snapshot: DBSnapshot?,
     fillCache: Bool, readahead: Int
   ) {
-    connection = family.connection
+    dbHandle = family.dbHandle
     self.snapshot = snapshot
     options = rocksdb_readoptions_create()
     if let snapshot { rocksdb_readoptions_set_snapshot(options, snapshot.handle) }
@@ -33,7 +36,7 @@ package struct DBIterator: ~Copyable {
         options, UnsafeRawBufferPointer(bound).chars, upper.count)
     }
     self.bounds = bounds
-    handle = rocksdb_create_iterator_cf(connection.handle, options, family.handle)
+    handle = rocksdb_create_iterator_cf(dbHandle.pointer, options, family.handle)
   }
 
   deinit {
@@ -42,57 +45,61 @@ package struct DBIterator: ~Copyable {
     bounds.forEach { $0.deallocate() }
   }
 
-  /// One byte at least: to RocksDB a null bound is no bound.
+  /// A copy at a stable address, of one byte at least: to RocksDB a null pointer means no bound.
   private static func pin(_ bytes: [UInt8]) -> UnsafeMutableRawBufferPointer {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 1, alignment: 1)
     copy.copyBytes(from: bytes)
     return copy
   }
 
-  /// Whether it stands on a pair. False at the end and after an error, which `finish()` tells.
+  /// Whether the iterator is at a pair. False at the end of the range and after an error.
   package var isValid: Bool { rocksdb_iter_valid(handle) != 0 }
 
+  /// Moves to the first key of the range.
   package func seekToFirst() { rocksdb_iter_seek_to_first(handle) }
+  /// Moves to the last key of the range.
   package func seekToLast() { rocksdb_iter_seek_to_last(handle) }
 
-  /// To the first key at or after `key`.
+  /// Moves to the first key at or after `key`.
   package func seek(_ key: [UInt8]) {
     key.withUnsafeBytes { rocksdb_iter_seek(handle, $0.chars, $0.count) }
   }
 
-  /// To the last key at or before `key`.
+  /// Moves to the last key at or before `key`.
   package func seekForPrev(_ key: [UInt8]) {
     key.withUnsafeBytes { rocksdb_iter_seek_for_prev(handle, $0.chars, $0.count) }
   }
 
+  /// Moves to the next key. Traps if the iterator is not valid.
   package func next() {
     precondition(isValid, "next() of an iterator that is at its end")
     rocksdb_iter_next(handle)
   }
 
+  /// Moves to the previous key. Traps if the iterator is not valid.
   package func prev() {
     precondition(isValid, "prev() of an iterator that is at its end")
     rocksdb_iter_prev(handle)
   }
 
-  /// A copy of the key; empty when the iterator is not valid.
+  /// A copy of the key; empty if the iterator is not valid.
   package var key: [UInt8] { isValid ? [UInt8](rawKey) : [] }
-  /// A copy of the value; empty when the iterator is not valid.
+  /// A copy of the value; empty if the iterator is not valid.
   package var value: [UInt8] { isValid ? [UInt8](rawValue) : [] }
 
-  /// The key where RocksDB holds it.
+  /// Calls `body` with the key in RocksDB's memory, without a copy; empty if the iterator is not valid.
   package func withKey<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     guard isValid else { return try body(RawSpan()) }
     return try body(RawSpan(_unsafeBytes: rawKey))
   }
 
-  /// The value where RocksDB holds it.
+  /// Calls `body` with the value in RocksDB's memory, without a copy; empty if the iterator is not valid.
   package func withValue<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     guard isValid else { return try body(RawSpan()) }
     return try body(RawSpan(_unsafeBytes: rawValue))
   }
 
-  /// Throws what has ended the iteration, unless that was the end of the range.
+  /// Throws the error that has made the iterator invalid, if there was one.
   package func finish() throws(RocksDBError) {
     try check("iterate") { rocksdb_iter_get_error(handle, $0) }
   }

@@ -1,6 +1,6 @@
 import CRocksDB
 
-/// Changes that are written together.
+/// Changes that are written atomically, in order: a `rocksdb_writebatch_t`.
 // @unchecked: nothing but this value reaches the handle, and it cannot be copied.
 package struct DBWriteBatch: ~Copyable, @unchecked Sendable {
   let handle: OpaquePointer
@@ -11,11 +11,13 @@ package struct DBWriteBatch: ~Copyable, @unchecked Sendable {
 
   deinit { rocksdb_writebatch_destroy(handle) }
 
+  /// The number of changes.
   package var count: Int { Int(rocksdb_writebatch_count(handle)) }
 
-  /// Forgets the changes and keeps the memory.
+  /// Removes all changes and keeps the memory.
   package mutating func clear() { rocksdb_writebatch_clear(handle) }
 
+  /// Stores `value` under `key`; copies the bytes.
   package mutating func put(_ family: DBColumnFamily, _ key: RawSpan, _ value: RawSpan) {
     key.withUnsafeBytes { key in
       value.withUnsafeBytes { value in
@@ -25,11 +27,12 @@ package struct DBWriteBatch: ~Copyable, @unchecked Sendable {
     }
   }
 
+  /// Stores `value` under `key`.
   package mutating func put(_ family: DBColumnFamily, _ key: [UInt8], _ value: [UInt8]) {
     put(family, key.span.bytes, value.span.bytes)
   }
 
-  /// Puts a value that lies in two pieces.
+  /// Stores the concatenation of `head` and `tail` under `key`; copies the bytes.
   package mutating func put(
     _ family: DBColumnFamily, _ key: RawSpan, _ head: RawSpan, _ tail: RawSpan
   ) {
@@ -44,17 +47,19 @@ package struct DBWriteBatch: ~Copyable, @unchecked Sendable {
     }
   }
 
+  /// Deletes the value under `key`. Without effect if there is none.
   package mutating func delete(_ family: DBColumnFamily, _ key: RawSpan) {
     key.withUnsafeBytes {
       rocksdb_writebatch_delete_cf(handle, family.handle, $0.chars, $0.count)
     }
   }
 
+  /// Deletes the value under `key`. Without effect if there is none.
   package mutating func delete(_ family: DBColumnFamily, _ key: [UInt8]) {
     delete(family, key.span.bytes)
   }
 
-  /// Deletes `[from, to)`. RocksDB refuses the whole batch when the range is reversed.
+  /// Deletes `[from, to)`. A reversed range makes the write of the whole batch throw `invalid`.
   package mutating func deleteRange(_ family: DBColumnFamily, _ from: RawSpan, _ to: RawSpan) {
     from.withUnsafeBytes { from in
       to.withUnsafeBytes { to in
@@ -64,6 +69,7 @@ package struct DBWriteBatch: ~Copyable, @unchecked Sendable {
     }
   }
 
+  /// Deletes `[from, to)`. A reversed range makes the write of the whole batch throw `invalid`.
   package mutating func deleteRange(_ family: DBColumnFamily, _ from: [UInt8], _ to: [UInt8]) {
     deleteRange(family, from.span.bytes, to.span.bytes)
   }

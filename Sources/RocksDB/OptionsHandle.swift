@@ -1,7 +1,7 @@
 import CRocksDB
 import Glibc
 
-/// A `rocksdb_options_t` made from our values, for as long as a call needs it.
+/// A `rocksdb_options_t` with the values of `DBOptions` and `FamilyOptions`, for the duration of a call.
 struct OptionsHandle: ~Copyable {
   let handle: OpaquePointer
 
@@ -12,7 +12,7 @@ struct OptionsHandle: ~Copyable {
     applyTable(family)
   }
 
-  /// The handle alone, for a caller that must destroy it.
+  /// A pointer that the caller must destroy.
   static func copied(_ database: DBOptions, _ family: FamilyOptions) -> OpaquePointer {
     let options = OptionsHandle(database, family)
     return rocksdb_options_create_copy(options.handle)
@@ -72,7 +72,7 @@ struct OptionsHandle: ~Copyable {
       rocksdb_block_based_options_set_block_cache(table, cache.handle)
     }
     if options.bloomBitsPerKey > 0 {
-      // The table options take the filter policy over.
+      // The table options own the filter policy.
       rocksdb_block_based_options_set_filter_policy(
         table, rocksdb_filterpolicy_create_bloom_full(options.bloomBitsPerKey))
     }

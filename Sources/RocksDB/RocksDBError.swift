@@ -1,29 +1,31 @@
 import CRocksDB
 
-/// An error RocksDB has told in words; `kind` is what its first words classify it as.
+/// An error of RocksDB. Its C interface reports errors as text only, from which `kind` is derived.
 package struct RocksDBError: Error, Sendable, Hashable {
-  /// RocksDB's status code.
+  /// RocksDB's status codes, with I/O errors divided by cause.
   package enum Kind: Sendable, Hashable {
-    /// Stored bytes are not what was written.
+    /// Stored data is not what was written.
     case corruption
+    /// Any other error of the disk.
     case io
     /// The file system is full.
     case noSpace
     /// The directory may not be read or written.
     case denied
-    /// Another process, or another handle of this one, has the directory.
+    /// The directory is in use by another process or another `DB` of this one.
     case locked
-    /// The call makes no sense.
+    /// The call is invalid.
     case invalid
+    /// The database or a file is missing.
     case notFound
-    /// A read that may not touch files would have had to.
+    /// A read of memory only would have to read a file.
     case incomplete
     case other
   }
 
-  /// What was being done, and to which path where there is one.
+  /// The operation that failed, with its path if it has one.
   package var operation: String
-  /// RocksDB's own words.
+  /// RocksDB's message.
   package var message: String
   package var kind: Kind
 
@@ -39,7 +41,7 @@ extension RocksDBError: CustomStringConvertible {
 }
 
 extension RocksDBError.Kind {
-  /// RocksDB's status code survives its C interface only as the words before the first colon.
+  /// Classifies a message. RocksDB's status code is the text before the first colon.
   init(of message: String) {
     if message.hasPrefix("Corruption") {
       self = .corruption
@@ -59,7 +61,7 @@ extension RocksDBError.Kind {
   }
 
   private static func classifyIO(_ message: String) -> Self {
-    let tells: [(String, Self)] = [
+    let patterns: [(String, Self)] = [
       ("/LOCK: Resource temporarily unavailable", .locked),
       ("lock hold by current process", .locked),
       ("lock file", .locked),
@@ -70,16 +72,16 @@ extension RocksDBError.Kind {
       ("Operation not permitted", .denied),
       ("No such file or directory", .notFound),
     ]
-    // The lock file may also be what cannot be opened; then the reason is what counts.
-    let denied = tells.first { $0.1 == .denied && message.contains($0.0) }
-    return denied?.1 ?? tells.first { message.contains($0.0) }?.1 ?? .io
+    // A lock file that may not be opened is denied, not locked.
+    let denied = patterns.first { $0.1 == .denied && message.contains($0.0) }
+    return denied?.1 ?? patterns.first { message.contains($0.0) }?.1 ?? .io
   }
 }
 
-/// The place where RocksDB's C functions put an error string that the caller must free.
+/// An out parameter of RocksDB's C functions: the error text, which the caller must free.
 typealias ErrorSlot = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-/// Calls a C function that reports errors through a string, and throws that string.
+/// Calls a C function with an error out parameter, and throws the error.
 func check<R>(
   _ operation: @autoclosure () -> String, _ body: (ErrorSlot) -> R
 ) throws(RocksDBError) -> R {

@@ -1,7 +1,7 @@
 import CRocksDB
 import Glibc
 
-/// Writes one sorted file for `ingest`. A file that is not finished is removed.
+/// Writes one SST file for `DB.ingest`, on one thread at a time. Released before `finish()`, it removes the file.
 package final class SSTFileWriter {
   package let path: String
   private let options: OptionsHandle
@@ -9,7 +9,7 @@ package final class SSTFileWriter {
   private let handle: OpaquePointer
   private var finished = false
 
-  /// Starts a file in place of whatever is at `path`.
+  /// Creates the file, replacing one at `path`.
   package init(path: String, options family: FamilyOptions) throws(RocksDBError) {
     self.path = path
     options = OptionsHandle(DBOptions(), family)
@@ -24,7 +24,7 @@ package final class SSTFileWriter {
     if !finished { _ = unlink(path) }
   }
 
-  /// Adds a pair; keys must ascend strictly.
+  /// Adds a pair. Keys must strictly ascend; otherwise throws `invalid`.
   package func put(_ key: RawSpan, _ value: RawSpan) throws(RocksDBError) {
     try check("write \(path)") { error in
       key.withUnsafeBytes { key in
@@ -43,7 +43,7 @@ package final class SSTFileWriter {
     return size
   }
 
-  /// Completes the file and syncs it. RocksDB refuses a file without pairs.
+  /// Completes the file, syncs its contents and returns its size in bytes. Throws `invalid` if there is no pair.
   package func finish() throws(RocksDBError) -> UInt64 {
     try check("finish \(path)") { rocksdb_sstfilewriter_finish(handle, $0) }
     finished = true

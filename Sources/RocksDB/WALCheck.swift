@@ -1,13 +1,14 @@
 import Glibc
 
-/// Refuses a database of whose write-ahead log recovery would drop acknowledged writes without a word.
+/// Refuses a database if recovery of its write-ahead log would silently drop acknowledged writes.
 enum WALCheck {
-  /// Checks the logs in a database's directory, in their order; a missing directory has none.
+  /// Checks the log files of a database in order, and throws `corruption` for damage before intact records. Without a
+  /// directory there is nothing to check.
   ///
   /// - Parameters:
-  ///   - allSynced: whether every write waited for the disk. If not, a page that was never written
-  ///     before a later one is what a machine's crash may leave, and no damage.
-  ///   - mustExist: whether a database without a log is damaged: RocksDB always has one.
+  ///   - allSynced: whether every write was synced. Otherwise a crash of the machine may leave an unwritten page before
+  ///     a written one, which is then no damage.
+  ///   - mustExist: whether a database without a log file is damaged: RocksDB always has one.
   static func run(
     _ directory: String, allSynced: Bool, mustExist: Bool = false
   ) throws(RocksDBError) {
@@ -18,12 +19,12 @@ enum WALCheck {
         message: "Corruption: there is no write-ahead log in \(directory): it was removed")
     }
     var next: UInt64?
-    // A log that ends in a hole, after which a later log may show that writes were lost.
+    // A log that ends in a hole. The first record of a later log shows whether writes were lost.
     var broken: (path: String, offset: UInt64, next: UInt64, isUnwritten: Bool)?
     for (number, path) in logs {
       let scan = try scan(path, number, expecting: next)
       if let before = broken, let first = scan.firstSequence {
-        // After recovery of a log that was cut off, the next log continues its numbers.
+        // After recovery of a truncated log, the next log continues its sequence numbers.
         if first > before.next, allSynced || !before.isUnwritten {
           throw damage(directory, path: before.path, at: before.offset, later: path)
         }
@@ -47,7 +48,7 @@ enum WALCheck {
         + "were written later are intact (\(later)), and opening would lose them")
   }
 
-  /// Numbers and paths of the logs, ascending.
+  /// Numbers and paths of the log files, ascending.
   private static func logs(
     _ directory: String
   ) throws(RocksDBError) -> [(number: UInt64, path: String)] {
@@ -89,11 +90,11 @@ enum WALCheck {
         if count == 0 { break }
         filled += count
       }
-      var place = 0
-      while place < filled {
-        let end = min(filled, place + WALScan.blockSize)
-        scan.add(UnsafeRawBufferPointer(rebasing: buffer[place..<end]))
-        place = end
+      var offset = 0
+      while offset < filled {
+        let end = min(filled, offset + WALScan.blockSize)
+        scan.add(UnsafeRawBufferPointer(rebasing: buffer[offset..<end]))
+        offset = end
       }
       if filled < size { break }
     }

@@ -1,11 +1,11 @@
-/// A physical record in a block of a write-ahead log: a whole logical record or a fragment of one.
+/// A physical record in a block of a write-ahead log: a complete logical record or a fragment of one.
 ///
 /// A header of 7 bytes (masked checksum of 4 bytes, length of 2, type of 1) before the payload; types of
 /// logs that overwrite older ones add the low 4 bytes of the log's number.
 struct WALRecord {
   enum Kind {
     case full, first, middle, last
-    /// A record about the log itself, without writes.
+    /// Metadata of the log, without writes.
     case other
   }
 
@@ -15,18 +15,18 @@ struct WALRecord {
   static let batchHeader = 12
 
   let kind: Kind
-  /// Where the payload begins and ends, in the block.
+  /// The bytes of the payload in the block.
   let payload: Range<Int>
 
-  /// The record that begins at `place`; nil when there is no intact one.
+  /// The record at `offset`; nil if there is no intact one.
   ///
-  /// - Parameter accept: looks at the header before the payload is read for its checksum.
+  /// - Parameter accept: whether the header is acceptable. Called before the checksum, which reads the payload.
   init?(
-    _ block: UnsafeRawBufferPointer, at place: Int, logNumber: UInt32,
+    _ block: UnsafeRawBufferPointer, at offset: Int, logNumber: UInt32,
     where accept: (Kind, Range<Int>) -> Bool = { _, _ in true }
   ) {
-    guard block.count - place >= Self.smallestHeader else { return nil }
-    let type = block[place + 6]
+    guard block.count - offset >= Self.smallestHeader else { return nil }
+    let type = block[offset + 6]
     let kind: Kind
     switch type {
     case 0: return nil
@@ -37,18 +37,18 @@ struct WALRecord {
     default: kind = .other
     }
     let isRecyclable = (5...8).contains(type)
-    let start = place + (isRecyclable ? Self.recyclableHeader : Self.smallestHeader)
-    let length = Int(block[place + 4]) | Int(block[place + 5]) << 8
+    let start = offset + (isRecyclable ? Self.recyclableHeader : Self.smallestHeader)
+    let length = Int(block[offset + 4]) | Int(block[offset + 5]) << 8
     guard start + length <= block.count else { return nil }
-    if isRecyclable, Self.integer(block, place + Self.smallestHeader) != logNumber { return nil }
+    if isRecyclable, Self.integer(block, offset + Self.smallestHeader) != logNumber { return nil }
     payload = start..<start + length
     guard accept(kind, payload) else { return nil }
-    let checked = UnsafeRawBufferPointer(rebasing: block[place + 6..<payload.upperBound])
-    guard Self.integer(block, place) == CRC32C.masked(checked) else { return nil }
+    let checked = UnsafeRawBufferPointer(rebasing: block[offset + 6..<payload.upperBound])
+    guard Self.integer(block, offset) == CRC32C.masked(checked) else { return nil }
     self.kind = kind
   }
 
-  private static func integer(_ block: UnsafeRawBufferPointer, _ place: Int) -> UInt32 {
-    UInt32(littleEndian: block.loadUnaligned(fromByteOffset: place, as: UInt32.self))
+  private static func integer(_ block: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
+    UInt32(littleEndian: block.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
 }

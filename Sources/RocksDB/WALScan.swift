@@ -1,29 +1,28 @@
-/// Reads one file of a write-ahead log and tells damage from a write that a crash has cut off.
+/// Reads one file of a write-ahead log and distinguishes damage from a write that a crash has truncated.
 ///
-/// Recovery drops everything from the first broken record on, which is right for a write that was under
-/// way when the process or the machine stopped: nothing was written after it. Where an intact record
-/// that was written later follows, the broken one had been written whole, and what is dropped was
-/// acknowledged. Pure: the file is given block by block.
+/// Recovery drops everything from the first broken record on. That is right for a write in progress when the process
+/// or the machine stopped: nothing was written after it. If an intact record that was written later follows, the broken
+/// one had been complete, and recovery would drop acknowledged writes. Does no I/O: the caller passes the blocks.
 struct WALScan {
   static let blockSize = 32 << 10
-  /// The units in which an operating system writes files.
+  /// The unit in which the operating system writes files.
   private static let pageSize = 4096
-  /// So many zero bytes before a page's end make it one that may never have been written.
+  /// A page that ends in this many zero bytes may never have been written.
   private static let zeroTail = 16
 
-  /// A place where no intact record is although the file goes on.
+  /// A range of the file without an intact record.
   struct Hole {
-    /// Where the logical record begins that is not whole.
+    /// The offset of the logical record that is not complete.
     var offset: UInt64
-    /// Where its first fragment begins that is not intact.
+    /// The offset of its first broken fragment.
     var fragment: UInt64
-    /// Whether the file ends before the record does.
+    /// Whether the file ends within the record.
     var isCutOff: Bool
-    /// Whether a page before the next intact record looks as if it was never written to the disk.
+    /// Whether a page between here and the next intact record looks as if it was never written.
     var isUnwritten = false
   }
 
-  /// A logical record of which the last fragment is still to come.
+  /// A logical record whose last fragment was not read yet.
   private struct OpenRecord {
     var offset: UInt64
     /// The first bytes of its payload.
@@ -31,34 +30,36 @@ struct WALScan {
   }
 
   private let logNumber: UInt32
+  /// The offset of the next block in the file.
   private var position: UInt64 = 0
   private var open: OpenRecord?
-  /// The number of the first write in the file.
+  /// The sequence number of the first write in the file; nil before it was read.
   private(set) var firstSequence: UInt64?
-  /// The number of the write after those of all intact records; nil when it is not known.
+  /// The sequence number after the writes of all intact records; nil if unknown.
   private(set) var nextSequence: UInt64?
+  /// The first hole. Records after it are searched, not read.
   private(set) var hole: Hole?
-  /// Where an intact record begins that was written after the hole.
+  /// The offset of an intact record that was written after the hole; nil if there is none.
   private(set) var laterRecord: UInt64?
 
-  /// - Parameter sequence: the number of the first write that the file should have, if that is known.
+  /// - Parameter sequence: the sequence number that the first write of the file should have; nil if unknown.
   init(logNumber: UInt64, expecting sequence: UInt64?) {
     self.logNumber = UInt32(truncatingIfNeeded: logNumber)
     nextSequence = sequence
   }
 
-  /// Takes the next block; all but the file's last have `blockSize` bytes.
+  /// Adds the next block of the file. All but the last have `blockSize` bytes.
   mutating func add(_ block: UnsafeRawBufferPointer) {
     if hole == nil {
-      let place = readRecords(block)
-      if hole != nil { search(block, from: place, isAligned: false) }
+      let offset = readRecords(block)
+      if hole != nil { search(block, from: offset, isAligned: false) }
     } else if laterRecord == nil {
       search(block, from: 0, isAligned: true)
     }
     position += UInt64(block.count)
   }
 
-  /// The file has ended.
+  /// To be called at the end of the file.
   mutating func finish() {
     guard hole == nil, let open else { return }
     hole = Hole(offset: open.offset, fragment: position, isCutOff: true)
@@ -66,29 +67,29 @@ struct WALScan {
 
   // MARK: Intact records
 
-  /// Reads records up to the end of the block or a hole; returns the place from which to search on.
+  /// Reads records up to the end of the block or a hole. Returns the offset to search from.
   private mutating func readRecords(_ block: UnsafeRawBufferPointer) -> Int {
-    var place = 0
-    while block.count - place >= WALRecord.smallestHeader {
-      guard let record = WALRecord(block, at: place, logNumber: logNumber) else {
-        setHole(at: place, block)
-        return place + 1
+    var offset = 0
+    while block.count - offset >= WALRecord.smallestHeader {
+      guard let record = WALRecord(block, at: offset, logNumber: logNumber) else {
+        setHole(at: offset, block)
+        return offset + 1
       }
       switch (record.kind, open == nil) {
       case (.full, true), (.first, true):
-        open = OpenRecord(offset: position + UInt64(place), head: [])
+        open = OpenRecord(offset: position + UInt64(offset), head: [])
       case (.middle, false), (.last, false), (.other, _): break
       default:
-        // The beginning of one record inside another, or the rest of none.
-        setHole(at: place, block)
-        return place
+        // A first fragment within an open record, or a later fragment without one.
+        setHole(at: offset, block)
+        return offset
       }
       if record.kind != .other { extend(with: block[record.payload]) }
       if record.kind == .full || record.kind == .last { closeRecord() }
-      place = record.payload.upperBound
+      offset = record.payload.upperBound
     }
-    // Blocks end with fewer bytes than a header has; a file that does was cut off.
-    if place < block.count, block.count < Self.blockSize { setHole(at: place, block) }
+    // A full block may end with fewer bytes than a header has. A file that ends so is truncated.
+    if offset < block.count, block.count < Self.blockSize { setHole(at: offset, block) }
     return block.count
   }
 
@@ -108,78 +109,78 @@ struct WALScan {
   }
 
   private static func batch(
-    _ bytes: UnsafeRawBufferPointer, at place: Int
+    _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) -> (sequence: UInt64, count: UInt32) {
     (
-      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)),
-      UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place + 8, as: UInt32.self))
+      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)),
+      UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt32.self))
     )
   }
 
-  // MARK: Behind a hole
+  // MARK: After a hole
 
-  private mutating func setHole(at place: Int, _ block: UnsafeRawBufferPointer) {
-    let fragment = position + UInt64(place)
+  private mutating func setHole(at offset: Int, _ block: UnsafeRawBufferPointer) {
+    let fragment = position + UInt64(offset)
     hole = Hole(
       offset: open?.offset ?? fragment, fragment: fragment,
-      isCutOff: Self.isCutOff(block, at: place))
+      isCutOff: Self.isCutOff(block, at: offset))
     open = nil
   }
 
-  /// Whether the last block of a file ends before the record at `place` does.
-  private static func isCutOff(_ block: UnsafeRawBufferPointer, at place: Int) -> Bool {
+  /// Whether the last block of a file ends within the record at `offset`.
+  private static func isCutOff(_ block: UnsafeRawBufferPointer, at offset: Int) -> Bool {
     guard block.count < blockSize else { return false }
-    guard block.count - place >= WALRecord.smallestHeader else { return true }
-    let length = Int(block[place + 4]) | Int(block[place + 5]) << 8
-    return place + WALRecord.smallestHeader + length > block.count
+    guard block.count - offset >= WALRecord.smallestHeader else { return true }
+    let length = Int(block[offset + 4]) | Int(block[offset + 5]) << 8
+    return offset + WALRecord.smallestHeader + length > block.count
   }
 
-  /// Looks for the beginning of a record that was written after the hole.
+  /// Searches for a record that was written after the hole.
   ///
-  /// - Parameter isAligned: whether a record begins at `start` if the block is intact. In the hole's own
-  ///   block the lengths that lead from record to record cannot be trusted, so every place is tried.
+  /// - Parameter isAligned: whether a record begins at `start` if the block is intact. In the block of the hole record
+  ///   lengths cannot be trusted, so every offset is tried.
   private mutating func search(
     _ block: UnsafeRawBufferPointer, from start: Int, isAligned: Bool
   ) {
-    var place = start
+    var offset = start
     var isAligned = isAligned
-    while place + WALRecord.smallestHeader <= block.count {
-      let found = WALRecord(block, at: place, logNumber: logNumber) { [isAligned] kind, payload in
-        isAligned || isLaterBatch(kind, block, payload, at: place)
+    while offset + WALRecord.smallestHeader <= block.count {
+      let found = WALRecord(block, at: offset, logNumber: logNumber) { [isAligned] kind, payload in
+        isAligned || isLaterBatch(kind, block, payload, at: offset)
       }
       if let found {
-        if isLaterBatch(found.kind, block, found.payload, at: place) {
-          laterRecord = position + UInt64(place)
+        if isLaterBatch(found.kind, block, found.payload, at: offset) {
+          laterRecord = position + UInt64(offset)
           break
         }
-        place = found.payload.upperBound
+        offset = found.payload.upperBound
         isAligned = true
       } else {
-        // Beyond the hole's block only whole chains of records count: what users store may look like a
+        // In later blocks only records from the start of the block on count: stored values may look like a
         // record.
         if isAligned, hole.map({ $0.fragment < position }) ?? true { break }
-        place += 1
+        offset += 1
         isAligned = false
       }
     }
-    noteUnwrittenPages(block)
+    findUnwrittenPages(block)
   }
 
-  /// Whether the beginning of a batch is one that the log could hold after the hole: each byte of the
-  /// hole can have held one write at most.
+  /// Whether the batch at `offset` can have been written after the hole: its sequence number is plausible if every byte
+  /// of the hole was at most one write.
   private func isLaterBatch(
-    _ kind: WALRecord.Kind, _ block: UnsafeRawBufferPointer, _ payload: Range<Int>, at place: Int
+    _ kind: WALRecord.Kind, _ block: UnsafeRawBufferPointer, _ payload: Range<Int>, at offset: Int
   ) -> Bool {
     guard kind == .full || kind == .first, payload.count >= WALRecord.batchHeader, let hole else {
       return false
     }
     guard let nextSequence else { return true }
     let sequence = Self.batch(block, at: payload.lowerBound).sequence
-    let gap = position + UInt64(place) - hole.offset
+    let gap = position + UInt64(offset) - hole.offset
     return sequence >= nextSequence && sequence - nextSequence <= gap
   }
 
-  private mutating func noteUnwrittenPages(_ block: UnsafeRawBufferPointer) {
+  private mutating func findUnwrittenPages(_ block: UnsafeRawBufferPointer) {
     guard let hole, !hole.isUnwritten else { return }
     let end = min(laterRecord ?? .max, position + UInt64(block.count))
     var pageEnd = position + UInt64(Self.pageSize)

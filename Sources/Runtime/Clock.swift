@@ -1,7 +1,8 @@
 import Glibc
 
-/// A point in monotonic time, in nanoseconds since an arbitrary origin of this process.
+/// A point in monotonic time. Comparable only with instants of the same clock.
 package struct Instant: Hashable, Comparable, Sendable {
+  /// Nanoseconds since an origin that the clock chooses.
   package var nanoseconds: UInt64
 
   package init(nanoseconds: UInt64) {
@@ -12,29 +13,32 @@ package struct Instant: Hashable, Comparable, Sendable {
     left.nanoseconds < right.nanoseconds
   }
 
+  /// The instant after `duration`; saturates at `Int64.max` nanoseconds, which never arrives, and at 0.
   package static func + (instant: Instant, duration: Duration) -> Instant {
     let (sum, isOverflowing) = Int64(clamping: instant.nanoseconds)
       .addingReportingOverflow(duration.asNanoseconds)
-    // An instant is not negative, so only a long duration overflows: that is never.
+    // An instant is not negative, so only a long positive duration overflows.
     return Instant(nanoseconds: isOverflowing ? UInt64(Int64.max) : UInt64(clamping: sum))
   }
 
-  /// The time from `right` to `left`; negative when `right` is later.
+  /// The time from `right` to `left`; negative if `right` is later.
   package static func - (left: Instant, right: Instant) -> Duration {
     .nanoseconds(Int64(clamping: left.nanoseconds) - Int64(clamping: right.nanoseconds))
   }
 }
 
-/// Where time comes from. Core code reads no other clock.
+/// The source of time. Core code reads no other clock, so that a simulation controls time.
 package protocol Clock: Sendable {
-  /// Monotonic, does not stop while the machine sleeps and is not adjusted: leases count on it.
+  /// Monotonic time. It must not stop while the machine sleeps nor be set: leader leases depend on its drift
+  /// being bounded.
   var now: Instant { get }
-  /// Milliseconds since 1970-01-01 UTC; may jump. For timestamps shown to people and for TSO.
+  /// Milliseconds since 1970-01-01 UTC. May jump. For timestamps shown to people and for PD's timestamp
+  /// oracle, which tolerates jumps.
   var wallMilliseconds: UInt64 { get }
 }
 
 extension Duration {
-  /// The duration in whole nanoseconds, clamped to what 64 bits hold.
+  /// The duration in whole nanoseconds, clamped to `Int64`.
   package var asNanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -49,7 +53,7 @@ extension Duration {
   }
 }
 
-/// The machine's clocks: `CLOCK_BOOTTIME` (raw enough for leases, counts sleep) and `CLOCK_REALTIME`.
+/// The clocks of the operating system: `CLOCK_BOOTTIME`, which counts sleep, and `CLOCK_REALTIME`.
 package struct SystemClock: Clock {
   package init() {}
 
@@ -62,7 +66,7 @@ package struct SystemClock: Clock {
   package var wallMilliseconds: UInt64 {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    // Before 1970 is 1970.
+    // A time before 1970 counts as 1970.
     return UInt64(clamping: time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
   }
 }

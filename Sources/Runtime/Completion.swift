@@ -1,23 +1,24 @@
 import Synchronization
 
-/// The completion of a request: called exactly once, by whoever holds it last.
+/// The completion of a request. It is called exactly once, on any thread.
 ///
-/// A request that is dropped unanswered hangs its client for ever, so dropping one is a bug that
-/// traps in debug builds; in release it is completed with `abandoned`.
+/// A request that is never completed blocks its client forever, so dropping one is a bug: it traps in debug
+/// builds, and in release builds the request is completed with `abandoned`.
 package final class Completion<Value: Sendable>: Sendable {
   private let isCompleted = Atomic(false)
+  /// The result of a request that is dropped.
   private let abandoned: Value
   private let body: @Sendable (Value) -> Void
 
   /// - Parameters:
-  ///   - abandoned: what the requester is told if the completion is dropped unanswered.
-  ///   - body: runs on the thread that responds; it must not block.
+  ///   - abandoned: the result if the completion is dropped without a call.
+  ///   - body: receives the result on the thread that completes the request; it must not block.
   package init(abandoned: Value, _ body: @escaping @Sendable (Value) -> Void) {
     self.abandoned = abandoned
     self.body = body
   }
 
-  /// Responses. A second response is a bug: it traps in debug and is ignored in release.
+  /// Completes the request. A second call is a bug: it traps in debug builds and is ignored in release builds.
   package func callAsFunction(_ value: Value) {
     let first = isCompleted.compareExchange(
       expected: false, desired: true, ordering: .acquiringAndReleasing

@@ -3,16 +3,15 @@ import Glibc
 
 /// The crash report of a process.
 package enum CrashReport {
-  /// Replaces the crash handlers of Swift's runtime, for the whole process; call it first of all.
+  /// Replaces the crash handlers of Swift's runtime for the whole process. Call it before anything else.
   ///
-  /// The runtime's handlers start another program that reads this one's memory and symbols and is waited
-  /// for: seconds, or for ever if that program is stopped, in which clients wait for a store that holds
-  /// its ports and sends nothing. A handler that writes raw addresses and lets the signal take effect
-  /// needs milliseconds and starts nothing. It is preferred to another start of this program with
-  /// `SWIFT_BACKTRACE=enable=no` because the addresses are kept: `addr2line` and `swift demangle` turn
-  /// them into lines. The message of a trap ("Fatal error: …") is written before the signal and stays.
+  /// The runtime's handlers start another program that reads the memory and symbols of this one, and wait
+  /// for it: for seconds, or forever if that program is stopped. Meanwhile this process holds its ports and
+  /// its clients wait. The handler installed here writes raw addresses and lets the signal take effect
+  /// within milliseconds. `addr2line` and `swift demangle` resolve the addresses. The message of a trap
+  /// ("Fatal error: …") is written before the signal and is not affected.
   ///
-  /// Whoever sets `SWIFT_BACKTRACE` gets the runtime's own handlers.
+  /// Without effect if `SWIFT_BACKTRACE` is set.
   package static func install() {
     if let setting = getenv("SWIFT_BACKTRACE"), setting.pointee != 0 { return }
     apus_report_crashes()

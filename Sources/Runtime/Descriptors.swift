@@ -1,16 +1,16 @@
 import Glibc
 
-/// Descriptors of this process that no program it starts may inherit: a listening socket that another
-/// process holds keeps its port taken after this one's end.
+/// Sets `FD_CLOEXEC` on descriptors, so that no child process inherits them. A listening socket that a child
+/// has inherited keeps its port in use after this process ends.
 package enum Descriptors {
-  /// Marks one descriptor. One that is not open is left alone.
+  /// Sets the flag on one descriptor. Without effect on one that is not open.
   package static func setCloseOnExec(_ descriptor: Int32) {
     let flags = fcntl(descriptor, F_GETFD)
     if flags >= 0, flags & FD_CLOEXEC == 0 { _ = fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC) }
   }
 
-  /// Marks all descriptors that are open now, except the standard ones: for those of libraries that
-  /// neither mark nor show them.
+  /// Sets the flag on all open descriptors except the standard ones: libraries open some without the flag and
+  /// do not expose them.
   package static func setCloseOnExecForAll() {
     guard let directory = opendir("/proc/self/fd") else { return }
     defer { closedir(directory) }

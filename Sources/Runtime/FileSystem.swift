@@ -1,47 +1,50 @@
-/// How far a write must have travelled when the call that made it returns.
+/// What a write guarantees when its call returns.
 package enum Durability: Sendable, Hashable {
-  /// Visible to readers of this process; a crash of the machine may lose it, as part of a suffix.
+  /// Visible to readers of this process, and survives its end. A crash of the machine may lose it, and then
+  /// loses every later write too.
   case buffered
-  /// On stable storage, together with everything written before it.
+  /// On stable storage, with everything written before it.
   case synced
 }
 
-/// Files as core code sees them: real in production, faulty and forgetful in simulation.
+/// The file operations that core code uses: POSIX calls in production, memory with injected faults in
+/// simulation.
 ///
-/// All paths are absolute or relative to the process; `/` separates. Calls block: they belong on workers
-/// that may wait for a disk. Nothing is durable before the matching `sync`.
+/// Paths are absolute or relative to the working directory; `/` separates. Any thread may call. Calls block
+/// on the disk. Nothing is durable before the matching sync: of contents `WritableFile.sync` or `syncFile`,
+/// of names `syncDirectory`.
 package protocol FileSystem: Sendable {
-  /// Creates a directory and its parents; an existing one is fine.
+  /// Creates a directory and its parents. An existing one is no error.
   func createDirectory(_ path: String) throws(FileSystemError)
   /// Names in a directory, sorted.
   func list(_ directory: String) throws(FileSystemError) -> [String]
-  /// Size in bytes, or nil when there is no such file.
+  /// The size in bytes; nil if there is no such file.
   func size(of path: String) throws(FileSystemError) -> UInt64?
-  /// Last modification, milliseconds since 1970, or nil when there is no such file.
+  /// The last modification in milliseconds since 1970; nil if there is no such file.
   func modificationTime(of path: String) throws(FileSystemError) -> UInt64?
-  /// Removes a file; a missing one is fine.
+  /// Removes a file. A missing one is no error.
   func remove(_ path: String) throws(FileSystemError)
-  /// Removes a directory and everything in it; a missing one is fine.
+  /// Removes a directory with everything in it, or a file. A missing one is no error.
   func removeTree(_ path: String) throws(FileSystemError)
-  /// Renames atomically, replacing the target.
+  /// Renames a file atomically, replacing the target.
   func rename(_ source: String, to target: String) throws(FileSystemError)
-  /// Makes a directory's entries (creations, renames, removals) durable.
+  /// Makes the creations, renames and removals in a directory durable.
   func syncDirectory(_ path: String) throws(FileSystemError)
-  /// Makes an existing file's contents durable.
+  /// Makes the contents of an existing file durable.
   func syncFile(_ path: String) throws(FileSystemError)
-  /// Creates a file for appending. With `exclusive`, an existing file is an error, else it is emptied.
+  /// Creates a file for appending. An existing one is an error if `exclusive`, else it is truncated.
   func create(_ path: String, exclusive: Bool) throws(FileSystemError) -> any WritableFile
   /// Opens a file for reading.
   func open(_ path: String) throws(FileSystemError) -> any ReadableFile
 }
 
 extension FileSystem {
-  /// True when a file of that name exists.
+  /// Whether a file of that name exists.
   package func exists(_ path: String) throws(FileSystemError) -> Bool {
     try size(of: path) != nil
   }
 
-  /// The whole content of a file.
+  /// The contents of a file. For small files: nothing bounds them.
   package func contents(of path: String) throws(FileSystemError) -> [UInt8] {
     let file = try open(path)
     var result: [UInt8] = []
@@ -53,25 +56,28 @@ extension FileSystem {
   }
 }
 
-/// A file being written, by one owner. Closed when released.
+/// A file being written by one owner, on one thread at a time. Closed when released.
 package protocol WritableFile: AnyObject {
+  /// Writes all bytes to the end of the file.
   func append(_ bytes: borrowing [UInt8]) throws(FileSystemError)
-  /// Makes what was appended durable.
+  /// Makes everything appended so far durable. After an error the file's contents are unknown.
   func sync() throws(FileSystemError)
 }
 
-/// A file being read, by one owner. Closed when released.
+/// A file being read by one owner, on one thread at a time. Closed when released.
 package protocol ReadableFile: AnyObject {
-  /// Up to `count` bytes from `offset`; empty at the end of the file.
+  /// The bytes from `offset`: `count`, or fewer at the end of the file; empty beyond it.
   func read(at offset: UInt64, upTo count: Int) throws(FileSystemError) -> [UInt8]
 }
 
-/// A file operation that failed, with what it was doing and to what.
+/// A failed file operation.
 package struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The operation in a word or two: "open", "create directory".
   package var operation: String
   package var path: String
-  /// The system's error number.
+  /// `errno`.
   package var code: Int32
+  /// The text of `code`.
   package var reason: String
 
   package init(operation: String, path: String, code: Int32, reason: String) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A named POSIX thread that runs one closure and can be joined.
+/// A named POSIX thread that runs one closure. Its owner joins it once.
 ///
 /// Safety of `@unchecked Sendable`: `thread` is written once before `init` returns and read only by
 /// `join`, which its owner calls once.
@@ -18,7 +18,9 @@ package final class JoinableThread: @unchecked Sendable {
   private var thread = pthread_t()
   private let isRunning: Bool
 
-  /// Starts the thread at once. Traps when the system has no thread left: nothing can run then.
+  /// Starts the thread. Traps if the system has no thread left: the process could not run.
+  ///
+  /// - Parameter name: shown by `top -H` and `perf`; the kernel keeps 15 bytes of it.
   package init(name: String, _ body: @escaping @Sendable () -> Void) {
     let start = Unmanaged.passRetained(Start(name: name, body: body))
     let code = pthread_create(
@@ -34,12 +36,11 @@ package final class JoinableThread: @unchecked Sendable {
     isRunning = true
   }
 
-  /// Waits for the closure to return. Call once.
+  /// Blocks until the closure has returned. Call it exactly once.
   package func join() {
     pthread_join(thread, nil)
   }
 
-  /// The kernel keeps 15 bytes of a thread's name; it is shown by `top -H` and `perf`.
   private static func setName(_ name: String) {
     let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
     guard file >= 0 else { return }

@@ -1,18 +1,21 @@
 import Synchronization
 
-/// The queue in front of a handler. Senders never block.
+/// The bounded queue of a handler: many senders, one consumer. Senders never block.
 ///
-/// Two ways in, because two kinds of message exist: `send` is for work that can be refused (requests,
-/// ticks, raft messages: the sender responds `ServerIsBusy`, drops or counts), `post` is for messages
-/// the system owes its own workers (a finished log write, an applied batch), whose number is bounded by
-/// what those workers were given and which must not be lost.
+/// - `send` is for work that may be refused: requests, ticks, raft messages. When the queue is full the
+///   sender fails the request with `ServerIsBusy`, or drops the message and counts it.
+/// - `post` is for messages that must not be lost: the result of a log write, an applied batch. They ignore
+///   the bound; their number is bounded by the work that was accepted before.
+///
+/// Messages of one sender are handled in the order in which they were sent.
 package final class Mailbox<Message: Sendable>: Sendable {
   private struct State {
     var queue: [Message] = []
-    /// The sum of what `bound.cost` says of `queue`.
+    /// The sum of `bound.cost` over `queue`.
     var bytes = 0
-    /// The consumer saw an empty queue and must be woken by the next message.
+    /// Whether the consumer has seen an empty queue since the last message: the next one must wake it.
     var isIdle = true
+    /// Whether new messages are refused. Never reset.
     var isClosed = false
   }
 
@@ -21,41 +24,42 @@ package final class Mailbox<Message: Sendable>: Sendable {
   private let wake: @Sendable () -> Void
 
   /// - Parameters:
-  ///   - bound: what `send` accepts before it refuses.
-  ///   - wake: called, outside any lock, when an idle consumer has something to do.
+  ///   - bound: the capacity for `send`.
+  ///   - wake: called outside the lock, on the sender's thread, when an idle consumer has work. It must not
+  ///     block.
   package init(bound: MailboxBound<Message>, wake: @escaping @Sendable () -> Void) {
     self.bound = bound
     self.wake = wake
   }
 
-  /// - Parameter capacity: messages `send` accepts before it refuses.
+  /// - Parameter capacity: the number of messages up to which `send` accepts more.
   package convenience init(capacity: Int, wake: @escaping @Sendable () -> Void) {
     self.init(bound: MailboxBound(count: capacity), wake: wake)
   }
 
-  /// Queues a message that may be refused. False when full or closed.
+  /// Queues a message that may be refused. False if the mailbox is full or closed.
   package func send(_ message: Message) -> Bool {
     enqueue(cost(message), mayRefuse: true) { $0.append(message) }
   }
 
-  /// Queues several messages as one, all or none.
+  /// Queues several messages in order, all or none. False if the mailbox is full or closed.
   package func send(contentsOf messages: [Message]) -> Bool {
     enqueue(cost(messages), mayRefuse: true) { $0.append(contentsOf: messages) }
   }
 
-  /// Queues a message that must be delivered. False only when the mailbox is closed.
+  /// Queues a message regardless of the bound. False only if the mailbox is closed.
   @discardableResult
   package func post(_ message: Message) -> Bool {
     enqueue(cost(message), mayRefuse: false) { $0.append(message) }
   }
 
-  /// Queues several messages that must be delivered, in order. False only when closed.
+  /// Queues several messages in order, regardless of the bound. False only if the mailbox is closed.
   @discardableResult
   package func post(contentsOf messages: [Message]) -> Bool {
     enqueue(cost(messages), mayRefuse: false) { $0.append(contentsOf: messages) }
   }
 
-  /// Refuses everything from now on; what is queued will still be handled.
+  /// Refuses all later messages. Those in the queue are still handled.
   package func close() {
     let mustWake = state.withLock { state in
       let first = !state.isClosed
@@ -65,18 +69,17 @@ package final class Mailbox<Message: Sendable>: Sendable {
     if mustWake { wake() }
   }
 
-  /// Messages waiting, for metrics and back-pressure decisions.
+  /// The number of queued messages, for metrics and backpressure.
   package var count: Int { state.withLock { $0.queue.count } }
 
-  /// Whether more than three quarters of what `send` accepts is waiting: the worker behind it is slow.
-  package var isOverBound: Bool {
+  /// Whether the queue holds more than three quarters of its capacity: the consumer is too slow.
+  package var isNearCapacity: Bool {
     state.withLock { $0.queue.count > bound.count / 4 * 3 || $0.bytes > bound.bytes / 4 * 3 }
   }
 
   /// Moves up to `limit` messages into `batch`, which must be empty.
   ///
-  /// - Returns: `.drained` when messages were moved, `.idle` when there were none (the next message
-  ///   will call `wake`), `.closed` when there were none and there will be none.
+  /// For the consumer only. After `.idle` the next message calls `wake`.
   package func drain(into batch: inout [Message], limit: Int) -> DrainResult {
     precondition(batch.isEmpty, "a batch is handled before the next one is drained")
     return state.withLock { state in
@@ -112,7 +115,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
       if state.isClosed { return (false, false) }
       if mayRefuse {
         guard state.queue.count < bound.count else { return (false, false) }
-        // One message larger than the bound passes when it is alone: else it never would.
+        // A message larger than the bound is accepted by an empty queue: otherwise it never would be.
         guard state.bytes == 0 || state.bytes + bytes <= bound.bytes else { return (false, false) }
       }
       state.bytes += bytes
@@ -128,11 +131,12 @@ package final class Mailbox<Message: Sendable>: Sendable {
 
 /// The capacity of a mailbox.
 package struct MailboxBound<Message: Sendable>: Sendable {
-  /// Messages waiting.
+  /// Queued messages; above 0.
   package var count: Int
-  /// Bytes waiting, by `cost`.
+  /// The sum of `cost` over queued messages; above 0. The default is unlimited.
   package var bytes: Int
-  /// About the memory that a message keeps, in bytes; the same whenever it is asked. Nil: all are small.
+  /// About the bytes of memory that a message holds. It must return the same for the same message. Nil: 0 for
+  /// all, when messages are small.
   package var cost: (@Sendable (Message) -> Int)?
 
   package init(
@@ -145,7 +149,12 @@ package struct MailboxBound<Message: Sendable>: Sendable {
   }
 }
 
-/// What `Mailbox.drain` found.
+/// The result of `Mailbox.drain`.
 package enum DrainResult: Sendable {
-  case drained, idle, closed
+  /// Messages were moved.
+  case drained
+  /// The queue is empty.
+  case idle
+  /// The queue is empty and the mailbox closed: no message follows.
+  case closed
 }

@@ -1,12 +1,15 @@
 import Synchronization
 
-/// Files in memory, for tests and simulation: remembers what was synced, so that a crash can lose the rest.
+/// Files in memory, for tests and simulation. It keeps track of what was synced, so that a simulated crash can
+/// lose the rest. Any thread may call.
 package final class MemoryFileSystem: FileSystem {
-  /// One file. A class, so that an open handle goes on seeing its file after a rename.
+  /// One file: an inode. A class, so that an open file stays valid after a rename or removal.
   fileprivate final class Node: Sendable {
     struct Content {
       var bytes: [UInt8] = []
+      /// The length of the prefix that survives a crash.
       var syncedCount = 0
+      /// Milliseconds since 1970.
       var modified: UInt64 = 0
     }
 
@@ -15,7 +18,7 @@ package final class MemoryFileSystem: FileSystem {
 
   private struct State {
     var files: [String: Node] = [:]
-    /// Directory entries as of the last directory sync: what a crash goes back to.
+    /// Directory entries as of the last directory sync: those that survive a crash.
     var durable: [String: Node] = [:]
     var directories: Set<String> = ["", "/"]
   }
@@ -23,18 +26,18 @@ package final class MemoryFileSystem: FileSystem {
   private let state = Mutex(State())
   private let clock: (any Clock)?
 
-  /// - Parameter clock: gives modification times; without one they are zero.
+  /// - Parameter clock: the source of modification times; nil: they are 0.
   package init(clock: (any Clock)? = nil) {
     self.clock = clock
   }
 
-  /// Forgets what was not synced: contents past their last sync, and entries created, renamed or
-  /// removed since their directory was last synced.
+  /// Simulates a crash of the machine: undoes what was not synced, which is contents after the last sync of
+  /// their file, and creations, renames and removals after the last sync of their directory.
   ///
   /// - Parameters:
-  ///   - keepsNames: the directories survive as they are, though no one synced them.
-  ///   - tail: of so many bytes at the end of a file that were not synced, how many survive; asked file
-  ///     by file in the order of their names.
+  ///   - keepsNames: whether directories survive as they are, synced or not.
+  ///   - tail: how many of the given number of unsynced bytes at the end of a file survive. Called once per
+  ///     file, in order of their names.
   package func crash(keepsNames: Bool = false, tail: (Int) -> Int = { _ in 0 }) {
     state.withLock { state in
       if keepsNames { state.durable = state.files } else { state.files = state.durable }
@@ -48,13 +51,14 @@ package final class MemoryFileSystem: FileSystem {
     }
   }
 
-  /// Turns over one bit of a file's bytes, as a disk may at rest; false when there is no such byte.
+  /// Flips one bit of a file, as decay of a disk may. The bit number is taken modulo the size. False if the file
+  /// is missing or empty.
   package func flipBit(_ bit: UInt64, of path: String) -> Bool {
     guard let node = node(path) else { return false }
     return node.content.withLock { content in
       guard !content.bytes.isEmpty else { return false }
-      let place = Int(bit / 8 % UInt64(content.bytes.count))
-      content.bytes[place] ^= 1 << (bit % 8)
+      let offset = Int(bit / 8 % UInt64(content.bytes.count))
+      content.bytes[offset] ^= 1 << (bit % 8)
       return true
     }
   }

@@ -1,9 +1,10 @@
 import Synchronization
 
-/// A process's metrics, passed to whoever counts something; printed in Prometheus' text format.
+/// The metrics registry of a process, in Prometheus' text format. Any thread may call.
 ///
-/// Instruments are made once, at start, and then cost one atomic addition. The registry's lock is taken
-/// only to make an instrument and to print.
+/// Instruments are created once, at start; updating one costs an atomic addition (a histogram: a lock of its
+/// own). The lock of the registry is taken only to create an instrument and to export. Names follow
+/// Prometheus' conventions: the unit is in the name, and counters end in `_total`.
 package final class Metrics: Sendable {
   private struct Family {
     var help: String
@@ -15,7 +16,7 @@ package final class Metrics: Sendable {
 
   package init() {}
 
-  /// A number that only grows.
+  /// Creates a counter. Each combination of name and labels is created once.
   package func counter(
     _ name: String, _ help: String, labels: [(String, String)] = []
   ) -> Counter {
@@ -26,7 +27,10 @@ package final class Metrics: Sendable {
     return counter
   }
 
-  /// A number that only grows and is asked for when the metrics are read.
+  /// Creates a counter whose value is read at export.
+  ///
+  /// - Parameter reading: called on the exporting thread with the registry locked; it must not block nor use
+  ///   the registry.
   package func counter(
     _ name: String, _ help: String, labels: [(String, String)] = [],
     reading: @escaping @Sendable () -> Double
@@ -34,14 +38,16 @@ package final class Metrics: Sendable {
     add(name, help, "counter", labels) { name, labels in "\(name)\(labels) \(reading())\n" }
   }
 
-  /// A number that goes up and down.
+  /// Creates a gauge. Each combination of name and labels is created once.
   package func gauge(_ name: String, _ help: String, labels: [(String, String)] = []) -> Gauge {
     let gauge = Gauge()
     add(name, help, "gauge", labels) { name, labels in "\(name)\(labels) \(gauge.value)\n" }
     return gauge
   }
 
-  /// A number that is asked for when the metrics are read.
+  /// Creates a gauge whose value is read at export.
+  ///
+  /// - Parameter reading: as for `counter`.
   package func gauge(
     _ name: String, _ help: String, labels: [(String, String)] = [],
     reading: @escaping @Sendable () -> Int64
@@ -49,7 +55,7 @@ package final class Metrics: Sendable {
     add(name, help, "gauge", labels) { name, labels in "\(name)\(labels) \(reading())\n" }
   }
 
-  /// Durations, in seconds, in buckets that double from 50 µs to 26 s.
+  /// Creates a histogram of durations in seconds. Its bucket bounds double from 50 µs to 26 s.
   package func histogram(
     _ name: String, _ help: String, labels: [(String, String)] = []
   ) -> Histogram {
@@ -58,7 +64,7 @@ package final class Metrics: Sendable {
     return histogram
   }
 
-  /// Everything, in Prometheus' text exposition format, in order of names.
+  /// All metrics in Prometheus' text exposition format, sorted by name.
   package func text() -> String {
     families.withLock { families in
       families.keys.sorted().reduce(into: "") { text, name in
@@ -83,11 +89,11 @@ package final class Metrics: Sendable {
   }
 }
 
-/// A number that only grows. Safe from any thread.
+/// A metric that only increases. Any thread may call; updates are not ordered with other memory.
 package final class Counter: Sendable {
   private let total = Atomic<UInt64>(0)
 
-  /// Adds to the counter; any thread.
+  /// Adds `amount`.
   package func increment(by amount: UInt64 = 1) {
     total.wrappingAdd(amount, ordering: .relaxed)
   }
@@ -95,21 +101,22 @@ package final class Counter: Sendable {
   package var value: UInt64 { total.load(ordering: .relaxed) }
 }
 
-/// A number that goes up and down. Safe from any thread.
+/// A metric that increases and decreases. Any thread may call.
 package final class Gauge: Sendable {
   private let current = Atomic<Int64>(0)
 
-  /// Sets the gauge; any thread.
+  /// Replaces the value.
   package func set(_ value: Int64) { current.store(value, ordering: .relaxed) }
-  /// Adds to the gauge; any thread.
+  /// Adds `amount`, which may be negative.
   package func add(_ amount: Int64) { current.wrappingAdd(amount, ordering: .relaxed) }
   package var value: Int64 { current.load(ordering: .relaxed) }
 }
 
-/// A distribution of durations. Safe from any thread.
+/// A distribution of durations. Any thread may call; an update takes a lock for a few instructions.
 package final class Histogram: Sendable {
   private static let bucketCount = 20
-  private static let firstBound = 50_000.0  // ns
+  /// Nanoseconds.
+  private static let firstBound = 50_000.0
 
   private struct State {
     var buckets = [UInt64](repeating: 0, count: bucketCount + 1)
@@ -119,6 +126,7 @@ package final class Histogram: Sendable {
 
   private let state = Mutex(State())
 
+  /// Adds `count` observations of `duration`.
   package func observe(_ duration: Duration, count: UInt64 = 1) {
     let nanoseconds = Double(duration.asNanoseconds)
     var bucket = 0

@@ -1,5 +1,5 @@
-/// A small, fast, seedable generator (Steele, Lea, Flood 2014). Core code takes its randomness from one
-/// of these, seeded by whoever starts it, so that a run can be repeated from its seed.
+/// The SplitMix64 generator (Steele, Lea, Flood 2014). Core code draws random numbers only from one of these,
+/// seeded by its creator, so that a simulated run can be repeated from its seed. Not for secrets.
 package struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
 

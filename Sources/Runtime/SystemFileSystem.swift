@@ -1,6 +1,7 @@
 import Glibc
 
-/// The machine's file system, by POSIX calls.
+/// The file system of the operating system, by POSIX calls. Errors carry `errno`; calls interrupted by a signal
+/// are retried.
 package struct SystemFileSystem: FileSystem {
   package init() {}
 
@@ -36,7 +37,7 @@ package struct SystemFileSystem: FileSystem {
 
   package func modificationTime(of path: String) throws(FileSystemError) -> UInt64? {
     try status(of: path).map {
-      // A file may claim any time; before 1970 is 1970.
+      // A file may have any time. One before 1970 counts as 1970.
       let seconds = UInt64(clamping: min($0.st_mtim.tv_sec, 1 << 50))
       return seconds * 1000 + UInt64(clamping: $0.st_mtim.tv_nsec) / 1_000_000
     }
@@ -155,7 +156,7 @@ private final class SystemFile: WritableFile, ReadableFile {
 }
 
 extension FileSystemError {
-  /// The error the last system call of this thread left behind.
+  /// The error of the last system call of this thread.
   fileprivate static func current(_ operation: String, _ path: String) -> FileSystemError {
     let code = errno
     return FileSystemError(

@@ -1,6 +1,6 @@
-/// Production host: one dedicated thread per worker, one more for timers.
+/// The host in production: one thread per worker and one for timers.
 package final class ThreadHost: WorkerHost {
-  /// Messages passed to a handler at a time, so that one flush never waits for an unbounded batch.
+  /// Messages per `handle` call. Bounds the time until `flush`, and so the latency of the first message.
   private static let batchLimit = 4096
 
   package let clock: any Clock
@@ -11,13 +11,13 @@ package final class ThreadHost: WorkerHost {
     self.timers = TimerThread(clock: clock)
   }
 
-  /// Runs `handler` on a thread of its own, which ends after the mailbox is closed and empty.
+  /// Runs the handler on a thread of its own, which ends when the mailbox is closed and empty.
   package func spawn<H: Handler>(
     name: String, bound: MailboxBound<H.Message>,
     make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
-    let doorbell = Doorbell()
-    let mailbox = Mailbox<H.Message>(bound: bound) { doorbell.ring() }
+    let semaphore = BinarySemaphore()
+    let mailbox = Mailbox<H.Message>(bound: bound) { semaphore.signal() }
     let thread = JoinableThread(name: name) {
       var handler = make(mailbox)
       var batch: [H.Message] = []
@@ -28,7 +28,7 @@ package final class ThreadHost: WorkerHost {
           handler.flush()
           batch.removeAll(keepingCapacity: true)
         case .idle:
-          doorbell.wait()
+          semaphore.wait()
         case .closed:
           break loop
         }
@@ -48,7 +48,7 @@ package final class ThreadHost: WorkerHost {
     timers.schedule(after: delay, repeating: nil, fire)
   }
 
-  /// Ends the timer thread. Workers are stopped by their owners, in the order their owners know.
+  /// Stops the timer thread and waits for it. Workers are stopped by their owners: the order matters to them.
   package func shutdown() {
     timers.stop()
   }

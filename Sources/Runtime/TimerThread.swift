@@ -1,6 +1,6 @@
 import Synchronization
 
-/// One thread that fires timers in order of their deadline.
+/// A thread that fires timers in order of their deadlines. It is started with the first timer.
 final class TimerThread: Sendable {
   private struct Entry {
     var deadline: Instant
@@ -10,7 +10,7 @@ final class TimerThread: Sendable {
   }
 
   private struct State {
-    /// Sorted by deadline, latest first, so that the next one is popped from the end.
+    /// Sorted by deadline, latest first: the next one is removed from the end.
     var entries: [Entry] = []
     var nextID: UInt64 = 0
     var isStopped = false
@@ -28,7 +28,7 @@ final class TimerThread: Sendable {
 
   private let state = Mutex(State())
   private let clock: any Clock
-  private let doorbell = Doorbell()
+  private let semaphore = BinarySemaphore()
   private let thread = Mutex<JoinableThread?>(nil)
 
   init(clock: any Clock) {
@@ -38,7 +38,7 @@ final class TimerThread: Sendable {
   func schedule(
     after delay: Duration, repeating interval: Duration?, _ fire: @escaping @Sendable () -> Void
   ) -> any Cancellable {
-    // An interval of zero would be due again before the thread has looked at anything else.
+    // With an interval of 0 the thread would never wait, nor fire a timer that is due later.
     let interval = interval.map { max($0, .milliseconds(1)) }
     let deadline = clock.now + delay
     let (id, mustStart) = state.withLock { state in
@@ -52,7 +52,7 @@ final class TimerThread: Sendable {
     if mustStart {
       thread.withLock { $0 = JoinableThread(name: "timer") { self.run() } }
     }
-    doorbell.ring()
+    semaphore.signal()
     return Token(owner: self, id: id)
   }
 
@@ -61,7 +61,7 @@ final class TimerThread: Sendable {
       state.isStopped = true
       state.entries.removeAll()
     }
-    doorbell.ring()
+    semaphore.signal()
     thread.withLock { thread in
       thread?.join()
       thread = nil
@@ -82,7 +82,7 @@ final class TimerThread: Sendable {
           state.entries.removeLast()
           due.append(last.fire)
           if let interval = last.interval {
-            // Counting from now, not from the deadline: a stalled process must not fire a burst.
+            // From now, not from the deadline: after a stall of the process there is no burst of calls.
             var next = last
             next.deadline = now + interval
             Self.insert(next, into: &state.entries)
@@ -93,7 +93,7 @@ final class TimerThread: Sendable {
       if stopped { return }
       for fire in due { fire() }
       if due.isEmpty {
-        if let wait { doorbell.wait(atMost: wait) } else { doorbell.wait() }
+        if let wait { semaphore.wait(atMost: wait) } else { semaphore.wait() }
       }
     }
   }

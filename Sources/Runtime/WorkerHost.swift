@@ -1,20 +1,20 @@
-/// A single-owner state machine behind a mailbox: the one primitive everything that runs is made of.
+/// A state machine that consumes the messages of one mailbox: the actor of this code base.
 ///
-/// A handler owns its state alone. The host calls `handle` with everything that was queued (bounded),
-/// then `flush` once, so that batching and group commit arise by themselves under load while a lone
-/// message never waits. All calls come from one thread, or from the simulator's only thread; a
-/// handler cannot tell which.
+/// A handler owns its state alone; all its calls come from one thread. The host calls `handle` with the queued
+/// messages, up to a limit, and then `flush` once. So batches and group commits grow with the load, and a
+/// single message does not wait. Whether the thread is its own or the simulator's is not visible to it.
 package protocol Handler<Message>: SendableMetatype {
   associatedtype Message: Sendable
 
-  /// Consumes the batch, in order. The host empties the array afterwards.
+  /// Handles a batch of messages, in order. Never empty.
   mutating func handle(_ batch: [Message])
 
-  /// Called once after each batch: the place for one write, one wake-up, one flush.
+  /// Called once after each batch, for what is done once per batch: a write, a wake-up, sending. The default does
+  /// nothing.
   mutating func flush()
 
-  /// Called once, after the mailbox was closed and the last batch was handled. Everything the
-  /// handler still owes a response must be completed here.
+  /// Called once, after the mailbox is closed and the last batch was handled. Requests that are not completed
+  /// yet must be completed here. The default does nothing.
   mutating func stop()
 }
 
@@ -23,31 +23,35 @@ extension Handler {
   package mutating func stop() {}
 }
 
-/// Runs handlers and timers: dedicated threads in production, a seeded scheduler in simulation.
+/// Runs handlers and timers: `ThreadHost` in production, a seeded scheduler on virtual time in simulation. Any
+/// thread may call.
 package protocol WorkerHost: Sendable {
-  /// The time every component of this host lives in.
+  /// The clock of every component on this host.
   var clock: any Clock { get }
 
-  /// Starts a worker. `make` runs where the handler will live, so the handler need not be Sendable.
+  /// Starts a worker.
+  ///
+  /// `make` runs on the worker's thread, so the handler need not be `Sendable`.
   ///
   /// - Parameters:
   ///   - name: shown in thread lists and traces; at most 15 bytes reach the kernel.
-  ///   - bound: what its mailbox accepts before `send` refuses.
+  ///   - bound: the capacity of its mailbox for `send`.
   func spawn<H: Handler>(
     name: String, bound: MailboxBound<H.Message>,
     make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message>
 
-  /// Calls `fire` every `interval`, at least a millisecond, until the timer is cancelled. `fire` must
-  /// only send messages.
+  /// Calls `fire` every `interval`, which is at least a millisecond, until the timer is canceled. Calls that a
+  /// stall has delayed are not made up for. `fire` runs on the timer thread and must only send messages.
   func every(_ interval: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable
 
-  /// Calls `fire` once after `delay` unless cancelled. `fire` must only send messages.
+  /// Calls `fire` once after `delay`, unless it is canceled. `fire` runs on the timer thread and must only send
+  /// messages.
   func after(_ delay: Duration, _ fire: @escaping @Sendable () -> Void) -> any Cancellable
 }
 
 extension WorkerHost {
-  /// Starts a worker whose messages are small: only their number is bounded.
+  /// Starts a worker with small messages: only their number is bounded.
   package func spawn<H: Handler>(
     name: String, capacity: Int, make: @escaping @Sendable (Mailbox<H.Message>) -> H
   ) -> Worker<H.Message> {
@@ -55,14 +59,15 @@ extension WorkerHost {
   }
 }
 
-/// Something that can be cancelled. Idempotent; callable from any thread.
+/// A timer that can be canceled, from any thread.
 package protocol Cancellable: Sendable {
+  /// Prevents later calls. A call in progress may still finish afterwards. Canceling twice has no effect.
   func cancel()
 }
 
-/// A running worker, as its owner sees it.
+/// The owner's handle on a running worker.
 package struct Worker<Message: Sendable>: Sendable {
-  /// Where messages for the worker go.
+  /// The queue of the worker's messages.
   package let mailbox: Mailbox<Message>
   private let join: @Sendable () -> Void
 
@@ -71,9 +76,9 @@ package struct Worker<Message: Sendable>: Sendable {
     self.join = join
   }
 
-  /// Closes the mailbox, lets the handler finish what is queued, and waits for it to end.
+  /// Closes the mailbox and blocks until the handler has handled the queued messages and stopped.
   ///
-  /// Blocks; never call it from a worker of the same host.
+  /// Must not be called on a worker of the same host: in simulation there is only one thread.
   package func stop() {
     mailbox.close()
     join()

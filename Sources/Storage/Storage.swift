@@ -1,38 +1,39 @@
 package import Codec
 package import Engine
 
-/// A node's data as request handlers see it: read under a region's rules, written atomically.
+/// The data of a node for its request handlers: reads are linearizable, writes are atomic and durable.
 ///
-/// Two implementations exist: replicated by raft, and the engine alone. A handler cannot tell which.
+/// Every call checks the request's context (store, region, peer, epoch) and fails with the `RegionError` that TiKV
+/// returns. `RaftStorage` replicates by raft; `StandaloneStorage` uses the engine alone. Any thread may call.
 package protocol Storage: Sendable {
-  /// Reads on the calling thread if that is allowed right now: a lease holds, or nothing is
-  /// replicated. May wait for the disk: not for event loops.
+  /// Reads on the calling thread if the store may serve the read without other stores: it holds a lease, or nothing
+  /// is replicated. May wait for the disk, so it is not for event loops.
   ///
-  /// - Parameter body: gets one moment of the data and the range of the region; keys outside it are not
-  ///   its business. It may be run without success.
-  /// - Returns: nil when `read` must be asked.
+  /// - Parameter body: receives a snapshot of the data and the range of the region, outside of which it must not read.
+  ///   Its result may be discarded.
+  /// - Returns: nil if the read needs `read`.
   func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>?
 
-  /// One key's value, as `tryLocalRead` would return it, if it is in memory: for event loops. Nil inside means
-  /// that there is none.
+  /// The value of one key, as `tryLocalRead` would return it, if it is in memory: for event loops. Nil if the read
+  /// needs `read` or the disk. The inner optional is nil if there is no value.
   func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>?
 
-  /// Reads a view that holds everything acknowledged before the call.
+  /// Reads a snapshot that contains every write acknowledged before the call.
   ///
   /// - Parameters:
-  ///   - executor: runs `body` and `completion`, so that no worker of the store does the requester's
-  ///     work.
+  ///   - executor: runs `body` and `completion`, so that they do not run on a worker of the store.
   ///   - completion: called exactly once.
   func read<T: Sendable>(
     _ context: RequestContext, on executor: @escaping StorageExecutor,
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void)
 
-  /// Makes all changes or none; they are durable and visible when `completion` says so.
+  /// Applies the mutations atomically. When `completion` is called with success they are durable and visible to
+  /// every later read. On `staleCommand` and on an engine error the write may have been applied.
   ///
   /// - Parameter completion: called exactly once, on any thread; it must not block.
   func write(
@@ -40,5 +41,5 @@ package protocol Storage: Sendable {
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void)
 }
 
-/// Runs work somewhere else, soon: a request's event loop.
+/// Runs work asynchronously, for example on the event loop of a request.
 package typealias StorageExecutor = @Sendable (@escaping @Sendable () -> Void) -> Void

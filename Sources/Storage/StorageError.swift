@@ -1,18 +1,18 @@
 package import Codec
 package import Engine
 
-/// Why a request was not served.
+/// The error of a request.
 package enum StorageError: Error, Sendable, Hashable {
-  /// The client should go elsewhere, or come again.
+  /// The client should retry, possibly at another store, as the error says.
   case region(RegionError)
-  /// The request itself cannot be served by anyone; the text is for the client.
+  /// The request is invalid and must not be retried. The text is for the client.
   case refused(String)
   /// The engine failed.
   case engine(EngineError)
 }
 
 extension RegionError {
-  /// A key that a region does not hold.
+  /// The error for a key outside of the region.
   static func keyNotInRegion(
     _ key: [UInt8], _ regionID: UInt64, _ range: KeyRange
   ) -> RegionError {

@@ -49,7 +49,7 @@ struct CursorTests {
   }
 
   @Test(arguments: EngineKind.allCases)
-  func seeksFindTheNeighbour(kind: EngineKind) throws {
+  func seeksFindTheNextKey(kind: EngineKind) throws {
     let (cursor, _) = try cursor(kind)
     #expect(seek(cursor, "") == "b")
     #expect(seek(cursor, "d") == "d")
@@ -98,7 +98,7 @@ struct CursorTests {
   }
 
   @Test(arguments: EngineKind.allCases)
-  func borrowedBytesAreTheCopiedOnes(kind: EngineKind) throws {
+  func borrowedBytesEqualCopiedOnes(kind: EngineKind) throws {
     let (cursor, _) = try cursor(kind)
     cursor.seekToFirst()
     #expect(cursor.withKey { $0.withUnsafeBytes { Array($0) } } == cursor.key)

@@ -76,7 +76,7 @@ struct EngineOracleTests {
     }
   }
 
-  /// Where a cursor stands after each of some moves.
+  /// The positions of a cursor after each of some moves.
   private func walk(
     _ reader: any KVReader, _ family: ColumnFamily, _ lower: [UInt8]?, _ upper: [UInt8]?,
     _ keys: [[UInt8]]

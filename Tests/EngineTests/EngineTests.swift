@@ -5,7 +5,7 @@ import Testing
 /// What every engine does, whatever it is made of.
 struct EngineTests {
   @Test(arguments: EngineKind.allCases)
-  func whatIsWrittenIsReadBackAlsoAfterReopening(kind: EngineKind) throws {
+  func writesAreReadBackAlsoAfterReopening(kind: EngineKind) throws {
     let fixture = try EngineFixture(kind)
     for family in ColumnFamily.allCases { try fixture.put([("k", family.name)], in: family) }
     for _ in 0..<2 {
@@ -69,7 +69,7 @@ struct EngineTests {
   }
 
   @Test(arguments: EngineKind.allCases)
-  func multiGetAnswersInOrder(kind: EngineKind) throws {
+  func multiGetReturnsValuesInOrder(kind: EngineKind) throws {
     let fixture = try EngineFixture(kind)
     try fixture.put([("a", "1"), ("b", "")])
     let keys = ["b", "x", "a", "a"].map { Array($0.utf8) }
@@ -78,7 +78,7 @@ struct EngineTests {
   }
 
   @Test(arguments: EngineKind.allCases)
-  func aSnapshotSeesItsMoment(kind: EngineKind) throws {
+  func aSnapshotDoesNotChange(kind: EngineKind) throws {
     let fixture = try EngineFixture(kind)
     try fixture.put([("a", "1"), ("b", "2")])
     let snapshot = fixture.engine.snapshot()
@@ -96,7 +96,7 @@ struct EngineTests {
   }
 
   @Test(arguments: EngineKind.allCases)
-  func aClosedEngineSaysSoAndItsSnapshotsLiveOn(kind: EngineKind) throws {
+  func aClosedEngineThrowsAndItsSnapshotsStayReadable(kind: EngineKind) throws {
     let fixture = try EngineFixture(kind)
     try fixture.put([("a", "1")])
     let engine = fixture.engine

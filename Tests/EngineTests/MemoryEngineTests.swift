@@ -16,7 +16,7 @@ struct MemoryEngineTests {
     try engine.scan(.default).map { $0.key[0] }
   }
 
-  @Test func aCrashLosesASuffixOfWhatWasNotSynced() throws {
+  @Test func aCrashLosesASuffixOfUnsyncedWrites() throws {
     for kept in 0...4 {
       let engine = try MemoryEngine()
       try put(engine, 1)
@@ -65,7 +65,7 @@ struct MemoryEngineTests {
     #expect(engine.traffic.writes == 1)
   }
 
-  @Test func aFailedBarrierLeavesTheWriteInDoubt() throws {
+  @Test func aFailedBarrierLeavesDurabilityUnknown() throws {
     let engine = try MemoryEngine()
     engine.inject(.sync)
     let error = #expect(throws: EngineError.self) { try put(engine, 1, .synced) }

@@ -12,7 +12,7 @@ struct RocksEngineTests {
     #expect(error?.description.contains("in use by another process") == true)
   }
 
-  @Test func aPlaceWhereNothingCanBeWrittenIsNamed() throws {
+  @Test func anUnwritableDirectoryIsNamed() throws {
     let error = #expect(throws: EngineError.self) { try RocksEngine(path: "/proc/apus/kv") }
     #expect(error?.description.contains("/proc/apus/kv") == true)
   }
@@ -37,7 +37,7 @@ struct RocksEngineTests {
     #expect(error?.description.contains(fixture.path) == true)
   }
 
-  @Test func openingUnaskedDoesNotCreate() throws {
+  @Test func openingWithoutCreateIfMissingDoesNotCreate() throws {
     let fixture = try EngineFixture(.rocks)
     var options = RocksEngineOptions()
     options.createIfMissing = false

@@ -4,7 +4,7 @@ import Testing
 
 struct SSTTests {
   @Test(arguments: EngineKind.allCases)
-  func ingestionGoesOverExistingData(kind: EngineKind) throws {
+  func ingestedPairsReplaceStoredOnes(kind: EngineKind) throws {
     let fixture = try EngineFixture(kind)
     try fixture.put([("a", "old"), ("b", "old"), ("c", "old")])
     let file = try fixture.file("one.sst", [("b", "new"), ("d", "new")])
@@ -71,7 +71,7 @@ struct SSTTests {
   }
 
   @Test(arguments: EngineKind.allCases)
-  func writersRefuseDisorderEmptinessAndUseAfterTheEnd(kind: EngineKind) throws {
+  func writersRefuseUnsortedKeysEmptyFilesAndUseAfterFinish(kind: EngineKind) throws {
     let fixture = try EngineFixture(kind)
     let path = fixture.directory + "/bad.sst"
     do {

@@ -2,7 +2,7 @@ import Engine
 import Testing
 
 struct WriteBatchTests {
-  @Test func operationsComeBackAsTheyWereAdded() {
+  @Test func operationsAreReturnedAsTheyWereAdded() {
     var batch = WriteBatch()
     batch.put(.default, [1], [2, 3])
     batch.put(.write, [], [])

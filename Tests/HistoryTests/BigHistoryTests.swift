@@ -48,7 +48,7 @@ struct BigHistoryTests {
     #expect(violation.operations.contains(history[at]))
   }
 
-  /// With values written again and again a search has much to try before it may say no; what lies far
+  /// With repeated values a search has many choices to try before it finds a violation; what is far
   /// from the fault must not be tried with it.
   @Test(.timeLimit(.minutes(1)))
   func aFaultAmongRepeatedValues() throws {
@@ -75,7 +75,7 @@ struct BigHistoryTests {
     #expect(violations > 2)
   }
 
-  /// Deletes whose responses were lost, and a key that is gone again and again.
+  /// Deletes whose responses were lost, and a key that is deleted repeatedly.
   @Test(.timeLimit(.minutes(1)))
   func manyOpenEndedDeletes() {
     var recording = Recording()

@@ -22,7 +22,7 @@ struct HistoryFileDecoderTests {
   }
 
   @Test(arguments: [100, 1000])
-  func aLineBeyondTheLimitIsRefusedBeforeItIsWhole(piece: Int) throws {
+  func aLineAboveTheLimitIsRefusedBeforeItsEnd(piece: Int) throws {
     var decoder = HistoryFileDecoder(maxLineBytes: 5000)
     try decoder.append(HistoryFile.encode([])[...])
     let zeros = [UInt8](repeating: 0, count: piece)
@@ -38,7 +38,7 @@ struct HistoryFileDecoderTests {
     #expect(error?.reason.contains("longer than 5000 bytes") == true)
   }
 
-  @Test func aWholeLineBeyondTheLimitIsRefused() throws {
+  @Test func aCompleteLineAboveTheLimitIsRefused() throws {
     var decoder = HistoryFileDecoder(maxLineBytes: 80)
     let file = HistoryFile.encode(Self.history)
     let error = #expect(throws: HistoryFileError.self) { try decoder.append(file[...]) }

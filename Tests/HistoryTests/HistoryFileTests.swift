@@ -37,7 +37,7 @@ struct HistoryFileTests {
     }
   }
 
-  @Test func everyCallComesBackAsItWas() throws {
+  @Test func everyCallIsDecodedAsItWasEncoded() throws {
     let history = Self.history
     #expect(history.count == 38)
     #expect(try HistoryFile.decode(HistoryFile.encode(history)) == history)
@@ -49,22 +49,22 @@ struct HistoryFileTests {
 
   /// A damaged file is refused, or it is a history: then it can be checked and written again.
   @Test(arguments: [1, 2, 3] as [UInt64])
-  func damagedFilesAreRefusedOrJudged(seed: UInt64) {
+  func damagedFilesAreRefusedOrChecked(seed: UInt64) {
     var random = SplitMix64(seed: seed)
-    let whole = HistoryFile.encode(Self.history)
+    let encoded = HistoryFile.encode(Self.history)
     let extremes = ["18446744073709551615", "-9223372036854775808", "9223372036854775807", "-0"]
     var taken = 0
     for _ in 0..<400 {
-      var bytes = whole
-      let place = Int.random(in: HistoryFile.header.count..<bytes.count, using: &random)
+      var bytes = encoded
+      let offset = Int.random(in: HistoryFile.header.count..<bytes.count, using: &random)
       switch Int.random(in: 0..<4, using: &random) {
-      case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
-      case 1: bytes.removeSubrange(place...)
+      case 0: bytes[offset] = UInt8.random(in: 0...255, using: &random)
+      case 1: bytes.removeSubrange(offset...)
       case 2:
-        let end = Int.random(in: place..<min(place + 40, bytes.count), using: &random)
-        bytes.removeSubrange(place..<end)
+        let end = Int.random(in: offset..<min(offset + 40, bytes.count), using: &random)
+        bytes.removeSubrange(offset..<end)
       default:
-        guard let start = bytes[place...].firstIndex(where: { (0x30...0x39).contains($0) })
+        guard let start = bytes[offset...].firstIndex(where: { (0x30...0x39).contains($0) })
         else { continue }
         let end = bytes[start...].firstIndex { !(0x30...0x39).contains($0) } ?? bytes.count
         bytes.replaceSubrange(
@@ -109,7 +109,7 @@ struct HistoryFileTests {
         + #""outcome":"found","found":[{"key":"a","value":"1"}]}"#)
   }
 
-  @Test func aLineOfAnotherWriterIsTaken() throws {
+  @Test func aLineOfAnotherWriterIsAccepted() throws {
     let line = """
        { "outcome" : "done", "extra": {"a": [1, -2.5e+3, true, null, {}, []], "b": "\\u0041"},
       "value": "\\u00e4\\ud83d\\ude00\\n\\/", "key": {"hex": "0aFF"}, "call": "put",

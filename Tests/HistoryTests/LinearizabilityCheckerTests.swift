@@ -168,7 +168,7 @@ struct LinearizabilityCheckerTests {
 
   // MARK: Outcomes
 
-  @Test func aWriteWithoutAnswerMayTakeEffectLateOrNever() {
+  @Test func aWriteWithoutResponseMayTakeEffectLateOrNever() {
     for value in ["a", "b"] {
       let verdict = check {
         $0.put(0, 1, "a")
@@ -232,12 +232,12 @@ struct LinearizabilityCheckerTests {
     #expect(unharmed.isLinearizable)
   }
 
-  @Test func aRecordThatContradictsItselfCannotBeJudged() {
+  @Test func anInconsistentHistoryIsUndecided() {
     let cases: [(Int, Int?, Call, Outcome, String)] = [
-      (0, 1, .get(key: [1]), .done, "a read is not done but finds"),
-      (0, 1, .delete(key: [1]), .found([]), "a write does not find"),
-      (0, nil, .delete(key: [1]), .done, "a response without its time"),
-      (0, nil, .get(key: [1]), .found([]), "a response without its time"),
+      (0, 1, .get(key: [1]), .done, "a read with outcome done"),
+      (0, 1, .delete(key: [1]), .found([]), "a write with outcome found"),
+      (0, nil, .delete(key: [1]), .done, "a response without an end"),
+      (0, nil, .get(key: [1]), .found([]), "a response without an end"),
       (2, 1, .get(key: [1]), .found([]), "it ends before it starts"),
     ]
     for (start, end, call, outcome, reason) in cases {
@@ -247,7 +247,7 @@ struct LinearizabilityCheckerTests {
 
   // MARK: The initial state
 
-  @Test func whatTheStoreHeldAtFirstMayBeRead() throws {
+  @Test func initialValuesMayBeRead() throws {
     let verdict = check(initial: ["k": "a", "l": "b"]) {
       $0.get(0, 1, "a")
       $0.scan(2, 3, [("k", "a"), ("l", "b")])
@@ -262,7 +262,7 @@ struct LinearizabilityCheckerTests {
 
   // MARK: A search that is given up
 
-  /// Two values only, and no order: nothing but trying can tell.
+  /// Two values only, and no order of writes: the search must try all choices.
   @Test func aSearchHasItsLimit() {
     var recording = Recording()
     for round in 0..<40 { recording.put(0, 1000, "\(round % 2)") }
@@ -272,7 +272,7 @@ struct LinearizabilityCheckerTests {
     #expect(LinearizabilityChecker().check(recording.history).violation != nil)
   }
 
-  @Test func aViolationElsewhereIsFoundThoughOneSearchIsGivenUp() {
+  @Test func aViolationIsFoundAlthoughTheSearchOfAnotherKeyIsAbandoned() {
     var recording = Recording()
     for round in 0..<40 { recording.put(0, 1000, "\(round % 2)") }
     for round in 0..<50 { recording.get(round * 4 + 1, round * 4 + 2, "\(round % 2)") }

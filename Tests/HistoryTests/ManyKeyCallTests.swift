@@ -56,7 +56,7 @@ struct ManyKeyCallTests {
     #expect(unanswered.isLinearizable)
   }
 
-  @Test func aKeyAskedForTwiceMayBeFoundTwice() {
+  @Test func aKeyRequestedTwiceMayBeFoundTwice() {
     let found = pairs([("a", "a1"), ("a", "a1")])
     let twice = check { $0.add(2, 3, .batchGet(keys: keys("a", "a")), .found(found)) }
     #expect(twice.isLinearizable)
@@ -65,9 +65,9 @@ struct ManyKeyCallTests {
   }
 
   @Test(arguments: ["", "a", "bb", "z"])
-  func aKeyNotAskedForIsNoAnswer(key: String) {
-    let answer = pairs([("b", "b1"), (key, "1")])
-    let batch = check { $0.add(2, 3, .batchGet(keys: keys("b", "c")), .found(answer)) }
+  func aKeyThatWasNotRequestedIsAViolation(key: String) {
+    let found = pairs([("b", "b1"), (key, "1")])
+    let batch = check { $0.add(2, 3, .batchGet(keys: keys("b", "c")), .found(found)) }
     #expect(batch.violation?.key == Array(key.utf8))
     #expect(batch.violation?.operations.map(\.id) == [5])
     let get = check { $0.add(2, 3, .get(key: Array("b".utf8)), .found(pairs([(key, "1")]))) }
@@ -94,7 +94,7 @@ struct ManyKeyCallTests {
     #expect(verdict.isLinearizable, "\(verdict)")
   }
 
-  /// What a scan passed over was absent; what lies beyond its limit it did not look at.
+  /// Keys that a scan skipped were absent; it did not read beyond its limit.
   @Test(arguments: [
     ("", "", 100, false, ["a", "c", "d"], "b"),
     ("", "", 100, true, ["d", "c", "a"], "b"),
@@ -109,7 +109,7 @@ struct ManyKeyCallTests {
     ("", "", 3, true, ["d", "c"], "a"),
     ("a", "b", 1, false, [], "a"),
   ])
-  func aScanThatPassesOverAKey(
+  func aScanThatSkipsAKey(
     from: String, to: String, limit: Int, isReverse: Bool, found: [String], missing: String
   ) {
     let verdict = check {
@@ -135,7 +135,7 @@ struct ManyKeyCallTests {
     ("", "", -1, false, ["a"], "a"),
     ("d", "a", 100, false, ["b"], "b"),
   ])
-  func aScanThatAnswersWhatItMayNot(
+  func aScanWithAWrongPair(
     from: String, to: String, limit: Int, isReverse: Bool, found: [String], wrong: String
   ) {
     let verdict = check {
@@ -155,7 +155,7 @@ struct ManyKeyCallTests {
     #expect(verdict.isLinearizable)
   }
 
-  @Test func aScanFindsAKeyThatNobodyWrote() {
+  @Test func aScanFindsAKeyThatWasNeverWritten() {
     let verdict = check { $0.scan(2, 3, from: "e", [("z", "1")]) }
     #expect(verdict.violation?.key == Array("z".utf8))
     #expect(verdict.violation?.operations.map(\.id) == [5])
@@ -163,7 +163,7 @@ struct ManyKeyCallTests {
 
   // MARK: Range deletes
 
-  @Test func deleteRangeTakesWhatIsInItsBounds() {
+  @Test func deleteRangeDeletesWhatIsInItsBounds() {
     let good = check {
       $0.add(2, 3, .deleteRange(start: Array("b".utf8), end: Array("d".utf8)), .done)
       $0.scan(4, 5, [("a", "a1"), ("d", "d1")])
@@ -186,7 +186,7 @@ struct ManyKeyCallTests {
     #expect(inverted.isLinearizable)
   }
 
-  @Test func aDeleteRangeWithoutAnswerMayHappenInPart() {
+  @Test func aDeleteRangeWithoutResponseMayTakeEffectInPart() {
     let verdict = check {
       $0.add(2, nil, .deleteRange(start: [], end: []), .unknown)
       $0.scan(4, 5, [("a", "a1"), ("c", "c1")])

@@ -5,7 +5,7 @@ import Testing
 /// The check against histories of a store that is linearizable, and against the brute-force check.
 struct RandomHistoryTests {
   @Test(arguments: [nil, 2, 5, 50], [2, 8, 32])
-  func whatALinearizableStoreAnswersIsAccepted(values: Int?, clients: Int) {
+  func linearizableHistoriesAreAccepted(values: Int?, clients: Int) {
     var random = SplitMix64(seed: UInt64(clients * 100 + (values ?? 0)))
     for round in 0..<12 {
       let history = RandomHistory(

@@ -34,7 +34,7 @@ struct ShortestHistoryTests {
   }
 
   @Test(arguments: [nil, 3, 10], [0, 30])
-  func noCallIsIdle(values: Int?, deletes: Int) throws {
+  func everyReportedCallIsNecessary(values: Int?, deletes: Int) throws {
     var random = SplitMix64(seed: 21)
     var violations = 0
     for _ in 0..<40 {
@@ -66,7 +66,7 @@ struct ShortestHistoryTests {
     #expect(violations >= 5)
   }
 
-  @Test func theShownHistoryEndsWithTheFirstAnswerThatCannotBe() {
+  @Test func theReportEndsWithTheFirstImpossibleResponse() {
     var recording = Recording()
     recording.put(0, 1, "a")
     recording.put(2, 3, "b")
@@ -78,8 +78,8 @@ struct ShortestHistoryTests {
     #expect(violation?.operations.map(\.id) == [1, 2, 3])
   }
 
-  /// A write that is not completed when the bad response comes is shown as it was.
-  @Test func aWriteStillUnderWayIsShownWhole() {
+  /// A write that is not completed when the wrong response arrives is reported unchanged.
+  @Test func anUnfinishedWriteIsReportedUnchanged() {
     var recording = Recording()
     recording.put(0, 100, "a")
     recording.get(1, 2, "a")

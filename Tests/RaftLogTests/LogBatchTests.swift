@@ -30,18 +30,18 @@ import Testing
       #expect(piece.byteSize <= limit + 100 || isOneEntry)
       #expect(!piece.isEmpty)
     }
-    let whole = MemoryLogStore()
+    let undivided = MemoryLogStore()
     let divided = MemoryLogStore()
-    _ = try whole.write(batch, .synced)
+    _ = try undivided.write(batch, .synced)
     for piece in pieces { _ = try divided.write(piece, .synced) }
     for region in 1...3 as ClosedRange<UInt64> {
-      #expect(whole.lastIndex(region) == divided.lastIndex(region))
-      #expect(whole.hardState(region) == divided.hardState(region))
-      #expect(whole.truncated(region) == divided.truncated(region))
-      let range = (whole.truncated(region).index + 1, whole.lastIndex(region) + 1)
+      #expect(undivided.lastIndex(region) == divided.lastIndex(region))
+      #expect(undivided.hardState(region) == divided.hardState(region))
+      #expect(undivided.truncated(region) == divided.truncated(region))
+      let range = (undivided.truncated(region).index + 1, undivided.lastIndex(region) + 1)
       guard range.0 < range.1 else { continue }
       #expect(
-        try whole.entries(region, from: range.0, to: range.1, maxBytes: .max)
+        try undivided.entries(region, from: range.0, to: range.1, maxBytes: .max)
           == divided.entries(region, from: range.0, to: range.1, maxBytes: .max))
     }
   }

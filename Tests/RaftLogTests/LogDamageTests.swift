@@ -35,7 +35,7 @@ struct LogDamageTests {
   }
 
   private func expectCorrupted(
-    _ fixture: LogFixture, _ words: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ fixture: LogFixture, _ text: String, sourceLocation: SourceLocation = #_sourceLocation
   ) {
     let error = #expect(throws: LogStoreError.self, sourceLocation: sourceLocation) {
       try RocksDBLogStore(path: fixture.path)
@@ -45,7 +45,7 @@ struct LogDamageTests {
       return
     }
     #expect(location.contains(fixture.path), sourceLocation: sourceLocation)
-    #expect(reason.contains(words), sourceLocation: sourceLocation)
+    #expect(reason.contains(text), sourceLocation: sourceLocation)
   }
 
   @Test func layoutIsTiKVs() throws {
@@ -86,13 +86,13 @@ struct LogDamageTests {
   func s39_aMissingEntryIsNamed(index: UInt8) throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.delete($1, key(index)) }
-    expectCorrupted(fixture, index == 5 ? "follows" : "not all there")
+    expectCorrupted(fixture, index == 5 ? "follows" : "incomplete")
   }
 
   @Test func s39_aLogWithoutItsState() throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.delete($1, state) }
-    expectCorrupted(fixture, "without its state")
+    expectCorrupted(fixture, "without state")
   }
 
   @Test func s39_commitBeyondTheEnd() throws {
@@ -101,22 +101,22 @@ struct LogDamageTests {
     expectCorrupted(fixture, "commit 10 is beyond")
   }
 
-  /// An index behind the last must be a number too.
-  @Test func aLogThatEndsAtTheLastOfAllNumbers() throws {
+  /// The index after the last must not overflow.
+  @Test func aLogThatEndsAtTheLargestIndex() throws {
     let last: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]
     let empty = try LogFixture(.rocks)
     try tamper(empty) { batch, family in
       batch.put(family, state, [10, 0, 16] + last)
       batch.put(family, [1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0x10], [8] + last + [16, 1])
     }
-    expectCorrupted(empty, "a last index of 18446744073709551615")
+    expectCorrupted(empty, "last index 18446744073709551615")
     let one = try LogFixture(.rocks)
     try tamper(one) { batch, family in
       batch.put(family, state, [10, 0, 16] + last)
       let key: [UInt8] = [1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1] + [UInt8](repeating: 0xff, count: 8)
       batch.put(family, key, [16, 1, 24] + last)
     }
-    expectCorrupted(one, "a last index of 18446744073709551615")
+    expectCorrupted(one, "last index 18446744073709551615")
   }
 
   /// Any record at any key: opening reads it or says what is wrong, and reading on does the same.
@@ -205,7 +205,7 @@ struct LogDamageTests {
     }
   }
 
-  @Test func k13_aNewerFormatIsLeftAlone() throws {
+  @Test func k13_aNewerFormatIsRefused() throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.put($1, [1, 0x10], [2]) }
     expect(.newerFormat(2)) { try RocksDBLogStore(path: fixture.path) }

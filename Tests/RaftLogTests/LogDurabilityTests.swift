@@ -32,7 +32,7 @@ struct LogDurabilityTests {
   }
 
   @Test(arguments: LogStoreKind.allCases)
-  func d08d12_receiptsTellWhatIsDurable(kind: LogStoreKind) throws {
+  func d08d12_receiptsReportWhatIsDurable(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)
     let store = fixture.store
     #expect(try store.sync() == 0)
@@ -139,7 +139,7 @@ struct LogDurabilityTests {
     try fixture.append(1, run(1, 4...4))
   }
 
-  @Test func f01_aPlaceWhereNothingCanBeWrittenIsNamed() throws {
+  @Test func f01_anUnwritableDirectoryIsNamed() throws {
     let error = #expect(throws: LogStoreError.self) {
       try RocksDBLogStore(path: "/proc/apus/raft")
     }

@@ -164,7 +164,7 @@ struct LogLifecycleTests {
   }
 
   @Test(arguments: LogStoreKind.allCases)
-  func s24_noGhostsBelowALaterStart(kind: LogStoreKind) throws {
+  func s24_noStaleEntriesBelowALaterStart(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)
     try fixture.append(1, run(1, 1...10))
     try fixture.append(1, run(2, 5...5))
@@ -338,7 +338,7 @@ struct LogLifecycleTests {
   }
 
   @Test(arguments: LogStoreKind.allCases)
-  func g08_holdsAreGivenBack(kind: LogStoreKind) throws {
+  func g08_holdsAreReleased(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)
     try fixture.append(1, run(1, 1...100))
     let low = fixture.store.hold(1, from: 20)

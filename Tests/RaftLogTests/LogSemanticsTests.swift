@@ -111,7 +111,7 @@ struct LogSemanticsTests {
   }
 
   @Test(arguments: LogStoreKind.allCases)
-  func s10_nothingCostsNothing(kind: LogStoreKind) throws {
+  func s10_emptyChangesAreNotWritten(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)
     try fixture.append(1, run(1, 1...3))
     let receipt = try fixture.write(.synced) {
@@ -268,7 +268,7 @@ struct LogSemanticsTests {
   }
 
   @Test(arguments: LogStoreKind.allCases)
-  func s33_theIndexNeedsNoStore(kind: LogStoreKind) throws {
+  func s33_theIndexIsReadableAfterClose(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)
     try fixture.write {
       $0.append(1, run(1, 1...5))
@@ -312,7 +312,7 @@ struct LogSemanticsTests {
     }
   }
 
-  @Test func s35_tooLargeABatchIsRefused() throws {
+  @Test func s35_aBatchThatIsTooLargeIsRefused() throws {
     let fixture = try LogFixture(.rocks)
     var options = RocksDBLogStoreOptions()
     options.maxBatchBytes = 1000

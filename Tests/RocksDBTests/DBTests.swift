@@ -1,12 +1,13 @@
 import Foundation
 import RocksDB
+import TestSupport
 import Testing
 
 struct DBTests {
-  private let scratch: ScratchDirectory
+  private let scratch: TemporaryDirectory
 
   init() throws {
-    scratch = try ScratchDirectory()
+    scratch = try TemporaryDirectory("rocksdb")
   }
 
   private func open(
@@ -91,7 +92,7 @@ struct DBTests {
     #expect(throws: RocksDBError.self) { try put(reader, [("a", "2")]) }
   }
 
-  @Test func aMissingDatabaseIsNotCreatedUnasked() throws {
+  @Test func aMissingDatabaseIsNotCreatedWithoutCreateIfMissing() throws {
     var options = DBOptions()
     options.createIfMissing = false
     let error = #expect(throws: RocksDBError.self) { try open(options: options) }
@@ -129,7 +130,7 @@ struct DBTests {
     #expect(last == Array("3".utf8))
   }
 
-  @Test func multiGetAnswersInOrder() throws {
+  @Test func multiGetReturnsValuesInOrder() throws {
     let db = try open()
     try put(db, [("a", "1"), ("c", "")])
     let keys = ["c", "b", "a", "a"].map { Array($0.utf8) }
@@ -137,7 +138,7 @@ struct DBTests {
     #expect(try db.multiGet(db.families[0], []).isEmpty)
   }
 
-  @Test func aValueInTwoPiecesIsOne() throws {
+  @Test func aValueInTwoPartsIsConcatenated() throws {
     let db = try open()
     var batch = DBWriteBatch()
     let (key, head, tail): ([UInt8], [UInt8], [UInt8]) = ([1], [2, 3], [4])
@@ -146,7 +147,7 @@ struct DBTests {
     #expect(try db.get(db.families[0], [1]) == [2, 3, 4])
   }
 
-  @Test func filesInRangeSpareTheEnd() throws {
+  @Test func deleteFilesInRangeExcludesTheEnd() throws {
     let db = try open()
     try put(db, [("a", "1"), ("b", "2")])
     try db.flush(db.families)
@@ -172,7 +173,7 @@ struct DBTests {
   @Test func aFailedWriteIsTheLast() async {
     await #expect(processExitsWith: .success) {
       signal(SIGXFSZ, SIG_IGN)
-      let scratch = try ScratchDirectory()
+      let scratch = try TemporaryDirectory("rocksdb")
       let db = try DB(
         path: scratch.child("db"), options: DBOptions(),
         families: [("default", FamilyOptions())])
@@ -198,8 +199,8 @@ struct DBTests {
     }
   }
 
-  @Test func aTemporaryDatabaseLeavesNothing() throws {
-    let path = scratch.child("gone")
+  @Test func aTemporaryDatabaseIsRemovedOnClose() throws {
+    let path = scratch.child("temporary")
     do {
       let db = try DB(
         path: path, options: DBOptions(), families: [("default", FamilyOptions())],
@@ -210,7 +211,7 @@ struct DBTests {
   }
 }
 
-/// A place for an iterator in a value that may be copied.
+/// Holds an iterator, which is not copyable, in a value that is.
 private final class RocksDBIteratorBox {
   let iterator: DBIterator
 

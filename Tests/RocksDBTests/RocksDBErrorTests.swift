@@ -17,7 +17,7 @@ struct RocksDBErrorTests {
     ("Resource busy: ", .locked),
     ("Shutdown in progress: ", .other),
   ])
-  func kindsFollowRocksDBsWords(message: String, kind: RocksDBError.Kind) {
+  func kindsFollowRocksDBMessages(message: String, kind: RocksDBError.Kind) {
     #expect(RocksDBError(operation: "test", message: message).kind == kind)
   }
 }

@@ -1,14 +1,15 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import RocksDB
 
 /// Which write-ahead logs are refused, on files that RocksDB wrote.
 struct WALCheckTests {
-  private let scratch: ScratchDirectory
+  private let scratch: TemporaryDirectory
 
   init() throws {
-    scratch = try ScratchDirectory()
+    scratch = try TemporaryDirectory("rocksdb")
   }
 
   /// A database's files after synced writes, none of them flushed.
@@ -102,25 +103,25 @@ struct WALCheckTests {
   func aChangedByteIsNeverASilentLoss(allSynced: Bool) throws {
     let written = try written("db", sizes: Self.mixed)
     var refused = 0
-    var places = Array(stride(from: 0, to: written.bytes.count, by: 397))
-    places += written.lastStart - 40..<written.lastStart + 20
-    for place in places {
+    var offsets = Array(stride(from: 0, to: written.bytes.count, by: 397))
+    offsets += written.lastStart - 40..<written.lastStart + 20
+    for offset in offsets {
       var bytes = written.bytes
-      bytes[place] ^= 0x40
+      bytes[offset] ^= 0x40
       try write(bytes, to: written.log)
       if let error = refusal(written, allSynced: allSynced) {
         #expect(error.kind == .corruption)
         #expect(error.message.contains(written.log))
-        #expect(place < written.lastStart, "byte \(place) is in the last write")
+        #expect(offset < written.lastStart, "byte \(offset) is in the last write")
         refused += 1
         continue
       }
-      let copy = scratch.child("copy-\(place)")
+      let copy = scratch.child("copy-\(offset)")
       try FileManager.default.copyItem(atPath: written.directory, toPath: copy)
       let db = try open(copy)
       for key in 0..<written.keys - 1 {
         let found = try db.get(db.families[0], Array(String(key).utf8))
-        #expect(found != nil, "byte \(place): key \(key)")
+        #expect(found != nil, "byte \(offset): key \(key)")
       }
     }
     #expect(refused > 250)
@@ -153,11 +154,11 @@ struct WALCheckTests {
   /// The pages of one write reach the disk in any order.
   @Test func aTornWriteOfManyBlocksPasses() throws {
     let written = try written("db", sizes: [100, 2000, 300, 200_000])
-    for place in stride(from: written.lastStart, to: written.bytes.count, by: 1009) {
+    for offset in stride(from: written.lastStart, to: written.bytes.count, by: 1009) {
       var bytes = written.bytes
-      for place in place..<min(bytes.count, place + 4096) { bytes[place] = 0 }
+      for offset in offset..<min(bytes.count, offset + 4096) { bytes[offset] = 0 }
       try write(bytes, to: written.log)
-      #expect(refusal(written) == nil, "zeros from byte \(place)")
+      #expect(refusal(written) == nil, "zeros from byte \(offset)")
     }
   }
 
@@ -165,14 +166,14 @@ struct WALCheckTests {
   @Test func anUnwrittenPageIsDamageOnlyWhereAllIsSynced() throws {
     let written = try written("db", sizes: Self.mixed)
     var bytes = written.bytes
-    for place in 8192..<12_288 { bytes[place] = 0 }
+    for offset in 8192..<12_288 { bytes[offset] = 0 }
     try write(bytes, to: written.log)
     #expect(refusal(written, allSynced: true) != nil)
     #expect(refusal(written, allSynced: false) == nil)
   }
 
   /// What users store may look like a log, even like the database's own.
-  @Test func recordsWithinATornValueAreNoEvidence() throws {
+  @Test func recordsInsideATornValueAreNotCounted() throws {
     let directory = scratch.child("db")
     let db = try open(directory)
     let log = try #require(try logs(directory).last)
@@ -180,9 +181,9 @@ struct WALCheckTests {
     let own = try read(log)
     try put(db, 20, own)
     let bytes = try read(log)
-    for place in own.count..<own.count + 60 {
+    for offset in own.count..<own.count + 60 {
       var changed = bytes
-      changed[place] ^= 0x10
+      changed[offset] ^= 0x10
       try write(changed, to: log)
       try WALCheck.run(directory, allSynced: true)
     }
@@ -206,9 +207,9 @@ struct WALCheckTests {
     try #require(logs.count == 2)
     try WALCheck.run(directory, allSynced: true)
     let bytes = try read(logs[0])
-    for place in [bytes.count - 1, bytes.count - 150, bytes.count - 215] {
+    for offset in [bytes.count - 1, bytes.count - 150, bytes.count - 215] {
       var changed = bytes
-      changed[place] ^= 2
+      changed[offset] ^= 2
       try write(changed, to: logs[0])
       for allSynced in [true, false] {
         let error = #expect(throws: RocksDBError.self) {

@@ -28,9 +28,9 @@ struct MailboxTests {
     let mailbox = Mailbox(bound: bound) {}
     let large = [UInt8](repeating: 1, count: 400)
     #expect(mailbox.send(large))
-    #expect(!mailbox.isOverBound)
+    #expect(!mailbox.isNearCapacity)
     #expect(mailbox.send(large))
-    #expect(mailbox.isOverBound)
+    #expect(mailbox.isNearCapacity)
     #expect(!mailbox.send(large))
     #expect(!mailbox.send(contentsOf: [large, large]))
     #expect(mailbox.send([1]))
@@ -61,7 +61,7 @@ struct MailboxTests {
     #expect(wakes.load(ordering: .relaxed) == 2)
   }
 
-  @Test func closedMailboxHandsOutWhatItHasAndRefusesMore() {
+  @Test func closedMailboxDrainsAndRefusesMessages() {
     let mailbox = Mailbox<Int>(capacity: 10) {}
     _ = mailbox.send(1)
     mailbox.close()

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 struct ThreadHostTests {
-  /// Adds up what it is sent and tells the sum after each batch.
+  /// Adds up what it is sent and reports the sum after each batch.
   struct Adder: Handler {
     let total: Box
     var sum = 0
@@ -38,15 +38,15 @@ struct ThreadHostTests {
   @Test func timersFireInOrderAndCanBeCancelled() {
     let host = ThreadHost()
     let fired = Mutex<[String]>([])
-    let bell = Doorbell()
+    let semaphore = BinarySemaphore()
     let never = host.after(.milliseconds(20)) { fired.withLock { $0.append("never") } }
     never.cancel()
     _ = host.after(.milliseconds(40)) {
       fired.withLock { $0.append("second") }
-      bell.ring()
+      semaphore.signal()
     }
     _ = host.after(.milliseconds(10)) { fired.withLock { $0.append("first") } }
-    bell.wait(atMost: .seconds(10))
+    semaphore.wait(atMost: .seconds(10))
     #expect(fired.withLock { $0 } == ["first", "second"])
     host.shutdown()
   }
@@ -54,44 +54,44 @@ struct ThreadHostTests {
   @Test func repeatingTimerStopsWhenCancelled() {
     let host = ThreadHost()
     let count = Atomic(0)
-    let bell = Doorbell()
+    let semaphore = BinarySemaphore()
     let timer = host.every(.milliseconds(2)) {
-      if count.add(1, ordering: .relaxed).newValue == 5 { bell.ring() }
+      if count.add(1, ordering: .relaxed).newValue == 5 { semaphore.signal() }
     }
-    bell.wait(atMost: .seconds(10))
+    semaphore.wait(atMost: .seconds(10))
     timer.cancel()
     #expect(count.load(ordering: .relaxed) >= 5)
     host.shutdown()
   }
 
   /// A timer that is always due would keep the thread from all others.
-  @Test(.timeLimit(.minutes(1))) func anIntervalOfZeroLeavesRoomForOtherTimers() {
+  @Test(.timeLimit(.minutes(1))) func anIntervalOfZeroDoesNotStarveOtherTimers() {
     let host = ThreadHost()
-    let bell = Doorbell()
+    let semaphore = BinarySemaphore()
     let fired = Atomic(0)
     let eager = host.every(.zero) { fired.add(1, ordering: .relaxed) }
-    _ = host.after(.milliseconds(30)) { bell.ring() }
-    bell.wait()
+    _ = host.after(.milliseconds(30)) { semaphore.signal() }
+    semaphore.wait()
     eager.cancel()
     #expect(fired.load(ordering: .relaxed) >= 1)
     host.shutdown()
   }
 
-  @Test func aDelayBeyondAllTimeIsLaterThanOthers() {
+  @Test func aDelayThatOverflowsIsLaterThanOthers() {
     let host = ThreadHost()
-    let bell = Doorbell()
+    let semaphore = BinarySemaphore()
     let never = host.after(.seconds(Int64.max)) { Issue.record("fired") }
-    _ = host.after(.milliseconds(1)) { bell.ring() }
-    bell.wait()
+    _ = host.after(.milliseconds(1)) { semaphore.signal() }
+    semaphore.wait()
     never.cancel()
     host.shutdown()
   }
 
   @Test func completionIsCalledOnce() {
-    let answers = Mutex<[Int]>([])
-    let completion = Completion<Int>(abandoned: -1) { value in answers.withLock { $0.append(value) }
+    let results = Mutex<[Int]>([])
+    let completion = Completion<Int>(abandoned: -1) { value in results.withLock { $0.append(value) }
     }
     completion(7)
-    #expect(answers.withLock { $0 } == [7])
+    #expect(results.withLock { $0 } == [7])
   }
 }

@@ -1,5 +1,6 @@
 import Raftstore
 import Runtime
+import TestSupport
 import Testing
 
 @testable import Server
@@ -163,7 +164,7 @@ import Testing
   }
 
   @Test func filesAreBoundedAndUTF8() throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let files = SystemFileSystem()
     func write(_ name: String, _ bytes: [UInt8]) throws -> String {
       let path = "\(scratch.path)/\(name)"
@@ -372,7 +373,7 @@ import Testing
         "/sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes",
       ])
     #expect(SystemMemory.limitFiles("") == [])
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let files = SystemFileSystem()
     for (text, bytes) in [("max\n", nil), ("1048576\n", 1 << 20), ("", nil), ("-1", nil)]
       as [(String, UInt64?)]

@@ -1,15 +1,16 @@
 import FoundationEssentials
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Server
 
 /// The file that says what a data directory holds, and what it keeps from happening.
 struct DataIdentityTests {
-  private let scratch: ScratchDirectory
+  private let scratch: TemporaryDirectory
 
   init() throws {
-    scratch = try ScratchDirectory()
+    scratch = try TemporaryDirectory("server")
   }
 
   private var path: String { scratch.path + "/APUS" }

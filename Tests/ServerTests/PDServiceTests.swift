@@ -1,6 +1,7 @@
 import NIOCore
 import RPC
 import Server
+import TestSupport
 import Testing
 import Wire
 
@@ -117,7 +118,7 @@ struct PDServiceTests {
   private func withServer(
     _ body: (RawCaller, Pdpb_RequestHeader) async throws -> Void
   ) async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     var configuration = PDConfiguration()
     configuration.address = HostPort(host: "127.0.0.1", port: 0)
     configuration.dataDirectory = scratch.path

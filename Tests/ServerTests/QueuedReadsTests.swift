@@ -24,7 +24,7 @@ struct QueuedReadsTests {
     let server: RPCServer
     let connections = ConnectionLimit(capacity: 100)
     let port: Int
-    private let gate = Doorbell()
+    private let timer = BinarySemaphore()
     private let isOpen = Atomic(false)
 
     init() async throws {
@@ -50,7 +50,7 @@ struct QueuedReadsTests {
     func close() {
       for _ in 0..<3 {
         let isTaken = reads.run(.long) { [self] in
-          while !isOpen.load(ordering: .acquiring) { gate.wait(atMost: .milliseconds(10)) }
+          while !isOpen.load(ordering: .acquiring) { timer.wait(atMost: .milliseconds(10)) }
         }
         #expect(isTaken)
       }

@@ -175,13 +175,13 @@ private struct OneLoop {
 /// The messages that a router passes to the raft worker.
 private final class StoreMailboxes: Sendable {
   let router = Router()
-  private let bell = Doorbell()
+  private let semaphore = BinarySemaphore()
   private let raft: Mailbox<RaftWorkerMessage>
   private let clock = SystemClock()
 
   init() {
-    let bell = bell
-    raft = Mailbox(capacity: 100_000) { bell.ring() }
+    let semaphore = semaphore
+    raft = Mailbox(capacity: 100_000) { semaphore.signal() }
     router.attach(raft: [raft], store: Mailbox(capacity: 10) {})
   }
 
@@ -197,7 +197,7 @@ private final class StoreMailboxes: Sendable {
     var indexes: [UInt64] = []
     while indexes.count < count, clock.now < deadline {
       for case .raft(let envelope) in messages() { indexes.append(envelope.message?.index ?? 0) }
-      if indexes.count < count { bell.wait(atMost: .milliseconds(100)) }
+      if indexes.count < count { semaphore.wait(atMost: .milliseconds(100)) }
     }
     return indexes
   }
@@ -206,7 +206,7 @@ private final class StoreMailboxes: Sendable {
     let deadline = clock.now + .seconds(20)
     while clock.now < deadline {
       for case .storeUnreachable(let id) in messages() { return id }
-      bell.wait(atMost: .milliseconds(100))
+      semaphore.wait(atMost: .milliseconds(100))
     }
     return nil
   }
@@ -216,7 +216,7 @@ private final class StoreMailboxes: Sendable {
     let deadline = clock.now + .seconds(20)
     while clock.now < deadline {
       send()
-      bell.wait(atMost: .milliseconds(50))
+      semaphore.wait(atMost: .milliseconds(50))
       for case .raft in messages() { return true }
     }
     return false
@@ -270,13 +270,13 @@ private final class Forger {
 
 /// How a forged stream ended.
 private final class ForgedStreamEvents: Sendable {
-  private let bell = Doorbell()
+  private let semaphore = BinarySemaphore()
   private let end = Mutex<RPCStatus?>(nil)
   private let clock = SystemClock()
 
   func ended(_ status: RPCStatus) {
     end.withLock { $0 = status }
-    bell.ring()
+    semaphore.signal()
   }
 
   /// Nil when the stream is open still after ten seconds.
@@ -284,7 +284,7 @@ private final class ForgedStreamEvents: Sendable {
     let deadline = clock.now + .seconds(10)
     while clock.now < deadline {
       if let status = end.withLock({ $0.take() }) { return status }
-      bell.wait(atMost: .milliseconds(100))
+      semaphore.wait(atMost: .milliseconds(100))
     }
     return nil
   }

@@ -10,11 +10,11 @@ struct ReadPoolTests {
   /// Entries in the order in which they were made, and a way to wait for a number of them.
   private final class Journal: Sendable {
     private let entries = Mutex<[String]>([])
-    private let bell = Doorbell()
+    private let semaphore = BinarySemaphore()
 
     func note(_ entry: String) {
       entries.withLock { $0.append(entry) }
-      bell.ring()
+      semaphore.signal()
     }
 
     var all: [String] { entries.withLock { $0 } }
@@ -22,7 +22,7 @@ struct ReadPoolTests {
     func wait(for count: Int) throws -> [String] {
       for _ in 0..<1000 {
         if all.count >= count { return all }
-        bell.wait(atMost: .seconds(1))
+        semaphore.wait(atMost: .seconds(1))
       }
       throw TooLate()
     }
@@ -67,7 +67,7 @@ struct ReadPoolTests {
       #expect(pool.run(.long) { if (try? gate.wait(for: 1)) == nil { journal.note("no gate") } })
     }
     #expect(turns.yield(200 << 20) { journal.note("first") } == .queued)
-    #expect(turns.yield(100 << 20) { journal.note("never") } == .goOn)
+    #expect(turns.yield(100 << 20) { journal.note("never") } == .refused)
     for gate in gates { gate.note("open") }
     #expect(try journal.wait(for: 1) == ["first"])
     // The first read no longer holds any bytes.

@@ -4,13 +4,14 @@ import NIOCore
 import RPC
 import Server
 import Synchronization
+import TestSupport
 import Testing
 import Wire
 
 struct StandaloneServerTests {
   @Test("Serves both roles on one port and keeps its data")
   func bothRoles() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let first = try await start(scratch.path)
     var caller = RawCaller(first.address)
     var (context, _) = try await caller.context()
@@ -33,7 +34,7 @@ struct StandaloneServerTests {
 
   @Test("A directory in use is an error with a remedy")
   func directoryInUse() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let server = try await start(scratch.path)
     let error = await #expect(throws: StartError.self) { try await start(scratch.path) }
     #expect(error?.description.contains(scratch.path) == true)
@@ -43,7 +44,7 @@ struct StandaloneServerTests {
 
   @Test("A port in use is an error before it is advertised")
   func portInUse() async throws {
-    let (one, two) = (try ScratchDirectory(), try ScratchDirectory())
+    let (one, two) = (try TemporaryDirectory("server"), try TemporaryDirectory("server"))
     let server = try await start(one.path)
     var configuration = NodeConfiguration.test(two.path)
     configuration.address = server.address
@@ -56,7 +57,7 @@ struct StandaloneServerTests {
 
   @Test("A store's data is not served stand-alone")
   func clusterData() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     do {
       let engine = try RocksEngine(path: scratch.path + "/db")
       var batch = WriteBatch()
@@ -70,7 +71,7 @@ struct StandaloneServerTests {
 
   @Test("Requests for another cluster are refused")
   func otherCluster() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let server = try await start(scratch.path)
     let caller = RawCaller(server.address)
     var (context, _) = try await caller.context()
@@ -85,7 +86,7 @@ struct StandaloneServerTests {
 
   @Test("Every command of a batch is completed once, and the stream continues")
   func batchCommands() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let server = try await start(scratch.path)
     let caller = RawCaller(server.address)
     let (context, _) = try await caller.context()
@@ -119,7 +120,7 @@ struct StandaloneServerTests {
   /// the bound, replies come at once.
   @Test("Delayed commands are limited over all streams")
   func delayedCommands() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     let server = try await start(scratch.path)
     let caller = RawCaller(server.address)
     let limit = 4096

@@ -4,6 +4,7 @@ import NIOPosix
 import Raftstore
 import Runtime
 import Server
+import TestSupport
 import Testing
 import Wire
 
@@ -12,7 +13,7 @@ struct StoreServerTests {
   @Test(
     "Three stores replicate, and nothing is lost when the leader stops", .timeLimit(.minutes(2)))
   func threeStores() async throws {
-    let scratch = try ScratchDirectory()
+    let scratch = try TemporaryDirectory("server")
     var driverConfiguration = PDConfiguration()
     driverConfiguration.address = HostPort(host: "127.0.0.1", port: 0)
     driverConfiguration.dataDirectory = scratch.path + "/pd"

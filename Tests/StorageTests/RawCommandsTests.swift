@@ -4,7 +4,7 @@ import Storage
 import Testing
 
 struct RawCommandsTests {
-  @Test func readsWhatWasWrittenPerColumnFamily() throws {
+  @Test func readsWritesPerColumnFamily() throws {
     let store = try StandaloneFixture()
     try store.put([99], [42])
     try store.put([99], [44], cf: "write")
@@ -35,10 +35,10 @@ struct RawCommandsTests {
   @Test func batchGetKeepsOrderAndSkipsTheMissing() throws {
     let store = try StandaloneFixture()
     let pairs = [KeyValue(key: [1], value: [10]), KeyValue(key: [3], value: [30])]
-    try store.answer {
+    try store.result {
       store.raw.batchPut(StandaloneFixture.context, cf: "", pairs: pairs, ttls: [], $0)
     }
-    let found: [KeyValue] = try store.answer {
+    let found: [KeyValue] = try store.result {
       store.raw.batchGet(
         StandaloneFixture.context, cf: "", keys: [[3], [2], [1], [3]], on: { $0() }, $0)
     }
@@ -46,7 +46,7 @@ struct RawCommandsTests {
   }
 
   /// A reply is refused before it is gathered, never cut: clients take few pairs for the end of the region.
-  @Test func repliesAreBoundedInBytes() throws {
+  @Test func responsesAreBoundedInBytes() throws {
     var limits = RawLimits()
     limits.maxReplyBytes = 5000
     let store = try StandaloneFixture(limits: limits)
@@ -57,7 +57,7 @@ struct RawCommandsTests {
       _ call: (@escaping @Sendable (Result<T, StorageError>) -> Void) -> Void
     ) -> Bool {
       do {
-        _ = try store.answer(call)
+        _ = try store.result(call)
         return false
       } catch StorageError.refused(let reason) {
         return reason.contains("5000 bytes")
@@ -96,7 +96,7 @@ struct RawCommandsTests {
     let store = try StandaloneFixture()
     try store.put([1], [1])
     let ranges = [KeyRange](repeating: KeyRange(start: [1], end: [2]), count: 20_000)
-    let found: [KeyValue] = try store.answer {
+    let found: [KeyValue] = try store.result {
       store.raw.batchScan(
         StandaloneFixture.context, cf: "", ranges: ranges, eachLimit: 1, keyOnly: true,
         reverse: false, on: { $0() }, $0)
@@ -130,7 +130,7 @@ struct RawCommandsTests {
   @Test func keyOnlyScanHasNoValues() throws {
     let store = try StandaloneFixture()
     try store.put([1], [9])
-    let pairs: [KeyValue] = try store.answer {
+    let pairs: [KeyValue] = try store.result {
       store.raw.scan(
         StandaloneFixture.context, cf: "", RawScan(limit: 1, keyOnly: true), on: { $0() }, $0)
     }
@@ -141,14 +141,14 @@ struct RawCommandsTests {
     let store = try StandaloneFixture()
     for key in UInt8(1)...6 { try store.put([key], [key]) }
     let ranges = [KeyRange(start: [1]), KeyRange(start: [3], end: [4]), KeyRange(start: [5])]
-    let pairs: [KeyValue] = try store.answer {
+    let pairs: [KeyValue] = try store.result {
       store.raw.batchScan(
         StandaloneFixture.context, cf: "", ranges: ranges, eachLimit: 5, keyOnly: true,
         reverse: false, on: { $0() }, $0)
     }
     #expect(pairs.map(\.key) == [[1], [2], [3], [5], [6]])
     #expect(throws: StorageError.refused("Invalid KeyRanges")) {
-      let _: [KeyValue] = try store.answer {
+      let _: [KeyValue] = try store.result {
         store.raw.batchScan(
           StandaloneFixture.context, cf: "", ranges: [KeyRange(start: [3], end: [1])],
           eachLimit: 5, keyOnly: true, reverse: false, on: { $0() }, $0)
@@ -168,7 +168,7 @@ struct RawCommandsTests {
     #expect(throws: StorageError.self) { try store.deleteRange([5], [4]) }
   }
 
-  @Test func refusesWhatTiKVRefusesInItsWords() throws {
+  @Test func refusesWhatTiKVRefusesWithItsMessages() throws {
     let store = try StandaloneFixture()
     #expect(throws: StorageError.refused("invalid cf name: nope")) {
       try store.put([1], [1], cf: "nope")

@@ -5,31 +5,31 @@ import Storage
 import Synchronization
 import Testing
 
-/// Long reads work in slices and let others pass between them.
+/// Long reads work in slices of time and yield to others between them.
 struct SlicedReadTests {
   private static let start = Instant(nanoseconds: 1_000_000_000)
 
-  /// A clock that moves on by a millisecond whenever it is read, and the line of those who wait.
-  private final class Line: Sendable {
+  /// A clock that advances by a millisecond per read, and the queue of waiting reads.
+  private final class ReadQueue: Sendable {
     private struct State {
       var now = SlicedReadTests.start
       var waiting: [@Sendable () -> Void] = []
       var yields = 0
       var held = 0
-      var answer = ReadTurns.Answer.queued
+      var yieldResult = ReadTimeSlicing.YieldResult.queued
       var isCancelled = false
     }
 
     private let state = Mutex(State())
 
-    init(_ answer: ReadTurns.Answer = .queued) {
-      state.withLock { $0.answer = answer }
+    init(_ yieldResult: ReadTimeSlicing.YieldResult = .queued) {
+      state.withLock { $0.yieldResult = yieldResult }
     }
 
-    func turns(
+    func slicing(
       within limit: Duration = .seconds(3600), slice: Duration = .milliseconds(10)
-    ) -> ReadTurns {
-      ReadTurns(
+    ) -> ReadTimeSlicing {
+      ReadTimeSlicing(
         deadline: SlicedReadTests.start + limit, slice: slice,
         isCancelled: { [self] in state.withLock { $0.isCancelled } },
         now: { [self] in
@@ -42,8 +42,8 @@ struct SlicedReadTests {
           state.withLock { state in
             state.yields += 1
             state.held = max(state.held, held)
-            if state.answer == .queued { state.waiting.append(work) }
-            return state.answer
+            if state.yieldResult == .queued { state.waiting.append(work) }
+            return state.yieldResult
           }
         })
     }
@@ -51,10 +51,10 @@ struct SlicedReadTests {
     var yields: Int { state.withLock { $0.yields } }
     var held: Int { state.withLock { $0.held } }
 
-    /// From now on no one waits for the reads.
+    /// Cancels the reads.
     func cancel() { state.withLock { $0.isCancelled = true } }
 
-    /// Runs the first in line; false when there is none.
+    /// Runs the first queued read; false if there is none.
     func runFirst() -> Bool {
       let first = state.withLock { state -> (@Sendable () -> Void)? in
         state.waiting.isEmpty ? nil : state.waiting.removeFirst()
@@ -65,7 +65,7 @@ struct SlicedReadTests {
     }
   }
 
-  private final class Found: Sendable {
+  private final class ResultRecorder: Sendable {
     private let results = Mutex<[Result<[KeyValue], StorageError>]>([])
     func note(_ result: Result<[KeyValue], StorageError>) { results.withLock { $0.append(result) } }
     var all: [Result<[KeyValue], StorageError>] { results.withLock { $0 } }
@@ -88,30 +88,30 @@ struct SlicedReadTests {
 
   private func scan(
     _ store: StandaloneFixture, _ ranges: [KeyRange], each: Int, reverse: Bool = false,
-    _ turns: ReadTurns?
-  ) -> Found {
-    let found = Found()
+    _ slicing: ReadTimeSlicing?
+  ) -> ResultRecorder {
+    let found = ResultRecorder()
     store.raw.batchScan(
       StandaloneFixture.context, cf: "", ranges: ranges, eachLimit: each, keyOnly: false,
-      reverse: reverse, on: { $0() }, turns: turns
+      reverse: reverse, on: { $0() }, slicing: slicing
     ) { found.note($0) }
     return found
   }
 
-  @Test func manyRangesLetOthersPass() throws {
+  @Test func aScanOfManyRangesYields() throws {
     let store = try store(keys: 10)
     let ranges = [KeyRange](repeating: KeyRange(start: [0, 1], end: [0, 3]), count: 1000)
-    let line = Line()
-    let long = scan(store, ranges, each: 1, line.turns())
-    #expect(long.all.isEmpty && line.yields == 1, "it works for a slice, then stands in line")
-    let short = scan(store, [KeyRange(start: [0, 4], end: [0, 6])], each: 5, line.turns())
+    let queue = ReadQueue()
+    let long = scan(store, ranges, each: 1, queue.slicing())
+    #expect(long.all.isEmpty && queue.yields == 1, "it works for a slice, then yields")
+    let short = scan(store, [KeyRange(start: [0, 4], end: [0, 6])], each: 5, queue.slicing())
     #expect(short.all.count == 1, "a short one is through in one slice")
-    while line.runFirst() {}
+    while queue.runFirst() {}
     #expect(try long.all.map { try $0.get().count } == [1000])
-    #expect(line.yields >= 90, "\(line.yields) slices")
+    #expect(queue.yields >= 90, "\(queue.yields) slices")
   }
 
-  @Test func slicesChangeNothingInTheResult() throws {
+  @Test func slicingDoesNotChangeTheResult() throws {
     let store = try store(keys: 1000)
     var random = SplitMix64(seed: 7)
     for _ in 0..<60 {
@@ -122,83 +122,84 @@ struct SlicedReadTests {
         return reverse ? KeyRange(start: high, end: low) : KeyRange(start: low, end: high)
       }
       let each = Int(random.next() % 400)
-      let line = Line()
+      let queue = ReadQueue()
       let sliced = scan(
-        store, ranges, each: each, reverse: reverse, line.turns(slice: .milliseconds(2)))
-      while line.runFirst() {}
-      let whole = scan(store, ranges, each: each, reverse: reverse, nil)
-      #expect(try sliced.all.map { try $0.get() } == whole.all.map { try $0.get() })
-      #expect(whole.all.count == 1)
+        store, ranges, each: each, reverse: reverse, queue.slicing(slice: .milliseconds(2)))
+      while queue.runFirst() {}
+      let unsliced = scan(store, ranges, each: each, reverse: reverse, nil)
+      #expect(try sliced.all.map { try $0.get() } == unsliced.all.map { try $0.get() })
+      #expect(unsliced.all.count == 1)
     }
   }
 
   @Test func oneLongRangeAndManyKeysAreSlicedToo() throws {
     let store = try store(keys: 5000)
-    let (line, found) = (Line(), Found())
+    let (queue, found) = (ReadQueue(), ResultRecorder())
     store.raw.scan(
       StandaloneFixture.context, cf: "", RawScan(limit: .max), on: { $0() },
-      turns: line.turns(slice: .milliseconds(5))
+      slicing: queue.slicing(slice: .milliseconds(5))
     ) { found.note($0) }
     #expect(found.all.isEmpty)
-    while line.runFirst() {}
+    while queue.runFirst() {}
     #expect(try found.all.map { try $0.get().map(\.key) } == [(0..<5000).map(Self.key)])
-    #expect(line.held > 0, "what it holds meanwhile is told")
+    #expect(queue.held > 0, "the memory it holds is reported")
 
     let keys = (0..<5000).reversed().map(Self.key)
-    let (other, values) = (Line(), Found())
+    let (other, values) = (ReadQueue(), ResultRecorder())
     store.raw.batchGet(
       StandaloneFixture.context, cf: "", keys: keys, on: { $0() },
-      turns: other.turns(slice: .milliseconds(5))
+      slicing: other.slicing(slice: .milliseconds(5))
     ) { values.note($0) }
     #expect(values.all.isEmpty)
     while other.runFirst() {}
     #expect(try values.all.map { try $0.get().map(\.key) } == [keys])
   }
 
-  @Test func aReadSeesOneMoment() throws {
+  @Test func aSlicedReadUsesOneSnapshot() throws {
     let store = try store(keys: 300)
-    let line = Line()
+    let queue = ReadQueue()
     let found = scan(
-      store, [KeyRange(start: [0, 0])], each: .max, line.turns(slice: .milliseconds(1)))
+      store, [KeyRange(start: [0, 0])], each: .max, queue.slicing(slice: .milliseconds(1)))
     #expect(found.all.isEmpty)
     try store.deleteRange([], [])
-    while line.runFirst() {}
+    while queue.runFirst() {}
     #expect(try found.all.map { try $0.get().count } == [300])
   }
 
-  @Test func theDeadlineEndsIt() throws {
+  @Test func aReadFailsAtItsDeadline() throws {
     let store = try store(keys: 10)
     let ranges = [KeyRange](repeating: KeyRange(start: [0, 1], end: [0, 3]), count: 1000)
-    let line = Line()
-    let found = scan(store, ranges, each: 1, line.turns(within: .milliseconds(50)))
-    while line.runFirst() {}
+    let queue = ReadQueue()
+    let found = scan(store, ranges, each: 1, queue.slicing(within: .milliseconds(50)))
+    while queue.runFirst() {}
     #expect(found.all == [.failure(Self.busy)])
-    #expect(line.yields < 10)
-    let late = scan(store, ranges, each: 1, line.turns(within: .milliseconds(-1)))
+    #expect(queue.yields < 10)
+    let late = scan(store, ranges, each: 1, queue.slicing(within: .milliseconds(-1)))
     #expect(late.all == [.failure(Self.busy)], "it waited too long for its first slice")
   }
 
-  @Test func itEndsWhenNoOneWaitsForIt() throws {
+  @Test func aCanceledReadFails() throws {
     let store = try store(keys: 10)
     let ranges = [KeyRange](repeating: KeyRange(start: [0, 1], end: [0, 3]), count: 1000)
-    let line = Line()
-    let found = scan(store, ranges, each: 1, line.turns())
-    #expect(found.all.isEmpty && line.yields == 1)
-    line.cancel()
-    while line.runFirst() {}
+    let queue = ReadQueue()
+    let found = scan(store, ranges, each: 1, queue.slicing())
+    #expect(found.all.isEmpty && queue.yields == 1)
+    queue.cancel()
+    while queue.runFirst() {}
     #expect(found.all == [.failure(.cancelled)])
-    #expect(line.yields == 1, "nothing more is done")
-    #expect(scan(store, ranges, each: 1, line.turns()).all == [.failure(.cancelled)])
+    #expect(queue.yields == 1, "nothing more is done")
+    #expect(scan(store, ranges, each: 1, queue.slicing()).all == [.failure(.cancelled)])
   }
 
-  @Test func itGoesOnWhereItIsOrEnds() throws {
+  @Test func aRefusedYieldContinuesAndAStoppedOneFails() throws {
     let store = try store(keys: 10)
     let ranges = [KeyRange](repeating: KeyRange(start: [0, 1], end: [0, 3]), count: 1000)
-    let full = Line(.goOn)
-    #expect(try scan(store, ranges, each: 1, full.turns()).all.map { try $0.get().count } == [1000])
+    let full = ReadQueue(.refused)
+    let counts = try scan(store, ranges, each: 1, full.slicing()).all.map { try $0.get().count }
+    #expect(counts == [1000])
     #expect(full.yields > 50)
-    let stopped = Line(.stopped)
-    let found = scan(store, ranges, each: 1, stopped.turns())
+    let stopped = ReadQueue(.stopped)
+    let found = scan(store, ranges, each: 1, stopped.slicing())
     #expect(
       found.all
         == [.failure(.region(.serverIsBusy(reason: "the store is stopping", backoffMs: 0)))])

@@ -5,7 +5,7 @@ import Storage
 import Testing
 
 struct StandaloneStorageTests {
-  @Test func judgesRequestsAsAStoreOfAClusterDoes() throws {
+  @Test func checksRequestsAsAReplicatedStoreDoes() throws {
     let store = try StandaloneFixture()
     var context = StandaloneFixture.context
     context.peer.storeID = 9
@@ -41,7 +41,7 @@ struct StandaloneStorageTests {
     try store.deleteRange([3], [4])
   }
 
-  @Test func tooLargeAWriteIsRefused() throws {
+  @Test func aWriteThatIsTooLargeIsRefused() throws {
     let store = try StandaloneFixture()
     #expect(
       throws: StorageError.region(.raftEntryTooLarge(regionID: 2, entrySize: (8 << 20) + 1))
@@ -49,7 +49,7 @@ struct StandaloneStorageTests {
     try store.put([1], [UInt8](repeating: 0, count: 7 << 20))
   }
 
-  @Test func theLargestWriteIsAsConfigured() throws {
+  @Test func theLimitOfWritesIsConfigurable() throws {
     let store = try StandaloneFixture(maxWriteSize: 1000)
     try store.put([1], [UInt8](repeating: 0, count: 999))
     #expect(
@@ -59,7 +59,7 @@ struct StandaloneStorageTests {
 
   @Test func acknowledgedWritesSurviveACrashAndQueuedOnesShareABarrier() throws {
     let store = try StandaloneFixture()
-    let boxes = (0..<1000).map { _ in AnswerBox<Void>() }
+    let boxes = (0..<1000).map { _ in ResultBox<Void>() }
     for (index, box) in boxes.enumerated() {
       let key = [UInt8(index / 256), UInt8(index % 256)]
       store.raw.put(StandaloneFixture.context, cf: "", key: key, value: key, ttl: 0) {

@@ -29,7 +29,7 @@ struct DocumentationPages {
       return String(parts[2].dropLast(".docc".count))
     }
 
-    /// Destinations of links to files: those that name no scheme and no place on the same page.
+    /// Destinations of links to files: those without a scheme that are not anchors.
     var fileLinks: [(line: Int, target: String)] {
       prose.flatMap { line in
         line.text.matches(of: /\]\(([^)\s]+)\)/).map { (line.number, String($0.output.1)) }

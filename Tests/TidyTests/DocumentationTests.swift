@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The pages say what the code says: links, names and tables are compared with the tree.
+/// The pages match the code: links, names and tables are compared with the tree.
 struct DocumentationTests {
   typealias Page = DocumentationPages.Page
   static let pages = DocumentationPages.all
@@ -38,7 +38,7 @@ struct DocumentationTests {
       .map { "\(page.path):\($0.line): \($0.target)" }
   }
 
-  @Test func linksLeadToFiles() {
+  @Test func linkedFilesExist() {
     var count = 0
     for page in Self.pages.pages {
       for link in Self.brokenLinks(page) { Issue.record("no such file: \(link)") }
@@ -50,7 +50,7 @@ struct DocumentationTests {
     #expect(Self.brokenLinks(page) == ["Sources/apus/X.md:1: Nowhere.swift"])
   }
 
-  /// A page that links nowhere and to which no page links is never found.
+  /// A page without links to it is never found.
   @Test func everyPageIsLinked() {
     var linked: Set<String> = ["README.md"]
     for page in Self.pages.pages {
@@ -69,7 +69,7 @@ struct DocumentationTests {
 
   // MARK: Names
 
-  /// All words of the code, of tests and scripts, and of the protocol files.
+  /// All identifiers of code, tests, scripts and protocol files.
   static let words: Set<String> = {
     var words: Set<String> = []
     for file in SourceTree.all.files {
@@ -151,7 +151,7 @@ struct DocumentationTests {
     return suites
   }()
 
-  /// Cheaper than a regular expression on every line.
+  /// Faster than a regular expression per line.
   private static func declares(_ line: String) -> Bool {
     ["func ", "struct ", "class ", "extension "].contains { line.contains($0) }
   }
@@ -191,7 +191,7 @@ struct DocumentationTests {
         if !name.contains(".") { checkers.insert(name) }
       }
     }
-    // And none that runs is left out.
+    // Every checker is in the table.
     for file in SourceTree.all.sources
     where file.lines.contains(where: { $0.contains(": ClusterChecker {") }) {
       let name =

@@ -1,8 +1,8 @@
 import Testing
 
-/// Who may import whom: the compiler does not enforce it, so this table does.
+/// Which targets may import which. The compiler does not enforce it.
 struct ImportTests {
-  /// Our own targets that each target may import.
+  /// The targets of the package that each target may import.
   static let targets: [String: Set<String>] = [
     "Raft": [],
     "Runtime": ["CPlatform"],
@@ -31,7 +31,7 @@ struct ImportTests {
     "Benchmarks": ["Raft", "CAllocations"],
   ]
 
-  /// What each target may import from outside, beside `Synchronization`.
+  /// The modules outside the package that each target may import, beside `Synchronization`.
   static let outside: [String: Set<String>] = [
     "Raft": [],
     "Runtime": ["Glibc", "Logging"],
@@ -81,7 +81,7 @@ struct ImportTests {
     }
   }
 
-  @Test func everyRoomIsInTheTable() {
+  @Test func everyTargetIsInTheTable() {
     let found = Set(SourceTree.all.sources.map(\.target))
     #expect(found.isSubset(of: Set(Self.targets.keys)), "a target without a row")
     #expect(found.count > 5, "no sources were read")
@@ -97,7 +97,7 @@ struct ImportTests {
     }
   }
 
-  @Test func theRuleSeesAForbiddenImport() {
+  @Test func aForbiddenImportIsDetected() {
     let file = SourceTree.File(path: "Sources/Raft/X.swift", lines: ["package import Engine"])
     #expect(Self.imports(file) == ["Engine"])
     #expect(!Self.targets["Raft", default: []].contains("Engine"))

@@ -7,7 +7,7 @@ struct SourceTree {
     let path: String
     let lines: [String]
 
-    /// `Sources/<target>/…` → capacity.
+    /// `Sources/<target>/…` → the target.
     var target: String {
       let parts = path.split(separator: "/")
       return parts.count > 1 ? String(parts[1]) : ""

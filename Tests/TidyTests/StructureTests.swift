@@ -1,6 +1,6 @@
 import Testing
 
-/// The size of types and files, and that what a target offers is documented.
+/// Size of types and files, and documentation of what a target exports.
 struct StructureTests {
   // MARK: Stored properties
 
@@ -65,12 +65,12 @@ struct StructureTests {
 
   // MARK: Files
 
-  @Test func fewerThanOneFileInTenIsACrumb() {
+  @Test func fewerThanOneFileInTenIsTiny() {
     let sources = SourceTree.all.sources
-    let crumbs = sources.filter { $0.lines.count - 1 <= 25 }
+    let tiny = sources.filter { $0.lines.count - 1 <= 25 }
     #expect(
-      crumbs.count * 10 < sources.count,
-      "\(crumbs.count) of \(sources.count) files have at most 25 lines: \(crumbs.map(\.path))")
+      tiny.count * 10 < sources.count,
+      "\(tiny.count) of \(sources.count) files have at most 25 lines: \(tiny.map(\.path))")
   }
 
   /// A file that holds nothing but extensions of one type is named `Type+Facet`.

@@ -1,5 +1,6 @@
-/// Some of a register's calls: all before a base, not the base, and some after it. The words from the base's on are
-/// kept; two of them, enough for what some dozens of clients have under way, without an allocation.
+/// A set of calls on a register: all before a base, not the base, and some after it. A bit set of which the words from
+/// that of the base on are stored, the first two without an allocation: enough for the concurrent calls of dozens of
+/// clients.
 struct CallSet: Hashable {
   private let firstWord: Int32
   private var low: UInt64
@@ -26,7 +27,7 @@ struct CallSet: Hashable {
 
   func isSubset(of other: CallSet) -> Bool {
     let shift = Int(other.firstWord) - Int(firstWord)
-    // The other lacks a call of its first word, which this would have as one before its base.
+    // `other` lacks its base, which is before the base of this set and so in it.
     if shift < 0 { return false }
     return (shift..<max(shift, 2 + rest.count)).allSatisfy { word in
       self[word] & ~other[word - shift] == 0

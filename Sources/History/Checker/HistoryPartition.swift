@@ -1,27 +1,26 @@
-/// A history taken apart into what happened to each of its keys, which is checked key by key: a history
-/// of registers is linearizable if that of each register is (Herlihy and Wing 1990).
+/// A history divided by key. A history of registers is linearizable if that of each register is (Herlihy and Wing 1990).
 ///
-/// Calls leave no access when nothing follows from them: failed ones, and reads without a response.
+/// Calls that constrain nothing have no access: failed ones, and reads without a response.
 struct HistoryPartition {
-  /// Why a history cannot be taken apart.
+  /// Why a history cannot be divided.
   enum Problem: Error {
-    /// A response that no store may give, whatever it holds.
+    /// A response that is wrong whatever the store contains.
     case violation(Violation)
-    /// The record contradicts itself.
+    /// The history contradicts itself.
     case invalid(String)
   }
 
-  /// All keys that the history or the initial state names, in order.
+  /// All keys of the history and of the initial state, sorted.
   let keys: [[UInt8]]
   /// Grouped by key, and within a key in the order of the history.
   private(set) var accesses: [KeyAccess] = []
-  /// Where each key's accesses begin, and the end of the last.
+  /// The start of each key's accesses in `accesses`, and the end of the last.
   private var offsets: [Int] = []
 
   private let indexes: [[UInt8]: Int32]
 
   init(_ history: [Operation], initial: [[UInt8]: [UInt8]]) throws(Problem) {
-    keys = Self.universe(history, initial)
+    keys = Self.allKeys(history, initial)
     var indexes: [[UInt8]: Int32] = [:]
     indexes.reserveCapacity(keys.count)
     for (index, key) in keys.enumerated() { indexes[key] = Int32(index) }
@@ -54,14 +53,14 @@ struct HistoryPartition {
 
   // MARK: Keys
 
-  private static func universe(
+  private static func allKeys(
     _ history: [Operation], _ initial: [[UInt8]: [UInt8]]
   ) -> [[UInt8]] {
     var keys = Set(initial.keys)
     for operation in history {
       switch operation.call {
       case .get(let key), .put(let key, _), .delete(let key): keys.insert(key)
-      case .batchGet(let asked), .batchDelete(let asked): keys.formUnion(asked)
+      case .batchGet(let requested), .batchDelete(let requested): keys.formUnion(requested)
       case .batchPut(let pairs): for pair in pairs { keys.insert(pair.key) }
       case .scan, .deleteRange: break
       }
@@ -97,17 +96,17 @@ struct HistoryPartition {
     return low
   }
 
-  // MARK: Taking a call apart
+  // MARK: Dividing a call
 
   private static func checkRecord(_ operation: Operation) throws(Problem) {
     func invalid(_ reason: String) -> Problem {
       .invalid("call \(operation.id): \(reason)")
     }
     switch (operation.outcome, operation.call.isRead) {
-    case (.done, true): throw invalid("a read is not done but finds")
-    case (.found, false): throw invalid("a write does not find")
+    case (.done, true): throw invalid("a read with outcome done")
+    case (.found, false): throw invalid("a write with outcome found")
     case (.done, false), (.found, true):
-      guard operation.end != nil else { throw invalid("a response without its time") }
+      guard operation.end != nil else { throw invalid("a response without an end") }
     case (.failed, _), (.unknown, _): break
     }
     if let end = operation.end, end < operation.start {
@@ -132,10 +131,10 @@ struct HistoryPartition {
       for key in range(start, end) { write(Int32(key), call: call, item: KeyAccess.absence) }
     case .get(let key):
       guard case .found(let pairs) = operation.outcome else { return }
-      try splitBatchGet(operation, asked: [key], found: pairs, call: call)
+      try splitBatchGet(operation, requested: [key], found: pairs, call: call)
     case .batchGet(let keys):
       guard case .found(let pairs) = operation.outcome else { return }
-      try splitBatchGet(operation, asked: keys, found: pairs, call: call)
+      try splitBatchGet(operation, requested: keys, found: pairs, call: call)
     case .scan(let start, let end, let limit, let isReverse):
       guard case .found(let pairs) = operation.outcome else { return }
       try checkScan(operation, start, end, limit, isReverse, pairs)
@@ -151,19 +150,19 @@ struct HistoryPartition {
     accesses.append(KeyAccess(key: key, call: call, item: item, isWrite: false))
   }
 
-  /// A pair for a key that was not asked for, or more often than it was asked for, is no response.
+  /// A pair of a key that was not requested, or more pairs of a key than were requested, is a violation.
   private mutating func splitBatchGet(
-    _ operation: Operation, asked: [[UInt8]], found: [Pair], call: Int32
+    _ operation: Operation, requested: [[UInt8]], found: [Pair], call: Int32
   ) throws(Problem) {
-    let asked = asked.map(index).sorted()
+    let requested = requested.map(index).sorted()
     let order = found.indices.map { (key: index(of: found[$0].key), item: $0) }
       .sorted { ($0.key, $0.item) < ($1.key, $1.item) }
     var next = 0
     var position = 0
-    while position < asked.count {
-      let key = asked[position]
+    while position < requested.count {
+      let key = requested[position]
       var times = 0
-      while position < asked.count, asked[position] == key {
+      while position < requested.count, requested[position] == key {
         position += 1
         times += 1
       }
@@ -180,7 +179,7 @@ struct HistoryPartition {
     }
   }
 
-  /// Pairs outside the bounds, over the limit, out of order or twice are wrong whatever the store holds.
+  /// Pairs outside the bounds, above the limit, out of order or duplicate are a violation whatever the store contains.
   private func checkScan(
     _ operation: Operation, _ start: [UInt8], _ end: [UInt8], _ limit: Int, _ isReverse: Bool,
     _ pairs: [Pair]
@@ -203,7 +202,7 @@ struct HistoryPartition {
     }
   }
 
-  /// A scan that reached its limit says nothing of the keys beyond its last pair.
+  /// A scan that has reached its limit does not constrain the keys after its last pair.
   private mutating func splitScan(
     _ range: Range<Int>, _ limit: Int, _ isReverse: Bool, _ pairs: [Pair], call: Int32
   ) {

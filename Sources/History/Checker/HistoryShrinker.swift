@@ -1,35 +1,34 @@
-/// Finds few calls on one key that no order explains, among many.
+/// Shrinks a violation of one key to few calls.
 ///
-/// First the history is cut at the earliest response after which it is inexplicable: what was not yet
-/// completed then may have happened at any later time or, for a read, not at all. Then calls are taken
-/// away, many at once at first, as long as the rest stays inexplicable.
+/// First the history is cut at the earliest response after which it is not linearizable: a call that was not completed
+/// then becomes a write that may take effect later, or is dropped if it is a read. Then calls are removed, many at once
+/// at first, as long as the rest is not linearizable.
 ///
-/// A read may always go: who explains more calls explains fewer. A write may go when none of the reads
-/// that are kept can have seen it: whatever explains the history with the write then explains it
-/// without. Otherwise the read would be left without its write, and what is shown would look like
-/// another fault than it is. For the same reason the last write of a value before each kept read of it
-/// stays, though others may lie between, as in a stale read.
+/// A read may always be removed: a linearization of all calls is one of fewer. A write may be removed if no read that is
+/// kept can have seen it. Otherwise a read would be left without its write, and the report would show another fault. For
+/// the same reason the last write of a value before each read of it is kept, although others may lie between, as in a
+/// stale read.
 struct HistoryShrinker {
   private let check: RegisterChecker
   /// By start.
   private let calls: [RegisterCall]
-  /// What may be spent on the whole, in calls checked and in steps of searches that were given up.
-  private var effort: Int
+  /// What is left for shrinking, in calls checked and steps of abandoned searches.
+  private var budget: Int
 
-  /// `calls` by start, of which no order explains all.
-  init(_ calls: [RegisterCall], check: RegisterChecker, effort: Int) {
+  /// - Parameter calls: a violation, sorted by start.
+  init(_ calls: [RegisterCall], check: RegisterChecker, budget: Int) {
     self.calls = calls
     self.check = check
-    self.effort = effort
+    self.budget = budget
   }
 
-  /// The places of the calls that are left, by start.
+  /// The indices of the calls that are left, by start.
   mutating func run() -> [Int] {
     var kept = shortestPrefix()
     var size = max(1, kept.count / 2)
-    while effort > 0 {
+    while budget > 0 {
       let before = kept.count
-      takeAway(size, from: &kept)
+      remove(size, from: &kept)
       if size > 1 {
         size /= 2
       } else if kept.count == before {
@@ -39,29 +38,28 @@ struct HistoryShrinker {
     return kept
   }
 
-  private mutating func isInexplicable(_ calls: [RegisterCall]) -> Bool {
-    effort -= calls.count + 1
+  private mutating func isViolation(_ calls: [RegisterCall]) -> Bool {
+    budget -= calls.count + 1
     switch check.check(calls) {
-    case .inexplicable: return true
-    case .explained: return false
-    case .givenUp:
-      effort -= check.steps
+    case .violation: return true
+    case .linearizable: return false
+    case .abandoned:
+      budget -= check.steps
       return false
     }
   }
 
   // MARK: Cutting
 
-  /// A history that can be explained can be explained up to any moment, so the earliest moment is
-  /// found by halving. Only the response of a read can make the difference: a write that ends last can
-  /// come last.
+  /// A prefix of a linearizable history is linearizable, so the earliest violation is found by binary search. Only the
+  /// response of a read can complete a violation: a write that ends last can be the last in the order.
   private mutating func shortestPrefix() -> [Int] {
     let moments = calls.lazy.filter { !$0.isWrite }.compactMap(\.end).sorted()
     var low = 0
     var high = moments.count - 1
-    while low < high, effort > 0 {
+    while low < high, budget > 0 {
       let middle = (low + high) / 2
-      if isInexplicable(Self.prefix(calls, until: moments[middle])) {
+      if isViolation(Self.prefix(calls, until: moments[middle])) {
         high = middle
       } else {
         low = middle + 1
@@ -72,7 +70,7 @@ struct HistoryShrinker {
     var kept = calls.indices.filter { index in
       calls[index].start <= end && (calls[index].isWrite || calls[index].end ?? .max <= end)
     }
-    // A value that was read before it was written is shown with its write.
+    // A value that was read before it was written is kept with its write.
     var written = Set(kept.filter { calls[$0].isWrite }.map { calls[$0].value })
     let read = Set(kept.filter { !calls[$0].isWrite }.map { calls[$0].value })
     written.insert(check.initial)
@@ -87,36 +85,36 @@ struct HistoryShrinker {
   private static func prefix(_ calls: [RegisterCall], until end: UInt64) -> [RegisterCall] {
     calls.compactMap { call in
       guard call.start <= end else { return nil }
-      if let answered = call.end, answered <= end { return call }
+      if let callEnd = call.end, callEnd <= end { return call }
       return call.isWrite
         ? RegisterCall(start: call.start, end: nil, value: call.value, isWrite: true) : nil
     }
   }
 
-  // MARK: Taking away
+  // MARK: Removing
 
-  /// Tries to do without `size` calls at a time, the oldest first.
-  private mutating func takeAway(_ size: Int, from kept: inout [Int]) {
+  /// Tries to remove `size` calls at a time, the oldest first.
+  private mutating func remove(_ size: Int, from kept: inout [Int]) {
     var at = 0
-    while at < kept.count, effort > 0 {
+    while at < kept.count, budget > 0 {
       let end = min(at + size, kept.count)
-      let gone = dispensable(at..<end, of: kept)
-      if gone.isEmpty {
+      let removed = removable(at..<end, of: kept)
+      if removed.isEmpty {
         at = end
         continue
       }
-      let rest = kept.indices.filter { !gone.contains($0) }.map { kept[$0] }
-      if isInexplicable(rest.map { calls[$0] }) {
+      let rest = kept.indices.filter { !removed.contains($0) }.map { kept[$0] }
+      if isViolation(rest.map { calls[$0] }) {
         kept = rest
-        at = end - gone.count
+        at = end - removed.count
       } else {
         at = end
       }
     }
   }
 
-  /// Which of a range of the kept calls may go together.
-  private func dispensable(_ range: Range<Int>, of kept: [Int]) -> Set<Int> {
+  /// The calls of a range that may be removed together.
+  private func removable(_ range: Range<Int>, of kept: [Int]) -> Set<Int> {
     let needs = WriteDependencies(
       kept.map { calls[$0] }, without: range, initial: check.initial)
     return Set(range.filter { !calls[kept[$0]].isWrite || !needs.needsWrite($0) })

@@ -1,18 +1,17 @@
-/// What one call did to one key, or saw of it. A call on several keys is several accesses: no store
-/// that spreads its keys over regions promises more than that each key's part happened at some moment
-/// between start and end.
+/// The read or write of one key by one call. A call on several keys is several accesses, each at some moment between
+/// start and end.
 struct KeyAccess {
-  /// The key's place in the order of all keys.
+  /// The index of the key in `HistoryPartition.keys`.
   var key: Int32
-  /// The call's place in the history.
+  /// The index of the call in the history.
   var call: Int32
-  /// Which of the call's pairs holds the value; -1: none, the key's absence was written or seen.
+  /// The index of the call's pair with the value; -1: the key was deleted or read as absent.
   var item: Int32
   var isWrite: Bool
 
   static let absence: Int32 = -1
 
-  /// The value written or seen, nil for absence.
+  /// The value written or read; nil: absent.
   func value(in history: [Operation]) -> [UInt8]? {
     guard item != Self.absence else { return nil }
     let operation = history[Int(call)]

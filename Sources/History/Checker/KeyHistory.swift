@@ -1,6 +1,6 @@
-/// What happened to one key, its values replaced by small numbers.
+/// The calls on one key, with values replaced by small numbers.
 struct KeyHistory {
-  /// One for each access, in their order.
+  /// One per access, in their order.
   private(set) var calls: [RegisterCall] = []
   private(set) var initial = Self.absent
   private(set) var valueCount = 1

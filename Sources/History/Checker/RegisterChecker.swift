@@ -1,25 +1,24 @@
-/// Checks the calls on one register: a search of all of them, and one around the place of a fault.
+/// Checks the calls on one register: a search of all of them, and searches of those around a suspected fault.
 ///
-/// A search that fails late turns back through every choice that it made since the beginning, though
-/// what it failed at may have nothing to do with them. Calls near the fault that are inexplicable by
-/// themselves settle it, and are a better thing to show. Not any calls will do: some reads, and every
-/// write that one of them may have seen.
+/// A search that fails late backtracks through all its choices, although they may be unrelated to the fault. If some reads
+/// near the fault, with every write that one of them may have seen, are not linearizable, nor are all calls, and the few are
+/// a better report.
 struct RegisterChecker {
   enum CheckResult {
-    case explained
-    /// The places of some calls, maybe all, that are inexplicable already.
-    case inexplicable([Int])
-    case givenUp
+    case linearizable
+    /// The indices of calls, maybe all, that are not linearizable.
+    case violation([Int])
+    case abandoned
   }
 
   var initial: Int32
   var valueCount: Int
-  /// What the search may spend.
+  /// The limit of steps.
   var steps: Int
 
-  /// What is spent before looking around the fault, and on that.
+  /// The steps before a search around the fault, and of that search.
   private static let quickSteps = 50_000
-  /// How many reads around the fault are looked at.
+  /// The numbers of reads around the fault that are searched.
   private static let windows = [8, 32, 128, 512]
 
   /// Checks calls that are sorted by start.
@@ -27,34 +26,34 @@ struct RegisterChecker {
     let quick = min(steps, Self.quickSteps)
     var search = RegisterSearch(calls, initial: initial, valueCount: valueCount, steps: quick)
     var result = search.run()
-    if result == .explained { return .explained }
-    var looked = search.farthest
-    if let few = searchAround(looked, in: calls, steps: quick) { return .inexplicable(few) }
-    if result == .givenUp {
+    if result == .linearizable { return .linearizable }
+    var searchedUntil = search.farthest
+    if let few = searchAround(searchedUntil, in: calls, steps: quick) { return .violation(few) }
+    if result == .abandoned {
       search.allow(steps - quick)
       result = search.run()
-      if result == .explained { return .explained }
-      if search.farthest > looked {
-        looked = search.farthest
-        if let few = searchAround(looked, in: calls, steps: quick) { return .inexplicable(few) }
+      if result == .linearizable { return .linearizable }
+      if search.farthest > searchedUntil {
+        searchedUntil = search.farthest
+        if let few = searchAround(searchedUntil, in: calls, steps: quick) { return .violation(few) }
       }
     }
-    return result == .inexplicable ? .inexplicable(Array(calls.indices)) : .givenUp
+    return result == .violation ? .violation(Array(calls.indices)) : .abandoned
   }
 
-  /// The fewest inexplicable calls that a look at the last reads up to a moment finds.
+  /// The fewest calls around the last reads up to a moment that are not linearizable; nil if none were found.
   private func searchAround(_ moment: UInt64, in calls: [RegisterCall], steps: Int) -> [Int]? {
     let reads = calls.indices.filter { !calls[$0].isWrite && calls[$0].end ?? .max <= moment }
       .sorted { (calls[$0].end ?? 0, $0) < (calls[$1].end ?? 0, $1) }
     for window in Self.windows where window < reads.count {
       let kept = Set(reads.suffix(window))
-      let places = calls.indices.filter { calls[$0].isWrite || kept.contains($0) }
-      let needs = WriteDependencies(places.map { calls[$0] }, without: 0..<0, initial: initial)
-      let few = places.indices.filter { !calls[places[$0]].isWrite || needs.needsWrite($0) }
-        .map { places[$0] }
+      let indices = calls.indices.filter { calls[$0].isWrite || kept.contains($0) }
+      let needs = WriteDependencies(indices.map { calls[$0] }, without: 0..<0, initial: initial)
+      let few = indices.indices.filter { !calls[indices[$0]].isWrite || needs.needsWrite($0) }
+        .map { indices[$0] }
       var search = RegisterSearch(
         few.map { calls[$0] }, initial: initial, valueCount: valueCount, steps: steps)
-      if search.run() == .inexplicable { return few }
+      if search.run() == .violation { return few }
     }
     return nil
   }

@@ -1,48 +1,47 @@
 /// A read or a write of a single register, with its value as a small number.
 struct RegisterCall {
   var start: UInt64
-  /// Nil for a write that may take effect at any time after its start, or never.
+  /// Nil for an open-ended write: it may take effect at any time after its start, or never.
   var end: UInt64?
   var value: Int32
   var isWrite: Bool
 }
 
-/// Looks for an order of the calls on one register that explains what each of them saw, within what
-/// real time allows: a call that ended before another started comes before it. Calls that touch at one
-/// instant may go either way.
+/// Searches for a linearization of the calls on one register: an order in which each read returns the value written last,
+/// and in which a call that ended before another started comes before it. Calls that touch at one instant may be in
+/// either order.
 ///
-/// The frame is Wing and Gong's: starts and ends in a linked list in the order of time; a call may come
-/// next when it starts before the first end in the list; placing it lifts both its events out; a dead
-/// end puts them back and tries another. Lowe's memory keeps what has failed from being tried again.
-/// What makes it fast is that a register allows most choices to be made once and for all. Each
-/// rule below takes any order that explains the rest and shows one that begins with the rule's choice:
+/// The algorithm is Wing and Gong's: starts and ends are in a linked list in order of time; a call may be next if it starts
+/// before the first end in the list; placing it removes both its events; backtracking inserts them again. Lowe's cache keeps
+/// failed configurations from being searched again. A register allows most choices to be final, which makes the search
+/// fast. For each rule below, any linearization of the rest can be changed into one that begins with the rule's choice:
 ///
 /// 1. *A read of the present value that may come next is placed at once.* It changes nothing, and
-///    nothing need come before it.
+///    nothing has to come before it.
 /// 2. So what comes next is a write, and the present value does not matter: it will be overwritten. A
 ///    configuration is the set of placed calls alone.
-/// 3. *Of the writes of one value that may come next, the one that ends first.* Two of them trade
-///    places: the one moved later has the later end.
-/// 4. *A write followed at once by every read that it could ever serve is placed at once.* Move these
-///    to the front: where the write was, no one needs it any more, and the front is about to be
-///    overwritten anyway. A write cannot serve a read that starts after another write, itself started
-///    after this one's end, has ended (`horizon`). A write that no one reads is the simplest case.
+/// 3. *Of the writes of one value that may come next, the one that ends first is chosen.* Two of them can be exchanged:
+///    the one moved later has the later end.
+/// 4. *A write that can be followed at once by every read that it could ever serve is placed at once.* Move these to the
+///    front: at the write's old position no read needs it any more, and the present value is about to be overwritten. A write
+///    cannot serve a read that starts after the end of another write that started after this one's end (`horizon`). A write
+///    without reads is the simplest case.
 /// 5. *An open-ended write is placed only before a read of its value that may come next, and only when
-///    no other write of the value may.* One that no read follows has no effect; one that no one ever
-///    reads the value of is dropped at the outset. Those of one value differ in their start alone, so
-///    counting how many were used is enough, and having used fewer is never worse.
+///    no other write of the value may.* One that no read follows has no effect; one whose value is never read is dropped at
+///    the start. Those of one value differ only in their start, so it is enough to count how many were used, and having used
+///    fewer is never worse.
 ///
-/// With values written once, nothing is left to choose. The rest — deletes, mostly — branches.
+/// With values written once there is nothing left to choose. Values written repeatedly, mostly deletes, branch.
 struct RegisterSearch {
   enum Result {
-    case explained
-    case inexplicable
-    case givenUp
+    case linearizable
+    case violation
+    case abandoned
   }
 
-  /// Where the search may turn to another choice.
+  /// A state of the search with untried choices.
   private struct ChoicePoint {
-    /// Where its untried choices begin in `choices`; they reach to the next choice point's.
+    /// The start of its untried choices in `choices`; they end where those of the next choice point start.
     var choices: Int
     var trail: Int
     var highest: Int32
@@ -53,18 +52,18 @@ struct RegisterSearch {
   private var stepsLeft: Int
 
   private var points: [ChoicePoint] = []
-  /// Untried choices of all points, the next one of each last: a call, or the complement of a value
-  /// whose open-ended writes give one.
+  /// Untried choices of all points, the next one of each last: a call, or the complement of a value for an open-ended write
+  /// of it.
   private var choices: [Int32] = []
-  /// What was placed since the first choice point, in order.
+  /// The choices placed since the first choice point, in order.
   private var trail: [Int32] = []
   /// The last call, by start, that is placed.
   private var highest: Int32 = -1
   private var cache = SearchCache()
-  /// When the last of the calls ended that a dead end was due to: the place to look for a fault.
+  /// The latest end among calls that caused a dead end: where a fault is likely.
   private(set) var farthest: UInt64 = 0
 
-  // What one walk to the first end has seen; reset by the next.
+  // The candidates found by the last `placeReads`, by value.
   private var firstWriter: [Int32]
   private var isWanted: [Bool]
   private var seenValues: [Int32] = []
@@ -72,25 +71,25 @@ struct RegisterSearch {
   init(_ calls: [RegisterCall], initial: Int32, valueCount: Int, steps: Int) {
     timeline = RegisterTimeline(calls, valueCount: valueCount, initial: initial)
     value = initial
-    // What goes well costs nothing.
+    // Placing each call once is free.
     stepsLeft = steps + calls.count
     firstWriter = .init(repeating: -1, count: valueCount)
     isWanted = .init(repeating: false, count: valueCount)
   }
 
-  /// Starts the search, or goes on with one that was given up and has been allowed more.
+  /// Starts the search, or continues one that was abandoned and was allowed more steps.
   mutating func run() -> Result {
     while stepsLeft > 0 {
-      guard let firstEnd = walk() else { return .explained }
-      // The present value is about to be overwritten: whoever still wants it needs another writer.
-      if let orphan = timeline.orphan(of: value) {
-        farthest = max(farthest, timeline.ends[orphan])
+      guard let firstEnd = placeReads() else { return .linearizable }
+      // The present value is about to be overwritten: a read of it that is left needs another write.
+      if let read = timeline.unservableRead(of: value) {
+        farthest = max(farthest, timeline.ends[read])
       } else if commitPlacement(before: firstEnd) || branch(at: firstEnd) {
         continue
       }
-      guard backtrack() else { return .inexplicable }
+      guard backtrack() else { return .violation }
     }
-    return .givenUp
+    return .abandoned
   }
 
   mutating func allow(_ steps: Int) { stepsLeft = max(0, stepsLeft) + steps }
@@ -117,9 +116,9 @@ struct RegisterSearch {
     }
   }
 
-  /// Places the reads of the present value that may come next, and notes what else may. The call
-  /// whose end comes first, nil when all calls are placed.
-  private mutating func walk() -> Int32? {
+  /// Places the reads of the present value that may come next, and records the other calls that may. Returns the call with
+  /// the first end; nil if all calls are placed.
+  private mutating func placeReads() -> Int32? {
     for value in seenValues {
       firstWriter[Int(value)] = -1
       isWanted[Int(value)] = false
@@ -132,7 +131,7 @@ struct RegisterSearch {
       if timeline.isEnd(node) { return call }
       let seen = timeline.values[Int(call)]
       if timeline.isWrite[Int(call)] {
-        note(seen)
+        record(seen)
         let first = firstWriter[Int(seen)]
         if first < 0 || timeline.ends[Int(call)] < timeline.ends[Int(first)] {
           firstWriter[Int(seen)] = call
@@ -143,7 +142,7 @@ struct RegisterSearch {
         node = timeline.next(timeline.previous(ofLifted: call))
         continue
       } else {
-        note(seen)
+        record(seen)
         isWanted[Int(seen)] = true
       }
       node = following
@@ -151,7 +150,7 @@ struct RegisterSearch {
     return nil
   }
 
-  private mutating func note(_ value: Int32) {
+  private mutating func record(_ value: Int32) {
     if firstWriter[Int(value)] < 0, !isWanted[Int(value)] { seenValues.append(value) }
   }
 
@@ -176,7 +175,7 @@ struct RegisterSearch {
     return false
   }
 
-  /// Takes the first of the choices that are left, and remembers the others. False at a dead end.
+  /// Makes the best of the possible choices and keeps the others. False at a dead end.
   private mutating func branch(at firstEnd: Int32) -> Bool {
     let needed = timeline.isWrite[Int(firstEnd)] ? nil : timeline.values[Int(firstEnd)]
     var found: [Int32] = []
@@ -188,7 +187,7 @@ struct RegisterSearch {
         writer < 0 && isWanted[Int(value)] && timeline.hasOpenWrite(of: value, before: firstEnd)
       guard writer >= 0 || isOpen else { continue }
       if value == needed { isNeededThere = true }
-      // As it could not serve all who want the value now, it must not be the last to write it.
+      // It cannot serve all reads of the value, so another write of the value must be left.
       if timeline.writersLeft(of: value) > 1 {
         found.append(writer >= 0 ? writer : ~value)
       } else if writer >= 0,
@@ -213,7 +212,7 @@ struct RegisterSearch {
     return true
   }
 
-  /// What the first end waits for comes first, then what ends first, then open-ended writes.
+  /// First the value that the call with the first end needs, then the earliest end, then open-ended writes.
   private func rank(_ choice: Int32, needed: Int32?) -> (Int, UInt64, Int32) {
     let value = choice >= 0 ? timeline.values[Int(choice)] : ~choice
     let end = choice >= 0 ? timeline.ends[Int(choice)] : .max
@@ -226,7 +225,7 @@ struct RegisterSearch {
     write(choice)
   }
 
-  /// Goes back to the last choice point that has a choice left. False when there is none.
+  /// Returns to the last choice point with an untried choice. False if there is none.
   private mutating func backtrack() -> Bool {
     while let point = points.last {
       while trail.count > point.trail, let placed = trail.popLast() {
@@ -241,14 +240,14 @@ struct RegisterSearch {
         takeNextChoice()
         return true
       }
-      // Noted only now that all choices have failed: what follows a configuration may be as good as
-      // it, and must not be held hopeless because it is still being tried.
-      stepsLeft -= Self.costOfMemory + cache.noteFailure(timeline, through: highest) / 8
+      // Recorded only when all choices have failed: a configuration further on may be subsumed by this one, and must not
+      // count as a dead end while this one is being searched.
+      stepsLeft -= Self.cachedFailureCost + cache.recordFailure(timeline, through: highest) / 8
       points.removeLast()
     }
     return false
   }
 
-  /// What a remembered configuration costs in steps: memory is what runs out first.
-  private static let costOfMemory = 8
+  /// The cost of a cached configuration in steps: memory is exhausted first.
+  private static let cachedFailureCost = 8
 }

@@ -1,8 +1,8 @@
-/// The calls on one register and the linked list of their starts and ends, from which a search lifts
-/// the calls that it has placed.
+/// The calls on one register and the linked list of their starts and ends, from which a search removes the calls that it
+/// has placed.
 ///
-/// Calls are numbered by start. Open-ended writes are not in the list: they constrain nothing, and are
-/// kept as a store of writes for each value.
+/// Calls are numbered by start. Open-ended writes are not in the list, because they constrain nothing: they are counted per
+/// value.
 struct RegisterTimeline {
   // Of each call.
   private(set) var starts: [UInt64] = []
@@ -43,8 +43,8 @@ struct RegisterTimeline {
     for call in order.lazy.map({ calls[$0] }) {
       let value = Int(call.value)
       guard let end = call.end else {
-        // No one ever saw the value: an order with this write is one without it, too, as what comes
-        // directly after it can only be another write.
+        // The value was never read, so the call after this write can only be another write: the order is a linearization
+        // without it, too.
         if unplacedReads[value] > 0 { openStarts[value].append(call.start) }
         continue
       }
@@ -76,7 +76,7 @@ struct RegisterTimeline {
     setHorizons()
   }
 
-  /// Starts and ends by time, starts first: calls that touch at one instant may go either way.
+  /// Starts and ends by time, starts first: calls that touch at one instant may be in either order.
   private mutating func linkEvents() {
     let byEnd = ends.indices.sorted { (ends[$0], $0) < (ends[$1], $1) }
     var node: Int32 = Self.head
@@ -112,7 +112,7 @@ struct RegisterTimeline {
     }
   }
 
-  /// The first place in an array at which the condition holds, which then holds to its end.
+  /// The first index for which the condition holds; it must hold for all later ones.
   private static func firstIndex<Element>(
     in array: [Element], where holds: (Element) -> Bool
   ) -> Int {
@@ -140,7 +140,7 @@ struct RegisterTimeline {
     return call < 0 ? ~call : call
   }
 
-  /// The event before the start of a call that was lifted last.
+  /// The event before the start of the call that was removed last.
   func previous(ofLifted call: Int32) -> Int32 { preceding[Int(startNodes[Int(call)])] }
 
   mutating func lift(_ call: Int32) {
@@ -155,7 +155,7 @@ struct RegisterTimeline {
     }
   }
 
-  /// Undoes `lift`. What was lifted last is put back first.
+  /// Undoes `lift`, in reverse order.
   mutating func putBack(_ call: Int32) {
     relink(endNodes[Int(call)])
     relink(startNodes[Int(call)])
@@ -182,7 +182,7 @@ struct RegisterTimeline {
 
   // MARK: Open-ended writes
 
-  /// Whether an unused one may come next.
+  /// Whether an unused open-ended write of the value may come next.
   func hasOpenWrite(of value: Int32, before firstEnd: Int32) -> Bool {
     let used = Int(openUsed[Int(value)])
     let starts = openStarts[Int(value)]
@@ -195,15 +195,15 @@ struct RegisterTimeline {
 
   var usedOpenWrites: [Int32] { countedValues.map { openUsed[Int($0)] } }
 
-  // MARK: Questions
+  // MARK: Queries
 
-  /// How many writes of the value are left.
+  /// The number of writes of the value that are left.
   func writersLeft(of value: Int32) -> Int {
     Int(unplacedWrites[Int(value)]) + openStarts[Int(value)].count - Int(openUsed[Int(value)])
   }
 
-  /// A call that has yet to read the value though no one is left to write it in time.
-  func orphan(of value: Int32) -> Int? {
+  /// An unplaced read of the value that no write that is left can serve in time; nil if there is none.
+  func unservableRead(of value: Int32) -> Int? {
     guard unplacedReads[Int(value)] > 0 else { return nil }
     let nextWrite = nextWrite(of: value)
     let reads = readers[Int(value)]
@@ -215,7 +215,7 @@ struct RegisterTimeline {
     return nil
   }
 
-  /// When the next write of the value that is left starts.
+  /// The start of the next write of the value that is left; `UInt64.max` if there is none.
   private func nextWrite(of value: Int32) -> UInt64 {
     let used = Int(openUsed[Int(value)])
     let open = openStarts[Int(value)]
@@ -228,7 +228,7 @@ struct RegisterTimeline {
     return start
   }
 
-  /// Where in some calls the unplaced ones begin, or a little before.
+  /// An index at or before the first unplaced of some calls.
   private func firstUnplaced(in calls: [Int32]) -> Int {
     // Everything before the first call in the list is placed.
     let base = call(at: following[Int(Self.head)])

@@ -1,41 +1,40 @@
-/// What a search has tried without success.
+/// The configurations of a search that are dead ends.
 ///
-/// A configuration is the calls that are placed. It is as good as another one with the same reads
-/// placed, if it has placed fewer writes and used fewer open-ended ones: whatever follows the other
-/// begins with a write, before which the missing ones can be placed, by start, with no effect. (None of
-/// them is too early there: nothing that is yet to be placed in the other has ended before they start.)
-/// So when the one has failed, the other will.
+/// A configuration is the set of placed calls. It subsumes another one with the same reads placed if it has placed a subset
+/// of the writes and used no more open-ended ones: every continuation of the other begins with a write, before which the
+/// missing writes can be placed, by start, without effect. (None of them is too early there: no call that is left in the
+/// other has ended before they start.) So if the one is a dead end, the other is.
 struct SearchCache {
   private struct Failure {
     var writes: CallSet
     var openWrites: [Int32]
 
-    func isAsGood(as other: Failure) -> Bool {
+    func subsumes(_ other: Failure) -> Bool {
       zip(openWrites, other.openWrites).allSatisfy { $0 <= $1 } && writes.isSubset(of: other.writes)
     }
   }
 
-  /// By the reads that are placed.
+  /// By the placed reads.
   private var failures: [CallSet: [Failure]] = [:]
 
-  /// Whether what is placed leads nowhere, for all that is known.
+  /// Whether the present configuration is subsumed by a dead end.
   func isDeadEnd(_ timeline: RegisterTimeline, through last: Int32) -> Bool {
     let (reads, failure) = Self.configuration(timeline, through: last)
-    return failures[reads]?.contains { $0.isAsGood(as: failure) } ?? false
+    return failures[reads]?.contains { $0.subsumes(failure) } ?? false
   }
 
-  /// Notes that what is placed leads nowhere. How many notes there are with the same reads.
-  mutating func noteFailure(_ timeline: RegisterTimeline, through last: Int32) -> Int {
+  /// Records the present configuration as a dead end. Returns the number of dead ends with the same reads.
+  mutating func recordFailure(_ timeline: RegisterTimeline, through last: Int32) -> Int {
     let (reads, failure) = Self.configuration(timeline, through: last)
     var known = failures.removeValue(forKey: reads) ?? []
-    known.removeAll { failure.isAsGood(as: $0) }
+    known.removeAll { failure.subsumes($0) }
     known.append(failure)
     let count = known.count
     failures[reads] = known
     return count
   }
 
-  /// `last`: the last call that is placed.
+  /// - Parameter last: the last placed call.
   private static func configuration(
     _ timeline: RegisterTimeline, through last: Int32
   ) -> (reads: CallSet, rest: Failure) {

@@ -1,16 +1,18 @@
-/// Which of some writes the reads beside them depend on.
+/// The writes that some reads depend on.
 struct WriteDependencies {
   private let calls: [RegisterCall]
-  /// Of each value, the starts of its reads, rising, and the latest end among the reads up to each.
+  /// Of each value, the starts of its reads, ascending, and the latest end among the reads up to each.
   private var readStarts: [Int32: [UInt64]] = [:]
   private var readEnds: [Int32: [UInt64]] = [:]
-  /// The starts of the writes that were completed, rising, and the earliest end from each on.
+  /// The starts of the completed writes, ascending, and the earliest end from each on.
   private var writeStarts: [UInt64] = []
   private var writeEnds: [UInt64] = []
   /// The last write of its value before a read, for each read.
   private var latest: Set<Int> = []
 
-  /// `calls` by start; the reads in the range `without` are left out.
+  /// - Parameters:
+  ///   - calls: sorted by start.
+  ///   - range: reads with these indices are left out.
   init(_ calls: [RegisterCall], without range: Range<Int>, initial: Int32) {
     self.calls = calls
     var writers: [Int32: [Int]] = [:]
@@ -39,14 +41,14 @@ struct WriteDependencies {
     }
   }
 
-  /// Whether a read can have seen this write, or shows best beside it.
+  /// Whether a read can have seen this write, or it is the last write of its value before a read.
   func needsWrite(_ index: Int) -> Bool {
     if latest.contains(index) { return true }
     let write = calls[index]
     guard let starts = readStarts[write.value], let ends = readEnds[write.value] else {
       return false
     }
-    // No read that starts after the horizon can have seen it: another write lies between.
+    // A read that starts after the horizon cannot have seen it: another write is between.
     var horizon = UInt64.max
     if let end = write.end {
       let next = Self.firstIndex(writeStarts.count) { writeStarts[$0] > end }
@@ -56,7 +58,7 @@ struct WriteDependencies {
     return reads > 0 && ends[reads - 1] >= write.start
   }
 
-  /// The first of `count` places at which the condition holds, which then holds to the end.
+  /// The first index in `0..<count` for which the condition holds; it must hold for all later ones.
   private static func firstIndex(_ count: Int, where holds: (Int) -> Bool) -> Int {
     var low = 0
     var high = count

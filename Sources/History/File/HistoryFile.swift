@@ -1,6 +1,6 @@
-/// Why a line of a history file was refused, and where.
+/// A syntax error in a history file.
 package struct HistoryFileError: Error, Hashable, CustomStringConvertible {
-  /// The line, counted from 1; nil when the line was passed in by itself.
+  /// The line, counted from 1; nil if a single line was decoded.
   package var line: Int?
   /// The byte within the line, counted from 0.
   package var position: Int
@@ -57,8 +57,7 @@ package struct HistoryFileError: Error, Hashable, CustomStringConvertible {
 /// JSON string. Fields come in any order, unknown ones are ignored, a known one given twice is refused.
 /// Integers have neither fraction nor exponent.
 ///
-/// Lines stand for themselves: a file can be written while calls complete, and cut anywhere between
-/// two.
+/// Lines are independent: a file can be written while calls complete, and cut between any two lines.
 package enum HistoryFile {
   package static let format = "apus-history"
   package static let version = 1
@@ -87,7 +86,7 @@ package enum HistoryFile {
     return out
   }
 
-  /// Refuses what is not the first line of a history that this version can read.
+  /// Throws unless the line is the header of a history that this version can read.
   package static func checkHeader(_ line: ArraySlice<UInt8>) throws(HistoryFileError) {
     try HistoryLineDecoder.checkHeader(line)
   }
@@ -104,7 +103,7 @@ package enum HistoryFile {
     try operation(from: Array(line.utf8)[...])
   }
 
-  /// The calls of a whole file. Blank lines are passed over; an error names its line.
+  /// The calls of a whole file. Blank lines are skipped; an error names its line.
   package static func decode(_ file: [UInt8]) throws(HistoryFileError) -> [Operation] {
     var decoder = HistoryFileDecoder(maxLineBytes: .max)
     try decoder.append(file[...])
@@ -224,7 +223,7 @@ extension HistoryFile {
 }
 
 extension UInt8 {
-  /// Printable ASCII that a JSON string holds as it is.
+  /// Printable ASCII that needs no escape in a JSON string.
   var isPlainText: Bool {
     self >= 0x20 && self <= 0x7E && self != UInt8(ascii: "\"") && self != UInt8(ascii: "\\")
   }

@@ -1,20 +1,20 @@
-/// Decodes a history file piece by piece, in memory that what is no history cannot exhaust.
+/// Decodes a history file piece by piece. Memory is bounded also for a file that is not a history.
 package struct HistoryFileDecoder {
-  /// The longest line, without its line feed. A call of the largest batch fits many times.
+  /// Bytes of the longest line, without its line feed. Far above the largest batch.
   package static let maxLineBytes = 64 << 20
 
   private let limit: Int
   private var history: [Operation] = []
   private var isHeaderDue = true
   private var number = 0
-  /// The beginning of a line whose end is still to come.
+  /// The start of a line whose end was not added yet.
   private var rest: [UInt8] = []
 
   package init(maxLineBytes: Int = Self.maxLineBytes) {
     limit = maxLineBytes
   }
 
-  /// Takes the next bytes of the file.
+  /// Adds the next bytes of the file.
   package mutating func append(_ piece: ArraySlice<UInt8>) throws(HistoryFileError) {
     var piece = piece
     while let end = piece.firstIndex(of: HistoryFile.newline) {
@@ -34,7 +34,7 @@ package struct HistoryFileDecoder {
     rest += piece
   }
 
-  /// The file has ended: its calls.
+  /// Ends the file and returns its calls.
   package mutating func finish() throws(HistoryFileError) -> [Operation] {
     if !rest.isEmpty { try decode(rest[...]) }
     rest = []

@@ -1,10 +1,10 @@
-/// Gathers the fields of one line, in whatever order they come, and makes a call of them.
+/// Decodes one line: collects its fields, which may be in any order, and builds a call from them.
 struct HistoryLineDecoder {
   private var scanner: JSONScanner
   private var id: Int?
   private var client: Int?
   private var start: UInt64?
-  /// `.some(nil)` when the line says `null`.
+  /// `.some(nil)` if the field is `null`.
   private var end: UInt64??
   private var call: [UInt8]?
   private var outcome: [UInt8]?
@@ -68,7 +68,7 @@ struct HistoryLineDecoder {
   // MARK: Fields
 
   private mutating func takeField() throws(HistoryFileError) {
-    let place = scanner
+    let fieldStart = scanner
     let name = try scanner.takeString()
     try scanner.take(":")
     let isNew: Bool
@@ -95,11 +95,11 @@ struct HistoryLineDecoder {
       try scanner.skipValue()
     }
     if !isNew {
-      throw place.failure("a field given twice")
+      throw fieldStart.failure("a field given twice")
     }
   }
 
-  /// False when the field had been given before.
+  /// False if the field was set before.
   private func set<Value>(_ field: inout Value?, _ value: Value) -> Bool {
     let isNew = field == nil
     field = .some(value)
@@ -146,7 +146,7 @@ struct HistoryLineDecoder {
   }
 
   private mutating func takePair() throws(HistoryFileError) -> Pair {
-    let place = scanner
+    let fieldStart = scanner
     var key: [UInt8]?
     var value: [UInt8]?
     try scanner.take("{")
@@ -162,15 +162,15 @@ struct HistoryLineDecoder {
           isNew = true
           try scanner.skipValue()
         }
-        if !isNew { throw place.failure("a field given twice in a pair") }
+        if !isNew { throw fieldStart.failure("a field given twice in a pair") }
       } while scanner.takeIfPresent(",")
       try scanner.take("}")
     }
-    guard let key, let value else { throw place.failure("a pair is a key and a value") }
+    guard let key, let value else { throw fieldStart.failure("a pair is a key and a value") }
     return Pair(key: key, value: value)
   }
 
-  // MARK: Making a call of them
+  // MARK: Building the call
 
   private func operation() throws(HistoryFileError) -> Operation {
     Operation(
@@ -217,7 +217,7 @@ struct HistoryLineDecoder {
     }
   }
 
-  /// A name as it may stand in an error: neither long nor breaking a terminal.
+  /// A name for an error message: short and without control characters.
   private static func excerpt(_ name: String) -> String {
     name.utf8.count <= 32 && name.utf8.allSatisfy(\.isPlainText) ? name : "that"
   }

@@ -31,7 +31,7 @@ struct JSONScanner {
     }
   }
 
-  /// The next byte that is no space, left where it is.
+  /// The next byte that is not a space, without consuming it.
   mutating func peek() -> UInt8? {
     skipSpace()
     return at < bytes.endIndex ? bytes[at] : nil
@@ -190,10 +190,9 @@ struct JSONScanner {
     (0x30...0x39).contains(byte) ? byte - 0x30 : nil
   }
 
-  // MARK: Passing over what is not known
+  // MARK: Skipping unknown values
 
-  /// Deeper nesting than this in a field that is not known is refused, so that no line exhausts the
-  /// stack.
+  /// The deepest nesting of an unknown value; deeper throws, so that no line exhausts the stack.
   private static let deepest = 32
 
   mutating func skipValue(depth: Int = 0) throws(HistoryFileError) {

@@ -56,7 +56,7 @@ struct RawService: Sendable {
     read(context, origin, done) { executor, turns, done in
       commands.batchGet(
         context, cf: request.cf, keys: request.keys.map { [UInt8]($0) }, on: executor,
-        turns: turns
+        slicing: turns
       ) { result in
         respond(result, done) { $0.pairs = $1.map(\.wire) }
       }
@@ -72,7 +72,7 @@ struct RawService: Sendable {
       start: [UInt8](request.startKey), end: [UInt8](request.endKey), limit: Int(request.limit),
       keyOnly: request.keyOnly, isReverse: request.reverse)
     read(context, origin, done) { executor, turns, done in
-      commands.scan(context, cf: request.cf, scan, on: executor, turns: turns) { result in
+      commands.scan(context, cf: request.cf, scan, on: executor, slicing: turns) { result in
         respond(result, done) { $0.kvs = $1.map(\.wire) }
       }
     }
@@ -87,7 +87,7 @@ struct RawService: Sendable {
       commands.batchScan(
         context, cf: request.cf, ranges: request.ranges.map(KeyRange.init),
         eachLimit: Int(request.eachLimit), keyOnly: request.keyOnly, reverse: request.reverse,
-        on: executor, turns: turns
+        on: executor, slicing: turns
       ) { result in
         respond(result, done) { $0.kvs = $1.map(\.wire) }
       }
@@ -163,7 +163,7 @@ struct RawService: Sendable {
     _ context: RequestContext, _ origin: ReadOrigin, _ done: @escaping Done<Response>,
     _ body:
       @escaping @Sendable (
-        @escaping StorageExecutor, ReadTurns, @escaping Done<Response>
+        @escaping StorageExecutor, ReadTimeSlicing, @escaping Done<Response>
       ) -> Void
   ) {
     guard origin.beginQueued(limit: ReadPool.longReadsPerConnection) else {

@@ -95,24 +95,24 @@ package final class ReadPool: Sendable {
   /// - Parameter isCancelled: whether the result of the read is no longer needed. Called on any thread.
   func turns(
     _ context: RequestContext, isCancelled: @escaping @Sendable () -> Bool = { false }
-  ) -> ReadTurns {
+  ) -> ReadTimeSlicing {
     let clock = clock
     var most = Self.longest
     if context.maxExecutionMs > 0 {
       most = min(most, .milliseconds(Int64(clamping: context.maxExecutionMs)))
     }
-    return ReadTurns(
+    return ReadTimeSlicing(
       deadline: clock.now + most, slice: Self.slice, isCancelled: isCancelled,
       now: { clock.now }, yield: { [self] bytes, work in requeue(bytes, work) })
   }
 
   /// Queues the rest of a read behind the reads that wait. The read was accepted before, so the length of the
   /// queue does not matter; the bytes it holds do.
-  private func requeue(_ bytes: Int, _ work: @escaping @Sendable () -> Void) -> ReadTurns.Answer {
+  private func requeue(_ bytes: Int, _ work: @escaping @Sendable () -> Void) -> ReadTimeSlicing.YieldResult {
     let total = held.add(bytes, ordering: .relaxed).newValue
     if total > Self.maxHeldBytes {
       held.subtract(bytes, ordering: .relaxed)
-      return .goOn
+      return .refused
     }
     let thread = leastBusy(.long)
     thread.pending.add(1, ordering: .relaxed)

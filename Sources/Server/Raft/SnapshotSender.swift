@@ -79,7 +79,7 @@ struct SnapshotSender: Handler {
         timeout: TimeAmount(limit),
         metadata: context.metadata(toStore: sending.envelope.to.storeID))
     ) { _ in SnapshotSendHandler(progress) }
-    stream.onWritable { progress.bell.ring() }
+    stream.onWritable { progress.semaphore.signal() }
     defer { stream.cancel() }
     var writer = SnapshotStreamWriter(sending.envelope, source)
     while let chunk = try next(&writer) {
@@ -114,7 +114,7 @@ struct SnapshotSender: Handler {
       let left = deadline - context.host.clock.now
       guard left > .zero else { throw Failure(description: "it took too long") }
       // Woken by progress, and at times to check whether the store is stopping.
-      progress.bell.wait(atMost: min(left, .milliseconds(500)))
+      progress.semaphore.wait(atMost: min(left, .milliseconds(500)))
     }
   }
 
@@ -133,22 +133,22 @@ struct SnapshotSender: Handler {
 /// An address that a thread waits for.
 private final class ResolvedAddress: Sendable {
   private let result = Mutex<Result<RPCTarget, StoreAddresses.Failure>?>(nil)
-  private let bell = Doorbell()
+  private let semaphore = BinarySemaphore()
 
   func fill(_ result: Result<RPCTarget, StoreAddresses.Failure>) {
     self.result.withLock { $0 = result }
-    bell.ring()
+    semaphore.signal()
   }
 
   func wait(atMost limit: Duration) -> Result<RPCTarget, StoreAddresses.Failure>? {
-    bell.wait(atMost: limit)
+    semaphore.wait(atMost: limit)
     return result.withLock { $0 }
   }
 }
 
 /// The end of a call, from the event loop to the sending thread.
 private final class SnapshotProgress: Sendable {
-  let bell = Doorbell()
+  let semaphore = BinarySemaphore()
   private let status = Mutex<RPCStatus?>(nil)
 
   /// How the call ended, once it has.
@@ -156,7 +156,7 @@ private final class SnapshotProgress: Sendable {
 
   func ended(_ status: RPCStatus) {
     self.status.withLock { $0 = status }
-    bell.ring()
+    semaphore.signal()
   }
 }
 

@@ -3,7 +3,7 @@ package import Engine
 package import Raftstore
 import Runtime
 
-/// Storage replicated by raft: reads by lease or by the raft worker's confirmation, writes by the log.
+/// Storage replicated by raft. Reads use the leader lease or a read index, writes the raft log.
 package struct RaftStorage: Storage {
   private let router: Router
   private let reader: LocalReader
@@ -26,7 +26,7 @@ package struct RaftStorage: Storage {
       switch outcome {
       case nil: return nil
       case .failure(let error): return .failure(.region(error))
-      // The region changed meanwhile: what was read may lie outside of it.
+      // The region has changed since `body` received its range: the result may contain keys outside of it.
       case .success(let read): return read.range == range ? read.value : nil
       }
     } catch {
@@ -75,7 +75,7 @@ package struct RaftStorage: Storage {
     _ context: RequestContext, _ mutations: [Mutation],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) {
-    // A write that was dropped may have happened: the client must look before it repeats it.
+    // A write whose completion was dropped may have been applied: `staleCommand` says that its result is unknown.
     let done = Completion<Result<Void, RegionError>>(abandoned: .failure(.staleCommand)) {
       completion($0.mapError(StorageError.region))
     }

@@ -2,12 +2,15 @@ package import Codec
 package import Engine
 import Runtime
 
-/// Raw requests: plain keys and values with no versions, in one region each.
+/// Raw requests: keys and values without versions, each request in one region. The behavior is that of TiKV's API V1
+/// without TTL.
 ///
-/// Behaves as TiKV's API V1 without TTL does. Reads but `tryGet` may wait for the disk on the calling thread:
-/// event loops hand them to a pool. Completions are called exactly once: on the calling thread when a read
-/// can be served there; otherwise on the given executor (reads) or on any thread (writes). Reads of many keys
-/// with `turns` go on where those run them.
+/// Reads other than `tryGet` may wait for the disk on the calling thread, so event loops run them on a thread pool.
+/// Completions are called exactly once: on the calling thread if a read can be served there, otherwise on the given
+/// executor (reads) or on any thread (writes). Reads of many keys with a `ReadTimeSlicing` continue where that runs
+/// them.
+///
+/// Common parameters: `cf` is `default`, `lock`, `write` or empty for `default`; another one fails with `refused`.
 package struct RawCommands: Sendable {
   let storage: any Storage
   let limits: RawLimits
@@ -19,8 +22,8 @@ package struct RawCommands: Sendable {
 
   // MARK: Reads
 
-  /// The value of a key if it can be told without waiting for a disk or for other stores: for event loops.
-  /// Nil when `get` has to be asked.
+  /// The value of a key if it can be read without waiting for the disk or other stores: for event loops. Nil if it
+  /// needs `get`. The inner optional is nil if there is no value.
   package func tryGet(
     _ context: RequestContext, cf name: String, key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
@@ -31,7 +34,7 @@ package struct RawCommands: Sendable {
     }
   }
 
-  /// The value of a key; nil when there is none.
+  /// Reads the value of a key; nil if there is none.
   package func get(
     _ context: RequestContext, cf name: String, key: [UInt8],
     on executor: @escaping StorageExecutor,
@@ -43,47 +46,48 @@ package struct RawCommands: Sendable {
     }
   }
 
-  /// The pairs that exist, in the order of `keys`; a key asked for twice is completed twice.
+  /// Reads the pairs that exist, in the order of `keys`. A key that is requested twice is returned twice.
   package func batchGet(
     _ context: RequestContext, cf name: String, keys: [[UInt8]],
-    on executor: @escaping StorageExecutor, turns: ReadTurns? = nil,
+    on executor: @escaping StorageExecutor, slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    slices(context, name, on: executor, turns, completion) { view throws(StorageError) in
+    slices(context, name, on: executor, slicing, completion) { view throws(StorageError) in
       for key in keys { try Self.check(key, in: view.range, context) }
       return LookupPieces(view.reader, view.family, keys)
     }
   }
 
-  /// Pairs of a range, cut to the region.
+  /// Reads the pairs of a range, cut to the region.
   package func scan(
     _ context: RequestContext, cf name: String, _ scan: RawScan,
-    on executor: @escaping StorageExecutor, turns: ReadTurns? = nil,
+    on executor: @escaping StorageExecutor, slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    slices(context, name, on: executor, turns, completion) { view in
+    slices(context, name, on: executor, slicing, completion) { view in
       ScanPieces(view.reader, view.family, [scan], within: view.range)
     }
   }
 
-  /// Pairs of several ranges, each up to its own limit, cut to the region.
+  /// Reads the pairs of several ranges, up to `eachLimit` of each, cut to the region.
   package func batchScan(
     _ context: RequestContext, cf name: String, ranges: [KeyRange], eachLimit: Int,
     keyOnly: Bool, reverse: Bool, on executor: @escaping StorageExecutor,
-    turns: ReadTurns? = nil,
+    slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
     let template = RawScan(limit: eachLimit, keyOnly: keyOnly, isReverse: reverse)
     guard let scans = template.over(ranges) else {
       return completion(.failure(.refused("Invalid KeyRanges")))
     }
-    slices(context, name, on: executor, turns, completion) { view in
+    slices(context, name, on: executor, slicing, completion) { view in
       ScanPieces(view.reader, view.family, scans, within: view.range)
     }
   }
 
   // MARK: Writes
 
+  /// Stores a pair. A `ttl` other than 0 is refused.
   package func put(
     _ context: RequestContext, cf name: String, key: [UInt8], value: [UInt8], ttl: UInt64,
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
@@ -94,7 +98,9 @@ package struct RawCommands: Sendable {
     }
   }
 
-  /// - Parameter ttls: none, one for all pairs, or one for each.
+  /// Stores several pairs atomically.
+  ///
+  /// - Parameter ttls: none, one for all pairs, or one for each; all 0.
   package func batchPut(
     _ context: RequestContext, cf name: String, pairs: [KeyValue], ttls: [UInt64],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
@@ -109,6 +115,7 @@ package struct RawCommands: Sendable {
     }
   }
 
+  /// Deletes keys atomically. Missing ones are no error.
   package func delete(
     _ context: RequestContext, cf name: String, keys: [[UInt8]],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
@@ -119,7 +126,7 @@ package struct RawCommands: Sendable {
     }
   }
 
-  /// Removes `[start, end)`, which must lie in the region; an empty end is the end of all keys.
+  /// Deletes `[start, end)`, which must lie in the region. An empty end is the end of all keys.
   package func deleteRange(
     _ context: RequestContext, cf name: String, start: [UInt8], end: [UInt8],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
@@ -147,26 +154,26 @@ package struct RawCommands: Sendable {
     } catch {
       return completion(.failure(error))
     }
-    let once = storage.tryLocalRead(context) { reader, range throws(StorageError) in
+    let local = storage.tryLocalRead(context) { reader, range throws(StorageError) in
       try body(cf, reader, range)
     }
-    if let once { return completion(once) }
+    if let local { return completion(local) }
     storage.read(
       context, on: executor,
       { reader, range throws(StorageError) in try body(cf, reader, range) }, completion)
   }
 
-  /// One moment of a region's data.
+  /// A snapshot of the data of a region.
   private struct View: Sendable {
     let family: ColumnFamily
     let reader: any KVReader
     let range: KeyRange
   }
 
-  /// A read that may take long: it sees one moment of the data, and lets others pass between its pieces.
+  /// A read that may take long. It reads one snapshot and yields to other reads between its pieces.
   private func slices<Pieces: ReadPieces>(
     _ context: RequestContext, _ name: String, on executor: @escaping StorageExecutor,
-    _ turns: ReadTurns?,
+    _ slicing: ReadTimeSlicing?,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void,
     _ pieces: @escaping @Sendable (View) throws(StorageError) -> sending Pieces
   ) {
@@ -174,7 +181,7 @@ package struct RawCommands: Sendable {
     let viewed: @Sendable (Result<View, StorageError>) -> Void = { result in
       do throws(StorageError) {
         let pieces = try pieces(try result.get())
-        SlicedRead(pieces, limit: limit, turns, completion).run()
+        SlicedRead(pieces, limit: limit, slicing, completion).run()
       } catch {
         completion(.failure(error))
       }
@@ -195,7 +202,7 @@ package struct RawCommands: Sendable {
         throw .refused("ttl is not enabled, but get put request with ttl")
       }
       let mutations = try mutations(cf)
-      // Nothing to do is done; there is no entry to replicate.
+      // An empty write needs no entry in the log.
       if mutations.isEmpty { return completion(.success(())) }
       storage.write(context, mutations, completion)
     } catch {

@@ -1,22 +1,23 @@
 import Engine
 
-/// What raw requests may ask for.
+/// Limits of raw requests.
 package struct RawLimits: Sendable {
-  /// Longest key a write may have, bytes.
+  /// Bytes of a key in a write. TiKV's `storage.max-key-size`.
   package var maxKeySize = 8 << 10
-  /// Keys and values in one reply, bytes. A read that would return more is refused: clients take a reply with
-  /// fewer pairs than they asked for as the end of the region, so it must not be cut.
+  /// Bytes of keys and values in one response. A read that would return more is refused. It must not be cut: a client
+  /// takes a response with fewer pairs than requested as the end of the region.
   package var maxReplyBytes = 64 << 20
 
   package init() {}
 }
 
-/// The pairs of a reply, bounded in bytes while they are gathered.
+/// The pairs of a response. Their bytes are bounded while they are collected.
 struct ReplyPairs {
   private(set) var pairs: [KeyValue] = []
   private let limit: Int
+  /// Keys, values and overhead so far; at most `limit`.
   private(set) var bytes = 0
-  /// What a pair takes in a message beyond its key and value, about.
+  /// About the bytes of a pair in a message beside its key and value.
   private static let overhead = 16
 
   init(limit: Int) {

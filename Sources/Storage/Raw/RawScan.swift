@@ -1,13 +1,15 @@
 import Codec
 import Engine
 
-/// A walk over the keys of a range.
+/// A scan over the keys of a range.
 package struct RawScan: Sendable {
-  /// Forward: the first key. Reverse: the key before which the walk starts. Empty: no bound.
+  /// Forward: the first key. Reverse: the key before which the scan starts. Empty: no bound.
   package var start: [UInt8]
-  /// Forward: the key before which the walk ends. Reverse: the last key. Empty: no bound.
+  /// Forward: the key before which the scan ends. Reverse: the last key. Empty: no bound.
   package var end: [UInt8]
+  /// The number of pairs after which the scan ends.
   package var limit: Int
+  /// Whether values are returned empty.
   package var keyOnly: Bool
   package var isReverse: Bool
 
@@ -22,13 +24,13 @@ package struct RawScan: Sendable {
     self.isReverse = isReverse
   }
 
-  /// The keys it may yield.
+  /// The keys it may return.
   var range: KeyRange {
     isReverse ? KeyRange(start: end, end: start) : KeyRange(start: start, end: end)
   }
 
-  /// The same walk over each range. An open end means the start of the next range. Nil when a
-  /// range runs against the direction of the walk.
+  /// The same scan over each range. An empty end means the start of the next range. Nil if a range is contrary to the
+  /// direction of the scan.
   func over(_ ranges: [KeyRange]) -> [RawScan]? {
     var scans: [RawScan] = []
     scans.reserveCapacity(ranges.count)
@@ -49,9 +51,8 @@ package struct RawScan: Sendable {
 
 /// Scans one after another, cut to a region: clients send bounds beyond it.
 ///
-/// One cursor serves all, since making one costs more than moving it. A piece of work is a seek, or a few steps
-/// after it. The engine passes over deleted keys within one step and does not say where it is meanwhile, so
-/// that a step cannot be divided.
+/// All use one cursor: creating one costs more than a seek. A piece of work is a seek with a few steps. The engine
+/// skips deleted keys within one step, which cannot be divided.
 struct ScanPieces: ReadPieces {
   private static let pairsPerPiece = 64
   private static let bytesPerPiece = 256 << 10
@@ -60,11 +61,11 @@ struct ScanPieces: ReadPieces {
   private let family: ColumnFamily
   private let scans: [RawScan]
   private let region: KeyRange
-  /// Where the cursor has to reach.
+  /// The range of the cursor.
   private let reach: KeyRange
   private var begun = 0
   private var cursor: (any KVCursor)?
-  /// The scan under way: what it covers, and the pairs it may still yield.
+  /// The scan in progress, its range, and the number of pairs it may still return.
   private var current: (scan: RawScan, range: KeyRange, left: Int)?
 
   init(
@@ -84,10 +85,10 @@ struct ScanPieces: ReadPieces {
       begun += 1
       let range = scan.range.intersect(region)
       guard scan.limit > 0, !range.isEmpty else { return true }
-      Self.place(try openCursor(), scan, range)
+      Self.seek(try openCursor(), scan, range)
       current = (scan, range, scan.limit)
     }
-    try walk(&reply)
+    try readPairs(&reply)
     return true
   }
 
@@ -102,7 +103,7 @@ struct ScanPieces: ReadPieces {
     return opened
   }
 
-  private static func place(_ cursor: any KVCursor, _ scan: RawScan, _ range: KeyRange) {
+  private static func seek(_ cursor: any KVCursor, _ scan: RawScan, _ range: KeyRange) {
     if !scan.isReverse {
       cursor.seek(range.start)
     } else if range.end.isEmpty {
@@ -113,8 +114,8 @@ struct ScanPieces: ReadPieces {
     }
   }
 
-  /// Takes pairs until the scan or the piece is over.
-  private mutating func walk(_ reply: inout ReplyPairs) throws(StorageError) {
+  /// Reads pairs until the scan or the piece ends.
+  private mutating func readPairs(_ reply: inout ReplyPairs) throws(StorageError) {
     guard let cursor, let (scan, range, most) = current else { return }
     var left = most
     let (lastLeft, lastBytes) = (most - Self.pairsPerPiece, reply.bytes + Self.bytesPerPiece)
@@ -141,8 +142,7 @@ struct ScanPieces: ReadPieces {
   }
 }
 
-/// The values of many keys, read some at a time, so that what is too much is noticed before all of it is in
-/// memory.
+/// Lookups of many keys, some at a time, so that a response above the limit is detected before all of it is in memory.
 struct LookupPieces: ReadPieces {
   private static let keysPerPiece = 64
 

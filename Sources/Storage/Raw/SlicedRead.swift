@@ -2,45 +2,45 @@ import Engine
 import Runtime
 import Synchronization
 
-/// A read that can be done in pieces, one thread at a time.
+/// A read that is done in pieces, on one thread at a time.
 protocol ReadPieces: SendableMetatype {
-  /// Does a piece that takes little time in the usual case. False when nothing was left to do.
+  /// Does the next piece, which is usually short. False if there was none.
   mutating func next(_ reply: inout ReplyPairs) throws(StorageError) -> Bool
 }
 
-/// Carries out a long read slice by slice and completes it exactly once.
+/// Executes a long read in slices of time and completes it exactly once.
 ///
-/// The pieces and the cursor in them pass from thread to thread under the lock; slices never overlap, because
-/// the next one is queued at the end of the one before.
+/// Pieces and their cursor move from thread to thread under the lock. Slices never overlap: the next one is queued at
+/// the end of the one before.
 final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private struct State {
     var pieces: Pieces
     var reply: ReplyPairs
   }
 
-  /// How a slice ended.
+  /// The result of a slice.
   private enum Outcome {
     case finished(Result<[KeyValue], StorageError>)
     /// Bytes of the reply so far.
     case unfinished(Int)
   }
 
-  /// Pieces of a slice, whatever the clock says.
+  /// The most pieces in a slice, in case the clock does not advance.
   private static var piecesPerSlice: Int { 256 }
 
   private let state: Mutex<State>
-  private let turns: ReadTurns?
+  private let slicing: ReadTimeSlicing?
   private let completion: @Sendable (Result<[KeyValue], StorageError>) -> Void
 
   /// - Parameters:
-  ///   - limit: bytes of the reply.
-  ///   - turns: nil for a read that is done at once.
+  ///   - limit: bytes of the response.
+  ///   - slicing: nil: the read is done in one slice.
   init(
-    _ pieces: sending Pieces, limit: Int, _ turns: ReadTurns?,
+    _ pieces: sending Pieces, limit: Int, _ slicing: ReadTimeSlicing?,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
     state = Mutex(State(pieces: pieces, reply: ReplyPairs(limit: limit)))
-    self.turns = turns
+    self.slicing = slicing
     self.completion = completion
   }
 
@@ -50,10 +50,10 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
       switch slice() {
       case .finished(let result): return completion(result)
       case .unfinished(let held):
-        guard let turns else { continue }
-        switch turns.yield(held, { self.run() }) {
+        guard let slicing else { continue }
+        switch slicing.yield(held, { self.run() }) {
         case .queued: return
-        case .goOn: continue
+        case .refused: continue
         case .stopped:
           return completion(
             .failure(.region(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))))
@@ -65,21 +65,21 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private func slice() -> Outcome {
     state.withLock { state in
       do throws(StorageError) {
-        guard let turns else {
+        guard let slicing else {
           while try state.pieces.next(&state.reply) {}
           return .finished(.success(state.reply.pairs))
         }
-        let began = turns.now()
+        let began = slicing.now()
         var now = began
-        // One piece at least is done in each slice, however short.
+        // A slice has at least one piece, however short it is.
         for _ in 0..<Self.piecesPerSlice {
-          guard !turns.isCancelled() else { throw .cancelled }
-          guard now < turns.deadline else { throw .deadlineExceeded }
+          guard !slicing.isCancelled() else { throw .cancelled }
+          guard now < slicing.deadline else { throw .deadlineExceeded }
           guard try state.pieces.next(&state.reply) else {
             return .finished(.success(state.reply.pairs))
           }
-          now = turns.now()
-          if now - began >= turns.slice { break }
+          now = slicing.now()
+          if now - began >= slicing.slice { break }
         }
         return .unfinished(state.reply.bytes)
       } catch {
@@ -90,11 +90,11 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
 }
 
 extension StorageError {
-  /// No one reads it; the request has to be completed all the same.
+  /// The error of a canceled request. Its client does not read it, but every request is completed.
   package static let cancelled = StorageError.region(
     .serverIsBusy(reason: "the request was cancelled", backoffMs: 0))
 
-  /// The words are TiKV's: clients look for them in the message.
+  /// The message is TiKV's: clients search for it.
   static let deadlineExceeded = StorageError.region(
     .serverIsBusy(reason: "Deadline is exceeded", backoffMs: 0))
 }

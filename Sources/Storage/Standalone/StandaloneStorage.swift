@@ -5,9 +5,9 @@ package import Runtime
 
 /// Storage on the engine alone: one region over all keys, one replica, durable when acknowledged.
 ///
-/// Requests are checked as a store of a cluster would check them, so that a client which mixes up two
-/// stores is notified so.
+/// Requests are checked as a replicated store checks them, so that a client that confuses two stores gets an error.
 package struct StandaloneStorage: Storage {
+  /// Waiting writes, in number and in bytes. More fail with `serverIsBusy`.
   private static let queueCapacity = 65_536
   private static let queueBytes = 256 << 20
 
@@ -18,9 +18,11 @@ package struct StandaloneStorage: Storage {
   private let writer: Worker<StandaloneWrite>
 
   /// - Parameters:
-  ///   - region: the one region; its only peer is this store's.
-  ///   - maxWriteSize: larger writes, in bytes, are refused as a replicated store would have to.
-  ///   - onFatal: called once when a write has failed and the process must end.
+  ///   - region: the only region. `peer` is its only peer.
+  ///   - maxWriteSize: bytes of keys and values above which a write fails with `raftEntryTooLarge`, as in a replicated
+  ///     store.
+  ///   - onFatal: called once, on the writer thread, when a write has failed. What is durable is then unknown: the
+  ///     process must end.
   package init(
     engine: any KVEngine, region: Region, peer: PeerInfo, host: any WorkerHost,
     maxWriteSize: UInt64 = RaftstoreConfig().maxEntrySize,
@@ -37,7 +39,7 @@ package struct StandaloneStorage: Storage {
     }
   }
 
-  /// Finishes the queued writes; later ones are refused. Blocks.
+  /// Blocks until the queued writes are done. Later ones fail with `serverIsBusy`.
   package func stop() { writer.stop() }
 
   package func tryLocalRead<T>(
@@ -85,7 +87,7 @@ package struct StandaloneStorage: Storage {
     if !writer.mailbox.send(StandaloneWrite(mutations: mutations, completion: done)) { done(busy) }
   }
 
-  /// What a replicated store would respond to a request of this context, if not the data.
+  /// The error of a request with this context; nil if it is valid.
   private func check(_ context: RequestContext) -> RegionError? {
     if context.peer.storeID != peer.storeID {
       return .storeNotMatch(requestStoreID: context.peer.storeID, actualStoreID: peer.storeID)
@@ -100,6 +102,7 @@ package struct StandaloneStorage: Storage {
     return nil
   }
 
+  /// The error of a write of these mutations; nil if it is valid.
   private func refusal(of mutations: [Mutation]) -> RegionError? {
     var size = 0
     for mutation in mutations {

@@ -3,12 +3,12 @@ import Engine
 import Raftstore
 import Runtime
 
-/// One write on its way to the engine.
+/// A write that waits for the writer thread.
 struct StandaloneWrite: Sendable {
   var mutations: [Mutation]
   var completion: Completion<Result<Void, StorageError>>
 
-  /// About the memory it keeps while it waits, in bytes.
+  /// About the bytes of memory it holds.
   var mailboxCost: Int {
     mutations.reduce(256) { sum, mutation in
       switch mutation {
@@ -20,16 +20,17 @@ struct StandaloneWrite: Sendable {
   }
 }
 
-/// Commits what has queued up meanwhile as one batch with one wait for the disk.
+/// Group commit: writes all queued writes as one synced batch.
 struct StandaloneWriter: Handler {
   private let engine: any KVEngine
   private let onFatal: @Sendable (String) -> Void
-  /// Bytes gathered before a batch is written although more is queued.
+  /// Bytes above which a batch is written although more writes are queued.
   private static let batchBytes = 16 << 20
 
   private var batch = WriteBatch()
+  /// The completions of the writes in `batch`.
   private var waiting: [Completion<Result<Void, StorageError>>] = []
-  /// A write whose end no one knows: nothing may be acknowledged after it.
+  /// The error of a failed write, whose effect is unknown. No later write may be acknowledged.
   private var failure: EngineError?
 
   init(engine: any KVEngine, onFatal: @escaping @Sendable (String) -> Void) {

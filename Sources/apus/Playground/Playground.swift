@@ -165,7 +165,7 @@ final class Playground: Sendable {
     guard let child else { return }
     child.killNow()
     // SIGKILL cannot be blocked: this takes milliseconds.
-    let pause = Doorbell()
+    let pause = BinarySemaphore()
     while child.isRunning { pause.wait(atMost: .milliseconds(1)) }
   }
 
@@ -265,12 +265,12 @@ final class Playground: Sendable {
     }
     let clock = SystemClock()
     let deadline = clock.now + .seconds(15)
-    let pause = Doorbell()
+    let timer = BinarySemaphore()
     while children.contains(where: { $0.isRunning }) {
       if clock.now > deadline {
         for child in children { child.killNow() }
       }
-      pause.wait(atMost: .milliseconds(10))
+      timer.wait(atMost: .milliseconds(10))
     }
   }
 }

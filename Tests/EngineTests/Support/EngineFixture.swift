@@ -1,9 +1,9 @@
 import Engine
-import Foundation
 import Runtime
+import TestSupport
 import Testing
 
-/// The engines that must behave alike.
+/// The engines under test.
 enum EngineKind: String, CaseIterable, CustomTestStringConvertible {
   case rocks, memory
 
@@ -13,23 +13,22 @@ enum EngineKind: String, CaseIterable, CustomTestStringConvertible {
 /// An engine with a directory of its own, and a way to open it again.
 final class EngineFixture {
   let kind: EngineKind
-  let directory: String
+  private let temporary: TemporaryDirectory
   private(set) var engine: any KVEngine
 
-  var path: String { directory + "/kv" }
+  var path: String { temporary.child("kv") }
 
   init(_ kind: EngineKind) throws {
     self.kind = kind
-    directory = NSTemporaryDirectory() + "/engine-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    temporary = try TemporaryDirectory("engine")
     engine =
       switch kind {
-      case .rocks: try RocksEngine(path: directory + "/kv")
-      case .memory: try MemoryEngine(path: directory + "/kv", files: SystemFileSystem())
+      case .rocks: try RocksEngine(path: temporary.child("kv"))
+      case .memory: try MemoryEngine(path: temporary.child("kv"), files: SystemFileSystem())
       }
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: directory) }
+  var directory: String { temporary.path }
 
   func reopen() throws {
     try engine.close()
@@ -55,11 +54,11 @@ final class EngineFixture {
     try engine.write(batch, .buffered)
   }
 
-  /// Writes a sorted file of these pairs.
+  /// Writes an SST file of these pairs.
   func file(
     _ name: String, _ pairs: [(String, String)], for family: ColumnFamily = .default
   ) throws -> SSTFile {
-    let path = directory + "/" + name
+    let path = temporary.child(name)
     let writer = try engine.makeSSTWriter(path, for: family)
     for (key, value) in pairs { try writer.put(Array(key.utf8), Array(value.utf8)) }
     _ = try writer.finish()

@@ -49,11 +49,11 @@ struct RandomHistory {
       }
       drafts.append(draft)
     }
-    return Self.answer(drafts)
+    return Self.addResponses(drafts)
   }
 
   /// Lets the calls take effect one after the other, and notes what the reads see.
-  private static func answer(
+  private static func addResponses(
     _ drafts: [(operation: Operation, moment: UInt64, takesEffect: Bool)]
   ) -> [Operation] {
     var history = drafts.map(\.operation)

@@ -1,6 +1,6 @@
 import History
 
-/// A history written down by hand, in milliseconds; each call by a client of its own.
+/// Builds a history, in milliseconds; each call has a client of its own.
 struct Recording {
   private(set) var history: [Operation] = []
 

@@ -1,10 +1,10 @@
-import Foundation
 import Raft
 import RaftLog
 import Runtime
+import TestSupport
 import Testing
 
-/// The stores that must behave alike.
+/// The log stores under test.
 enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
   case rocks, memory
 
@@ -14,23 +14,22 @@ enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
 /// A store with a directory of its own, and ways to open it again.
 final class LogFixture {
   let kind: LogStoreKind
-  let directory: String
+  private let temporary: TemporaryDirectory
   private(set) var store: any RaftLogStore
 
-  var path: String { directory + "/raft" }
+  var path: String { temporary.child("raft") }
 
   init(_ kind: LogStoreKind) throws {
     self.kind = kind
-    directory = NSTemporaryDirectory() + "/raftlog-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    temporary = try TemporaryDirectory("raftlog")
     store =
       switch kind {
-      case .rocks: try RocksDBLogStore(path: directory + "/raft")
+      case .rocks: try RocksDBLogStore(path: temporary.child("raft"))
       case .memory: MemoryLogStore()
       }
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: directory) }
+  var directory: String { temporary.path }
 
   func reopen() throws {
     try store.close()
@@ -42,8 +41,7 @@ final class LogFixture {
       }
   }
 
-  /// Runs the check now and after opening again, so that what is in memory and what is stored are
-  /// both held to it.
+  /// Runs the check now and after opening the store again: on its state in memory and on the stored one.
   func twice(_ check: (any RaftLogStore) throws -> Void) throws {
     try check(store)
     try store.verify(deep: true)
@@ -70,7 +68,7 @@ final class LogFixture {
   }
 }
 
-/// `(term, index)` with data that tells both.
+/// `(term, index)` with both as data.
 func entry(_ term: UInt64, _ index: UInt64) -> Entry {
   Entry(term: term, index: index, data: Array("\(term)/\(index)".utf8))
 }
@@ -105,7 +103,7 @@ func expect<R>(
   #expect(throws: error, sourceLocation: sourceLocation) { _ = try body() }
 }
 
-/// Expects a refusal of the batch, whatever its words.
+/// Expects a refusal of the batch, whatever its reason.
 func expectInvalid<R>(
   sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> R
 ) {

@@ -99,7 +99,7 @@ import Testing
     try node.step(message(.appendResponse, from: 2, to: 1, index: index))
     let first = try node.nextEntries()
     #expect(first.map(\.type) == [.normal, .confChange])
-    // With 2 gone, a quorum of one has the rest.
+    // With 2 removed, one node is a quorum.
     try node.applyConfChange(.removeNode, 2)
     let rest = try node.nextEntries()
     #expect(rest.map(\.data) == [bytes("hello")])
@@ -113,7 +113,7 @@ import Testing
       transition: .jointImplicit, changes: [ConfChangeSingle(type: .addLearnerNode, nodeID: 2)])
     _ = try node.core.applyConfChange(enter)
     let last = node.core.log.lastIndex
-    // The entry that pends lies further on.
+    // The pending entry is at a higher index.
     node.core.pendingConfIndex = last + 2
     try node.propose()
     try node.nextEntries()

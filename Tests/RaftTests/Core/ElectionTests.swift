@@ -6,9 +6,9 @@ import Testing
 @Suite struct ElectionTests {
   private func checkLeaderElection(preVote: Bool) throws {
     let adjust: (inout Config) -> Void = { $0.preVote = preVote }
-    let lost = Role.hopeful(preVote: preVote)
+    let lost = Role.campaigning(preVote: preVote)
     let lostTerm: UInt64 = preVote ? 0 : 1
-    let cases: [([TestNetwork.Seat], Role, UInt64)] = [
+    let cases: [([TestNetwork.Member], Role, UInt64)] = [
       ([.fresh, .fresh, .fresh], .leader, 1),
       ([.fresh, .fresh, .deaf], .leader, 1),
       ([.fresh, .deaf, .deaf], lost, lostTerm),
@@ -17,8 +17,8 @@ import Testing
       // Three longer logs of the same term refuse, instead of ignoring the request.
       ([.fresh, .terms([1]), .terms([1]), .terms([1, 1]), .fresh], .follower, 1),
     ]
-    for (number, (seats, role, term)) in cases.enumerated() {
-      let network = try TestNetwork(seats, adjust)
+    for (number, (members, role, term)) in cases.enumerated() {
+      let network = try TestNetwork(members, adjust)
       try network.campaign(1)
       #expect(network[1].core.role == role, "case \(number)")
       #expect(network[1].core.term == term, "case \(number)")
@@ -66,10 +66,10 @@ import Testing
     let two = try TestNode(2, peers: [1], learners: [2])
     two.core.becomeFollower(term: 1, leader: 0)
     try two.step(message(.vote, from: 1, to: 2, term: 2, logTerm: 11, index: 11))
-    let answers = try two.take()
-    #expect(answers.count == 1)
-    #expect(answers.first?.type == .voteResponse)
-    #expect(answers.first?.reject == false)
+    let responses = try two.take()
+    #expect(responses.count == 1)
+    #expect(responses.first?.type == .voteResponse)
+    #expect(responses.first?.reject == false)
   }
 
   @Test func testLearnerCampaign() throws {
@@ -149,10 +149,10 @@ import Testing
       let before = node.core.hardState
       let newTerm = before.term + 1
       try node.step(message(type, from: 2, to: 1, term: newTerm, logTerm: newTerm, index: 42))
-      let answers = try node.take()
-      #expect(answers.count == 1)
-      #expect(answers.first?.type == (type == .vote ? .voteResponse : .preVoteResponse))
-      #expect(answers.first?.reject == false)
+      let responses = try node.take()
+      #expect(responses.count == 1)
+      #expect(responses.first?.type == (type == .vote ? .voteResponse : .preVoteResponse))
+      #expect(responses.first?.reject == false)
       if type == .vote {
         #expect(node.core.role == .follower && node.core.term == newTerm && node.core.vote == 2)
       } else {
@@ -194,7 +194,7 @@ import Testing
     #expect(network[1].core.role == .leader)
     #expect(network[3].core.role == .follower)
     network.recover()
-    // With pre-votes the candidate disturbs no one.
+    // With pre-votes the candidate does not disturb the group.
     try network.campaign(3)
     #expect(network[1].core.role == .leader && network[1].core.term == 1)
     #expect(network[2].core.role == .follower && network[2].core.term == 1)
@@ -233,7 +233,7 @@ import Testing
   }
 
   private func checkRecvVote(_ type: MessageType) throws {
-    // role, index and log term asked with, vote already given, refused?
+    // role, index and log term of the request, vote before, refused?
     let cases: [(Role, UInt64, UInt64, UInt64, Bool)] = [
       (.follower, 0, 0, 0, true), (.follower, 0, 1, 0, true), (.follower, 0, 2, 0, true),
       (.follower, 0, 3, 0, false),
@@ -256,10 +256,10 @@ import Testing
       let term = max(2, logTerm)
       node.core.term = term
       try node.step(message(type, from: 2, to: 1, term: term, logTerm: logTerm, index: index))
-      let answers = try node.take()
-      #expect(answers.count == 1)
-      #expect(answers.first?.type == (type == .vote ? .voteResponse : .preVoteResponse))
-      #expect(answers.first?.reject == refused, "case \(number)")
+      let responses = try node.take()
+      #expect(responses.count == 1)
+      #expect(responses.first?.type == (type == .vote ? .voteResponse : .preVoteResponse))
+      #expect(responses.first?.reject == refused, "case \(number)")
     }
   }
 
@@ -270,8 +270,8 @@ import Testing
     let node = try TestNode(1, peers: [1, 2, 3])
     node.core.becomeFollower(term: 1, leader: 3)
     try node.step(message(.vote, from: 2, to: 1, term: 1, logTerm: 1, index: 1))
-    let answers = try node.take()
-    #expect(answers.first?.reject == true)
+    let responses = try node.take()
+    #expect(responses.first?.reject == true)
     #expect(node.core.vote == NodeID.none)
   }
 
@@ -285,10 +285,10 @@ import Testing
     try other.step(message(.vote, from: 2, to: 1, term: 1, logTerm: 1, index: 1))
     #expect(other.core.vote == 2)
     #expect(other.core.electionElapsed == 0)
-    let asked = try TestNode(1, peers: [1, 2, 3])
-    asked.core.becomeFollower(term: 1, leader: 0)
-    try asked.tick(5)
-    try asked.step(message(.preVote, from: 2, to: 1, term: 2, logTerm: 1, index: 1))
-    #expect(asked.core.electionElapsed == 5)
+    let voter = try TestNode(1, peers: [1, 2, 3])
+    voter.core.becomeFollower(term: 1, leader: 0)
+    try voter.tick(5)
+    try voter.step(message(.preVote, from: 2, to: 1, term: 2, logTerm: 1, index: 1))
+    #expect(voter.core.electionElapsed == 5)
   }
 }

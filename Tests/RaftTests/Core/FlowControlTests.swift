@@ -38,7 +38,7 @@ import Testing
       try node.propose()
       #expect(try node.take().map(\.type) == [.append])
       #expect(node.progress(2).isPaused)
-      // Older acknowledgements free nothing.
+      // Older acknowledgments free nothing.
       for stale in 0..<acknowledged {
         try node.step(message(.appendResponse, from: 2, to: 1, index: stale))
         #expect(node.progress(2).isPaused)
@@ -164,7 +164,7 @@ import Testing
     #expect(try timeouts(5, 1) != timeouts(5, 2))
   }
 
-  @Test func linesAreBuiltOnlyWhenWanted() {
+  @Test func logLinesAreBuiltOnlyWhenEnabled() {
     final class Counter: RaftLogger {
       var minimumLevel = RaftLogLevel.warning
       var lines: [String] = []

@@ -23,7 +23,7 @@ import Testing
     #expect(one.core.term == 3 && two.core.term == 3 && three.core.term == 1)
     #expect(one.core.role == .follower && two.core.role == .leader)
     #expect(three.core.role == .preCandidate)
-    // 3 comes back and the leader goes.
+    // 3 returns and the leader is isolated.
     network.recover()
     network.cut(2, 1)
     network.cut(2, 3)
@@ -90,7 +90,7 @@ import Testing
 
   @Test func testPreVoteMigrationCanCompleteElection() throws {
     let network = try migration()
-    // The leader goes.
+    // The leader is isolated.
     network.isolate(1)
     try network.campaign(3)
     try network.campaign(2)
@@ -117,13 +117,13 @@ import Testing
     #expect(network[3].core.term == network[1].core.term)
   }
 
-  @Test func lowerTermPreVoteIsAnswered() throws {
+  @Test func lowerTermPreVoteGetsAResponse() throws {
     let node = try TestNode(1, peers: [1, 2, 3])
     node.core.becomeFollower(term: 4, leader: 0)
     try node.step(message(.preVote, from: 2, to: 1, term: 2))
-    let answers = try node.take()
-    #expect(answers.map(\.type) == [.preVoteResponse])
-    #expect(answers.first?.reject == true && answers.first?.term == 4)
+    let responses = try node.take()
+    #expect(responses.map(\.type) == [.preVoteResponse])
+    #expect(responses.first?.reject == true && responses.first?.term == 4)
   }
 
   private func checkDisruption(preVote: Bool) throws -> TestNetwork {
@@ -138,7 +138,7 @@ import Testing
     let network = try TestNetwork(nodes: nodes[0], nodes[1], nodes[2])
     try network.campaign(1)
     #expect(network[1].core.role == .leader)
-    // 3 hears nothing for longer than its timeout.
+    // 3 receives nothing for longer than its timeout.
     network[3].core.randomizedElectionTimeout = network[3].config.electionTick + 2
     try network[3].tick(network[3].core.randomizedElectionTimeout)
     return network

@@ -107,9 +107,9 @@ import Testing
     // The same request once more at the old leader, then one delayed response.
     try read(network, at: 1, "ctx")
     try network[1].step(held[0])
-    let answered = network[1].core.readStates
+    let states = network[1].core.readStates
     // The first request was made before the other leader's commit; the second was not.
-    #expect(answered.count <= 1)
+    #expect(states.count <= 1)
     #expect(network[1].core.reads.queue.unconfirmed.count == 1)
   }
 
@@ -139,7 +139,7 @@ import Testing
     #expect(node.core.reads.queue.unconfirmed.isEmpty && node.core.readStates.isEmpty)
   }
 
-  @Test func invalidReadAnswersAreIgnored() throws {
+  @Test func invalidReadResponsesAreIgnored() throws {
     let node = try TestNode(1, peers: [1, 2])
     node.core.becomeFollower(term: 1, leader: 2)
     try node.step(message(.readIndexResponse, from: 2, to: 1, term: 1, index: 5))

@@ -58,7 +58,7 @@ import Testing
     try node.step(message(.appendResponse, from: 2, to: 1, term: 1, index: 3))
     #expect(node.progress(2).match == 3)
     _ = try node.take()
-    // A rejection that was overtaken by the acknowledgement above: never below the match.
+    // A rejection that was overtaken by the acknowledgment above: never below the match.
     try node.step(
       message(.appendResponse, from: 2, to: 1, term: 1, index: 4, reject: true, hint: 1))
     let sent = try node.take()
@@ -163,13 +163,13 @@ import Testing
   }
 
   @Test func testProposal() throws {
-    let cases: [([TestNetwork.Seat], Bool)] = [
+    let cases: [([TestNetwork.Member], Bool)] = [
       ([.fresh, .fresh, .fresh], true), ([.fresh, .fresh, .deaf], true),
       ([.fresh, .deaf, .deaf], false), ([.fresh, .deaf, .deaf, .fresh], false),
       ([.fresh, .deaf, .deaf, .fresh, .fresh], true),
     ]
-    for (seats, succeeds) in cases {
-      let network = try TestNetwork(seats)
+    for (members, succeeds) in cases {
+      let network = try TestNetwork(members)
       try network.campaign(1)
       try network.propose(1)
       #expect(network[1].core.log.committed == (succeeds ? 2 : 0))
@@ -181,7 +181,7 @@ import Testing
   }
 
   @Test func testProposalByProxy() throws {
-    for third: TestNetwork.Seat in [.fresh, .deaf] {
+    for third: TestNetwork.Member in [.fresh, .deaf] {
       let network = try TestNetwork([.fresh, .fresh, third])
       try network.campaign(1)
       try network.propose(2)
@@ -274,13 +274,13 @@ import Testing
           commit: test.commit, entries: test.entries))
       #expect(node.core.log.lastIndex == test.last, "case \(number)")
       #expect(node.core.log.committed == test.committed, "case \(number)")
-      let answers = try node.take()
-      #expect(answers.count == 1)
-      #expect(answers.first?.reject == test.reject, "case \(number)")
+      let responses = try node.take()
+      #expect(responses.count == 1)
+      #expect(responses.first?.reject == test.reject, "case \(number)")
     }
   }
 
-  @Test func appendBelowCommitIsAnsweredWithCommit() throws {
+  @Test func appendBelowCommitRespondsWithCommit() throws {
     let storage = MemoryStorage(confState: ConfState(voters: [1, 2]))
     try storage.append(entries([1, 1, 1, 1]))
     let node = try TestNode(1, storage: storage)
@@ -289,9 +289,9 @@ import Testing
     try node.step(
       message(
         .append, from: 2, to: 1, term: 1, logTerm: 1, index: 1, entries: entries([1], after: 1)))
-    let answers = try node.take()
-    #expect(answers.map(\.index) == [3])
-    #expect(answers.map(\.reject) == [false])
+    let responses = try node.take()
+    #expect(responses.map(\.index) == [3])
+    #expect(responses.map(\.reject) == [false])
     // Also where the entry before is not known any more.
     try node.storage.compact(to: 3)
     try node.step(message(.append, from: 2, to: 1, term: 1, logTerm: 9, index: 1))

@@ -51,7 +51,7 @@ import Testing
         #expect(node.core.role == .follower)
         #expect(node.core.term == wantTerm)
         #expect(node.core.log.lastIndex == wantLast)
-        // Only the append tells who leads.
+        // Only the append names the leader.
         #expect(node.core.leader == (type == .vote ? 0 : 2))
       }
     }
@@ -61,7 +61,7 @@ import Testing
     for type: MessageType in [.append, .heartbeat, .snapshot] {
       let node = try TestNode(1, peers: [1, 2, 3])
       node.core.becomeFollower(term: 1, leader: 3)
-      // Seen between the gate and the handler: a heartbeat that cannot be handled still tells.
+      // Checked between the term check and the handler: a heartbeat that cannot be handled still names the leader.
       try? node.step(message(type, from: 2, to: 1, term: 5, commit: type == .heartbeat ? 9 : 0))
       #expect(node.core.term == 5)
       #expect(node.core.leader == 2, "\(type)")
@@ -105,7 +105,7 @@ import Testing
     try node.step(message(.heartbeat, from: 2, to: 1, term: node.core.term))
     _ = try node.take()
     #expect(node.core.role == .follower)
-    for answer in late { try node.step(answer) }
+    for response in late { try node.step(response) }
     #expect(node.core.role == .follower)
     #expect(node.core.tracker.tally().granted == 0)
     #expect(try node.take().isEmpty)
@@ -129,7 +129,7 @@ import Testing
     try node.step(message(.preVoteResponse, from: 2, to: 1, term: node.core.term + 1))
     try node.step(message(.preVoteResponse, from: 3, to: 1, term: node.core.term + 1))
     #expect(node.core.role == .candidate)
-    for answer in late { try node.step(answer) }
+    for response in late { try node.step(response) }
     #expect(node.core.role == .candidate)
     #expect(node.core.tracker.tally().granted == 0)
     // The vote proper still counts.
@@ -149,7 +149,7 @@ import Testing
     try node.step(message(.heartbeat, from: 2, to: 1, term: 2))
     #expect(node.core.role == .follower)
     _ = try node.take()
-    for answer in late { try node.step(answer) }
+    for response in late { try node.step(response) }
     #expect(try node.take().isEmpty)
     #expect(node.progress(1).match <= node.core.log.lastIndex)
     #expect(node.core.log.committed == 0)

@@ -124,7 +124,7 @@ import Testing
   @Test func testIgnoreProvidingSnap() throws {
     let node = try compactedLeader()
     let first = node.core.log.firstIndex
-    // Nothing was heard of the peer: not worth a snapshot.
+    // The peer is not active: no snapshot is sent.
     node.withProgress(2) {
       $0.next = first - 1
       $0.recentActive = false
@@ -163,7 +163,7 @@ import Testing
       at: leader.core.log.applied, confState: leader.core.tracker.config.confState)
     try leader.storage.compact(to: leader.core.log.applied)
     network.recover()
-    // Heartbeats tell the leader that 3 is alive again.
+    // Heartbeat responses make 3 active again.
     for _ in 0..<10 where !leader.progress(3).recentActive { try network.beat(1) }
     #expect(leader.progress(3).recentActive)
     // One proposal starts the snapshot, another one catches up.
@@ -244,7 +244,7 @@ import Testing
   }
 
   @Test func temporarilyUnavailableSnapshotIsNotSent() throws {
-    final class Busy: LogStorage {
+    final class NoSnapshotStorage: LogStorage {
       let inner: MemoryStorage
       init(_ inner: MemoryStorage) { self.inner = inner }
       func initialState() throws(LogStorageError) -> (HardState, ConfState) {
@@ -262,7 +262,7 @@ import Testing
     }
     let inner = MemoryStorage()
     try inner.applySnapshot(snapshot(at: 11, term: 1, voters: [1, 2]))
-    var core = try Consensus.start(config: Config(id: 1), storage: Busy(inner))
+    var core = try Consensus.start(config: Config(id: 1), storage: NoSnapshotStorage(inner))
     try core.becomeCandidate()
     try core.becomeLeader()
     core.messagesAfterAppend = []

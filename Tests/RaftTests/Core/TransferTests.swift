@@ -86,14 +86,14 @@ import Testing
     try transfer(network, to: 3)
     // 3 has the snapshot, but its response is on the way.
     #expect(leader.core.role == .leader)
-    let answer = try #require(held)
+    let response = try #require(held)
     // As soon as it is stored.
     let follower = network[3]
     try follower.storage.applySnapshot(try #require(follower.pendingSnapshot))
     follower.core.log.unstable.stableSnapshot(to: follower.core.log.committed)
     try follower.core.applied(to: follower.core.log.committed, size: 0)
     network.hook = nil
-    try network.send(answer)
+    try network.send(response)
     check(network, 1, .follower, leader: 3)
   }
 

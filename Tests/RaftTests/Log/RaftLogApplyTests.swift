@@ -10,7 +10,7 @@ import Testing
     var allowUnstable: Bool
     var paused = false
     var snapshot = false
-    /// Number of entries handed out.
+    /// Number of entries returned.
     var count: Int
   }
 
@@ -194,7 +194,7 @@ import Testing
     var log = makeLog(storage)
     try log.append(run(half, last))
     let size = Entry(term: half, index: half).encodedSize
-    // from, to, limit, last handed out
+    // from, to, limit, last returned
     let cases: [(UInt64, UInt64, UInt64, UInt64)] = [
       (offset + 1, offset + 1, .max, offset + 1), (offset + 1, half - 1, .max, half - 1),
       (offset + 1, half, .max, half), (half - 1, half + 1, .max, half + 1),

@@ -128,7 +128,7 @@ import Testing
       Case(
         terms: [2], offset: 5, inProgress: 6, snapshot: image, index: 4, term: 1,
         want: (5, 6, 1)),
-      // Stable although it was never handed out: a late response to what was replaced alike.
+      // Stable although it was never returned: a late response to what was replaced alike.
       Case(terms: [1], offset: 5, inProgress: 5, index: 5, term: 1, want: (6, 6, 0)),
     ]
     for (number, test) in cases.enumerated() {

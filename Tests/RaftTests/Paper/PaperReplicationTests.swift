@@ -233,9 +233,9 @@ import Testing
       try storage.append(entries(terms))
       let node = try TestNode(1, storage: storage)
       try node.step(message(.vote, from: 2, to: 1, term: 3, logTerm: logTerm, index: index))
-      let answers = try node.take()
-      #expect(answers.map(\.type) == [.voteResponse])
-      #expect(answers.first?.reject == refused, "case \(number)")
+      let responses = try node.take()
+      #expect(responses.map(\.type) == [.voteResponse])
+      #expect(responses.first?.reject == refused, "case \(number)")
     }
   }
 

@@ -1,3 +1,4 @@
+import Runtime
 import Testing
 
 @testable import Raft
@@ -33,15 +34,15 @@ import Testing
   }
 
   @Test func testQuick() {
-    var lottery = SeededRandom(seed: 7)
+    var random = SplitMix64(seed: 7)
     for _ in 0..<50_000 {
-      let count = Int.random(in: 0...6, using: &lottery)
+      let count = Int.random(in: 0...6, using: &random)
       var voters = IDSet()
       var acked: [UInt64: UInt64] = [:]
       for _ in 0..<count {
-        let id = UInt64.random(in: 1...12, using: &lottery)
+        let id = UInt64.random(in: 1...12, using: &random)
         voters.insert(id)
-        if Bool.random(using: &lottery) { acked[id] = .random(in: 0...9, using: &lottery) }
+        if Bool.random(using: &random) { acked[id] = .random(in: 0...9, using: &random) }
       }
       let index = MajorityConfig.committedIndex(voters) { acked[$0] }
       #expect(index == QuorumTrace.alternative(voters, acked))
@@ -63,23 +64,23 @@ import Testing
   private func tracker() -> Tracker { Tracker(maxInflight: 10, maxInflightBytes: 0) }
 
   private func randomChanges(
-    _ count: Int, _ lottery: inout SeededRandom
+    _ count: Int, _ random: inout SplitMix64
   ) -> [ConfChangeSingle] {
     let types: [ConfChangeType] = [.addNode, .removeNode, .addLearnerNode, .updateNode]
     return (0..<count).map { _ in
       ConfChangeSingle(
-        type: types[Int.random(in: 0..<4, using: &lottery)],
-        nodeID: .random(in: 1...8, using: &lottery))
+        type: types[Int.random(in: 0..<4, using: &random)],
+        nodeID: .random(in: 1...8, using: &random))
     }
   }
 
   @Test func testConfChangeQuick() throws {
-    var lottery = SeededRandom(seed: 11)
+    var random = SplitMix64(seed: 11)
     for round in 0..<1000 {
       // Starts from a first voter, for a group cannot be without one.
       let setup =
-        [ConfChangeSingle(type: .addNode, nodeID: 1)] + randomChanges(round % 5, &lottery)
-      let changes = randomChanges(Int.random(in: 1...9, using: &lottery), &lottery)
+        [ConfChangeSingle(type: .addNode, nodeID: 1)] + randomChanges(round % 5, &random)
+      let changes = randomChanges(Int.random(in: 1...9, using: &random), &random)
       func start() throws -> Tracker {
         var tracker = tracker()
         for change in setup {
@@ -116,12 +117,12 @@ import Testing
   }
 
   @Test func testRestore() throws {
-    var lottery = SeededRandom(seed: 13)
+    var random = SplitMix64(seed: 13)
     for _ in 0..<1000 {
       var pool = (1...UInt64(12)).map { $0 }
-      pool.shuffle(using: &lottery)
+      pool.shuffle(using: &random)
       func take(_ most: Int) -> [UInt64] {
-        let count = min(Int.random(in: 0...most, using: &lottery), pool.count)
+        let count = min(Int.random(in: 0...most, using: &random), pool.count)
         defer { pool.removeFirst(count) }
         return Array(pool.prefix(count))
       }
@@ -131,10 +132,10 @@ import Testing
       // The outgoing half: removed voters, kept ones, and such as become learners.
       let removed = take(3)
       if !removed.isEmpty {
-        let next = Array(removed.prefix(Int.random(in: 0...removed.count, using: &lottery)))
-        state.votersOutgoing = removed + voters.prefix(Int.random(in: 0...2, using: &lottery))
+        let next = Array(removed.prefix(Int.random(in: 0...removed.count, using: &random)))
+        state.votersOutgoing = removed + voters.prefix(Int.random(in: 0...2, using: &random))
         state.learnersNext = next
-        state.autoLeave = Bool.random(using: &lottery)
+        state.autoLeave = Bool.random(using: &random)
       }
       var changer = ConfChanger(tracker: tracker(), lastIndex: 20)
       let outcome = try changer.restore(state)

@@ -84,7 +84,7 @@ import Testing
     #expect(try raw.ready().committedEntries.map(\.index) == [1, 2])
   }
 
-  @Test func votesAndAcknowledgementsWaitForTheDisk() throws {
+  @Test func votesAndAcknowledgmentsWaitForTheDisk() throws {
     var raw = try node(voters: [1, 2, 3])
     try raw.step(message(.vote, from: 2, to: 1, term: 1))
     let voted = try raw.ready()
@@ -132,7 +132,7 @@ import Testing
     #expect(raw.core.log.unstable.entries.isEmpty)
   }
 
-  @Test func advanceBelongsToTheOtherMode() throws {
+  @Test func advanceIsRefusedInAsynchronousMode() throws {
     var raw = try node(voters: [1])
     #expect(throws: RaftError.self) { try raw.advance() }
   }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Raft
 
-/// rafttest: whole clusters that lose messages, restart and pause, on virtual time.
+/// rafttest: clusters that lose messages, restart and pause, on virtual time.
 @Suite struct ClusterTests {
   /// Proposes through whoever leads until `count` proposals were taken.
   private func propose(_ cluster: SimulatedCluster, _ count: Int, _ label: String) throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Raft
 
-/// rawnode_test and node_test: what a node hands out and takes back.
+/// rawnode_test and node_test: readies and inputs of a node.
 @Suite struct RawNodeTests {
   /// A node on its own storage, with the storing and applying that its owner would do.
   private struct Driver {
@@ -52,7 +52,7 @@ import Testing
   }
 
   /// What the leader believed to be on a peer that has lost its log is sent again, and not counted.
-  @Test func aPeerThatLostItsLogIsSentEverything() throws {
+  @Test func aPeerThatLostItsLogReceivesTheWholeLog() throws {
     var driver = try Driver(voters: [1, 2, 3])
     try driver.raw.campaign()
     try driver.settle()
@@ -276,7 +276,7 @@ import Testing
     #expect(driver.applied.map(\.index) == [1, 2, 3])
     #expect(driver.applied.map(\.term) == [1, 2, 2])
     #expect(driver.applied.last?.data == bytes("foo"))
-    // The last ready only tells of the commit, which need not be synced.
+    // The last ready only has the commit index, which need not be synced.
     let last = try #require(driver.readies.last)
     #expect(last.hardState == HardState(term: 2, vote: 1, commit: 3))
     #expect(!last.mustSync && last.entries.isEmpty && last.softState == nil)
@@ -387,8 +387,8 @@ import Testing
     let network = try TestNetwork(nodes: one, two, three)
     try network.campaign(1)
     let context = [Entry(data: bytes("testdata"))]
-    let asked = message(.readIndex, from: 2, to: 2, entries: context)
-    try two.step(asked)
+    let request = message(.readIndex, from: 2, to: 2, entries: context)
+    try two.step(request)
     let forwarded = try #require(try two.take().first)
     #expect(forwarded == message(.readIndex, from: 2, to: 1, entries: context))
     try network.campaign(3)
@@ -434,8 +434,8 @@ import Testing
     #expect(!driver.raw.hasReady)
   }
 
-  /// A storage that hands out more than it was asked for.
-  private final class Generous: LogStorage {
+  /// A storage that returns more than it was asked for.
+  private final class OversizedPagesStorage: LogStorage {
     let inner: MemoryStorage
     init(_ inner: MemoryStorage) { self.inner = inner }
     func initialState() throws(LogStorageError) -> (HardState, ConfState) {
@@ -464,7 +464,7 @@ import Testing
     }
     var config = Config(id: 1)
     config.maxSizePerMessage = size - 3 - 1
-    var raw = try RawNode(config: config, storage: Generous(inner))
+    var raw = try RawNode(config: config, storage: OversizedPagesStorage(inner))
     var readies: [Ready] = []
     while raw.hasReady {
       readies.append(try raw.ready())

@@ -50,5 +50,5 @@ func makeLog(
 
 extension Role {
   /// The role of one that failed to be elected.
-  static func hopeful(preVote: Bool) -> Role { preVote ? .preCandidate : .candidate }
+  static func campaigning(preVote: Bool) -> Role { preVote ? .preCandidate : .candidate }
 }

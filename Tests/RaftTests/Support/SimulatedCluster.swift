@@ -1,3 +1,5 @@
+import Runtime
+
 @testable import Raft
 
 /// A cluster of nodes in asynchronous mode over an unreliable network, on virtual time: messages
@@ -21,21 +23,21 @@ final class SimulatedCluster {
     }
   }
 
-  private struct Flight {
+  private struct MessageInFlight {
     var due: Int
     var message: Message
   }
 
   private(set) var members: [Member] = []
-  private var lottery: SeededRandom
-  private var flights: [Flight] = []
+  private var random: SplitMix64
+  private var messagesInFlight: [MessageInFlight] = []
   private var now = 0
   /// Of a thousand messages, how many are lost.
   var lossPerMille = 0
   var maxDelay = 1
 
   init(_ count: Int, seed: UInt64, _ adjust: (inout Config) -> Void = { _ in }) throws {
-    lottery = SeededRandom(seed: seed)
+    random = SplitMix64(seed: seed)
     let voters = (1...UInt64(count)).map { $0 }
     for id in voters {
       var config = Config(id: id)
@@ -80,8 +82,8 @@ final class SimulatedCluster {
   }
 
   private func settleOnce() throws {
-    let due = flights.filter { $0.due <= now }
-    flights.removeAll { $0.due <= now }
+    let due = messagesInFlight.filter { $0.due <= now }
+    messagesInFlight.removeAll { $0.due <= now }
     for flight in due where self[flight.message.to].isUp {
       self[flight.message.to].inbox.append(flight.message)
     }
@@ -113,14 +115,14 @@ final class SimulatedCluster {
   }
 
   private func post(_ message: Message) {
-    if Int.random(in: 0..<1000, using: &lottery) < lossPerMille { return }
-    let delay = Int.random(in: 0..<maxDelay, using: &lottery)
-    flights.append(Flight(due: now + delay, message: message))
+    if Int.random(in: 0..<1000, using: &random) < lossPerMille { return }
+    let delay = Int.random(in: 0..<maxDelay, using: &random)
+    messagesInFlight.append(MessageInFlight(due: now + delay, message: message))
   }
 
   /// Some of the storage work that waits; the rest takes longer.
   private func work(_ member: Member) throws {
-    while !member.appendWork.isEmpty, Int.random(in: 0..<4, using: &lottery) > 0 {
+    while !member.appendWork.isEmpty, Int.random(in: 0..<4, using: &random) > 0 {
       let work = member.appendWork.removeFirst()
       let storage = member.raw.storage
       let state = HardState(term: work.term, vote: work.vote, commit: work.commit)
@@ -129,7 +131,7 @@ final class SimulatedCluster {
       try storage.append(work.entries)
       try respond(work.responses, of: member)
     }
-    while !member.applyWork.isEmpty, Int.random(in: 0..<4, using: &lottery) > 0 {
+    while !member.applyWork.isEmpty, Int.random(in: 0..<4, using: &random) > 0 {
       let work = member.applyWork.removeFirst()
       for entry in work.entries where entry.index > member.appliedIndex {
         if !entry.data.isEmpty { member.applied.append(entry.data) }

@@ -2,9 +2,9 @@
 
 /// Nodes 1... that deliver to each other in order, with faults on request.
 final class TestNetwork {
-  enum Seat {
+  enum Member {
     case fresh
-    /// Takes every message and never responses.
+    /// Takes every message and never responds.
     case deaf
     /// Holds entries of these terms.
     case terms([UInt64])
@@ -23,10 +23,10 @@ final class TestNetwork {
   /// Drops the messages it refuses.
   var hook: ((Message) -> Bool)?
 
-  init(_ seats: [Seat], _ adjust: (inout Config) -> Void = { _ in }) throws {
-    let peers = (1...UInt64(seats.count)).map { $0 }
-    for (seat, id) in zip(seats, peers) {
-      switch seat {
+  init(_ members: [Member], _ adjust: (inout Config) -> Void = { _ in }) throws {
+    let peers = (1...UInt64(members.count)).map { $0 }
+    for (member, id) in zip(members, peers) {
+      switch member {
       case .fresh: nodes[id] = try TestNode(id, peers: peers, adjust)
       case .deaf: break
       case .terms(let terms): nodes[id] = try TestNode(id, peers: peers, terms: terms, adjust)

@@ -49,10 +49,10 @@ import Testing
       let node = try TestNode(1, peers: (1...UInt64(size)).map { $0 })
       try node.step(Message(.hup, to: 1, from: 1))
       try node.drain()
-      for (place, granted) in votes.enumerated() {
+      for (position, granted) in votes.enumerated() {
         try node.step(
           message(
-            .voteResponse, from: UInt64(place) + 2, to: 1, term: node.core.term,
+            .voteResponse, from: UInt64(position) + 2, to: 1, term: node.core.term,
             reject: !granted))
       }
       #expect(node.core.role == role && node.core.term == 1)
@@ -84,7 +84,7 @@ import Testing
     let leader = network[1]
     #expect(leader.core.log.committed == 1)
     network.recover()
-    // The response to a heartbeat tells that the peer is behind.
+    // The heartbeat response shows that the peer is behind.
     try network.beat(1)
     #expect(leader.core.log.committed == 3)
   }
@@ -95,7 +95,7 @@ import Testing
       let network = try TestNetwork(3)
       try network.campaign(1)
       network.isolate(3)
-      // 2 cannot be told either for a while.
+      // 2 is not reachable either for a while.
       for _ in 0..<failing { try network.propose(1) }
       #expect(network[1].core.log.committed == UInt64(failing) + 1)
       network.recover()

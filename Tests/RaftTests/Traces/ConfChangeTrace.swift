@@ -6,7 +6,7 @@ struct ConfChangeTrace {
   private var lastIndex: UInt64 = 0
 
   mutating func execute(_ directive: TraceDirective) -> String {
-    // Also counts directives that fail: it tells in which round a progress was made.
+    // Also counts directives that fail: it numbers the round of a progress.
     defer { lastIndex += 1 }
     do {
       let outcome = try run(directive)

@@ -121,7 +121,7 @@ final class TraceCluster {
     return taken
   }
 
-  /// Delivers or drops messages; tells how many.
+  /// Delivers or drops messages; returns how many.
   func deliver(_ recipients: [Recipient], type: MessageType? = nil) throws -> Int {
     var count = 0
     for recipient in recipients {

@@ -1,6 +1,6 @@
 import Testing
 
-/// The harness itself: how it reads files, and how it tells of a difference.
+/// The harness itself: how it reads files, and how it reports a difference.
 @Suite struct TraceParserTests {
   @Test func directivesAreRead() throws {
     let text = """
@@ -76,7 +76,7 @@ import Testing
         """)
   }
 
-  @Test func wrongOutputIsNoticed() throws {
+  @Test func wrongOutputIsDetected() throws {
     let cluster = TraceCluster()
     func run(_ line: String) throws -> String {
       cluster.execute(try TraceParser.parse(line, at: 1))

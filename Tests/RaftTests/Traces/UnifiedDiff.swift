@@ -14,9 +14,9 @@ enum UnifiedDiff {
   ) -> String {
     let lines = compare(split(expected), split(actual))
     var result = "--- \(file):\(firstLine) (expected)\n+++ \(file):\(firstLine) (actual)\n"
-    var place = 0
-    while let change = lines[place...].firstIndex(where: { $0.mark != " " }) {
-      let start = max(place, change - context)
+    var position = 0
+    while let change = lines[position...].firstIndex(where: { $0.mark != " " }) {
+      let start = max(position, change - context)
       var end = change
       var quiet = 0
       while end < lines.count, quiet <= 2 * context {
@@ -30,7 +30,7 @@ enum UnifiedDiff {
       result += "@@ -\(firstLine + lines[start].oldBefore),\(old) "
       result += "+\(firstLine + lines[start].newBefore),\(new) @@\n"
       for line in hunk { result += "\(line.mark)\(line.text)\n" }
-      place = end
+      position = end
     }
     return result
   }

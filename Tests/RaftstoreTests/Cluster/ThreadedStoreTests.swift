@@ -4,6 +4,7 @@ import Logging
 import RaftLog
 import Raftstore
 import Runtime
+import TestSupport
 import Testing
 
 /// The same store on real threads: that nothing depends on there being one.

@@ -4,6 +4,7 @@ import Logging
 import Raft
 import RaftLog
 import Runtime
+import TestSupport
 import Testing
 
 @testable import Raftstore

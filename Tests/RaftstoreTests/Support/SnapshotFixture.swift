@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Raft
 import Runtime
+import TestSupport
 import Testing
 
 @testable import Raftstore
@@ -31,7 +32,8 @@ final class SnapshotFixture {
   private(set) var manager: SnapManager
   private(set) var metrics = Metrics()
   private let limits: SnapshotLimits
-  private let scratch: String?
+  /// Nil in memory.
+  private let scratch: TemporaryDirectory?
 
   init(_ backend: SnapshotBackend, limits: SnapshotLimits = SnapshotLimits()) throws {
     self.backend = backend
@@ -47,21 +49,15 @@ final class SnapshotFixture {
     case .rocks:
       memory = nil
       files = FaultyFileSystem(SystemFileSystem())
-      let scratch = NSTemporaryDirectory() + "snapshots-\(UUID().uuidString)"
-      try FileManager.default.createDirectory(
-        atPath: scratch, withIntermediateDirectories: true)
+      let scratch = try TemporaryDirectory("snapshots")
       self.scratch = scratch
-      engine = try RocksEngine(path: scratch + "/kv")
-      directory = scratch + "/snap"
+      engine = try RocksEngine(path: scratch.child("kv"))
+      directory = scratch.child("snap")
     }
     manager = SnapManager(
       directory: directory, fileSystem: files, engine: engine, clock: clock,
       metrics: metrics, limits: limits)
     try manager.open()
-  }
-
-  deinit {
-    if let scratch { try? FileManager.default.removeItem(atPath: scratch) }
   }
 
   /// The process crashes and starts again; with `power` the machine does too, and what was not synced

@@ -5,6 +5,7 @@ import RaftLog
 import Raftstore
 import Runtime
 import Synchronization
+import TestSupport
 
 /// One store of a test cluster, which can stop, die and come back on the same disks.
 final class TestNode {

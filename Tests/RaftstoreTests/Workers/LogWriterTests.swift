@@ -5,6 +5,7 @@ import Raft
 import RaftLog
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Raftstore

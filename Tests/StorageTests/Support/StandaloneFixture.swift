@@ -3,6 +3,7 @@ import Engine
 import Runtime
 import Storage
 import Synchronization
+import TestSupport
 
 /// A standalone storage over memory, and blocking forms of its calls.
 final class StandaloneFixture: Sendable {
@@ -24,17 +25,17 @@ final class StandaloneFixture: Sendable {
     let reasons = reasons
     storage = StandaloneStorage(
       engine: engine, region: region, peer: Self.peer, host: host, maxWriteSize: maxWriteSize
-    ) { reasons.note($0) }
+    ) { reasons.add($0) }
     raw = RawCommands(storage: storage, limits: limits)
   }
 
   deinit { storage.stop() }
 
   /// Waits for the one response of a call.
-  func answer<T: Sendable>(
+  func result<T: Sendable>(
     _ call: (@escaping @Sendable (Result<T, StorageError>) -> Void) -> Void
   ) throws -> T {
-    let box = AnswerBox<T>()
+    let box = ResultBox<T>()
     call { box.fill($0) }
     return try box.wait().get()
   }
@@ -42,53 +43,45 @@ final class StandaloneFixture: Sendable {
   func get(
     _ key: [UInt8], cf: String = "", _ context: RequestContext = StandaloneFixture.context
   ) throws -> [UInt8]? {
-    try answer { raw.get(context, cf: cf, key: key, on: { $0() }, $0) }
+    try result { raw.get(context, cf: cf, key: key, on: { $0() }, $0) }
   }
 
   func put(
     _ key: [UInt8], _ value: [UInt8], cf: String = "", ttl: UInt64 = 0,
     _ context: RequestContext = StandaloneFixture.context
   ) throws {
-    try answer { raw.put(context, cf: cf, key: key, value: value, ttl: ttl, $0) }
+    try result { raw.put(context, cf: cf, key: key, value: value, ttl: ttl, $0) }
   }
 
   func delete(_ keys: [UInt8]...) throws {
-    try answer { raw.delete(Self.context, cf: "", keys: keys, $0) }
+    try result { raw.delete(Self.context, cf: "", keys: keys, $0) }
   }
 
   func deleteRange(_ start: [UInt8], _ end: [UInt8]) throws {
-    try answer { raw.deleteRange(Self.context, cf: "", start: start, end: end, $0) }
+    try result { raw.deleteRange(Self.context, cf: "", start: start, end: end, $0) }
   }
 
   /// The keys a scan yields.
   func keys(_ scan: RawScan) throws -> [[UInt8]] {
-    try answer { raw.scan(Self.context, cf: "", scan, on: { $0() }, $0) }.map(\.key)
+    try result { raw.scan(Self.context, cf: "", scan, on: { $0() }, $0) }.map(\.key)
   }
-}
-
-/// Why the storage wanted the process to end.
-final class FatalReasons: Sendable {
-  private let reasons = Mutex<[String]>([])
-
-  func note(_ reason: String) { reasons.withLock { $0.append(reason) } }
-  var all: [String] { reasons.withLock { $0 } }
 }
 
 /// One response, waited for.
-final class AnswerBox<T: Sendable>: Sendable {
-  private let answer = Mutex<Result<T, StorageError>?>(nil)
-  private let bell = Doorbell()
+final class ResultBox<T: Sendable>: Sendable {
+  private let stored = Mutex<Result<T, StorageError>?>(nil)
+  private let semaphore = BinarySemaphore()
 
   func fill(_ result: Result<T, StorageError>) {
-    answer.withLock { $0 = result }
-    bell.ring()
+    stored.withLock { $0 = result }
+    semaphore.signal()
   }
 
   func wait() throws -> Result<T, StorageError> {
-    bell.wait(atMost: .seconds(10))
-    guard let answer = answer.withLock({ $0 }) else { throw NoAnswer() }
-    return answer
+    semaphore.wait(atMost: .seconds(10))
+    guard let result = stored.withLock({ $0 }) else { throw NoResponse() }
+    return result
   }
 
-  struct NoAnswer: Error {}
+  struct NoResponse: Error {}
 }

@@ -1,7 +1,7 @@
 import Testing
 
-/// Habits of the house that a machine can check. Each rule has a case that shows that it bites.
-struct HabitTests {
+/// Coding rules that a test can check. Each has a case that breaks it.
+struct CodingRuleTests {
   // MARK: Length
 
   static func tooLong(_ file: SourceTree.File) -> Bool { file.lines.count > 601 }
@@ -13,7 +13,7 @@ struct HabitTests {
     #expect(Self.tooLong(.init(path: "x", lines: .init(repeating: "", count: 602))))
   }
 
-  /// What clients do in a simulation is to be within a newcomer's reach.
+  /// Workloads must be short enough to be read at once.
   @Test func workloadsAreBelow50Lines() {
     let workloads = SourceTree.all.sources.filter {
       $0.path.hasPrefix("Sources/Simulation/Workloads/") && $0.path.hasSuffix("Workload.swift")
@@ -60,7 +60,7 @@ struct HabitTests {
     #expect(Self.longFunctions(.init(path: "x", lines: body)).count == 1)
   }
 
-  // MARK: Stepping outside the compiler's checks
+  // MARK: Unchecked concurrency
 
   static func unexplained(_ file: SourceTree.File) -> [Int] {
     file.lines.indices.filter { index in
@@ -72,7 +72,7 @@ struct HabitTests {
 
   @Test func everyUncheckedSendableHasItsReason() {
     var count = 0
-    // A simulated run is one thread's; its types say so, because what production hands to other threads
+    // A simulated run has one thread, but what production passes to other threads
     // must be sendable.
     var confined = 0
     for file in SourceTree.all.sources {
@@ -85,12 +85,12 @@ struct HabitTests {
           !file.code(index).contains("nonisolated(unsafe)"), "\(file.path):\(index + 1)")
       }
     }
-    #expect(count <= 24, "\(count) types step outside the compiler's checks")
-    #expect(confined <= 60, "\(confined) types of the simulation do")
+    #expect(count <= 24, "\(count) unchecked types")
+    #expect(confined <= 60, "\(confined) unchecked types in the simulation")
     #expect(Self.unexplained(.init(path: "x", lines: ["class A: @unchecked Sendable {}"])) == [0])
   }
 
-  // MARK: What core code reaches only through what it is given
+  // MARK: Ambient state that core code must not use
 
   static let core: Set<String> = [
     "Raft", "Raftstore", "PlacementDriver", "Storage", "Engine", "RaftLog", "Codec", "Simulation",
@@ -111,7 +111,7 @@ struct HabitTests {
     }
   }
 
-  @Test func coreRoomsReachNoClockThreadChanceOrFileByThemselves() {
+  @Test func coreTargetsUseNoAmbientClockThreadRandomnessOrFile() {
     for file in SourceTree.all.sources where Self.core.contains(file.target) {
       #expect(Self.violations(file).isEmpty, "\(Self.violations(file))")
     }
@@ -121,7 +121,7 @@ struct HabitTests {
 
   static let never = ["fatalError(", "try!", "TODO", "FIXME", "print("]
 
-  @Test func nothingIsLeftUndoneOrPrinted() {
+  @Test func noCodeIsUnfinishedOrPrints() {
     for file in SourceTree.all.sources where !["apus", "Benchmarks"].contains(file.target) {
       for index in file.lines.indices {
         for word in Self.never {

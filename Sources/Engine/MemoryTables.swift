@@ -1,5 +1,5 @@
-/// What a memory engine holds: a table for each family.
-struct MemoryState: Sendable {
+/// The contents of a memory engine: a table for each family.
+struct MemoryTables: Sendable {
   private var tables = ColumnFamily.allCases.map { _ in SortedTable() }
 
   subscript(family: ColumnFamily) -> SortedTable {
@@ -16,7 +16,7 @@ struct MemoryState: Sendable {
     case .ingested(let family, let pairs):
       for pair in pairs { self[family].set(pair.key, pair.value) }
     case .filesDeleted(let family, let from, let to):
-      dropInside(family, from, to)
+      deleteInside(family, from, to)
     }
   }
 
@@ -28,8 +28,8 @@ struct MemoryState: Sendable {
     }
   }
 
-  /// As if all but the outermost pairs were alone in their files.
-  private mutating func dropInside(_ family: ColumnFamily, _ from: [UInt8], _ to: [UInt8]) {
+  /// Deletes all pairs of the range but the outermost, as if those shared a file with pairs outside of it.
+  private mutating func deleteInside(_ family: ColumnFamily, _ from: [UInt8], _ to: [UInt8]) {
     let table = self[family]
     guard let first = table.position(atOrAfter: from), let last = table.position(before: to),
       let second = table.position(after: first)
@@ -38,15 +38,15 @@ struct MemoryState: Sendable {
   }
 }
 
-/// Something that has happened to a memory engine since it was last made durable.
+/// A change of a memory engine.
 enum MemoryChange: Sendable {
   case batch(WriteBatch)
   case ingested(ColumnFamily, [KeyValue])
   case filesDeleted(ColumnFamily, from: [UInt8], to: [UInt8])
 
-  /// Ingestion and deletion of files do not go through the log: they are durable at once, even
-  /// when batches written before them are lost.
-  var isDurableAtOnce: Bool {
+  /// Whether a crash cannot lose it. Ingestion and deletion of files do not use the write-ahead log: they are
+  /// durable on return, also where a crash loses batches written before.
+  var isDurableImmediately: Bool {
     if case .batch = self { false } else { true }
   }
 }

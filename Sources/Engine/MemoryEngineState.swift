@@ -1,20 +1,20 @@
-/// The state of a memory engine: its contents, what of them survives a crash, and what is to go
-/// wrong.
-struct MemoryLedger: Sendable {
-  var current: MemoryState
-  /// What a crash would leave, before the changes below.
-  var durable: MemoryState
+/// The state of a memory engine: its contents, what a crash leaves of them, and injected failures.
+struct MemoryEngineState: Sendable {
+  var current: MemoryTables
+  /// The contents that survive a crash, without `unsynced`.
+  var durable: MemoryTables
+  /// The changes since the last barrier, in order.
   var unsynced: [MemoryChange] = []
   var closed = false
-  /// How many more of each go well before one fails; none fails while nil.
-  var healthyWrites: Int?
-  var healthySyncs: Int?
-  /// As with RocksDB, a failed write or barrier is the last one.
+  /// How many more of each succeed before one fails; nil: all.
+  var writesBeforeFailure: Int?
+  var syncsBeforeFailure: Int?
+  /// The error of the first failed write or barrier. As with RocksDB, every later one throws it.
   var failure: EngineError?
   var writes: UInt64 = 0
   var barriers: UInt64 = 0
 
-  init(_ state: MemoryState) {
+  init(_ state: MemoryTables) {
     current = state
     durable = state
   }
@@ -25,20 +25,20 @@ struct MemoryLedger: Sendable {
   }
 
   mutating func write(_ batch: WriteBatch) throws(EngineError) {
-    try spend(\.healthyWrites, "write")
+    try countDown(\.writesBeforeFailure, "write")
     writes += 1
     record(.batch(batch))
   }
 
   mutating func barrier() throws(EngineError) {
-    try spend(\.healthySyncs, "sync")
+    try countDown(\.syncsBeforeFailure, "sync")
     barriers += 1
     durable = current
     unsynced.removeAll()
   }
 
-  /// Takes one from the healthy ones left, or fails permanently.
-  private mutating func spend(
+  /// Counts one operation, or makes it fail and with it all later ones.
+  private mutating func countDown(
     _ counter: WritableKeyPath<Self, Int?>, _ operation: String
   ) throws(EngineError) {
     guard let left = self[keyPath: counter] else { return }
@@ -51,12 +51,12 @@ struct MemoryLedger: Sendable {
     throw error
   }
 
-  /// What a crash leaves when of the lost writes the first `kept` survive.
-  func remains(keeping kept: Int) -> MemoryState {
+  /// The contents after a crash that loses all but the first `kept` unsynced writes.
+  func tablesAfterCrash(keeping kept: Int) -> MemoryTables {
     var state = durable
     var batches = 0
     for change in unsynced {
-      if change.isDurableAtOnce {
+      if change.isDurableImmediately {
         state.apply(change)
       } else {
         if batches < kept { state.apply(change) }

@@ -1,11 +1,11 @@
 import CPlatform
 import Glibc
 
-/// A binary semaphore: any number of rings wake one wait.
+/// A binary semaphore for one waiting thread: signals before a wait count as one.
 ///
 /// Safety of `@unchecked Sendable`: the semaphore's memory is allocated once, never moves, is freed
 /// only in `deinit`, and POSIX allows `sem_post`/`sem_wait` on it from any thread.
-package final class Doorbell: @unchecked Sendable {
+package final class BinarySemaphore: @unchecked Sendable {
   private let semaphore: UnsafeMutablePointer<sem_t>
 
   package init() {
@@ -18,32 +18,34 @@ package final class Doorbell: @unchecked Sendable {
     semaphore.deallocate()
   }
 
-  /// Wakes the waiter, or lets its next wait return at once.
-  package func ring() {
+  /// Wakes the waiting thread, or lets its next wait return at once. Any thread may call.
+  package func signal() {
     sem_post(semaphore)
   }
 
-  /// Blocks until rung. Rings that came in the meantime count as one.
+  /// Blocks until signaled, and clears all signals.
   package func wait() {
     while sem_wait(semaphore) != 0 && errno == EINTR {}
-    absorb()
+    clear()
   }
 
-  /// Blocks until rung or until `limit` has passed, by a clock that no one sets: a deadline on the wall
-  /// clock would be an hour late when that is set back by an hour. A limit above a day counts as a day.
+  /// Blocks until signaled or until `limit` has passed on the monotonic clock, and clears all signals. A
+  /// deadline on the wall clock would be an hour late after that clock is set back by an hour. A limit above a
+  /// day counts as a day.
   package func wait(atMost limit: Duration) {
     var deadline = timespec()
     clock_gettime(CLOCK_MONOTONIC, &deadline)
-    let nanoseconds = min(max(0, limit.asNanoseconds), Self.longest) + Int64(deadline.tv_nsec)
+    let wait = min(max(0, limit.asNanoseconds), Self.maxNanoseconds)
+    let nanoseconds = wait + Int64(deadline.tv_nsec)
     deadline.tv_sec += Int(nanoseconds / 1_000_000_000)
     deadline.tv_nsec = Int(nanoseconds % 1_000_000_000)
     while apus_sem_wait_until(semaphore, &deadline) != 0 && errno == EINTR {}
-    absorb()
+    clear()
   }
 
-  private static let longest: Int64 = 86_400 * 1_000_000_000
+  private static let maxNanoseconds: Int64 = 86_400 * 1_000_000_000
 
-  private func absorb() {
+  private func clear() {
     while sem_trywait(semaphore) == 0 {}
   }
 }
