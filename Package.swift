@@ -51,35 +51,37 @@ let package = Package(
     .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
-    // Level 1: targets without dependencies on those of other levels.
+    // Level 0: system libraries, and targets that import no other target of the package.
     .systemLibrary(
       name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
     .systemLibrary(
       name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    library("Raft"),
     .target(name: "CPlatform"),
-    library("Runtime", ["CPlatform", log]),
-    library("RocksDB", ["CRocksDB"]),
+    library("Protobuf"),
     library("Wire", [protobuf]),
     library("History"),
 
+    // Level 1: know nothing of each other.
+    library("Raft", ["Protobuf"]),
+    library("Runtime", ["CPlatform", log]),
+    library("RocksDB", ["CRocksDB"]),
+
     // Level 2
     library("Engine", ["RocksDB", "Runtime"]),
-    library("RaftLog", ["Raft", "RocksDB", "Runtime"]),
-    library("Codec", ["Raft", "Wire"]),
+    library("RaftLog", ["Protobuf", "Raft", "RocksDB", "Runtime"]),
+    library("Codec", ["Protobuf", "Raft", "Wire"]),
     library(
       "RPC",
       [
-        "CNghttp2", "CZlib", "Codec", "Runtime", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
-        protobuf,
-        log,
+        "CNghttp2", "CZlib", "Protobuf", "Runtime", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
+        protobuf, log,
       ]),
 
     // Level 3
     library(
       "Raftstore",
-      ["Raft", "Runtime", "Engine", "RaftLog", "Codec", collections, log]),
+      ["CZlib", "Protobuf", "Raft", "Runtime", "Engine", "RaftLog", "Codec", collections, log]),
     library("PlacementDriver", ["Engine", "Runtime", "Codec", collections]),
     library(
       "Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, nioHTTP1, protobuf, log]),
@@ -90,14 +92,13 @@ let package = Package(
       "Server",
       [
         "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
-        "Wire",
-        "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
+        "Protobuf", "Wire", "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
       ]),
     library(
       "Simulation",
       [
         "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
-        "Runtime", log,
+        "Protobuf", "Runtime", log,
       ]),
     .executableTarget(
       name: "apus",
@@ -118,15 +119,16 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
 
     tests("HistoryTests", ["History", "Runtime"]),
-    tests("RaftTests", ["Raft", "Runtime"], exclude: ["Counterparts.md"]),
+    tests("ProtobufTests", ["Protobuf"]),
+    tests("RaftTests", ["Raft", "Protobuf", "Runtime"], exclude: ["Counterparts.md"]),
     tests("RuntimeTests", ["Runtime", "TestSupport"]),
     tests("RocksDBTests", ["RocksDB", "TestSupport"]),
     tests("EngineTests", ["Engine", "Runtime", "TestSupport"]),
     tests("RaftLogTests", ["RaftLog", "Raft", "Runtime", "TestSupport"]),
-    tests("CodecTests", ["Codec", "Wire", "Raft", protobuf]),
+    tests("CodecTests", ["Codec", "Protobuf", "Wire", "Raft", protobuf]),
     tests(
       "RPCTests",
-      ["RPC", "Codec", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
+      ["RPC", "Protobuf", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
     tests(
       "RaftstoreTests",
       ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime", "TestSupport"]),

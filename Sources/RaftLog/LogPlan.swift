@@ -1,3 +1,4 @@
+import Protobuf
 import Raft
 import RocksDB
 
@@ -57,7 +58,8 @@ struct LogPlan: ~Copyable {
         continue
       }
       native.put(
-        family, LogKeys.of(region, .state), LogCodec.encode(index.hardState, last: index.last))
+        family, LogKeys.of(region, .state),
+        LogState(hardState: index.hardState, last: index.last).encoded())
     }
   }
 
@@ -199,18 +201,20 @@ struct LogPlan: ~Copyable {
     var value = scratch
     scratch = []
     value.removeAll(keepingCapacity: true)
-    LogCodec.writeHeader(of: entry, to: &value)
     if entry.data.count > Self.longData {
+      ProtoWriter.append(entry.protoSize - entry.data.count, to: &value) {
+        entry.writeHeader(to: &$0)
+      }
       native.put(family, key.span.bytes, value.span.bytes, entry.data.span.bytes)
     } else {
-      value += entry.data
+      entry.encode(into: &value)
       native.put(family, key.span.bytes, value.span.bytes)
     }
     scratch = value
   }
 
   private mutating func putTruncated(_ region: UInt64, _ index: UInt64, _ term: UInt64) {
-    native.put(family, LogKeys.of(region, .truncated), LogCodec.encode(index, term))
+    native.put(family, LogKeys.of(region, .truncated), LogStart(index: index, term: term).encoded())
   }
 
   private mutating func deleteEntries(_ region: UInt64, from: UInt64, through: UInt64) {

@@ -1,3 +1,4 @@
+import Protobuf
 import Raft
 import RocksDB
 
@@ -17,8 +18,8 @@ struct LogScan {
     var last: UInt64 = 0
     var terms: [(index: UInt64, term: UInt64)] = []
     var bytes: UInt64 = 0
-    var state: (HardState, last: UInt64)?
-    var truncated: (index: UInt64, term: UInt64)?
+    var state: LogState?
+    var start: LogStart?
     var hasKeys = false
     var hasTombstone = false
   }
@@ -40,14 +41,12 @@ struct LogScan {
         if let region { try add(region, to: &table) }
         region = Region(id: parsed.region)
       }
-      do throws(LogCodec.Malformed) {
-        try iterator.withValue { (value) throws(LogCodec.Malformed) in
-          try value.withUnsafeBytes { (bytes) throws(LogCodec.Malformed) in
-            try region?.take(parsed.suffix, parsed.rest, bytes, deep: deep)
-          }
+      do throws(CodecError) {
+        try iterator.withValue { (value) throws(CodecError) in
+          try region?.add(parsed.suffix, parsed.rest, value, deep: deep)
         }
       } catch {
-        throw .corrupted(location: "\(db.path), key \(key)", reason: error.reason)
+        throw .corrupted(location: "\(db.path), key \(key)", reason: "\(error)")
       }
       iterator.next()
     }
@@ -66,19 +65,19 @@ struct LogScan {
     }
     if region.hasTombstone { table.tombstones.insert(region.id) }
     guard let state = region.state else {
-      guard region.first == nil, region.truncated == nil, !region.hasKeys else {
+      guard region.first == nil, region.start == nil, !region.hasKeys else {
         throw broken("log without state")
       }
       return
     }
-    let dummy = region.truncated ?? (0, 0)
+    let dummy = region.start ?? LogStart()
     guard state.last >= dummy.index, region.first == nil || region.last <= state.last else {
       throw broken("last index \(state.last) does not fit entries up to \(region.last)")
     }
     // The index after the last must not overflow.
     guard state.last < .max else { throw broken("last index \(state.last)") }
-    guard state.0.commit <= state.last else {
-      throw broken("commit \(state.0.commit) is beyond the last index \(state.last)")
+    guard state.hardState.commit <= state.last else {
+      throw broken("commit \(state.hardState.commit) is beyond the last index \(state.last)")
     }
     var index = RegionIndex(startingAfter: dummy.index, term: dummy.term)
     if state.last > dummy.index {
@@ -95,48 +94,44 @@ struct LogScan {
       index.extend(to: next - 1)
     }
     index.lowest = region.first ?? dummy.index + 1
-    index.hardState = state.0
+    index.hardState = state.hardState
     index.openedBytes = region.bytes
     table.regions[region.id] = index
   }
 }
 
 extension LogScan.Region {
-  fileprivate mutating func take(
-    _ suffix: LogKeys.Suffix, _ rest: ArraySlice<UInt8>, _ bytes: UnsafeRawBufferPointer,
-    deep: Bool
-  ) throws(LogCodec.Malformed) {
+  fileprivate mutating func add(
+    _ suffix: LogKeys.Suffix, _ rest: ArraySlice<UInt8>, _ value: RawSpan, deep: Bool
+  ) throws(CodecError) {
     switch suffix {
     case .entry:
-      guard rest.count == 8 else { throw .init(reason: "entry key of wrong length") }
-      try takeEntry(LogKeys.number(rest), bytes, deep: deep)
-    case .state: state = try LogCodec.decodeState(bytes)
-    case .truncated:
-      let numbers = try LogCodec.decodeNumbers(bytes, 1, 2)
-      truncated = (numbers.0, numbers.1)
+      guard rest.count == 8 else { throw CodecError(.malformed, "length of an entry's key") }
+      try addEntry(LogKeys.number(rest), value, deep: deep)
+    case .state: state = try LogState(decoding: value, strict: true)
+    case .truncated: start = try LogStart(decoding: value, strict: true)
     case .owned: hasKeys = true
     case .tombstone: hasTombstone = true
     }
   }
 
-  private mutating func takeEntry(
-    _ index: UInt64, _ bytes: UnsafeRawBufferPointer, deep: Bool
-  ) throws(LogCodec.Malformed) {
-    let stored: (term: UInt64, index: UInt64)
-    if deep {
-      let entry = try LogCodec.decodeEntry(bytes)
-      stored = (entry.term, entry.index)
-    } else {
-      stored = try LogCodec.decodeID(bytes)
-    }
+  private mutating func addEntry(
+    _ index: UInt64, _ value: RawSpan, deep: Bool
+  ) throws(CodecError) {
+    let stored =
+      deep
+      ? StoredEntryID(of: try Entry(decoding: value, strict: true))
+      : try value.withUnsafeBytes { (bytes) throws(CodecError) in
+        try StoredEntryID(decoding: bytes)
+      }
     guard stored.index == index else {
-      throw .init(reason: "found entry \(stored.index), expected \(index)")
+      throw CodecError(.malformed, "found entry \(stored.index), expected \(index)")
     }
     guard first == nil || index == last + 1 else {
-      throw .init(reason: "entry \(index) follows entry \(last)")
+      throw CodecError(.malformed, "entry \(index) follows entry \(last)")
     }
     if first == nil { first = index }
-    self.bytes += UInt64(bytes.count)
+    bytes += UInt64(value.byteCount)
     last = index
     if terms.last?.term != stored.term { terms.append((index, stored.term)) }
   }

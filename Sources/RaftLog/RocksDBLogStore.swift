@@ -1,3 +1,4 @@
+import Protobuf
 package import Raft
 import RocksDB
 package import Runtime
@@ -68,12 +69,13 @@ package final class RocksDBLogStore: RaftLogStore {
     }
     guard let stored else { return }
     let version: UInt64
-    do throws(LogCodec.Malformed) {
-      version = try LogCodec.read(stored) { (reader) throws(LogCodec.Malformed) in
-        try reader.varint()
+    do throws(CodecError) {
+      version = try stored.span.bytes.withUnsafeBytes { (bytes) throws(CodecError) in
+        var reader = ProtoReader(bytes)
+        return try reader.varint()
       }
     } catch {
-      throw .corrupted(location: "\(db.path), format", reason: error.reason)
+      throw .corrupted(location: "\(db.path), format", reason: "\(error)")
     }
     guard version <= format else { throw .newerFormat(version) }
   }
@@ -166,11 +168,10 @@ package final class RocksDBLogStore: RaftLogStore {
 
   package func identity() throws(LogStoreError) -> LogStoreIdentity? {
     guard let stored = try get(LogKeys.identity) else { return nil }
-    do throws(LogCodec.Malformed) {
-      let numbers = try LogCodec.decodeNumbers(stored, 1, 2)
-      return LogStoreIdentity(clusterID: numbers.0, storeID: numbers.1)
+    do throws(CodecError) {
+      return try LogStoreIdentity(decoding: stored, strict: true)
     } catch {
-      throw .corrupted(location: "\(path), store identity", reason: error.reason)
+      throw .corrupted(location: "\(path), store identity", reason: "\(error)")
     }
   }
 
@@ -183,8 +184,7 @@ package final class RocksDBLogStore: RaftLogStore {
     try writer.withLock { (writer) throws(LogStoreError) in
       if let poison = writer.poison { throw .poisoned(poison) }
       var native = DBWriteBatch()
-      native.put(
-        db.families[0], LogKeys.identity, LogCodec.encode(identity.clusterID, identity.storeID))
+      native.put(db.families[0], LogKeys.identity, identity.encoded())
       try write(native, .synced, db, &writer)
     }
   }
@@ -258,15 +258,12 @@ package final class RocksDBLogStore: RaftLogStore {
       if !entries.isEmpty, bytes.addingReportingOverflow(size).partialValue > maxBytes { break }
       bytes += size
       let entry: Entry
-      do throws(LogCodec.Malformed) {
-        entry = try iterator.withValue { (value) throws(LogCodec.Malformed) in
-          try value.withUnsafeBytes { (bytes) throws(LogCodec.Malformed) in
-            try LogCodec.decodeEntry(bytes)
-          }
+      do throws(CodecError) {
+        entry = try iterator.withValue { (value) throws(CodecError) in
+          try Entry(decoding: value, strict: true)
         }
       } catch {
-        throw .corrupted(
-          location: "\(path), region \(region), entry \(index)", reason: error.reason)
+        throw .corrupted(location: "\(path), region \(region), entry \(index)", reason: "\(error)")
       }
       guard entry.index == index else { return nil }
       entries.append(entry)

@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 import Raft
 import SwiftProtobuf
 import Testing
@@ -90,7 +91,7 @@ struct CommandCodecTests {
     #expect(try CommandCodec.header(of: bytes) == header)
   }
 
-  @Test func aVisitorThatDeclinesHearsNothingMore() throws {
+  @Test func aVisitorThatDeclinesIsNotCalledAgain() throws {
     var counter = Counter(accepts: false)
     try CommandCodec.visit(
       CommandCodec.encode(header, RequestList([.delete(cf: .lock, key: [1])])), &counter)
@@ -109,7 +110,7 @@ struct CommandCodecTests {
     #expect(counter.begun == 0 && counter.changes == 2)
   }
 
-  @Test func whatIsNotACommandIsRefusedWithItsReason() {
+  @Test func malformedCommandsAreRefusedWithTheReason() {
     func reason(_ bytes: [UInt8]) -> CodecError.Reason? {
       do throws(CodecError) {
         _ = try CommandCodec.decode(bytes)
@@ -173,7 +174,7 @@ struct CommandCodecTests {
   }
 }
 
-/// Counts what it is told.
+/// Counts what it visits.
 private struct Counter: CommandVisitor {
   var accepts: Bool
   var begun = 0

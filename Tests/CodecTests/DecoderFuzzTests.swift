@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 import Raft
 import SwiftProtobuf
 import Testing

@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 import Testing
 
 /// Key layouts: known bytes, order, and refusal of what is none.

@@ -62,7 +62,7 @@ struct ModelTests {
     #expect(region.contains(KeyRange(start: [1], end: [3])) && !region.contains(.all))
   }
 
-  @Test func rolesAmountToAMembership() {
+  @Test func peerRolesGiveTheConfState() {
     func region(_ roles: [PeerRole]) -> Region {
       let peers = roles.enumerated().map { offset, role in
         PeerInfo(id: UInt64(roles.count - offset), storeID: 1, role: role)
@@ -88,7 +88,7 @@ struct ModelTests {
     #expect(Timestamp(timestamp.value + 1).logical == 0)
   }
 
-  @Test func columnFamiliesGoByTheirNames() {
+  @Test func columnFamiliesAreIdentifiedByName() {
     for cf in DataCF.allCases { #expect(DataCF(name: cf.name) == cf) }
     #expect(DataCF(name: "") == .default && DataCF(name: "raft") == nil)
     #expect(DataCF.allCases.map(\.name) == ["default", "lock", "write"])

@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 import Raft
 import SwiftProtobuf
 import Testing
@@ -42,7 +43,7 @@ struct RaftRecordTests {
     }
   }
 
-  @Test func messageFieldsAreWhereTheFamilyExpectsThem() throws {
+  @Test func messageFieldsHaveTheNumbersOfTiKV() throws {
     var message = Raft.Message(.appendResponse, to: 1, from: 2, term: 3)
     message.logTerm = 4
     message.index = 5
@@ -62,7 +63,7 @@ struct RaftRecordTests {
     #expect(wire.entries.first?.data == [12].data)
   }
 
-  @Test func messageTypesHaveTheNumbersOfTheFamily() {
+  @Test func messageTypesHaveTheNumbersOfTiKV() {
     let pairs: [(Raft.MessageType, Eraftpb_MessageType)] = [
       (.hup, .msgHup), (.beat, .msgBeat), (.propose, .msgPropose), (.append, .msgAppend),
       (.appendResponse, .msgAppendResponse), (.vote, .msgRequestVote),
@@ -78,7 +79,7 @@ struct RaftRecordTests {
     for (ours, theirs) in pairs { #expect(Int(ours.rawValue) == theirs.rawValue) }
   }
 
-  @Test func anEnvelopeSaysWhoSpeaksEvenWithoutAMessage() throws {
+  @Test func anEnvelopeNamesItsPeersEvenWithoutAMessage() throws {
     let envelope = RaftEnvelope(
       regionID: 1, from: PeerInfo(id: 2, storeID: 3), to: PeerInfo(id: 4, storeID: 5),
       epoch: RegionEpoch(confVersion: 6, version: 7), isTombstone: true,
@@ -108,7 +109,7 @@ struct RaftRecordTests {
     #expect(try PeerInfo(decoding: [0x0A, 1, 0xFF] + peer.encoded()) == peer)
   }
 
-  @Test func aNumberWithoutMeaningIsAnError() {
+  @Test func anUnknownEnumerationNumberIsAnError() {
     #expect(throws: CodecError.self) { try PeerInfo(decoding: [0x18, 4]) }
     #expect(throws: CodecError.self) { try Raft.Entry(decoding: [0x08, 3]) }
     // Types of messages that are local to a node.
@@ -131,5 +132,24 @@ struct RaftRecordTests {
     var bytes: [UInt8] = [0xAA]
     peer.encode(into: &bytes)
     #expect(bytes == [0xAA] + peer.encoded())
+  }
+
+  /// The fullest batch that a store sends: as many entries as fit, the smallest there are.
+  @Test func aFullBatchOfRaftMessagesPasses() throws {
+    let header = CommandHeader(
+      regionID: 2, peer: PeerInfo(id: 3, storeID: 1), epoch: .initial, term: 6)
+    var requests = RequestList()
+    requests.put(.default, [1], [])
+    let data = CommandCodec.encode(header, [requests])
+    let count = (9 << 20) / (data.count + 24)
+    let entries = (0..<UInt64(count)).map { Raft.Entry(term: 6, index: 1 << 40 + $0, data: data) }
+    var message = Raft.Message(.append, to: 3, from: 4, term: 6)
+    message.entries = entries
+    let envelope = RaftEnvelope(
+      regionID: 2, from: PeerInfo(id: 4, storeID: 2), to: PeerInfo(id: 3, storeID: 1),
+      message: message)
+    let bytes = RaftBatch(messages: [envelope]).encoded()
+    #expect(bytes.count > FieldCount.limit)
+    try FieldCount.check(bytes.span.bytes, .raftBatch)
   }
 }

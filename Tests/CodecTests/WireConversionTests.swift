@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 import SwiftProtobuf
 import Testing
 import Wire
@@ -52,7 +53,7 @@ struct WireConversionTests {
     }
   }
 
-  @Test func numbersOfTheFutureAreRefused() {
+  @Test func unknownEnumerationNumbersAreRefused() {
     var peer = Metapb_Peer()
     peer.role = .UNRECOGNIZED(9)
     #expect(throws: CodecError.self) { try PeerInfo(peer) }
@@ -154,7 +155,7 @@ struct WireConversionTests {
     }
   }
 
-  @Test func oldClientsFieldsAreUnderstood() throws {
+  @Test func fieldsOfOlderClientsAreRead() throws {
     // Field 4 of RawBatchPut: one number, or several, packed or not.
     for bytes in [[0x20, 7], [0x22, 1, 7], [0x20, 7, 0x20, 8]] as [[UInt8]] {
       let request = try Kvrpcpb_RawBatchPutRequest(serializedBytes: bytes)

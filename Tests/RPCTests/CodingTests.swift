@@ -1,5 +1,5 @@
-import Codec
 import NIOCore
+import Protobuf
 import SwiftProtobuf
 import Testing
 
@@ -126,45 +126,6 @@ import Testing
     let later = begin + .milliseconds(100)
     let taken = [begin, begin, begin, begin, later, later].map { limit.take(at: $0) }
     #expect(taken == [true, true, true, false, true, false])
-  }
-
-  // MARK: Fields without decoding
-
-  @Test func fieldsOfAMessage() throws {
-    // 1: 300, 2: "ab", 3: four bytes, 4: eight bytes.
-    let message = ByteBuffer(bytes: [
-      0x08, 0xac, 0x02, 0x12, 2, 0x61, 0x62, 0x1d, 1, 2, 3, 4, 0x21, 1, 2, 3, 4, 5, 6, 7, 8,
-    ])
-    var scanner = FieldScanner(message)
-    var found: [String] = []
-    while let field = try scanner.next() {
-      switch field.value {
-      case .varint(let value): found.append("\(field.number)=\(value)")
-      case .bytes(let range):
-        found.append("\(field.number)=\(String(buffer: scanner.slice(range)))")
-      case .fixed: found.append("\(field.number)")
-      }
-    }
-    #expect(found == ["1=300", "2=ab", "3", "4"])
-  }
-
-  @Test(
-    arguments: [
-      [0x08], [0x12, 5, 1], [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
-      [0x1d, 1, 2], [0x0b], [UInt8](repeating: 0xff, count: 11),
-    ] as [[UInt8]])
-  func fieldsThatAreNone(bytes: [UInt8]) {
-    #expect(throws: FieldScanner.Malformed.self) {
-      var scanner = FieldScanner(ByteBuffer(bytes: bytes))
-      while try scanner.next() != nil {}
-    }
-  }
-
-  @Test func packedNumbersAreReadUpToALimit() throws {
-    let scanner = FieldScanner(ByteBuffer(repeating: 1, count: 1000))
-    var numbers: [UInt64] = []
-    try scanner.numbers(in: 0..<1000, to: &numbers, limit: 10)
-    #expect(numbers == [UInt64](repeating: 1, count: 11))
   }
 
   @Test func textIsCutBetweenScalars() {

@@ -94,7 +94,7 @@ struct CodingRuleTests {
 
   static let core: Set<String> = [
     "Raft", "Raftstore", "PlacementDriver", "Storage", "Engine", "RaftLog", "Codec", "Simulation",
-    "History",
+    "History", "Protobuf",
   ]
 
   static let banned = [

@@ -4,26 +4,27 @@ import Testing
 struct ImportTests {
   /// The targets of the package that each target may import.
   static let targets: [String: Set<String>] = [
-    "Raft": [],
+    "Protobuf": [],
+    "Raft": ["Protobuf"],
     "Runtime": ["CPlatform"],
     "RocksDB": ["CRocksDB"],
     "Wire": [],
     "History": [],
     "Engine": ["RocksDB", "Runtime"],
-    "RaftLog": ["Raft", "RocksDB", "Runtime"],
-    "Codec": ["Raft", "Wire"],
-    "RPC": ["CNghttp2", "CZlib", "Codec", "Runtime"],
-    "Raftstore": ["Raft", "Runtime", "Engine", "RaftLog", "Codec"],
+    "RaftLog": ["Protobuf", "Raft", "RocksDB", "Runtime"],
+    "Codec": ["Protobuf", "Raft", "Wire"],
+    "RPC": ["CNghttp2", "CZlib", "Protobuf", "Runtime"],
+    "Raftstore": ["CZlib", "Protobuf", "Raft", "Runtime", "Engine", "RaftLog", "Codec"],
     "PlacementDriver": ["Engine", "Runtime", "Codec"],
     "Client": ["RPC", "Wire", "Codec", "Runtime"],
     "Storage": ["Raftstore", "Engine", "Codec", "Runtime"],
     "Server": [
       "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
-      "Wire", "Runtime", "RocksDB", "Raft",
+      "Protobuf", "Wire", "Runtime", "RocksDB", "Raft",
     ],
     "Simulation": [
       "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
-      "Runtime",
+      "Protobuf", "Runtime",
     ],
     "apus": [
       "Server", "Simulation", "Client", "History", "Codec", "Wire", "Runtime", "RPC", "CPlatform",
@@ -33,6 +34,7 @@ struct ImportTests {
 
   /// The modules outside the package that each target may import, beside `Synchronization`.
   static let outside: [String: Set<String>] = [
+    "Protobuf": [],
     "Raft": [],
     "Runtime": ["Glibc", "Logging"],
     "RocksDB": ["Glibc"],

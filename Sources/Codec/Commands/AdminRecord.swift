@@ -1,3 +1,5 @@
+import Protobuf
+
 /// `raft_cmdpb.AdminRequest`: a number that says which command, and that command in its own field.
 extension AdminCommand {
   private var number: AdminNumber {

@@ -1,4 +1,6 @@
-/// Who wants to hear what is in a log entry, in its order and without copies being made.
+package import Protobuf
+
+/// Receives the contents of a log entry, in their order and without copies being made.
 ///
 /// Spans are the entry's own memory and end with the call.
 package protocol CommandVisitor {
@@ -235,7 +237,7 @@ private struct RequestBody {
   }
 }
 
-/// Copies what it is told into values.
+/// Copies what it visits into values.
 private struct CommandCollector: CommandVisitor {
   var command = Command(header: CommandHeader())
 

@@ -1,3 +1,5 @@
+package import Protobuf
+
 /// `raft_cmdpb.CmdType`, as far as the log holds such requests.
 enum RequestNumber: UInt32 {
   case put = 3

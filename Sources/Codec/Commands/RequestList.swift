@@ -1,3 +1,5 @@
+import Protobuf
+
 /// Changes in the form in which a log entry carries them, without the header: the
 /// `requests` fields of a `raft_cmdpb.RaftCmdRequest`.
 ///

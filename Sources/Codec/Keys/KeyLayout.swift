@@ -1,3 +1,5 @@
+package import Protobuf
+
 extension [UInt8] {
   /// Adds eight bytes, the highest first, so that byte order is number order.
   package mutating func appendBigEndian(_ value: UInt64) {

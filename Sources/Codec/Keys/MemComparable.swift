@@ -1,3 +1,5 @@
+package import Protobuf
+
 /// Bytes encoded so that encodings compare as their originals do, even with something appended.
 ///
 /// Groups of eight bytes, each followed by a marker: 0xFF for a full group with more to come; else

@@ -1,3 +1,5 @@
+package import Protobuf
+
 /// A user key at a timestamp, as the `write` and `default` families of transactions hold it:
 /// the key in memory-comparable form, then the timestamp's complement, so that of one key the
 /// newest version comes first.

@@ -1,4 +1,4 @@
-/// What stores tell each other beside the raft protocol: `raft_serverpb.ExtraMessage`.
+/// Messages between stores beside the raft protocol: `raft_serverpb.ExtraMessage`.
 package struct ExtraMessage: Sendable, Hashable {
   /// Numbers are `raft_serverpb.ExtraMessageType`'s.
   package enum Kind: Int, Sendable, Hashable, CaseIterable {

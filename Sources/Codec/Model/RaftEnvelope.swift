@@ -10,7 +10,7 @@ package struct RaftEnvelope: Sendable, Equatable {
   package var epoch: RegionEpoch
   /// Notifies the receiver that its peer was removed from the region.
   package var isTombstone: Bool
-  /// The region's range, so that a receiver which lacks the peer can tell whether it overlaps
+  /// The region's range, so that a receiver which lacks the peer knows whether it overlaps
   /// another; only sent with the messages that may create a peer.
   package var startKey: [UInt8]
   package var endKey: [UInt8]

@@ -45,7 +45,7 @@ package struct Region: Sendable, Hashable {
 
   package var range: KeyRange { KeyRange(start: startKey, end: endKey) }
 
-  /// A peer made by a message knows its region's id only, until a snapshot tells the rest.
+  /// A peer made by a message knows its region's id only, until a snapshot brings the rest.
   package var isInitialized: Bool { !peers.isEmpty }
 
   /// The region's peer on this store; nil when it has none.

@@ -1,4 +1,4 @@
-/// What a client says about the region it believes it talks to: `kvrpcpb.Context`.
+/// What a client knows of the region that a request is for: `kvrpcpb.Context`.
 package struct RequestContext: Sendable, Hashable {
   /// Numbers are `kvrpcpb.CommandPri`'s.
   package enum Priority: Int, Sendable, Hashable, CaseIterable {

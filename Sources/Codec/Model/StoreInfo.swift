@@ -15,7 +15,7 @@ package struct StoreInfo: Sendable, Hashable {
     case removed = 3
   }
 
-  /// A name and a value by which placement tells stores apart.
+  /// A name and a value by which placement distinguishes stores.
   package struct Label: Sendable, Hashable {
     package var key: String
     package var value: String

@@ -1,3 +1,4 @@
+package import Protobuf
 package import Wire
 
 #if canImport(FoundationEssentials)

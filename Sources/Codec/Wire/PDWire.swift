@@ -1,3 +1,4 @@
+package import Protobuf
 package import Wire
 
 // `pdpb` messages for which there is a plain type.

@@ -1,7 +1,8 @@
+package import Protobuf
 package import Wire
 
 // `errorpb` and region errors. What is written always carries the text too: clients log it, and
-// some tell errors apart by it.
+// some distinguish errors by it.
 
 extension RegionError {
   package var wire: Errorpb_Error {

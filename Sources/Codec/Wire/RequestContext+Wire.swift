@@ -1,7 +1,8 @@
+package import Protobuf
 package import Wire
 
 extension RequestContext {
-  /// What a request says about itself. A priority that is not known is a hint not taken; an
+  /// The context of a request. A priority that is not known is a hint not taken; an
   /// unknown API version would change what keys mean and is refused.
   package init(_ wire: Kvrpcpb_Context) throws(CodecError) {
     guard let apiVersion = APIVersion(rawValue: wire.apiVersion.rawValue) else {

@@ -1,5 +1,5 @@
-import Codec
 package import NIOCore
+import Protobuf
 package import SwiftProtobuf
 
 /// Protobuf straight into and out of a `ByteBuffer`, with no copy in between.

@@ -1,5 +1,5 @@
-import Codec
 import FoundationEssentials
+import Protobuf
 import SwiftProtobuf
 import Synchronization
 

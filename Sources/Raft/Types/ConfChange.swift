@@ -10,7 +10,8 @@ package enum ConfChangeType: UInt8, Sendable, Hashable {
 }
 
 extension ConfChangeType {
-  /// The number in TiKV's `eraftpb`, which has no update and gives learners its place.
+  /// The number in TiKV's `eraftpb`: learners have the number that etcd gives to updates, which TiKV
+  /// does not have.
   package var wireValue: UInt64 {
     switch self {
     case .addNode: 0
@@ -20,13 +21,14 @@ extension ConfChangeType {
     }
   }
 
-  package init(wireValue: UInt64) throws(RaftError) {
+  /// Nil for a number without meaning.
+  package init?(wireValue: UInt64) {
     switch wireValue {
     case 0: self = .addNode
     case 1: self = .removeNode
     case 2: self = .addLearnerNode
     case 3: self = .updateNode
-    default: throw .malformed("unexpected conf type \(wireValue)")
+    default: return nil
     }
   }
 }
@@ -52,20 +54,6 @@ package struct ConfChangeSingle: Sendable, Equatable {
   }
 }
 
-extension ConfChangeSingle {
-  init(decoding bytes: ArraySlice<UInt8>) throws(RaftError) {
-    self.init()
-    var reader = ProtobufReader(bytes)
-    while let field = try reader.next() {
-      switch field {
-      case 1: type = try ConfChangeType(wireValue: try reader.varint())
-      case 2: nodeID = try reader.varint()
-      default: try reader.skip()
-      }
-    }
-  }
-}
-
 /// A membership change of one node, in etcd's first format.
 package struct ConfChange: Sendable, Equatable {
   /// An id of the change for its owner. Raft does not use it.
@@ -87,29 +75,5 @@ package struct ConfChange: Sendable, Equatable {
   /// The same change in the second format.
   package var asV2: ConfChangeV2 {
     ConfChangeV2(changes: [ConfChangeSingle(type: type, nodeID: nodeID)], context: context)
-  }
-
-  /// The data of an entry of type `confChange`.
-  package func encoded() -> [UInt8] {
-    var writer = ProtobufWriter()
-    writer.varint(field: 1, id)
-    writer.varint(field: 2, type.wireValue)
-    writer.varint(field: 3, nodeID)
-    writer.bytes(field: 4, context)
-    return writer.output
-  }
-
-  package init(decoding bytes: [UInt8]) throws(RaftError) {
-    self.init()
-    var reader = ProtobufReader(bytes[...])
-    while let field = try reader.next() {
-      switch field {
-      case 1: id = try reader.varint()
-      case 2: type = try ConfChangeType(wireValue: try reader.varint())
-      case 3: nodeID = try reader.varint()
-      case 4: context = Array(try reader.bytes())
-      default: try reader.skip()
-      }
-    }
   }
 }

@@ -1,3 +1,5 @@
+import Protobuf
+
 /// The meaning of an entry's data. Numbers are etcd's.
 package enum EntryType: UInt8, Sendable, Hashable {
   /// Opaque to raft; empty for the first entry of a leader.
@@ -34,14 +36,7 @@ extension Entry {
   /// Bytes of the protobuf encoding: the size that message and apply limits count. Fields of value 0 take
   /// none.
   @inline(__always)
-  package var encodedSize: UInt64 {
-    var size = 0
-    if type != .normal { size += 2 }
-    if term != 0 { size += 1 + ProtobufSize.varint(term) }
-    if index != 0 { size += 1 + ProtobufSize.varint(index) }
-    if !data.isEmpty { size += 1 + ProtobufSize.varint(UInt64(data.count)) + data.count }
-    return UInt64(size)
-  }
+  package var encodedSize: UInt64 { UInt64(protoSize) }
 
   /// Whether the entry is a membership change in either format.
   package var isConfChange: Bool { type != .normal }

@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Protobuf
 import Raft
 import Runtime
 

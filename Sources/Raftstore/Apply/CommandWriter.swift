@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Protobuf
 
 /// Copies an entry's changes straight from the entry's bytes into a write batch, checking them against
 /// the region as it is when they are applied.

@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 import Raft
 
 /// Goes through an entry's command and keeps only what it says of compacting the log.

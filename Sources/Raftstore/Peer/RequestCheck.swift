@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 
 /// Checks of a request before it is proposed or served, in TiKV's order.
 struct RequestCheck {

@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Protobuf
 import Runtime
 
 /// The directory of snapshots as files: what is there, whether it fits together, and how it goes. Knows

@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Protobuf
 
 // Reading a store's own records, with the record's name in every error.
 extension KVReader {

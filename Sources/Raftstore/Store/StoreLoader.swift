@@ -1,6 +1,7 @@
 import Codec
 import Engine
 import Logging
+import Protobuf
 import Raft
 import RaftLog
 

@@ -1,6 +1,7 @@
 import Codec
 package import Engine
 package import Logging
+import Protobuf
 package import RaftLog
 package import Runtime
 

@@ -1,5 +1,6 @@
 import Codec
 import Engine
+import Protobuf
 
 /// Puts one received snapshot's data in place of a region's.
 ///

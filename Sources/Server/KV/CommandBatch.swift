@@ -1,4 +1,5 @@
 import NIOCore
+import Protobuf
 import RPC
 import Wire
 
@@ -9,7 +10,8 @@ struct CommandBatch {
 
   private enum Content {
     case decoded([Tikvpb_BatchCommandsRequest.Request])
-    case encoded(FieldScanner, [Range<Int>])
+    /// The whole message, and where in its readable bytes each command is.
+    case encoded(ByteBuffer, [Range<Int>])
   }
 
   /// A message of up to this many bytes is decoded at once.
@@ -45,8 +47,10 @@ struct CommandBatch {
   func command(_ index: Int) throws(RPCStatus) -> Command? {
     switch content {
     case .decoded(let requests): return requests[index].cmd
-    case .encoded(let scanner, let ranges):
-      let bytes = scanner.slice(ranges[index])
+    case .encoded(let message, let ranges):
+      let range = ranges[index]
+      let start = message.readerIndex + range.lowerBound
+      let bytes = message.getSlice(at: start, length: range.count) ?? ByteBuffer()
       let request: Tikvpb_BatchCommandsRequest.Request = try MessageCoding.decode(
         bytes, malformed: .internal)
       return request.cmd
@@ -56,25 +60,24 @@ struct CommandBatch {
   private static func scan(_ message: ByteBuffer) throws(RPCStatus) -> ([UInt64], Content) {
     var ids: [UInt64] = []
     var ranges: [Range<Int>] = []
-    var scanner = FieldScanner(message)
-    do throws(FieldScanner.Malformed) {
-      while let field = try scanner.next() {
-        switch (field.number, field.value) {
-        case (1, .bytes(let range)): ranges.append(range)
-        case (2, .varint(let id)): ids.append(id)
-        case (2, .bytes(let range)):
-          try scanner.numbers(in: range, to: &ids, limit: maxCommands)
-        default: break
+    do throws(CodecError) {
+      try message.readableBytesSpan.withUnsafeBytes { (bytes) throws(CodecError) in
+        var reader = ProtoReader(bytes)
+        while ranges.count <= maxCommands, ids.count <= maxCommands, try reader.next() {
+          switch reader.field {
+          case 1: if let range = try reader.range() { ranges.append(range) }
+          case 2: try reader.append(to: &ids, limit: maxCommands)
+          default: try reader.skip()
+          }
         }
-        guard ranges.count <= maxCommands, ids.count <= maxCommands else { break }
       }
     } catch {
-      throw RPCStatus(.internal, "malformed BatchCommandsRequest")
+      throw RPCStatus(.internal, "malformed BatchCommandsRequest: \(error)")
     }
     guard ranges.count <= maxCommands, ids.count <= maxCommands else {
       throw RPCStatus(
         .resourceExhausted, "more than \(maxCommands) commands in one message")
     }
-    return (ids, .encoded(scanner, ranges))
+    return (ids, .encoded(message, ranges))
   }
 }

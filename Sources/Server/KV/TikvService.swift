@@ -1,4 +1,5 @@
 import Codec
+import Protobuf
 package import RPC
 package import Storage
 import Wire

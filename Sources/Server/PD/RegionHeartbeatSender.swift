@@ -1,6 +1,7 @@
 import Codec
 import Logging
 import NIOCore
+import Protobuf
 import RPC
 import Runtime
 import Synchronization

@@ -1,6 +1,7 @@
 package import Codec
 import Logging
 import PlacementDriver
+import Protobuf
 import RPC
 import Runtime
 import SwiftProtobuf

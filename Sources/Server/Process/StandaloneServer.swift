@@ -2,6 +2,7 @@ package import Codec
 import Engine
 package import Logging
 import PlacementDriver
+import Protobuf
 import RPC
 import Runtime
 import Storage

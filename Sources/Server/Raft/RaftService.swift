@@ -1,6 +1,7 @@
 package import Codec
 package import Logging
 import NIOCore
+import Protobuf
 package import RPC
 package import Raftstore
 package import Runtime

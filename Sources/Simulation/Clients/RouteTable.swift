@@ -1,5 +1,6 @@
 import Codec
 import PlacementDriver
+import Protobuf
 
 /// What a client knows of the regions: all of them, in order of their keys, and who leads.
 struct RouteTable {

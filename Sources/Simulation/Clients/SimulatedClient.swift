@@ -1,6 +1,7 @@
 import Codec
 package import History
 import PlacementDriver
+import Protobuf
 import Runtime
 
 /// A client on a machine of its own: makes the calls of a workload one after the other, finds regions by

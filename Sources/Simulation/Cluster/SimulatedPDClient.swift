@@ -1,5 +1,6 @@
 package import Codec
 package import PlacementDriver
+import Protobuf
 import Runtime
 
 /// PD as a store's process sees it, over the simulated network.

@@ -1,3 +1,4 @@
+import Protobuf
 import Runtime
 import Testing
 
@@ -109,10 +110,20 @@ import Testing
     let extra: [UInt8] = [0x18, 4, 0x2a, 2, 1, 2, 0x31, 1, 2, 3, 4, 5, 6, 7, 8, 0x3d, 1, 2, 3, 4]
     #expect(try ConfChange(decoding: extra) == ConfChange(nodeID: 4))
     for cut in 3..<extra.count where ![6, 15].contains(cut) {
-      #expect(throws: RaftError.self, "cut at \(cut)") {
+      #expect(throws: CodecError.self, "cut at \(cut)") {
         try ConfChange(decoding: Array(extra.prefix(cut)))
       }
     }
+  }
+
+  /// A known field of another wire type is damage in a log entry, and not an unknown field.
+  @Test func changesOfAnotherWireTypeAreRefused() throws {
+    let change = Entry(type: .confChange, data: [0x1a, 1, 4])
+    #expect(throws: RaftError.self) { try ConfChangeV2.carried(by: change) }
+    let nested = Entry(type: .confChangeV2, data: [0x12, 3, 0x12, 1, 4])
+    #expect(throws: RaftError.self) { try ConfChangeV2.carried(by: nested) }
+    let good = Entry(type: .confChange, data: [0x18, 4])
+    #expect(try ConfChangeV2.carried(by: good)?.changes == [ConfChangeSingle(nodeID: 4)])
   }
 
   @Test func decodingArbitraryBytesNeverTraps() {

@@ -1,21 +1,29 @@
-package import Raft
+package import Protobuf
 
 // `eraftpb`: the raft protocol as TiKV numbers it. Numbers of entry and message types are the
 // same as the core's; what is local to a node has no number there and never crosses the network.
 
-extension Raft.Entry: ProtoRecord {
+extension Entry: ProtoRecord {
   package init() { self.init(type: .normal) }
 
+  @inline(__always)
   package var protoSize: Int {
     ProtoSize.number(Int(type.rawValue)) + ProtoSize.uint64(term) + ProtoSize.uint64(index)
       + ProtoSize.bytes(data)
   }
 
   package func write(to writer: inout ProtoWriter) {
+    writeHeader(to: &writer)
+    writer.raw(data)
+  }
+
+  /// Writes all but the bytes of `data`. Those are the encoding's end, and may be passed on from where
+  /// they are.
+  package func writeHeader(to writer: inout ProtoWriter) {
     writer.number(1, Int(type.rawValue))
     writer.uint64(2, term)
     writer.uint64(3, index)
-    writer.bytes(4, data)
+    if !data.isEmpty { writer.header(4, data.count) }
   }
 
   package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
@@ -31,7 +39,7 @@ extension Raft.Entry: ProtoRecord {
   }
 }
 
-extension Raft.HardState: ProtoRecord {
+extension HardState: ProtoRecord {
   package init() { self.init(term: 0) }
 
   package var protoSize: Int {
@@ -56,7 +64,7 @@ extension Raft.HardState: ProtoRecord {
   }
 }
 
-extension Raft.ConfState: ProtoRecord {
+extension ConfState: ProtoRecord {
   package init() { self.init(voters: []) }
 
   package var protoSize: Int {
@@ -86,7 +94,7 @@ extension Raft.ConfState: ProtoRecord {
   }
 }
 
-extension Raft.SnapshotMetadata: ProtoRecord {
+extension SnapshotMetadata: ProtoRecord {
   package init() { self.init(index: 0) }
 
   package var protoSize: Int {
@@ -111,7 +119,7 @@ extension Raft.SnapshotMetadata: ProtoRecord {
   }
 }
 
-extension Raft.Snapshot: ProtoRecord {
+extension Snapshot: ProtoRecord {
   package init() { self.init(data: []) }
 
   package var protoSize: Int { ProtoSize.bytes(data) + ProtoSize.record(metadata) }

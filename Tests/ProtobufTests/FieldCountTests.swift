@@ -1,5 +1,4 @@
-import Codec
-import Raft
+import Protobuf
 import Testing
 
 struct FieldCountTests {
@@ -47,7 +46,7 @@ struct FieldCountTests {
     #expect(isRefused(half + half, shape))
   }
 
-  @Test func whatAByteStringHoldsIsNotCounted() {
+  @Test func contentsOfByteStringsAreNotCounted() {
     for byte in [UInt8(0), 0x12, UInt8(ascii: "x")] {
       let value = [UInt8](repeating: byte, count: 4 * FieldCount.limit)
       #expect(!isRefused(block(3, value), shape))
@@ -79,7 +78,7 @@ struct FieldCountTests {
     #expect(!isRefused(block(4, half + half + half), shape))
   }
 
-  @Test func whatIsMalformedIsForTheDecoder() {
+  @Test func malformedMessagesAreLeftToTheDecoder() {
     #expect(!isRefused(elements(FieldCount.limit) + [0xff], shape))
     #expect(!isRefused([UInt8](repeating: 0xff, count: 4 * FieldCount.limit), shape))
     // A message that holds itself.
@@ -87,22 +86,5 @@ struct FieldCountTests {
     var nested: [UInt8] = elements(FieldCount.limit)
     for _ in 0..<200 { nested = block(1, nested) }
     #expect(!isRefused(nested, endless))
-  }
-
-  /// The fullest batch that a store sends: as many entries as fit, the smallest there are.
-  @Test func aFullBatchOfRaftMessagesPasses() throws {
-    let header = CommandHeader(
-      regionID: 2, peer: PeerInfo(id: 3, storeID: 1), epoch: .initial, term: 6)
-    var requests = RequestList()
-    requests.put(.default, [1], [])
-    let data = CommandCodec.encode(header, [requests])
-    let count = (9 << 20) / (data.count + 24)
-    let entries = (0..<UInt64(count)).map { Raft.Entry(term: 6, index: 1 << 40 + $0, data: data) }
-    var message = Raft.Message(.append, to: 3, from: 4, term: 6)
-    message.entries = entries
-    let envelope = RaftEnvelope(
-      regionID: 2, from: PeerInfo(id: 4, storeID: 2), to: PeerInfo(id: 3, storeID: 1),
-      message: message)
-    #expect(!isRefused(RaftBatch(messages: [envelope]).encoded(), .raftBatch))
   }
 }

@@ -1,3 +1,5 @@
+package import Protobuf
+
 // `metapb`: what regions are made of.
 
 extension PeerInfo: ProtoRecord {

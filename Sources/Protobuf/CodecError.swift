@@ -1,10 +1,10 @@
 /// Why bytes could not be understood. Nothing in here is a fault of this process.
-package struct CodecError: Error, Sendable, Hashable {
+public struct CodecError: Error, Sendable, Hashable {
   /// What is wrong with the bytes.
-  package enum Reason: Sendable, Hashable {
+  public enum Reason: Sendable, Hashable {
     /// The input ends inside a value.
     case truncated
-    /// A number of more than ten bytes.
+    /// A number of more than 64 bits.
     case malformedVarint
     /// A field number or wire type that does not exist, or groups that do not close.
     case malformedTag
@@ -20,13 +20,13 @@ package struct CodecError: Error, Sendable, Hashable {
     case unsupported
   }
 
-  package var reason: Reason
+  public var reason: Reason
   /// What was being read.
-  package var subject: String
+  public var subject: String
   /// Where in the input the reader stood, where that is known.
-  package var offset: Int?
+  public var offset: Int?
 
-  package init(_ reason: Reason, _ subject: String, offset: Int? = nil) {
+  public init(_ reason: Reason, _ subject: String, offset: Int? = nil) {
     self.reason = reason
     self.subject = subject
     self.offset = offset
@@ -34,7 +34,7 @@ package struct CodecError: Error, Sendable, Hashable {
 }
 
 extension CodecError: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     let place = offset.map { " at byte \($0)" } ?? ""
     return switch reason {
     case .truncated: "\(subject): truncated\(place)"

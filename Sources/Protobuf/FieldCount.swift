@@ -3,14 +3,14 @@
 /// An element of a list takes two bytes on the wire and hundreds in memory: millions of them in one
 /// message would take gigabytes, and seconds of the thread that decodes them. What is counted follows the
 /// message's definition: a byte string is one field, whatever its content.
-package enum FieldCount {
+public enum FieldCount {
   /// Fields of one message, with those of the messages in it and the numbers of packed lists. Clients send
   /// a few thousand; a full batch of raft messages with the smallest of entries stays below half of it.
-  package static let limit = 1 << 18
+  public static let limit = 1 << 18
   /// Fields of a reply, from a server that its client chose: scans return many pairs.
-  package static let replyLimit = 1 << 20
+  public static let replyLimit = 1 << 20
   /// Bytes of all strings of a message: decoding validates their UTF-8, on the event loop.
-  package static let textLimit = 1 << 20
+  public static let textLimit = 1 << 20
 
   /// As deep as decoders go; what is deeper is for them to refuse.
   private static let maxDepth = 100
@@ -18,7 +18,7 @@ package enum FieldCount {
   /// Refuses a message of too many fields, or too much text. Costs nothing for messages that are too short
   /// to have them, and nothing for what byte strings hold. A message that is malformed in another way is
   /// for its decoder to refuse.
-  package static func check(
+  public static func check(
     _ bytes: RawSpan, _ shape: MessageShape, limit: Int = limit, textLimit: Int = textLimit
   ) throws(CodecError) {
     // A number of a packed list is one byte at least.
@@ -43,7 +43,7 @@ package enum FieldCount {
       while try reader.next() {
         try take(1)
         let kind = shape.kind(of: reader.field, in: node)
-        guard kind != MessageShape.plain, reader.isBlock else {
+        guard kind != MessageShape.plain, reader.isLengthDelimited else {
           try reader.skip()
           continue
         }

@@ -1,3 +1,4 @@
+package import Protobuf
 // `metapb`: stores and the cluster, as the placement driver keeps them on disk.
 
 extension StoreInfo.Label: ProtoRecord {

@@ -1,3 +1,5 @@
+package import Protobuf
+
 // `raft_serverpb`: what stores send each other.
 
 extension ExtraMessage: ProtoRecord {

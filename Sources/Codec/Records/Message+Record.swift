@@ -1,6 +1,7 @@
+package import Protobuf
 package import Raft
 
-/// `eraftpb.Message`. The vote and the responses of a message to a storage thread stay behind:
+/// `eraftpb.Message`. The vote and the responses of a message to a storage thread are not encoded:
 /// those messages never leave their node.
 extension Raft.Message: ProtoRecord {
   /// The highest number `eraftpb.MessageType` gives; types above are local to a node.
@@ -19,7 +20,8 @@ extension Raft.Message: ProtoRecord {
   }
 
   package func write(to writer: inout ProtoWriter) {
-    precondition(type.rawValue <= Self.lastSharedType, "a local raft message was to be sent")
+    precondition(
+      type.rawValue <= Self.lastSharedType, "a message that is local to its node was encoded")
     writer.number(1, Int(type.rawValue))
     writer.uint64(2, to)
     writer.uint64(3, from)

@@ -1,3 +1,5 @@
+package import Protobuf
+
 // `raft_serverpb`: what describes a snapshot, on disk and in the message that announces it.
 
 extension SnapshotFile: ProtoRecord {

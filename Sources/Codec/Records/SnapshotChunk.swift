@@ -1,3 +1,5 @@
+package import Protobuf
+
 /// One piece of a snapshot stream: `raft_serverpb.SnapshotChunk`. The first carries the message,
 /// every later one a run of the files' bytes.
 package struct SnapshotChunk: Sendable, Equatable {

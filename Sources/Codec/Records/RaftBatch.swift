@@ -1,7 +1,9 @@
+package import Protobuf
+
 /// All raft messages that leave for one store together: `tikvpb.BatchRaftMessage`.
 package struct RaftBatch: Sendable, Equatable {
   package var messages: [RaftEnvelope]
-  /// The sender's clock when it last heard from the receiver; 0 when unknown.
+  /// The sender's clock when it last received something from the receiver; 0 when unknown.
   package var lastObservedTime: UInt64
 
   package init(messages: [RaftEnvelope] = [], lastObservedTime: UInt64 = 0) {

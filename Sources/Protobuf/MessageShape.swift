@@ -2,9 +2,9 @@
 /// than its bytes do: messages with lists, packed numbers, text. See `FieldCount`.
 ///
 /// A message of single numbers and byte strings counts as one field, however it is filled.
-package struct MessageShape: Sendable {
+public struct MessageShape: Sendable {
   /// What a field holds, where it is length-delimited.
-  package enum Field: Sendable {
+  public enum Field: Sendable {
     case text
     /// A list of byte strings.
     case strings
@@ -32,7 +32,7 @@ package struct MessageShape: Sendable {
   /// - Parameters:
   ///   - nodes: for each kind of message, its fields by number.
   ///   - root: which of them is the whole.
-  package init(_ nodes: [[Int: Field]], root: Int = 0) {
+  public init(_ nodes: [[Int: Field]], root: Int = 0) {
     precondition(nodes.indices.contains(root), "a shape without its own message")
     var kinds: [Int16] = []
     var starts: [Int] = []
@@ -67,37 +67,4 @@ package struct MessageShape: Sendable {
     let index = starts[node] + Int(field)
     return index < starts[node + 1] ? kinds[index] : Self.plain
   }
-}
-
-// The messages between stores.
-
-extension MessageShape {
-  /// `raft_serverpb.RaftMessage`.
-  package static let raftEnvelope = MessageShape(betweenStores, root: 1)
-  /// `tikvpb.BatchRaftMessage`, and `raft_serverpb.SnapshotChunk`, which begins with the same.
-  package static let raftBatch = MessageShape(betweenStores)
-  package static let snapshotChunk = raftBatch
-  /// `raft_serverpb.RaftSnapshotData`.
-  package static let snapshotData = MessageShape(betweenStores, root: 7)
-
-  /// Entries, peers and files are one field each.
-  private static let betweenStores: [[Int: Field]] = [
-    [1: .message(1)],
-    // RaftMessage: the raft message, the merge target, the extra message.
-    [4: .message(2), 9: .message(5), 10: .message(6)],
-    // eraftpb.Message: entries, and the snapshot.
-    [7: .message(8), 9: .message(3)],
-    [2: .message(4)],
-    // SnapshotMetadata: the configuration is lists of numbers.
-    [1: .message(9)],
-    // Region: its peers.
-    [5: .message(8)],
-    // ExtraMessage: the peers to check.
-    [3: .message(8)],
-    // RaftSnapshotData: the region, and the files.
-    [1: .message(5), 5: .message(10)],
-    [:],
-    [1: .numbers, 2: .numbers, 3: .numbers, 4: .numbers],
-    [1: .message(8)],
-  ]
 }

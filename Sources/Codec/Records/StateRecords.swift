@@ -1,3 +1,4 @@
+package import Protobuf
 import Raft
 
 // `raft_serverpb`: what a store keeps on disk for itself and for each region.
