@@ -46,8 +46,8 @@ import Testing
     let listener = try await ServerBootstrap(group: TestPair.group)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          let gate = AcceptGate(limit: limit, logger: TestPair.logger)
-          try channel.pipeline.syncOperations.addHandler(gate, name: "gate")
+          let handler = AcceptPauseHandler(limit: limit, logger: TestPair.logger)
+          try channel.pipeline.syncOperations.addHandler(handler, name: "handler")
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()

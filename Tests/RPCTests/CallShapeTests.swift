@@ -74,8 +74,8 @@ import Testing
       let collector = RecordingStreamHandler()
       let stream = pair.channel.openStream(TestServices.chat, handler: collector)
       stream.send(ByteBuffer(string: "first"))
-      let answer = try await collector.first.wait()
-      #expect(answer == ByteBuffer(string: "first"))
+      let response = try await collector.first.wait()
+      #expect(response == ByteBuffer(string: "first"))
       let sent = (0..<500).map { ByteBuffer(string: "message \($0)") }
       for message in sent { stream.send(message) }
       stream.finish()
@@ -85,15 +85,15 @@ import Testing
     }
   }
 
-  @Test func asyncFacesOfBothSides() async throws {
+  @Test func asyncStreamsOnBothSides() async throws {
     try await TestPair.run(TestServices.router) { pair in
       let stream = pair.channel.openAsyncStream(TestServices.asyncChat)
       async let received = stream.messages.reduce(into: [ByteBuffer]()) { $0.append($1) }
       let sent = (0..<200).map { ByteBuffer(repeating: UInt8($0), count: 50_000) }
       for message in sent { try await stream.send(message) }
       stream.finish()
-      let answer = try await received
-      #expect(answer == sent)
+      let response = try await received
+      #expect(response == sent)
     }
   }
 
@@ -122,7 +122,7 @@ import Testing
     var router = MethodRouter()
     router.unary("/a/b") { request, call in
       seen.send(call.metadata["x-forwarded"])
-      call.fail(RPCStatus(.aborted, "as said"))
+      call.fail(RPCStatus(.aborted, "expected"))
     }
     router.observer = { path, code, duration in
       #expect(duration >= .nanoseconds(0))
@@ -130,13 +130,13 @@ import Testing
     }
     try await TestPair.run(router) { pair in
       let options = CallOptions(metadata: RPCMetadata([("x-forwarded", "store-2")]))
-      await #expect(throws: RPCStatus(.aborted, "as said")) {
+      await #expect(throws: RPCStatus(.aborted, "expected")) {
         _ = try await pair.channel.unary("/a/b", ByteBuffer(), options: options)
       }
-      let answer = try await seen.wait()
-      #expect(answer == "store-2")
-      let answer2 = try await reported.wait()
-      #expect(answer2 == Report(path: "/a/b", code: .aborted))
+      let response = try await seen.wait()
+      #expect(response == "store-2")
+      let response2 = try await reported.wait()
+      #expect(response2 == Report(path: "/a/b", code: .aborted))
     }
   }
 
@@ -157,8 +157,8 @@ import Testing
         }
         started.resume()
       }
-      let answer = try await done.wait()
-      #expect(answer == 10_000)
+      let response = try await done.wait()
+      #expect(response == 10_000)
     }
   }
 }

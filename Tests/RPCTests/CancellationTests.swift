@@ -15,10 +15,10 @@ import Testing
       stream.send(ByteBuffer(string: "x"))
       _ = try await collector.first.wait()
       stream.cancel()
-      let answer = try await collector.closed.wait().status.code
-      #expect(answer == .cancelled)
-      let answer2 = try await cancelled.wait().code
-      #expect(answer2 == .cancelled)
+      let response = try await collector.closed.wait().status.code
+      #expect(response == .cancelled)
+      let response2 = try await cancelled.wait().code
+      #expect(response2 == .cancelled)
     }
   }
 
@@ -37,7 +37,7 @@ import Testing
         _ = try await pair.channel.unary("/a/unknown", ByteBuffer())
       }
       #expect(call.isCancelled)
-      call.reply(ByteBuffer(string: "to nobody"))
+      call.reply(ByteBuffer(string: "too late"))
     }
   }
 
@@ -51,10 +51,10 @@ import Testing
       stream.send(ByteBuffer(string: "x"))
       _ = try await collector.first.wait()
       pair.channel.close()
-      let answer = try await collector.closed.wait().status.code
-      #expect(answer == .unavailable)
-      let answer2 = try await cancelled.wait().code
-      #expect(answer2 == .unavailable)
+      let response = try await collector.closed.wait().status.code
+      #expect(response == .unavailable)
+      let response2 = try await cancelled.wait().code
+      #expect(response2 == .unavailable)
     }
   }
 
@@ -111,11 +111,11 @@ import Testing
       let stream = pair.channel.openAsyncStream("/a/b")
       try await stream.send(ByteBuffer(string: "x"))
       var messages = stream.messages.makeAsyncIterator()
-      let answer = try await messages.next()
-      #expect(answer == ByteBuffer(string: "x"))
+      let response = try await messages.next()
+      #expect(response == ByteBuffer(string: "x"))
       stream.cancel()
-      let answer2 = try await thrown.wait().code
-      #expect(answer2 == .cancelled)
+      let response2 = try await thrown.wait().code
+      #expect(response2 == .cancelled)
     }
   }
 }

@@ -21,7 +21,7 @@ import Testing
     calls.withLock { for call in $0 { call.reply(ByteBuffer()) } }
   }
 
-  @Test func serverStreamIsToldOfTheDeadline() async throws {
+  @Test func serverStreamIsNotifiedOfTheDeadline() async throws {
     let cancelled = Signal(of: RPCStatus.self)
     var router = MethodRouter()
     router.stream("/a/stream") { call in

@@ -10,7 +10,7 @@ import Testing
   private static let calm = 0xb
 
   /// Sends `bytes` after a greeting; checks that the connection ends with ENHANCE_YOUR_CALM.
-  private func expectCalm(
+  private func expectEnhanceYourCalm(
     _ bytes: [UInt8], _ configuration: ServerConfiguration = ServerConfiguration(),
     sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
@@ -43,7 +43,7 @@ import Testing
   @Test func headerListsThatCompressionMakesLarge() async throws {
     var bytes = largeEntry
     for number in 1...100 { bytes += references(12_000, stream: 2 * number + 1) }
-    try await expectCalm(bytes)
+    try await expectEnhanceYourCalm(bytes)
   }
 
   @Test func oneLargeHeaderListEndsItsStreamOnly() async throws {
@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  @Test func trailersMeanNothing() async throws {
+  @Test func requestTrailersAreIgnored() async throws {
     let deadline = Mutex<NIODeadline?>(nil)
     let names = Mutex<[String]>([])
     var router = MethodRouter()
@@ -105,15 +105,15 @@ import Testing
   @Test func settings() async throws {
     let entry: [UInt8] = [0, 4, 0, 1, 0, 0]
     let frame = RawPeer.frame(4, Array(repeatElement(entry, count: 16).joined()))
-    try await expectCalm(Array(repeatElement(frame, count: 500).joined()))
+    try await expectEnhanceYourCalm(Array(repeatElement(frame, count: 500).joined()))
   }
 
   @Test func windowUpdates() async throws {
     let frame = RawPeer.frame(8, [0, 0, 0, 1])
-    try await expectCalm(Array(repeatElement(frame, count: 100_000).joined()))
+    try await expectEnhanceYourCalm(Array(repeatElement(frame, count: 100_000).joined()))
   }
 
-  @Test func windowUpdatesForWhatWasSent() async throws {
+  @Test func windowUpdatesForSentData() async throws {
     try await TestPair.run(TestServices.router) { pair in
       let peer = try await RawPeer.greet(pair.address)
       // Two for each response, as the busiest of clients send them.
@@ -134,7 +134,7 @@ import Testing
 
   @Test func emptyData() async throws {
     let frame = RawPeer.frame(0, stream: 1, [])
-    try await expectCalm(
+    try await expectEnhanceYourCalm(
       RawPeer.open(TestServices.chat, stream: 1)
         + Array(repeatElement(frame, count: 50_000).joined()))
   }
@@ -142,9 +142,9 @@ import Testing
   @Test func emptyMessages() async throws {
     // None of them breaks flow control.
     var configuration = ServerConfiguration()
-    configuration.initialWindowBytes = 1 << 20
+    configuration.windows.initial = 1 << 20
     let messages = RawPeer.frame(0, stream: 1, [UInt8](repeating: 0, count: 16_000))
-    try await expectCalm(
+    try await expectEnhanceYourCalm(
       RawPeer.open(TestServices.collect, stream: 1)
         + Array(repeatElement(messages, count: 20).joined()), configuration)
   }
@@ -157,13 +157,13 @@ import Testing
       bytes += RawPeer.open(TestServices.chat, stream: stream)
       bytes += RawPeer.frame(8, stream: stream, [0x7f, 0xff, 0xff, 0xff])
     }
-    try await expectCalm(bytes)
+    try await expectEnhanceYourCalm(bytes)
   }
 
   @Test func resets() async throws {
     var configuration = ServerConfiguration()
-    configuration.resetBurst = 100
-    configuration.resetsPerSecond = 1
+    configuration.resets.burst = 100
+    configuration.resets.perSecond = 1
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       var bytes: [UInt8] = []
@@ -187,7 +187,7 @@ import Testing
       bytes += RawPeer.message([1], stream: stream, isLast: false)
       bytes += RawPeer.frame(3, stream: stream, [0, 0, 0, 8])
     }
-    try await expectCalm(bytes)
+    try await expectEnhanceYourCalm(bytes)
   }
 
   @Test func cancellationsAmongCompletedCalls() async throws {
@@ -212,7 +212,7 @@ import Testing
   }
 
   /// Work in steps leaves turns to the sockets of its event loop.
-  @Test func longWorkKeepsNoSocketWaiting() async throws {
+  @Test func longWorkDelaysNoSocket() async throws {
     let isServed = Atomic<Bool>(false)
     let outcome = Signal(of: Bool.self)
     let begun = Signal(of: Bool.self)
@@ -274,9 +274,9 @@ import Testing
   }
 
   /// Responses in HTTP/2's own queue are bounded too, if the peer reads nothing at all.
-  @Test func answersToAPeerThatDoesNotRead() async throws {
+  @Test func responsesToAPeerThatDoesNotRead() async throws {
     var configuration = ServerConfiguration()
-    configuration.resetBurst = 1_000_000
+    configuration.resets.burst = 1_000_000
     var router = TestServices.router
     router.stream("/a/flood") { call in
       for _ in 0..<32 { call.send(ByteBuffer(repeating: 3, count: 1 << 20)) }

@@ -14,8 +14,8 @@ import Testing
 
   @Test func messagesLargerThanTheWindows() async throws {
     var configuration = ServerConfiguration()
-    configuration.streamWindowBytes = 64 << 10
-    configuration.connectionWindowBytes = 128 << 10
+    configuration.windows.stream = 64 << 10
+    configuration.windows.connection = 128 << 10
     try await TestPair.run(
       TestServices.router, server: configuration, client: Self.smallWindows
     ) { pair in
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func slowReaderHoldsTheSenderBack() async throws {
+  @Test func slowReaderSlowsTheSenderDown() async throws {
     let sender = Signal(of: StreamCall.self)
     let full = Signal(of: Int.self)
     let sent = Atomic<Int>(0)

@@ -77,19 +77,19 @@ import Testing
   }
 
   @Test func unary() async throws {
-    let answer = try await call(
+    let response = try await call(
       RawPeer.open(TestServices.echo, stream: 1, Self.gzip)
         + RawPeer.message(compress(Array("hello".utf8)), stream: 1, flag: 1))
-    #expect(answer.data == [0, 0, 0, 0, 5] + Array("hello".utf8))
-    #expect(answer.headers["grpc-status"] == "0")
-    #expect(answer.headers["grpc-accept-encoding"] == "identity,gzip")
+    #expect(response.data == [0, 0, 0, 0, 5] + Array("hello".utf8))
+    #expect(response.headers["grpc-status"] == "0")
+    #expect(response.headers["grpc-accept-encoding"] == "identity,gzip")
   }
 
   @Test func plainMessageUnderAGzipHeader() async throws {
-    let answer = try await call(
+    let response = try await call(
       RawPeer.open(TestServices.echo, stream: 1, Self.gzip)
         + RawPeer.message(Array("plain".utf8), stream: 1))
-    #expect(answer.data == [0, 0, 0, 0, 5] + Array("plain".utf8))
+    #expect(response.data == [0, 0, 0, 0, 5] + Array("plain".utf8))
   }
 
   @Test func streamsKeepTheirOrder() async throws {
@@ -103,8 +103,8 @@ import Testing
         isCompressed ? compress(plain) : plain, stream: 1, flag: isCompressed ? 1 : 0, isLast: false
       )
     }
-    let answer = try await call(bytes + RawPeer.frame(0, flags: 1, stream: 1, []))
-    #expect(answer.data.dropFirst(5) == ArraySlice("\(sizes.reduce(0, +))".utf8))
+    let response = try await call(bytes + RawPeer.frame(0, flags: 1, stream: 1, []))
+    #expect(response.data.dropFirst(5) == ArraySlice("\(sizes.reduce(0, +))".utf8))
 
     var echo = RawPeer.open(TestServices.chat, stream: 1, Self.gzip)
     let words = ["one", "two", "three"]
@@ -134,14 +134,16 @@ import Testing
         let ended = RawPeer.frames(bytes).filter { $0.type == 1 && $0.flags & 1 == 1 }
         return last.isSubset(of: Set(ended.map(\.stream)))
       }
-      let answers = RawPeer.frames(bytes).filter { $0.type == 0 && last.contains($0.stream) }
-      #expect(answers.count == last.count)
-      for answer in answers { #expect(answer.payload.dropFirst(5) == ArraySlice("600000".utf8)) }
+      let responses = RawPeer.frames(bytes).filter { $0.type == 0 && last.contains($0.stream) }
+      #expect(responses.count == last.count)
+      for response in responses {
+        #expect(response.payload.dropFirst(5) == ArraySlice("600000".utf8))
+      }
       try await peer.close()
     }
   }
 
-  @Test func aCallThatEndsWithinItsMessageHoldsUpNobody() async throws {
+  @Test func aCallThatEndsWithinItsMessageDelaysNoOther() async throws {
     var router = TestServices.router
     router.stream("/a/hasty") { HastyHandler($0) }
     try await TestPair.run(router) { pair in
@@ -167,7 +169,7 @@ import Testing
 
   /// Some kilobytes decompress to many megabytes: others of the same event loop are served meanwhile, those
   /// that compress as well.
-  @Test func largeMessagesKeepNobodyWaiting() async throws {
+  @Test func largeMessagesDelayNoOtherCalls() async throws {
     let count = 16
     let finished = Atomic<Int>(0)
     var router = TestServices.router
@@ -210,12 +212,12 @@ import Testing
     var configuration = ServerConfiguration()
     configuration.maxReceiveMessageBytes = 1 << 20
     configuration.maxConcurrentStreams = 64
-    configuration.initialWindowBytes = 16 << 10
-    configuration.heldBytesPerConnection = 1 << 20
-    configuration.extraWindowBytes = 0
+    configuration.windows.initial = 16 << 10
+    configuration.memory.heldBytesPerConnection = 1 << 20
+    configuration.windows.extra = 0
     let limit = configuration.limits.inputLimit
     #expect(limit == 4 << 20)
-    let budget = configuration.budget
+    let budget = configuration.memory.budget
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       let compressed = compress([UInt8](repeating: 0, count: 1 << 20))
@@ -247,46 +249,46 @@ import Testing
       message.removeFirst(part.count)
       bytes += RawPeer.frame(0, flags: message.isEmpty ? 1 : 0, stream: 1, part)
     }
-    let answer = try await call(bytes, configuration)
-    #expect(answer.headers["grpc-status"] == "8")
-    #expect(answer.data.isEmpty)
+    let response = try await call(bytes, configuration)
+    #expect(response.headers["grpc-status"] == "8")
+    #expect(response.data.isEmpty)
   }
 
   @Test func decompressedBytesCount() async throws {
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 1 << 20)
-    let answer = try await call(
+    configuration.memory.budget = ByteBudget(limit: 1 << 20)
+    let response = try await call(
       RawPeer.open(TestServices.echo, stream: 1, Self.gzip)
         + RawPeer.message(
           compress([UInt8](repeating: 0, count: 8 << 20)), stream: 1, flag: 1), configuration)
-    #expect(answer.headers["grpc-status"] == "8")
+    #expect(response.headers["grpc-status"] == "8")
   }
 
   @Test func damagedMessage() async throws {
     var bytes = compress([UInt8](repeating: 1, count: 100))
     bytes[bytes.count - 8] ^= 1
-    let answer = try await call(
+    let response = try await call(
       RawPeer.open(TestServices.echo, stream: 1, Self.gzip)
         + RawPeer.message(bytes, stream: 1, flag: 1))
-    #expect(answer.headers["grpc-status"] == "13")
+    #expect(response.headers["grpc-status"] == "13")
   }
 
   @Test func compressedMessageWithoutAnEncoding() async throws {
     for more in [[], [("grpc-encoding", "identity")]] {
-      let answer = try await call(
+      let response = try await call(
         RawPeer.open(TestServices.echo, stream: 1, more)
           + RawPeer.message(compress([1]), stream: 1, flag: 1))
-      #expect(answer.headers["grpc-status"] == "13")
+      #expect(response.headers["grpc-status"] == "13")
     }
   }
 
   @Test(arguments: ["deflate", "zstd", "", "gzip2"]) func otherEncodings(name: String) async throws
   {
-    let answer = try await call(
+    let response = try await call(
       RawPeer.open(TestServices.echo, stream: 1, [("grpc-encoding", name)])
         + RawPeer.message([1], stream: 1, flag: 1))
-    #expect(answer.headers["grpc-status"] == "12")
-    #expect(answer.headers["grpc-accept-encoding"] == "identity,gzip")
+    #expect(response.headers["grpc-status"] == "12")
+    #expect(response.headers["grpc-accept-encoding"] == "identity,gzip")
   }
 
   /// `bytes` as one gzip member.

@@ -42,7 +42,7 @@ import Testing
     return String(decoding: try await peer.untilClosed(), as: UTF8.self)
   }
 
-  @Test func aFewAreRepliedToInOrder() async throws {
+  @Test func aFewPipelinedRequestsAreRepliedToInOrder() async throws {
     let service = Service()
     try await TestPair.run(TestServices.router, server: service.configuration) { pair in
       let paths = (0..<16).map { "/\($0)" }
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  @Test func moreThanThatEndTheConnection() async throws {
+  @Test func morePipelinedRequestsEndTheConnection() async throws {
     let service = Service()
     try await TestPair.run(TestServices.router, server: service.configuration) { pair in
       let flood = String(repeating: request("/more"), count: 2000)
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func aClientThatDoesNotReadIsServedNoFurther() async throws {
+  @Test func requestsOfAClientThatDoesNotReadWait() async throws {
     let service = Service()
     try await TestPair.run(TestServices.router, server: service.configuration) { pair in
       let peer = try await RawPeer.connect(pair.address, reads: false)
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test func garbageBehindARequestGetsTheSecondReply() async throws {
+  @Test func malformedBytesAfterARequestGetTheSecondReply() async throws {
     let service = Service()
     try await TestPair.run(TestServices.router, server: service.configuration) { pair in
       let reply = try await exchange(pair, request("/a") + "\u{1}\u{2}\r\n\r\n")

@@ -16,7 +16,7 @@ import Testing
     RawPeer.preface + Array(RawPeer.emptySettings.prefix(5)),
     RawPeer.preface + RawPeer.emptySettings,
   ])
-  func unfinishedGreetings(bytes: [UInt8]) async throws {
+  func unfinishedHandshakes(bytes: [UInt8]) async throws {
     try await TestPair.run(TestServices.router, server: Self.hasty) { pair in
       let peer = try await RawPeer.connect(pair.address)
       // On a busy machine the time may be up before this is sent.
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test func aGreetedConnectionStays() async throws {
+  @Test func aConnectionWithItsHandshakeDoneStaysOpen() async throws {
     var configuration = Self.hasty
     // Long enough for the greeting on a busy machine.
     configuration.handshakeTimeout = .seconds(20)
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func aClientThatAnswersNoPingIsGone() async throws {
+  @Test func aClientThatDoesNotAcknowledgePingsIsDisconnected() async throws {
     var configuration = ServerConfiguration()
     configuration.keepalive = Keepalive(interval: .seconds(1), timeout: .seconds(1))
     try await TestPair.run(TestServices.router, server: configuration) { pair in

@@ -18,8 +18,8 @@ import Testing
     // The client has seen the GOAWAY; its call goes on.
     _ = try await left.wait()
     call.reply(ByteBuffer(string: "last words"))
-    let answer = try await reply
-    #expect(answer == ByteBuffer(string: "last words"))
+    let response = try await reply
+    #expect(response == ByteBuffer(string: "last words"))
     let begin = ContinuousClock.now
     await stopped
     #expect(ContinuousClock.now - begin < .seconds(15))
@@ -120,7 +120,7 @@ import Testing
     }
   }
 
-  @Test func aServerThatIsNotHTTP2IsNoServer() async throws {
+  @Test func aServerThatIsNotHTTP2IsRefused() async throws {
     let listener = try await SilentListener.start()
     var configuration = ClientConfiguration()
     configuration.connectTimeout = .milliseconds(100)

@@ -23,8 +23,8 @@ import Testing
       }
       #expect(error?.code == .resourceExhausted)
       let fits = ByteBuffer(repeating: 0, count: 1000)
-      let answer = try await pair.channel.unary(TestServices.echo, fits)
-      #expect(answer == fits)
+      let response = try await pair.channel.unary(TestServices.echo, fits)
+      #expect(response == fits)
     }
   }
 
@@ -69,8 +69,8 @@ import Testing
       stream.send(ByteBuffer(string: "one"))
       stream.send(ByteBuffer(string: "two"))
       stream.finish()
-      let answer = try await collector.closed.wait().status.code
-      #expect(answer == .unimplemented)
+      let response = try await collector.closed.wait().status.code
+      #expect(response == .unimplemented)
     }
   }
 
@@ -78,8 +78,8 @@ import Testing
     try await TestPair.run(TestServices.router) { pair in
       let collector = RecordingStreamHandler()
       pair.channel.openStream(TestServices.echo, handler: collector).finish()
-      let answer = try await collector.closed.wait().status.code
-      #expect(answer == .unimplemented)
+      let response = try await collector.closed.wait().status.code
+      #expect(response == .unimplemented)
     }
   }
 
@@ -106,9 +106,9 @@ import Testing
     router.unary("/a/refuse") { _, call in
       call.fail(RPCStatus(.invalidArgument, String(repeating: "né%", count: 50_000)))
     }
-    let budget = ServerConfiguration().budget
+    let budget = ServerConfiguration().memory.budget
     var configuration = ServerConfiguration()
-    configuration.budget = budget
+    configuration.memory.budget = budget
     try await TestPair.run(router, server: configuration) { pair in
       let options = CallOptions(timeout: .seconds(20))
       let error = await #expect(throws: RPCStatus.self) {
@@ -128,7 +128,7 @@ import Testing
         HTTPReply(
           contentType: String(repeating: "x", count: 70_000), body: ByteBuffer(string: "body")))
     }
-    let budget = configuration.budget
+    let budget = configuration.memory.budget
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       let head = [(":method", "GET"), (":scheme", "http"), (":path", "/a"), (":authority", "x")]

@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func garbageInsteadOfThePreface() async throws {
+  @Test func randomBytesInsteadOfThePreface() async throws {
     try await expectRefusal(Array("GET / HTTP/1.1\r\nHost: here\r\n\r\n".utf8), goAway: false)
     try await expectRefusal([UInt8](repeating: 0xff, count: 5000), goAway: false)
   }
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test func pseudoRandomFramesNeverKillTheServer() async throws {
+  @Test func pseudoRandomFramesDoNotStopTheServer() async throws {
     try await TestPair.run(TestServices.router) { pair in
       var state: UInt64 = 42
       func next() -> UInt8 {
@@ -131,7 +131,7 @@ import Testing
       let received = try await peer.untilClosed()
       // `:status` is static entry 8; its value is a three-letter string, plain or Huffman-coded.
       #expect(RawPeer.frameTypes(received).contains(1), "no response to \(status)")
-      #expect(!received.contains(0x88), "answered 200")
+      #expect(!received.contains(0x88), "responded 200")
     }
   }
 }

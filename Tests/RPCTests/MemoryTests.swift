@@ -9,9 +9,9 @@ import Testing
 @Suite struct MemoryTests {
   private static let mebibyte = 1 << 20
 
-  // MARK: Responses no one reads
+  // MARK: Responses that are not read
 
-  @Test func streamsStopTakingMessagesWhileTheirAnswersAreNotRead() async throws {
+  @Test func streamsTakeNoMessagesWhileTheirResponsesAreUnread() async throws {
     let total = 600
     let piece = 64 << 10
     let most = Atomic<Int>(0)
@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test func callsWaitWhileAnswersOfTheirConnectionAreNotRead() async throws {
+  @Test func callsWaitWhileResponsesOfTheirConnectionAreUnread() async throws {
     let begun = Atomic<Int>(0)
     let all = Signal(of: Bool.self)
     var router = MethodRouter()
@@ -54,8 +54,8 @@ import Testing
       call.reply(ByteBuffer(repeating: 1, count: Self.mebibyte))
     }
     var configuration = ServerConfiguration()
-    configuration.responseBytesPerConnection = 4 * Self.mebibyte
-    let budget = configuration.budget
+    configuration.memory.responseBytesPerConnection = 4 * Self.mebibyte
+    let budget = configuration.memory.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       for number in 0..<100 {
@@ -78,7 +78,7 @@ import Testing
     #expect(budget.used == 0)
   }
 
-  @Test func callsUnderWayCountWithWhatTheirMethodAnswered() async throws {
+  @Test func callsUnderWayCountWithTheSizeOfTheirMethodsResponses() async throws {
     let calls = Mutex<[UnaryCall]>([])
     let arrivals = (0..<50).map { _ in Signal(of: UnaryCall.self) }
     var router = TestServices.router
@@ -93,14 +93,14 @@ import Testing
       arrivals[count - 1].send(call)
     }
     var configuration = ServerConfiguration()
-    configuration.responseBytesPerConnection = 4 * Self.mebibyte
+    configuration.memory.responseBytesPerConnection = 4 * Self.mebibyte
     try await TestPair.run(router, server: configuration) { pair in
       _ = try await pair.channel.unary("/a/big", ByteBuffer(string: "now"))
-      let answered = Atomic<Int>(0)
+      let completed = Atomic<Int>(0)
       let done = Signal(of: Bool.self)
       for _ in 0..<50 {
         pair.channel.unary("/a/big", ByteBuffer()) { _ in
-          if answered.add(1, ordering: .relaxed).newValue == 50 { done.send(true) }
+          if completed.add(1, ordering: .relaxed).newValue == 50 { done.send(true) }
         }
       }
       // Another connection's call is let in, so the server has seen these: they were sent before.
@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  /// Sends so many mebibytes that nobody asked for.
+  /// Sends so many mebibytes without being asked.
   private static func flood(_ count: Int, _ holding: Signal<Bool>) -> MethodRouter.StreamFactory {
     { call in
       for _ in 0..<count { call.send(ByteBuffer(repeating: 3, count: mebibyte)) }
@@ -123,7 +123,7 @@ import Testing
     }
   }
 
-  @Test func withoutRoomInTheServerCallsAreRefused() async throws {
+  @Test func callsAreRefusedAtTheServersMemoryLimit() async throws {
     let holding = (Signal(of: Bool.self), Signal(of: Bool.self))
     var router = TestServices.router
     router.unary("/a/polite", busyReply: ByteBuffer(string: "busy")) { _, call in
@@ -132,9 +132,9 @@ import Testing
     router.stream("/a/flood", Self.flood(5, holding.0))
     router.stream("/a/piece", Self.flood(1, holding.1))
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
-    configuration.stallTimeout = .hours(1)
-    let budget = configuration.budget
+    configuration.memory.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.memory.stallTimeout = .hours(1)
+    let budget = configuration.memory.budget
     try await TestPair.run(router, server: configuration) { pair in
       let holder = try await RawPeer.greet(pair.address)
       try await holder.send(RawPeer.open("/a/flood", stream: 1))
@@ -176,9 +176,9 @@ import Testing
     var router = TestServices.router
     router.stream("/a/flood", Self.flood(12, holding))
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
-    configuration.stallTimeout = .hours(1)
-    let budget = configuration.budget
+    configuration.memory.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.memory.stallTimeout = .hours(1)
+    let budget = configuration.memory.budget
     try await TestPair.run(router, server: configuration) { pair in
       let holder = try await RawPeer.greet(pair.address)
       try await holder.send(RawPeer.open("/a/flood", stream: 1))
@@ -207,7 +207,7 @@ import Testing
   }
 
   /// What clients do not finish sending takes no capacity from the replies to others.
-  @Test func unfinishedRequestsRefuseNobodysCall() {
+  @Test func unfinishedRequestsRefuseNoOtherCall() {
     let budget = ByteBudget(limit: 8 * Self.mebibyte)
     budget.addInput(5 * Self.mebibyte)
     #expect(budget.isNearLimit && !budget.isFull && !budget.isOverdrawn)
@@ -226,8 +226,8 @@ import Testing
     router.stream("/a/flood", Self.flood(5, holding.0))
     router.stream("/a/piece", Self.flood(1, holding.1))
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
-    configuration.stallTimeout = .hours(1)
+    configuration.memory.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.memory.stallTimeout = .hours(1)
     let (methods, shared) = (router, configuration)
     try await TestPair.run(methods, server: shared) { first in
       try await TestPair.run(methods, server: shared) { second in
@@ -248,10 +248,10 @@ import Testing
         try await peer.close()
       }
     }
-    #expect(shared.budget.used == 0)
+    #expect(shared.memory.budget.used == 0)
   }
 
-  @Test func largeAnswersToAConnectionThatIsFarBehindAreRefused() async throws {
+  @Test func largeResponsesToAConnectionFarBehindAreRefused() async throws {
     var router = MethodRouter()
     let calls = Mutex<[UnaryCall]>([])
     let all = Signal(of: Bool.self)
@@ -263,8 +263,8 @@ import Testing
       if count == 64 { all.send(true) }
     }
     var configuration = ServerConfiguration()
-    configuration.responseBytesPerConnection = 4 * Self.mebibyte
-    let budget = configuration.budget
+    configuration.memory.responseBytesPerConnection = 4 * Self.mebibyte
+    let budget = configuration.memory.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       for number in 0..<64 {
@@ -283,13 +283,13 @@ import Testing
     }
   }
 
-  // MARK: Messages no one ends
+  // MARK: Messages that do not end
 
   @Test func unfinishedMessagesAreBoundedInAll() async throws {
     var configuration = ServerConfiguration()
-    configuration.heldBytesPerConnection = 256 << 10
-    configuration.extraWindowBytes = 128 << 10
-    let budget = configuration.budget
+    configuration.memory.heldBytesPerConnection = 256 << 10
+    configuration.windows.extra = 128 << 10
+    let budget = configuration.memory.budget
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       // As much of a large message as the first window admits, on each of many streams.
@@ -315,8 +315,8 @@ import Testing
       #expect(budget.used <= 3 * Self.mebibyte)
       // Others are served, with the largest message that there is.
       let large = ByteBuffer(repeating: 5, count: ServerConfiguration.defaultMaxReceiveMessageBytes)
-      let answer = try await pair.channel.unary(TestServices.echo, large)
-      #expect(answer == large)
+      let response = try await pair.channel.unary(TestServices.echo, large)
+      #expect(response == large)
       try await peer.close()
     }
     #expect(budget.used == 0)
@@ -324,15 +324,15 @@ import Testing
 
   @Test func manyLargeMessagesAtOnceTakeTurns() async throws {
     var configuration = ServerConfiguration()
-    configuration.heldBytesPerConnection = 256 << 10
-    configuration.extraWindowBytes = 128 << 10
+    configuration.memory.heldBytesPerConnection = 256 << 10
+    configuration.windows.extra = 128 << 10
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       try await withThrowingTaskGroup(of: Int.self) { tasks in
         for number in 0..<40 {
           tasks.addTask {
             let payload = ByteBuffer(repeating: UInt8(number), count: Self.mebibyte + number)
-            let answer = try await pair.channel.unary(TestServices.echo, payload)
-            return answer == payload ? 1 : 0
+            let response = try await pair.channel.unary(TestServices.echo, payload)
+            return response == payload ? 1 : 0
           }
         }
         let good = try await tasks.reduce(0, +)
@@ -343,9 +343,9 @@ import Testing
 
   @Test func wholeMessagesOfCallsThatAreNotEndedAreBounded() async throws {
     var configuration = ServerConfiguration()
-    configuration.heldBytesPerConnection = 256 << 10
-    configuration.extraWindowBytes = 128 << 10
-    let budget = configuration.budget
+    configuration.memory.heldBytesPerConnection = 256 << 10
+    configuration.windows.extra = 128 << 10
+    let budget = configuration.memory.budget
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let payload = ByteBuffer(repeating: 6, count: Self.mebibyte)
       let collectors = (0..<24).map { _ in RecordingStreamHandler() }
@@ -365,27 +365,27 @@ import Testing
     #expect(budget.used == 0)
   }
 
-  @Test func answersThatNobodyReadsEndTheirStream() async throws {
+  @Test func unreadResponsesEndTheirStream() async throws {
     let calls = Mutex<[StreamCall]>([])
     let opened = Signal(of: Bool.self)
     var router = TestServices.router
-    router.stream("/a/answers") { call in
+    router.stream("/a/responses") { call in
       calls.withLock { $0.append(call) }
       opened.send(true)
       return EchoHandler(call, .collect)
     }
     var configuration = ServerConfiguration()
-    configuration.responseBytesPerConnection = 4 * Self.mebibyte
-    let budget = configuration.budget
+    configuration.memory.responseBytesPerConnection = 4 * Self.mebibyte
+    let budget = configuration.memory.budget
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
-      try await peer.send(RawPeer.open("/a/answers", stream: 1))
+      try await peer.send(RawPeer.open("/a/responses", stream: 1))
       _ = try await opened.wait()
-      let answer = Google_Protobuf_BytesValue.with {
+      let response = Google_Protobuf_BytesValue.with {
         $0.value = .init(repeating: 1, count: Self.mebibyte)
       }
-      // Questions under way are completed one after the other.
-      for call in calls.withLock({ $0 }) { for _ in 0..<64 { call.send(answer: answer) } }
+      // Calls under way are completed one after the other.
+      for call in calls.withLock({ $0 }) { for _ in 0..<64 { call.send(response: response) } }
       _ = try await peer.pong()
       #expect(budget.used <= 10 * Self.mebibyte)
       // What was taken is sent once there is a window for it, and then the status.
@@ -400,11 +400,11 @@ import Testing
     }
   }
 
-  @Test func anUnfinishedMessageDoesNotKeepTheOthersForEver() async throws {
+  @Test func anUnfinishedMessageDoesNotBlockOthersForever() async throws {
     var configuration = ServerConfiguration()
-    configuration.heldBytesPerConnection = 16 << 10
-    configuration.extraWindowBytes = 0
-    configuration.stallTimeout = .milliseconds(100)
+    configuration.memory.heldBytesPerConnection = 16 << 10
+    configuration.windows.extra = 0
+    configuration.memory.stallTimeout = .milliseconds(100)
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       // Two whose rest never comes: one is favoured, one waits.
       let peer = try await RawPeer.greet(pair.address)
@@ -425,9 +425,9 @@ import Testing
     }
   }
 
-  @Test func withoutRoomInTheServerLargeMessagesAreRefused() async throws {
+  @Test func largeMessagesAreRefusedAtTheServersMemoryLimit() async throws {
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: Self.mebibyte)
+    configuration.memory.budget = ByteBudget(limit: Self.mebibyte)
     try await TestPair.run(TestServices.router, server: configuration) { pair in
       let error = await #expect(throws: RPCStatus.self) {
         _ = try await pair.channel.unary(
@@ -445,8 +445,8 @@ import Testing
     var router = TestServices.router
     router.stream("/a/flood", Self.flood(8, holding))
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 8 * Self.mebibyte)
-    configuration.stallTimeout = .seconds(1)
+    configuration.memory.budget = ByteBudget(limit: 8 * Self.mebibyte)
+    configuration.memory.stallTimeout = .seconds(1)
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       try await peer.send(RawPeer.open("/a/flood", stream: 1))
@@ -473,8 +473,8 @@ import Testing
       return EchoHandler(call, .collect)
     }
     var configuration = ServerConfiguration()
-    configuration.budget = ByteBudget(limit: 4 * Self.mebibyte)
-    configuration.stallTimeout = .milliseconds(100)
+    configuration.memory.budget = ByteBudget(limit: 4 * Self.mebibyte)
+    configuration.memory.stallTimeout = .milliseconds(100)
     try await TestPair.run(router, server: configuration) { pair in
       let peer = try await RawPeer.greet(pair.address)
       try await peer.send(RawPeer.open("/a/flood", stream: 1))
@@ -485,7 +485,7 @@ import Testing
   }
 }
 
-/// Sends back what comes and tells how much waits to be sent.
+/// Sends back what comes and reports how much waits to be sent.
 private final class WatchedEcho: StreamHandler {
   private let call: StreamCall
   private let note: (Int) -> Void

@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func targetsAreTakenApart() {
+  @Test func targetsAreParsed() {
     func parts(_ target: String) -> [String]? {
       HTTPRequest(method: "GET", target: target).map { [$0.path, $0.query] }
     }
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func aFirstByteAtATimeIsUnderstood() async throws {
+  @Test func aRequestSentByteByByteIsServed() async throws {
     try await TestPair.run(TestServices.router, server: configuration()) { pair in
       let peer = try await RawPeer.connect(pair.address)
       for byte in "POST /x HTTP/1.0\r\n\r\n".utf8 { try await peer.send([byte]) }
@@ -82,7 +82,7 @@ import Testing
     "", "P", "PRI", "GET", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX-Y: z",
     "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab", "GET /never HTTP/1.0\r\n\r\n",
   ])
-  func whoDoesNotFinishIsDisconnected(_ begun: String) async throws {
+  func clientsWithUnfinishedRequestsAreDisconnected(_ begun: String) async throws {
     let limits = configuration {
       $0.requestTimeout = .milliseconds(500)
       $0.replyTimeout = .milliseconds(500)
@@ -158,9 +158,9 @@ import Testing
     }
   }
 
-  @Test func repliesNobodyTakesAreBounded() {
+  @Test func unreadRepliesAreBounded() {
     let budget = ReplyBudget(limit: 100)
-    #expect(budget.take(500), "one reply of any size has room")
+    #expect(budget.take(500), "one reply of any size has capacity")
     #expect(!budget.take(1))
     budget.give(back: 500)
     #expect(budget.take(60) && budget.take(40) && !budget.take(1))

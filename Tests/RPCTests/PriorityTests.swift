@@ -13,16 +13,17 @@ struct PriorityTests {
 
   // MARK: The mark
 
-  @Test func theMarkIsFoundInTheFirstFrameHoweverItComes() {
+  @Test func thePrioritySettingIsFoundInAFirstFrameInPieces() {
     for count in 0..<Self.opening.count {
-      #expect(PriorityMark.find(in: ByteBuffer(bytes: Self.opening.prefix(count))) == .incomplete)
+      #expect(
+        PrioritySetting.find(in: ByteBuffer(bytes: Self.opening.prefix(count))) == .incomplete)
     }
-    #expect(PriorityMark.find(in: ByteBuffer(bytes: Self.opening)) == .present)
-    #expect(PriorityMark.find(in: ByteBuffer(bytes: Self.opening + [1, 2, 3])) == .present)
+    #expect(PrioritySetting.find(in: ByteBuffer(bytes: Self.opening)) == .present)
+    #expect(PrioritySetting.find(in: ByteBuffer(bytes: Self.opening + [1, 2, 3])) == .present)
     // A buffer whose first bytes were read before.
     var moved = ByteBuffer(bytes: [9, 9] + Self.opening)
     moved.moveReaderIndex(forwardBy: 2)
-    #expect(PriorityMark.find(in: moved) == .present)
+    #expect(PrioritySetting.find(in: moved) == .present)
   }
 
   @Test(arguments: [
@@ -35,8 +36,8 @@ struct PriorityTests {
     RawPeer.preface + [0xFF, 0xFF, 0xFC, 4, 0, 0, 0, 0, 0],
     Array("GET /".utf8), Array("PRI * HTTP/1".utf8), [0],
   ])
-  func anythingElseIsNoMark(_ bytes: [UInt8]) {
-    #expect(PriorityMark.find(in: ByteBuffer(bytes: bytes)) == .absent)
+  func otherFirstFramesDoNotMarkPriority(_ bytes: [UInt8]) {
+    #expect(PrioritySetting.find(in: ByteBuffer(bytes: bytes)) == .absent)
   }
 
   // MARK: Connections
@@ -97,7 +98,7 @@ struct PriorityTests {
     try await Self.run { fixture in
       let peer = try await RawPeer.connect(fixture.address)
       for byte in opening { try await peer.send([byte]) }
-      // A PING of a wrong size: the server says what is wrong and closes.
+      // A PING of a wrong size: the server sends GOAWAY and closes.
       try await peer.send(RawPeer.frame(6, [1]))
       let types = RawPeer.frameTypes(try await peer.untilClosed())
       #expect(types.first == 4)
@@ -106,7 +107,7 @@ struct PriorityTests {
   }
 
   @Test(.timeLimit(.minutes(1)))
-  func whatIsNotHTTP2IsClosed() async throws {
+  func connectionsOfOtherProtocolsAreClosed() async throws {
     try await Self.run { fixture in
       let peer = try await RawPeer.connect(fixture.address)
       try await peer.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
@@ -145,8 +146,8 @@ struct PriorityTests {
       call.reply(ByteBuffer())
     }
     var configuration = ServerConfiguration()
-    configuration.priorityLoop = priorityLoop
-    configuration.maxPriorityConnections = 2
+    configuration.priority.loop = priorityLoop
+    configuration.priority.maxConnections = 2
     let server = RPCServer(
       group: clients, configuration: configuration, router: router, logger: TestPair.logger)
     let fixture = Fixture(address: try await server.start(), gate: gate, isBlocked: isBlocked)

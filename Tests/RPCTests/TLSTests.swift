@@ -20,7 +20,7 @@ struct TLSTests {
     }
   }
 
-  @Test func strangersAreNotTrusted() async throws {
+  @Test func certificatesOfAnotherAuthorityAreRefused() async throws {
     let certificates = try TestCertificates.make()
     let others = try TestCertificates.make()
     defer {

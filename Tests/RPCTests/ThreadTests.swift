@@ -33,8 +33,8 @@ import Testing
       for half in [calls.prefix(500), calls.suffix(500)] {
         pool.submit { _ in for call in half { call.reply(ByteBuffer(string: "late")) } }
       }
-      let answer = try await done.wait()
-      #expect(answer == 1000)
+      let response = try await done.wait()
+      #expect(response == 1000)
       try await pool.shutdownGracefully()
     }
   }
@@ -76,8 +76,8 @@ import Testing
     }
     try await TestPair.run(router) { pair in
       _ = try await pair.channel.unary("/a/b", ByteBuffer())
-      let answer = try await ran.wait()
-      #expect(answer)
+      let response = try await ran.wait()
+      #expect(response)
     }
   }
 }

@@ -325,7 +325,7 @@ private final class Receiver: Sendable {
     var router = MethodRouter()
     service.register(on: &router)
     var configuration = ServerConfiguration(host: "127.0.0.1", port: port)
-    configuration.priorityLoop = raftLoop
+    configuration.priority.loop = raftLoop
     server = RPCServer(
       group: group, configuration: configuration, router: router, logger: quiet)
     let bound = try await server.start()

@@ -45,10 +45,8 @@ final class ClientCallStream: CallStream, @unchecked Sendable {
     _ configuration: ClientConfiguration, completion: @escaping Completion
   ) {
     self.init(path, options, .unary(completion), outbox, configuration)
-    let bytes = payload.readableBytes + OutboundMessage.prefixBytes
-    pending.add(bytes, ordering: .relaxed)
     outgoing.append(payload)
-    outgoingBytes = bytes
+    pending.add(outgoing.bytes, ordering: .relaxed)
     isFinished = true
   }
 
@@ -106,7 +104,7 @@ final class ClientCallStream: CallStream, @unchecked Sendable {
     let receiver = receiver
     self.receiver = .done
     isOver.store(true, ordering: .releasing)
-    if !isClosed, let connection, !isRemoteClosed || !isFinished || outgoingBytes > 0 {
+    if !isClosed, let connection, !isRemoteClosed || !isFinished || outgoing.bytes > 0 {
       isFinished = true
       dropOutgoing()
       connection.session.reset(id, code: 8)  // CANCEL

@@ -5,7 +5,7 @@ package struct ClientConfiguration: Sendable {
   package var tls: ClientTLS?
   /// Asks the server to serve the connection apart from those of other clients, if it can.
   package var hasPriority = false
-  /// Until the server has spoken HTTP/2.
+  /// Until the server's HTTP/2 SETTINGS have arrived.
   package var connectTimeout: TimeAmount = .seconds(3)
   package var initialBackoff: TimeAmount = .milliseconds(100)
   package var maxBackoff: TimeAmount = .seconds(5)

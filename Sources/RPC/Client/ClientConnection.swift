@@ -15,8 +15,10 @@ final class ClientConnection: HTTP2Connection {
     self.authority = authority
     isTLS = configuration.tls != nil
     try super.init(
-      role: .client, limits: configuration.limits, ledger: nil, keepalive: configuration.keepalive,
-      needsALPN: configuration.tls != nil, outbox: core.outbox, logger: logger)
+      ConnectionOptions(
+        role: .client, limits: configuration.limits, keepalive: configuration.keepalive,
+        needsALPN: configuration.tls != nil),
+      ledger: nil, outbox: core.outbox, logger: logger)
   }
 
   override func peerIsReady() {

@@ -73,20 +73,20 @@ package final class RPCChannel: Sendable {
   }
 
   /// Encodes, calls, decodes.
-  package func unary<Answer: Message>(
-    _ path: String, _ request: some Message, as answer: Answer.Type = Answer.self,
+  package func unary<Response: Message>(
+    _ path: String, _ request: some Message, as type: Response.Type = Response.self,
     options: CallOptions = CallOptions()
-  ) async throws(RPCStatus) -> Answer {
+  ) async throws(RPCStatus) -> Response {
     let reply = try await unary(path, try MessageCoding.encode(request), options: options)
     return try MessageCoding.decode(reply: reply)
   }
 
   /// Encodes on the calling thread; decodes on the event loop.
   @discardableResult
-  package func unary<Answer: Message>(
-    _ path: String, _ request: some Message, as answer: Answer.Type = Answer.self,
+  package func unary<Response: Message>(
+    _ path: String, _ request: some Message, as type: Response.Type = Response.self,
     options: CallOptions = CallOptions(),
-    completion: @escaping @Sendable (Result<Answer, RPCStatus>) -> Void
+    completion: @escaping @Sendable (Result<Response, RPCStatus>) -> Void
   ) throws(RPCStatus) -> ClientStream {
     unary(path, try MessageCoding.encode(request), options: options) { result in
       completion(

@@ -58,7 +58,7 @@ extension CallStream {
   }
 
   /// Whether responses to more messages may be produced.
-  var hasCapacity: Bool { !wasUnwritable && connection?.hasCapacity ?? true }
+  var hasCapacity: Bool { !outgoing.wasFull && connection?.hasCapacity ?? true }
 
   /// Delivers what waits, as far as it may be.
   func advance() {
@@ -142,7 +142,7 @@ extension CallStream {
     return connection.growthRefusal(of: self)
   }
 
-  /// Frees what is held: no one will take it.
+  /// Frees what is held: it will not be delivered.
   func discardInput() {
     if receiveWindow.isInflating { connection?.memory.inflating?.forget(self) }
     receiveWindow.discard()

@@ -35,7 +35,7 @@ extension CallStream {
   private func addWaiter(_ continuation: CheckedContinuation<Bool, Never>) {
     if isClosed || isFinished {
       continuation.resume(returning: false)
-    } else if outgoingBytes < sendBuffer {
+    } else if outgoing.bytes < sendBuffer {
       continuation.resume(returning: true)
     } else {
       waiters.append(continuation)

@@ -24,8 +24,7 @@ class CallStream: @unchecked Sendable {
   var deadline = NIODeadline.distantFuture
 
   var receiveWindow: ReceiveWindow
-  var outgoing = OutboundQueue()
-  var outgoingBytes = 0
+  var outgoing: OutboundQueue
   /// nghttp2 asked for data when there was none; it must be notified when there is.
   var isDeferred = false
   /// The status has been decided (server) or the request is complete (client).
@@ -34,7 +33,6 @@ class CallStream: @unchecked Sendable {
   /// The response is complete before the request is: see `HTTP2Connection.resetAfterEnd`.
   var isCutShort = false
   var isClosed = false
-  var wasUnwritable = false
   var onWritable: (@Sendable () -> Void)?
   var waiters: [CheckedContinuation<Bool, Never>] = []
 
@@ -47,6 +45,7 @@ class CallStream: @unchecked Sendable {
     self.sendBuffer = sendBuffer
     self.ledger = ledger
     receiveWindow = ReceiveWindow(limit: receiveLimit, window: window)
+    outgoing = OutboundQueue(capacity: sendBuffer)
   }
 
   var eventLoop: any EventLoop { outbox.eventLoop }
@@ -105,8 +104,6 @@ class CallStream: @unchecked Sendable {
       return
     }
     outgoing.append(payload)
-    outgoingBytes += bytes
-    if outgoingBytes >= sendBuffer { wasUnwritable = true }
     pushOut()
   }
 
@@ -128,9 +125,9 @@ class CallStream: @unchecked Sendable {
 
   /// What the next DATA frame takes; called back by nghttp2.
   func nextChunk(_ limit: Int) -> OutgoingChunk {
-    if outgoingBytes > limit { return .some(limit) }
-    if isFinished { return lastChunk(outgoingBytes) }
-    if outgoingBytes > 0 { return .some(outgoingBytes) }
+    if outgoing.bytes > limit { return .some(limit) }
+    if isFinished { return lastChunk(outgoing.bytes) }
+    if outgoing.bytes > 0 { return .some(outgoing.bytes) }
     isDeferred = true
     return .none
   }
@@ -140,22 +137,17 @@ class CallStream: @unchecked Sendable {
 
   /// Moves data to the connection's output, which counts it off the ledger; called back by nghttp2.
   func moveOutgoing(_ count: Int, to out: inout ByteBuffer) {
-    outgoing.move(count, to: &out)
-    outgoingBytes -= count
+    let hasDrained = outgoing.move(count, to: &out)
     pending.subtract(count, ordering: .relaxed)
-    if wasUnwritable, outgoingBytes <= sendBuffer / 2 {
-      wasUnwritable = false
-      if onWritable != nil || !waiters.isEmpty || receiveWindow.isBlocked {
-        connection?.becameWritable(self)
-      }
+    if hasDrained, onWritable != nil || !waiters.isEmpty || receiveWindow.isBlocked {
+      connection?.table.becameWritable(self)
     }
   }
 
   func dropOutgoing() {
-    pending.subtract(outgoingBytes, ordering: .relaxed)
-    ledger?.add(-outgoingBytes)
-    outgoing.removeAll()
-    outgoingBytes = 0
+    let bytes = outgoing.removeAll()
+    pending.subtract(bytes, ordering: .relaxed)
+    ledger?.add(-bytes)
   }
 
   // MARK: Receiving, on the event loop

@@ -40,8 +40,7 @@ struct ConnectionMemory {
 
 /// A connection's timers.
 struct ConnectionTimers {
-  var deadline: Scheduled<Void>?
-  var deadlineTime = NIODeadline.distantFuture
+  var deadline = DeadlineTimer()
   /// Ends a connection that does not become one of HTTP/2.
   var handshake: Scheduled<Void>?
   /// Looks whether held memory moves; armed only while there is much.
@@ -53,7 +52,7 @@ struct ConnectionTimers {
   var pinger: Pinger?
 
   mutating func cancelAll() {
-    deadline?.cancel()
+    deadline.cancel()
     handshake?.cancel()
     stall?.cancel()
     reading?.cancel()

@@ -79,7 +79,7 @@ struct FrameSession: ~Copyable {
     return connection.output.writerIndex > before
   }
 
-  /// Both sides have said their last.
+  /// Neither side has anything left to read or write.
   var isDone: Bool {
     nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0
   }
@@ -100,7 +100,7 @@ struct FrameSession: ~Copyable {
       entries.append(setting(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
       if limits.hasPriority {
         entries.append(
-          nghttp2_settings_entry(settings_id: Int32(PriorityMark.setting), value: 1))
+          nghttp2_settings_entry(settings_id: Int32(PrioritySetting.identifier), value: 1))
       }
     }
     nghttp2_submit_settings(raw, Self.noFlags, entries, entries.count)

@@ -69,12 +69,10 @@ extension HTTP2Connection {
     table[slot]?.moveOutgoing(count, to: &output)
   }
 
-  var awaitsEnd: Bool { table.cutShort > 0 }
+  var awaitsEnd: Bool { table.cutShortCount > 0 }
 
   func sentEnd(slot: Int) {
-    guard let stream = table[slot], stream.isCutShort else { return }
-    stream.isCutShort = false
-    table.cutShort -= 1
+    guard let stream = table.endedResponse(slot) else { return }
     if !stream.isRemoteClosed { session.reset(stream.id, code: 0) }
   }
 
@@ -86,8 +84,8 @@ extension HTTP2Connection {
   }
 
   func receivedPong(_ payload: UInt64) {
-    if payload == Pinger.drainMark, isDraining { session.goAway() }
-    timers.pinger?.heard()
+    if payload == Pinger.drainMark, phase == .draining { session.goAway() }
+    timers.pinger?.received()
   }
 
   func receivedGoAway(code: UInt32) {

@@ -27,7 +27,7 @@ extension HTTP2Connection {
       stream.receiveWindow.isBlocked = true
       memory.blocked.append(stream)
     }
-    guard !stream.wasUnwritable else { return }
+    guard !stream.outgoing.wasFull else { return }
     if let ledger, ledger.bytes >= ledger.limit { memory.isNearLimit = true }
     guard !memory.isNearLimit else { return touch() }
     if let ledger, !ledger.hasShare {
@@ -38,7 +38,7 @@ extension HTTP2Connection {
     }
   }
 
-  /// No one tells this event loop when another one frees memory.
+  /// This event loop is not notified when another one frees memory.
   private func retryLater() {
     guard timers.budget == nil, !isClosed else { return }
     timers.budget = outbox.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(20)) {
@@ -215,7 +215,7 @@ extension HTTP2Connection {
     guard !isClosed, let ledger, let context else { return }
     settleOutput(context)
     guard ledger.budget.isFull else { return }
-    let unread = table.streams.reduce(memory.inSocket) { $0 + ($1?.outgoingBytes ?? 0) }
+    let unread = table.streams.reduce(memory.inSocket) { $0 + ($1?.outgoing.bytes ?? 0) }
     guard unread > ByteBudget.reserve,
       memory.taken &- before < max(ByteBudget.step, unread / 16)
     else { return }
@@ -228,7 +228,7 @@ extension HTTP2Connection {
 
   /// While much is held, looks from time to time whether anything moves.
   func watchStalls() {
-    guard timers.stall == nil, !isClosed, isStarted else { return }
+    guard timers.stall == nil, !phase.isIdle, !isClosed else { return }
     scheduleStallCheck()
   }
 

@@ -18,49 +18,43 @@ class HTTP2Connection: ChannelInboundHandler {
   let session: FrameSession
   let outbox: LoopOutbox
   let logger: Logger
-  let limits: SessionLimits
+  let options: ConnectionOptions
   /// Where responses are counted; nil on a client.
   let ledger: OutputLedger?
 
-  let role: FrameSession.Role
-  private let keepalive: Keepalive?
-  private let needsALPN: Bool
-
-  var arrival = Arrival()
-  var output = ByteBuffer()
+  var table = StreamTable()
   var memory = ConnectionMemory()
   var timers = ConnectionTimers()
-  var flood = FloodGuard(now: .now())
-  var table = StreamTable()
+  var flood = FrameRateLimits(now: .now())
 
+  /// What nghttp2's callbacks leave while a call into it is under way.
+  var arrival = Arrival()
+  /// Frames that are to be written next.
+  var output = ByteBuffer()
+
+  private(set) var phase = ConnectionPhase.idle(drains: false)
+  private var turn = ConnectionTurn()
+  /// In the outbox's list of connections that have something to write.
   var isTouched = false
+  /// Nil before the handler is added and after the end.
   private(set) var context: ChannelHandlerContext?
-  private(set) var isClosed = false
-  private(set) var isStarted = false
-  private(set) var isDraining = false
-  /// GOAWAY with an error is on its way: nothing that comes matters any more.
-  private(set) var isTerminated = false
-
-  private var writable: [CallStream] = []
-  private var isReading = false
-  private var isFlushing = false
-  private var clock: NIODeadline?
+  /// Why the connection is about to close, once that is known.
   var closeReason: RPCStatus?
 
   init(
-    role: FrameSession.Role, limits: SessionLimits, ledger: OutputLedger?, keepalive: Keepalive?,
-    needsALPN: Bool, outbox: LoopOutbox, logger: Logger
+    _ options: ConnectionOptions, ledger: OutputLedger?, outbox: LoopOutbox, logger: Logger
   ) throws(SessionError) {
-    session = try FrameSession(role: role, limits: limits)
-    self.role = role
-    self.limits = limits
+    session = try FrameSession(role: options.role, limits: options.limits)
+    self.options = options
     self.ledger = ledger
-    self.keepalive = keepalive
-    self.needsALPN = needsALPN
     self.outbox = outbox
     self.logger = logger
     session.setOwner(self)
   }
+
+  var role: FrameSession.Role { options.role }
+  var limits: SessionLimits { options.limits }
+  var isClosed: Bool { phase == .closed }
 
   // MARK: For the two sides
 
@@ -83,10 +77,10 @@ class HTTP2Connection: ChannelInboundHandler {
   func channelActive(context: ChannelHandlerContext) { start() }
 
   private func start() {
-    guard !isStarted else { return }
-    isStarted = true
+    guard phase.start() else { return }
     session.start(role, limits)
-    if let keepalive { timers.pinger = Pinger(keepalive, self) }
+    if phase == .draining { announceDrain() }
+    if let keepalive = options.keepalive { timers.pinger = Pinger(keepalive, self) }
     if let timeout = limits.handshakeTimeout {
       timers.handshake = outbox.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
         self.close(RPCStatus(.unavailable, "connect timeout"))
@@ -96,7 +90,8 @@ class HTTP2Connection: ChannelInboundHandler {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    guard needsALPN, case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent else {
+    guard options.needsALPN, case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent
+    else {
       return context.fireUserInboundEventTriggered(event)
     }
     if negotiated != "h2" {
@@ -105,9 +100,9 @@ class HTTP2Connection: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard !isClosed, !isTerminated else { return }
-    isReading = true
-    timers.pinger?.heard()
+    guard phase.readsInput else { return }
+    turn.isReading = true
+    timers.pinger?.received()
     let bytes = unwrapInboundIn(data)
     memory.progress &+= bytes.readableBytes
     do throws(SessionError) {
@@ -124,19 +119,18 @@ class HTTP2Connection: ChannelInboundHandler {
 
   /// Says why and closes. In nghttp2's callbacks too: they then stop reading what is there.
   func terminate(_ code: UInt32, _ reason: String) {
-    guard !isTerminated else { return }
-    isTerminated = true
+    guard phase.terminate() else { return }
     closeReason = RPCStatus(.unavailable, reason)
     session.terminate(code)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    isReading = false
+    turn.isReading = false
     memory.deliveries = ConnectionMemory.deliveriesPerTurn
     flush()
-    clock = nil
+    turn.forgetTime()
     guard !context.channel.isWritable else { return }
-    if isTerminated {
+    if phase == .terminating {
       // It does not even take the GOAWAY.
       close(RPCStatus(.unavailable, "the peer does not read"))
     } else if session.unsentFrames > limits.maxUnsentFrames {
@@ -165,16 +159,14 @@ class HTTP2Connection: ChannelInboundHandler {
   }
 
   private func end() {
-    guard !isClosed else { return }
-    isClosed = true
+    guard phase.close() else { return }
     timers.cancelAll()
     let reason = closeReason ?? RPCStatus(.unavailable, "connection lost")
-    writable = []
     arrival = Arrival()
     memory.blocked.removeAll()
     memory.starved.removeAll()
     memory.prioritized = nil
-    for stream in table.takeAll() { finish(stream, resetCode: nil, reason) }
+    for stream in table.removeAll() { finish(stream, resetCode: nil, reason) }
     ledger?.add(-memory.moved - memory.inSocket)
     memory.moved = 0
     memory.inSocket = 0
@@ -195,20 +187,20 @@ class HTTP2Connection: ChannelInboundHandler {
 
   /// There is something to write: at the end of the read event, or of the outbox's round.
   func touch() {
-    if !isReading, !isFlushing { outbox.touch(self) }
+    if !turn.isBusy { outbox.touch(self) }
   }
 
   /// Writes all that flow control and the socket's buffer admit.
   func flush() {
-    guard !isClosed, !isReading, !isFlushing, isStarted, let context else { return }
-    isFlushing = true
+    guard !phase.isIdle, !isClosed, !turn.isBusy, let context else { return }
+    turn.isFlushing = true
     repeat {
       writeOut(context)
     } while notifyWritable()
-    isFlushing = false
+    turn.isFlushing = false
     settleOutput(context)
     considerRetry()
-    if !isReading { clock = nil }
+    if !turn.isReading { turn.forgetTime() }
     if !isClosed, session.isDone {
       close(closeReason ?? RPCStatus(.unavailable, "connection closed by HTTP/2"))
     }
@@ -232,13 +224,9 @@ class HTTP2Connection: ChannelInboundHandler {
     }
   }
 
-  func becameWritable(_ stream: CallStream) { writable.append(stream) }
-
   /// Outside nghttp2: the receivers will send more.
   private func notifyWritable() -> Bool {
-    guard !writable.isEmpty, !isClosed else { return false }
-    let streams = writable
-    writable = []
+    guard !isClosed, let streams = table.takeWritable() else { return false }
     for stream in streams where !stream.isClosed {
       if stream.receiveWindow.isBlocked { memory.wantsRetry = true }
       stream.wakeWaiters()
@@ -261,11 +249,7 @@ class HTTP2Connection: ChannelInboundHandler {
 
   /// Once the response's end has been sent, resets `stream` if the request is still coming. (Asked for
   /// any earlier, nghttp2 would drop the response.)
-  func resetAfterEnd(_ stream: CallStream) {
-    guard !stream.isCutShort else { return }
-    stream.isCutShort = true
-    table.cutShort += 1
-  }
+  func resetAfterEnd(_ stream: CallStream) { table.cutShort(stream) }
 
   /// Frees a slot whose stream nghttp2 does not know (any more).
   func drop(slot: Int) -> CallStream? { table.remove(slot) }
@@ -273,37 +257,21 @@ class HTTP2Connection: ChannelInboundHandler {
   // MARK: Deadlines
 
   /// The time of the present event; read from the clock at most once in it.
-  var eventTime: NIODeadline {
-    if let clock { return clock }
-    let now = NIODeadline.now()
-    if isReading || isFlushing { clock = now }
-    return now
-  }
+  var eventTime: NIODeadline { turn.time() }
 
-  /// One timer serves all calls: it is moved only for a deadline earlier than all before it.
+  /// `stream.expire` will be called once its deadline has passed; see `DeadlineTimer`.
   func watchDeadline(_ deadline: NIODeadline) {
-    guard deadline + .milliseconds(1) < timers.deadlineTime, !isClosed else { return }
-    timers.deadline?.cancel()
-    timers.deadlineTime = deadline
-    timers.deadline = outbox.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-      self.sweep()
+    guard !isClosed else { return }
+    timers.deadline.watch(deadline) { deadline in
+      outbox.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.expireStreams() }
     }
   }
 
-  private func sweep() {
-    timers.deadline = nil
-    timers.deadlineTime = .distantFuture
-    let now = NIODeadline.now()
-    var next = NIODeadline.distantFuture
-    for case .some(let stream) in table.streams where stream.deadline != .distantFuture {
-      if stream.deadline <= now {
-        stream.deadline = .distantFuture
-        stream.expire()
-      } else {
-        next = min(next, stream.deadline)
-      }
-    }
-    if next != .distantFuture { watchDeadline(next) }
+  private func expireStreams() {
+    timers.deadline.fired()
+    let (expired, next) = table.expire(at: .now())
+    for stream in expired { stream.expire() }
+    if let next { watchDeadline(next) }
     touch()
   }
 
@@ -311,14 +279,27 @@ class HTTP2Connection: ChannelInboundHandler {
 
   /// Asks the peer to open no more calls; the connection closes once those under way are done.
   func drain() {
-    guard !isDraining, !isClosed else { return }
-    isDraining = true
+    guard phase.drain() else { return }
+    announceDrain()
+    touch()
+  }
+
+  private func announceDrain() {
     if role == .client {
       session.goAway()
     } else {
       session.announceShutdown()
       session.ping(Pinger.drainMark)
     }
-    touch()
   }
+}
+
+/// What is fixed when a connection is made.
+struct ConnectionOptions {
+  var role: FrameSession.Role
+  var limits: SessionLimits
+  /// Nil: no pings.
+  var keepalive: Keepalive?
+  /// Whether TLS must agree on HTTP/2.
+  var needsALPN: Bool
 }

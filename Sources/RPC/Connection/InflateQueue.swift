@@ -68,7 +68,7 @@ final class InflateQueue {
     isRunning = true
     clock = lane.position
     let limit = stream.receiveWindow.assembler.limit
-    // One byte more than may be tells that there is more.
+    // One byte more than may be shows that there is more.
     let piece = min(Self.pieceSize, limit + 1 - stream.receiveWindow.inflated)
     let bound = NIOLoopBound((self, lane), eventLoop: eventLoop)
     let eventLoop = eventLoop

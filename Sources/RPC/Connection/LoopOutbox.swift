@@ -3,8 +3,8 @@ import Synchronization
 
 /// The way from any thread to one event loop, shared by all connections of that loop.
 ///
-/// Many items cost one wake-up: the bell rings only when the box turns from empty to not empty, and
-/// after the whole box is worked off, each connection touched meanwhile writes to its socket once.
+/// Many items cost one wake-up: the loop is woken only when the outbox turns from empty to not empty, and
+/// after all of it has been handled, each connection touched meanwhile writes to its socket once.
 // @unchecked: `items` is locked; everything else is read and written on `eventLoop` only.
 final class LoopOutbox: @unchecked Sendable {
   let eventLoop: any EventLoop
@@ -97,7 +97,7 @@ final class LoopOutbox: @unchecked Sendable {
   }
 }
 
-/// What another thread asks of a stream's event loop.
+/// Work for a stream's event loop, posted by another thread.
 enum OutboxItem: Sendable {
   case send(CallStream, ByteBuffer)
   case sendAndFinish(CallStream, ByteBuffer)

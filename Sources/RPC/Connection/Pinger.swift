@@ -19,7 +19,7 @@ final class Pinger {
   }
 
   /// Something arrived.
-  func heard() {
+  func received() {
     isQuiet = false
     isWaiting = false
   }

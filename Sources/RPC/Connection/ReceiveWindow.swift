@@ -13,11 +13,11 @@ struct ReceiveWindow {
   var isManual = false
   /// The receiver wants no message for now.
   var isPaused = false
-  /// The receiver waits for capacity for its responses, and wants to be told.
+  /// The receiver waits for capacity for its responses; `retry` notifies it.
   var awaitsCapacity = false
   /// What comes now is of no interest: the response is decided.
   var isIgnored = false
-  /// The peer has ended its side; the receiver hears of it after the backlog.
+  /// The peer has ended its side; the receiver is notified after the backlog.
   var endsAfterBacklog = false
 
   /// In the connection's list of those that wait for capacity.

@@ -52,7 +52,8 @@ private let receivedHeader: nghttp2_on_header_callback = {
     let nameBytes = UnsafeBufferPointer(start: name, count: nameLength)
     let valueBytes = UnsafeBufferPointer(start: value, count: valueLength)
     guard connection.receivedHeader(nameBytes.span, valueBytes.span) else {
-      return connection.isTerminated ? failure : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+      return connection.phase == .terminating
+        ? failure : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
     return success
   }
@@ -62,7 +63,7 @@ private let receivedFrame: nghttp2_on_frame_recv_callback = { session, frame, us
   guard let frame, let owner = owner(user) else { return success }
   return owner._withUnsafeGuaranteedRef { connection in
     received(frame, session, connection)
-    return connection.isTerminated ? failure : success
+    return connection.phase == .terminating ? failure : success
   }
 }
 

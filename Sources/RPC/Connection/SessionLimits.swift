@@ -2,11 +2,11 @@ import NIOCore
 
 /// Settings and limits of an HTTP/2 session. Sizes in bytes.
 struct SessionLimits: Sendable {
-  /// Whether a client marks its connection with `PriorityMark`.
+  /// Whether a client marks its connection with `PrioritySetting`.
   var hasPriority = false
   var maxConcurrentStreams: Int
   var connectionWindow: Int
-  /// What a peer may send on a new stream before it hears from us.
+  /// What a peer may send on a new stream before the window is updated.
   var initialWindow: Int
   /// The most that a stream's window is widened to.
   var streamWindow: Int

@@ -18,7 +18,7 @@ package final class HTTP1Handler: ChannelDuplexHandler {
     /// The rest of a request.
     case receiving
     /// The service's reply.
-    case answering
+    case responding
     /// The client, to take the reply.
     case sending
   }
@@ -150,9 +150,9 @@ package final class HTTP1Handler: ChannelDuplexHandler {
   }
 
   private func begin(_ received: Received) {
-    enter(.answering, within: service.limits.replyTimeout)
+    enter(.responding, within: service.limits.replyTimeout)
     switch received {
-    case .request(let head): answer(head)
+    case .request(let head): respond(to: head)
     case .tooLarge(let head):
       isDraining = true
       send(HTTPReply(code: 413, text: "the request is too large\n"), Form(head))
@@ -162,14 +162,14 @@ package final class HTTP1Handler: ChannelDuplexHandler {
     }
   }
 
-  private func answer(_ head: HTTPRequestHead) {
+  private func respond(to head: HTTPRequestHead) {
     guard let loop = context?.eventLoop else { return }
     let form = Form(head)
     guard let request = HTTPRequest(method: head.method.rawValue, target: head.uri) else {
       return send(HTTPReply(code: 400, text: "malformed request target\n"), form)
     }
     let bound = NIOLoopBound((self, form), eventLoop: loop)
-    service.answer(request) { reply in
+    service.respond(request) { reply in
       if loop.inEventLoop { return bound.value.0.send(reply, bound.value.1) }
       loop.execute { bound.value.0.send(reply, bound.value.1) }
     }

@@ -82,15 +82,15 @@ package struct HTTPService: Sendable {
 
   package let limits: Limits
   /// Called on the event loop; must not block.
-  let answer: @Sendable (HTTPRequest, @escaping Done) -> Void
+  let respond: @Sendable (HTTPRequest, @escaping Done) -> Void
   let replies: ReplyBudget
 
   package init(
     limits: Limits = Limits(),
-    _ answer: @escaping @Sendable (HTTPRequest, @escaping Done) -> Void
+    _ respond: @escaping @Sendable (HTTPRequest, @escaping Done) -> Void
   ) {
     self.limits = limits
-    self.answer = answer
+    self.respond = respond
     replies = ReplyBudget(limit: limits.replyBytes)
   }
 }

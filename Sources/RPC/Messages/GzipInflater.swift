@@ -33,9 +33,9 @@ final class GzipInflater {
     guard isReady else { return .failed("no memory to decompress a message") }
     var produced = 0
     while produced < limit {
-      let room = min(limit - produced, Self.pieceSize)
-      output.reserveCapacity(minimumWritableBytes: room)
-      let (code, taken, made) = step(&input, &output, room)
+      let capacity = min(limit - produced, Self.pieceSize)
+      output.reserveCapacity(minimumWritableBytes: capacity)
+      let (code, taken, made) = step(&input, &output, capacity)
       input.moveReaderIndex(forwardBy: taken)
       output.moveWriterIndex(forwardBy: made)
       produced += made
@@ -54,14 +54,14 @@ final class GzipInflater {
   private static let pieceSize = 64 << 10
 
   private func step(
-    _ input: inout ByteBuffer, _ output: inout ByteBuffer, _ room: Int
+    _ input: inout ByteBuffer, _ output: inout ByteBuffer, _ capacity: Int
   ) -> (code: Int32, taken: Int, made: Int) {
     // zlib reads its input only; a mutable view would copy what others hold, too.
     input.withUnsafeReadableBytes { source in
       output.withUnsafeMutableWritableBytes { target in
         // Lengths are below 4 GiB: a message's prefix has 32 bits, and a piece is small.
         let available = UInt32(clamping: source.count)
-        let space = UInt32(clamping: min(room, target.count))
+        let space = UInt32(clamping: min(capacity, target.count))
         stream.pointee.next_in = UnsafeMutablePointer(
           mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
         stream.pointee.avail_in = available

@@ -16,7 +16,7 @@ struct MessageAssembler {
   private var gathered: ByteBuffer?
   private var flag: UInt8 = 0
 
-  /// What the peer's `grpc-encoding` says of messages with flag 1.
+  /// The peer's `grpc-encoding`: the encoding of messages with flag 1.
   var encoding = MessageEncoding.identity
 
   init(limit: Int) { self.limit = limit }

@@ -5,30 +5,52 @@ struct OutboundQueue {
   private var head: OutboundMessage?
   private var rest: [OutboundMessage] = []
   private var restIndex = 0
+  /// From this many bytes on the queue is full. More is taken all the same.
+  private let capacity: Int
+  /// Bytes to be written, message prefixes included.
+  private(set) var bytes = 0
+  /// The queue was full and has not drained to half of its capacity since.
+  private(set) var wasFull = false
+
+  init(capacity: Int) { self.capacity = capacity }
 
   var isEmpty: Bool { head == nil }
 
-  mutating func append(_ payload: ByteBuffer) { append(OutboundMessage(payload: payload)) }
-
-  mutating func append(raw body: ByteBuffer) { append(OutboundMessage(raw: body)) }
-
-  private mutating func append(_ message: OutboundMessage) {
-    if head == nil { head = message } else { rest.append(message) }
+  mutating func append(_ payload: ByteBuffer) {
+    append(OutboundMessage(payload: payload), payload.readableBytes + OutboundMessage.prefixBytes)
   }
 
-  mutating func removeAll() {
+  mutating func append(raw body: ByteBuffer) {
+    append(OutboundMessage(raw: body), body.readableBytes)
+  }
+
+  private mutating func append(_ message: OutboundMessage, _ size: Int) {
+    if head == nil { head = message } else { rest.append(message) }
+    bytes += size
+    if bytes >= capacity { wasFull = true }
+  }
+
+  /// Returns how many bytes there were.
+  mutating func removeAll() -> Int {
     head = nil
     rest.removeAll()
     restIndex = 0
+    defer { bytes = 0 }
+    return bytes
   }
 
-  /// Moves exactly `count` bytes (the caller knows they are there) to `out`.
-  mutating func move(_ count: Int, to out: inout ByteBuffer) {
+  /// Moves exactly `count` bytes (the caller knows they are there) to `out`. True if a queue that was full
+  /// has thereby drained to half of its capacity.
+  mutating func move(_ count: Int, to out: inout ByteBuffer) -> Bool {
     var left = count
     while left > 0, head != nil {
       left -= head?.move(left, to: &out) ?? 0
       if head?.isDone ?? false { advance() }
     }
+    bytes -= count
+    guard wasFull, bytes <= capacity / 2 else { return false }
+    wasFull = false
+    return true
   }
 
   private mutating func advance() {

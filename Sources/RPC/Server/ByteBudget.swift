@@ -9,8 +9,7 @@ import Synchronization
 /// by less than that for each of them.
 package final class ByteBudget: Sendable {
   static let step = 64 << 10
-  /// What a connection may have outstanding in any case: those that hold the budget's bytes take this from
-  /// no one else. Less than `step` per connection is not counted, so this is bounded by their number.
+  /// What a connection may have outstanding in any case: it is available however much others hold. Less than `step` per connection is not counted, so this is bounded by their number.
   static let reserve = 256 << 10
 
   package let limit: Int
@@ -24,16 +23,16 @@ package final class ByteBudget: Sendable {
     half = max(limit, 2) / 2
   }
 
-  package var used: Int { received + answers }
+  package var used: Int { received + responses }
   var received: Int { input.load(ordering: .relaxed) }
-  var answers: Int { output.load(ordering: .relaxed) }
+  var responses: Int { output.load(ordering: .relaxed) }
 
   /// From here on connections that hold more than `reserve` get their unary calls refused, and their streams
   /// wait.
-  package var isFull: Bool { answers >= half }
+  package var isFull: Bool { responses >= half }
 
   /// Half above that: large responses are refused.
-  var isOverdrawn: Bool { answers - half >= half / 2 }
+  var isOverdrawn: Bool { responses - half >= half / 2 }
 
   /// From here on only one unfinished message of a connection may grow.
   var isNearLimit: Bool { received >= half }
@@ -55,11 +54,11 @@ final class OutputLedger: Sendable {
   let budget: ByteBudget
   let limit: Int
   private let total = Atomic<Int>(0)
-  /// Requests handed to other threads and not yet completed.
+  /// Requests passed to other threads and not yet completed.
   private let queued = Atomic<Int>(0)
 
-  /// Half of the limit is where waiting calls go on. What a socket has taken in is below that, as no
-  /// one tells when it is sent.
+  /// Half of the limit is where waiting calls go on. What a socket has taken in is below that, as
+  /// nothing reports when it is sent.
   static let leastLimit = 4 << 20
 
   init(budget: ByteBudget, limit: Int) {
@@ -88,7 +87,7 @@ final class OutputLedger: Sendable {
 
   func endQueued() { queued.wrappingSubtract(1, ordering: .relaxed) }
 
-  /// Whether there is far more than was let in, for responses that no one expected to be so large.
+  /// Whether there is far more than was let in, for responses that are larger than expected.
   ///
   /// - Parameters:
   ///   - size: of the response that is to be added.

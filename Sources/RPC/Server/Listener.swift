@@ -21,7 +21,7 @@ package final class Listener: Sendable {
   private let state: Mutex<State>
 
   /// The wait before another attempt, where one was made a short time before.
-  private static let rest = TimeAmount.milliseconds(200)
+  private static let retryDelay = TimeAmount.milliseconds(200)
 
   /// Binds and listens.
   ///
@@ -75,11 +75,11 @@ package final class Listener: Sendable {
     }
     guard !isClosed else { return }
     logger.warning("a listener was closed by an error", metadata: ["address": "\(address)"])
-    if age > Self.rest { reopen() } else { reopenLater() }
+    if age > Self.retryDelay { reopen() } else { reopenLater() }
   }
 
   private func reopenLater() {
-    group.next().scheduleTask(in: Self.rest) { self.reopen() }
+    group.next().scheduleTask(in: Self.retryDelay) { self.reopen() }
   }
 
   private func reopen() {

@@ -10,7 +10,7 @@ package struct MethodRouter {
 
   private(set) var methods: [Method] = []
 
-  /// For metrics. Paths no one serves are reported as `unknown`.
+  /// For metrics. Paths without a method are reported as `unknown`.
   package var observer: Observer?
 
   package init() {}
@@ -20,7 +20,7 @@ package struct MethodRouter {
 
   /// One message in, one response. `handler` runs on the event loop and must not block.
   ///
-  /// - Parameter busyReply: an encoded message that says that the server is busy, sent in place of an
+  /// - Parameter busyReply: an encoded message for a server that is busy, sent in place of an
   ///   response when it holds too much; nil for the status `resourceExhausted`.
   package mutating func unary(
     _ path: String, busyReply: ByteBuffer? = nil, _ handler: @escaping UnaryHandler

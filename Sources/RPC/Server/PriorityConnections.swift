@@ -24,13 +24,13 @@ final class PriorityConnections: Sendable {
   /// Their bytes count apart from those of other connections.
   private static func counting(_ shared: ServerConfiguration) -> ServerConfiguration {
     var configuration = shared
-    configuration.budget = shared.priorityBudget
+    configuration.memory.budget = shared.priority.budget
     return configuration
   }
 
   /// Takes over a connected socket, of which `read` was read already. False: it is still the caller's.
   func take(_ socket: NIOBSDSocket.Handle, _ read: ByteBuffer) -> Bool {
-    guard count.add(1, ordering: .relaxed).newValue <= configuration.maxPriorityConnections
+    guard count.add(1, ordering: .relaxed).newValue <= configuration.priority.maxConnections
     else {
       count.subtract(1, ordering: .relaxed)
       return false
@@ -45,7 +45,7 @@ final class PriorityConnections: Sendable {
       )
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(ReadAgain(read))
+          try channel.pipeline.syncOperations.addHandler(ReplayHandler(read))
           try loop.accept(
             channel, methods: methods, configuration: configuration, tls: nil, logger: logger)
         }

@@ -12,7 +12,7 @@ package final class RPCServer: Sendable {
   private let logger: Logger
   private let loops: [ObjectIdentifier: ServerLoop]
   private let priority: PriorityConnections?
-  /// What closing may take beyond the grace period (TLS says goodbye and waits for the response).
+  /// What closing may take beyond the grace period (TLS sends close_notify and waits for the peer's).
   private static let closingTime = TimeAmount.seconds(6)
   let listener = Mutex<Listener?>(nil)
 
@@ -29,7 +29,7 @@ package final class RPCServer: Sendable {
     for eventLoop in group.makeIterator() {
       loops[ObjectIdentifier(eventLoop)] = ServerLoop(eventLoop: eventLoop)
     }
-    if let eventLoop = configuration.priorityLoop {
+    if let eventLoop = configuration.priority.loop {
       let loop = ServerLoop(eventLoop: eventLoop)
       loops[ObjectIdentifier(eventLoop)] = loop
       priority = PriorityConnections(
@@ -68,8 +68,8 @@ package final class RPCServer: Sendable {
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.closeOnExec()
-          let gate = AcceptGate(limit: configuration.connectionLimit, logger: logger)
-          try channel.pipeline.syncOperations.addHandler(gate)
+          let handler = AcceptPauseHandler(limit: configuration.connectionLimit, logger: logger)
+          try channel.pipeline.syncOperations.addHandler(handler)
         }
       }
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -94,12 +94,12 @@ package final class RPCServer: Sendable {
           }
           guard let priority else { return try serve(channel) }
           try channel.pipeline.syncOperations.addHandler(
-            ConnectionSorter(stay: serve, move: priority.take))
+            PriorityDetector(serve: serve, move: priority.take))
         }
       }
   }
 
-  /// Stops listening, tells clients to go elsewhere, lets calls under way end, and after
+  /// Stops listening, sends GOAWAY to clients, lets calls under way end, and after
   /// `gracePeriod` closes what is left.
   package func shutdown(gracePeriod: TimeAmount = .seconds(5)) async {
     if let listener = listener.withLock({ $0.take() }) { await settle(listener.close()) }
@@ -110,7 +110,7 @@ package final class RPCServer: Sendable {
     let alarm = anyLoop.scheduleTask(in: gracePeriod) { [loops] in
       for loop in loops.values { _ = loop.closeAll() }
     }
-    // A socket that does not close even when told to must not keep the process from ending.
+    // A socket that does not close must not keep the process from ending.
     let lastAlarm = anyLoop.scheduleTask(in: gracePeriod + Self.closingTime) { done.succeed() }
     await settle(done.futureResult)
     alarm.cancel()

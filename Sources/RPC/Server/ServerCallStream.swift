@@ -24,7 +24,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
   private var hasContentType = false
   /// The request's headers are complete; what comes later are trailers, which mean nothing.
   private var hasHead = false
-  /// The client speaks of compression: it is told what is understood here.
+  /// The request names encodings: the response names those that are understood here.
   private var namesEncodings = false
   /// What the ledger holds for a unary call until its response. Written before the handler sees the
   /// call.
@@ -38,7 +38,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     self.server = server
     super.init(
       outbox: server.outbox, receiveLimit: server.configuration.maxReceiveMessageBytes,
-      sendBuffer: server.configuration.sendBufferBytes, window: server.configuration.firstWindow,
+      sendBuffer: server.configuration.sendBufferBytes, window: server.configuration.windows.first,
       ledger: server.ledger)
     connection = server
   }
@@ -232,7 +232,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     isOver.store(true, ordering: .releasing)
     receiveWindow.isIgnored = true
     discardInput()
-    http.answer(request) { reply in self.execute { self.applyPlain(reply, http) } }
+    http.respond(request) { reply in self.execute { self.applyPlain(reply, http) } }
     return true
   }
 
@@ -245,7 +245,6 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     let bytes = plain.method == "HEAD" ? 0 : reply.body.readableBytes
     if bytes > 0 {
       outgoing.append(raw: reply.body)
-      outgoingBytes += bytes
       pending.add(bytes, ordering: .relaxed)
       ledger?.add(bytes)
     }
@@ -256,23 +255,23 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
 
   // MARK: Responding
 
-  /// Any thread: the response of a unary call. A large one that no one would take for a long time
-  /// becomes a refusal, as reads may be asked again.
-  func answer(_ payload: ByteBuffer) {
+  /// Any thread: the response of a unary call. A large one that would be queued for a long time
+  /// becomes a refusal, as the client may retry its read.
+  func respond(_ payload: ByteBuffer) {
     guard let method else { return }
     method.replies.note(payload.readableBytes)
     let size = payload.readableBytes
     if size > Self.smallResponse,
       ledger?.isOverdrawn(adding: size, insteadOf: charge) ?? false
     {
-      guard let reply = method.busyReply else { return answer(Self.isBusy) }
+      guard let reply = method.busyReply else { return respond(Self.isBusy) }
       return sendAndFinish(reply, insteadOf: charge)
     }
     sendAndFinish(payload, insteadOf: charge)
   }
 
   /// Any thread: a unary call ends without a response.
-  func answer(_ status: RPCStatus) {
+  func respond(_ status: RPCStatus) {
     ledger?.add(-charge)
     finish(status)
   }
@@ -318,7 +317,7 @@ final class ServerCallStream: CallStream, @unchecked Sendable {
     return .last(count, withTrailers: true)
   }
 
-  /// After a response no one reads the rest of the request: notifies the client to stop sending it.
+  /// After a response the rest of the request is not read: notifies the client to stop sending it.
   private func closeRequest(_ connection: HTTP2Connection) {
     handler = nil
     request = nil

@@ -15,11 +15,13 @@ final class ServerConnection: HTTP2Connection {
     self.configuration = configuration
     self.onEnd = onEnd
     try super.init(
-      role: .server, limits: configuration.limits,
+      ConnectionOptions(
+        role: .server, limits: configuration.limits, keepalive: configuration.keepalive,
+        needsALPN: configuration.tls != nil),
       ledger: OutputLedger(
-        budget: configuration.budget, limit: configuration.responseBytesPerConnection),
-      keepalive: configuration.keepalive,
-      needsALPN: configuration.tls != nil, outbox: outbox, logger: logger)
+        budget: configuration.memory.budget,
+        limit: configuration.memory.responseBytesPerConnection),
+      outbox: outbox, logger: logger)
   }
 
   override func makeStream() -> CallStream? { ServerCallStream(server: self) }

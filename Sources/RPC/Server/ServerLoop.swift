@@ -25,7 +25,7 @@ final class ServerLoop: @unchecked Sendable {
     if let tls {
       try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
     } else if let http = configuration.http {
-      return try sniff(channel, http) {
+      return try detect(channel, http) {
         try self.serve(channel, methods: methods, configuration: configuration, logger: logger)
       }
     }
@@ -45,11 +45,11 @@ final class ServerLoop: @unchecked Sendable {
   }
 
   /// Serves what the client turns out to speak.
-  private func sniff(
+  private func detect(
     _ channel: any Channel, _ http: HTTPService, serveHTTP2: @escaping () throws -> Void
   ) throws {
     let name = ObjectIdentifier(channel)
-    let sniffer = ProtocolSniffer(timeout: http.limits.requestTimeout) { isHTTP2 in
+    let detector = ProtocolDetector(timeout: http.limits.requestTimeout) { isHTTP2 in
       if isHTTP2 {
         try serveHTTP2()
         self.plain[name] = nil
@@ -57,8 +57,8 @@ final class ServerLoop: @unchecked Sendable {
         self.plain[name] = try HTTP1Handler.install(on: channel, http)
       }
     }
-    try channel.pipeline.syncOperations.addHandler(sniffer)
-    plain[name] = sniffer
+    try channel.pipeline.syncOperations.addHandler(detector)
+    plain[name] = detector
     channel.closeFuture.assumeIsolated().whenComplete { _ in
       self.plain[name] = nil
       self.noteEnd()
@@ -76,7 +76,7 @@ final class ServerLoop: @unchecked Sendable {
     if isEmpty { whenEmpty.take()?.succeed() }
   }
 
-  /// Asks all clients to leave; done when the last has.
+  /// Asks all clients to open no more calls; done when the last connection is closed.
   func drain() -> EventLoopFuture<Void> {
     outbox.eventLoop.flatSubmit {
       self.isDraining = true

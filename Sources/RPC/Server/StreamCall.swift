@@ -62,9 +62,9 @@ package struct StreamCall: Sendable {
   package func count(_ bytes: Int) { stream.ledger?.add(bytes) }
 
   /// Encodes and queues a response; a large one ends the call when far more is queued than expected.
-  package func send(answer: some Message) {
+  package func send(response: some Message) {
     do throws(RPCStatus) {
-      let payload = try MessageCoding.encode(answer)
+      let payload = try MessageCoding.encode(response)
       let size = payload.readableBytes
       if size > Self.smallResponse, isOverdrawn(adding: size) {
         return finish(
@@ -107,7 +107,7 @@ package struct StreamCall: Sendable {
   /// the event loop only.
   package func executeAfterIO(_ work: @escaping () -> Void) { stream.outbox.executeAfterIO(work) }
 
-  /// Counts a request that is handed to another thread; false, and not counted, when the connection has
+  /// Counts a request that is passed to another thread; false, and not counted, when the connection has
   /// `limit` of them. Each that was counted must be followed by one `endQueued`. Any thread.
   package func beginQueued(limit: Int) -> Bool {
     stream.ledger?.beginQueued(limit: limit) ?? true

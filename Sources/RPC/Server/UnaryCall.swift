@@ -8,13 +8,13 @@ package struct UnaryCall: Sendable {
   /// Responds with an encoded message.
   package func reply(_ payload: ByteBuffer) {
     guard stream.claimResponse() else { return }
-    stream.answer(payload)
+    stream.respond(payload)
   }
 
   /// Responds with an encoded message.
   package func reply(_ payload: [UInt8]) { reply(ByteBuffer(bytes: payload)) }
 
-  /// Encodes on the calling thread and responses.
+  /// Encodes on the calling thread and responds.
   package func reply(message: some Message) {
     do throws(RPCStatus) {
       reply(try MessageCoding.encode(message))
@@ -26,19 +26,19 @@ package struct UnaryCall: Sendable {
   /// Responds with a status instead of a message.
   package func fail(_ status: RPCStatus) {
     guard stream.claimResponse() else { return }
-    stream.answer(status)
+    stream.respond(status)
   }
 
   /// The method's path.
   package var path: String { stream.path }
   package var metadata: RPCMetadata { stream.metadata }
-  /// When the client stops waiting, if it said so.
+  /// When the client stops waiting; nil if it did not set a timeout.
   package var deadline: NIODeadline? { stream.clientDeadline }
-  /// No one waits for the response any more (it must be given all the same).
+  /// The client no longer waits for the response (which must be given all the same).
   package var isCancelled: Bool { stream.isOver.load(ordering: .relaxed) }
   package var eventLoop: any EventLoop { stream.eventLoop }
 
-  /// Counts a request that is handed to another thread; false, and not counted, when the connection has
+  /// Counts a request that is passed to another thread; false, and not counted, when the connection has
   /// `limit` of them. Each that was counted must be followed by one `endQueued`. Any thread.
   package func beginQueued(limit: Int) -> Bool {
     stream.ledger?.beginQueued(limit: limit) ?? true

@@ -25,7 +25,7 @@ enum TimeoutCoding {
     return .nanoseconds(overflow ? .max : nanoseconds)
   }
 
-  /// The finest unit that fits eight digits; rounds up, so a deadline is never told as shorter.
+  /// The finest unit that fits eight digits; rounds up, so that the peer never gets a shorter deadline.
   static func encode(_ timeout: TimeAmount) -> [UInt8] {
     let nanoseconds = max(timeout.nanoseconds, 1)
     let units: [(Int64, String)] = [

@@ -42,7 +42,7 @@ final class PDRequestStream<Request: Message, Response: Message>: StreamHandler 
       case .failure(let error):
         call.finish(RPCStatus(error))
       case .success(let response):
-        if mode == .each { call.send(answer: response) }
+        if mode == .each { call.send(response: response) }
         progress.completed(response).finish(call, mode)
       }
     }

@@ -17,12 +17,12 @@ extension RPCServer {
       router.observer = { metrics.observe($0, $1, $2) }
     }
     var configuration = ServerConfiguration(host: address.host, port: address.port)
-    if runtime.raftGroup !== runtime.group { configuration.priorityLoop = runtime.raftGroup.any() }
+    if runtime.raftGroup !== runtime.group { configuration.priority.loop = runtime.raftGroup.any() }
     configuration.connectionLimit = ConnectionLimit(capacity: runtime.descriptors.connections)
     configuration.connectionLimit.register(runtime.metrics, port: "rpc")
     configuration.http = http
-    configuration.budget = runtime.clientBytes
-    configuration.priorityBudget = runtime.raftBytes
+    configuration.memory.budget = runtime.clientBytes
+    configuration.priority.budget = runtime.raftBytes
     if let security {
       configuration.tls = ServerTLS(
         certificatePath: security.certificatePath, keyPath: security.keyPath,

@@ -49,8 +49,8 @@ package final class StatusServer: Sendable {
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.closeOnExec()
-          let gate = AcceptGate(limit: connections, logger: logger)
-          try channel.pipeline.syncOperations.addHandler(gate)
+          let handler = AcceptPauseHandler(limit: connections, logger: logger)
+          try channel.pipeline.syncOperations.addHandler(handler)
         }
       }
       .childChannelInitializer { channel in

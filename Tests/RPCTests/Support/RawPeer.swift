@@ -25,7 +25,7 @@ struct RawPeer {
     return RawPeer(channel: channel, received: received)
   }
 
-  /// A connection that has said what HTTP/2 asks for.
+  /// A connection that has sent the HTTP/2 preface and SETTINGS.
   static func greet(_ address: SocketAddress) async throws -> RawPeer {
     let peer = try await connect(address)
     try await peer.send(preface + emptySettings + settingsAcknowledgement)
@@ -53,9 +53,9 @@ struct RawPeer {
   func pong(_ mark: UInt8 = 1) async throws -> [UInt8] {
     let payload = [UInt8](repeating: mark, count: 8)
     try await send(Self.frame(6, payload))
-    let answer = Self.frame(6, flags: 1, payload)
+    let response = Self.frame(6, flags: 1, payload)
     return try await wait { bytes in
-      Self.frames(bytes).contains { $0.type == 6 && $0.flags == 1 && $0.payload == answer[9...] }
+      Self.frames(bytes).contains { $0.type == 6 && $0.flags == 1 && $0.payload == response[9...] }
     }
   }
 

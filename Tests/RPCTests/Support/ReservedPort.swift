@@ -1,6 +1,6 @@
 import Glibc
 
-/// A port that belongs to a test and on which no one listens: connections to it are refused, and no
+/// A port that belongs to a test and on which nothing listens: connections to it are refused, and no
 /// other test's server is given it.
 final class ReservedPort {
   let number: Int

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// A listener that accepts, says at most a greeting, and never responses.
+/// A listener that accepts, sends at most a greeting, and never responds.
 struct SilentListener {
   private let channel: any Channel
   let port: Int

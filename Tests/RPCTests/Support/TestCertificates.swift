@@ -36,7 +36,7 @@ struct TestCertificates {
   }
 
   func remove() {
-    // A leftover in the temporary directory harms no one.
+    // A leftover in the temporary directory is harmless.
     try? FileManager.default.removeItem(at: folder)
   }
 

@@ -3,8 +3,8 @@ import NIOCore
 /// How a client marks a connection as prioritized: an entry of the SETTINGS frame that
 /// opens the connection. Its identifier is of the range kept for experiments, and HTTP/2 peers ignore
 /// settings they do not know (RFC 9113, 6.5.2).
-enum PriorityMark {
-  static let setting: UInt16 = 0xF1A7
+enum PrioritySetting {
+  static let identifier: UInt16 = 0xF1A7
 
   enum Finding {
     /// The first frame is not complete yet.
@@ -38,7 +38,7 @@ enum PriorityMark {
     for offset in stride(from: 0, to: length, by: entry) {
       let id: UInt16? = bytes.getInteger(at: payload + offset)
       let value: UInt32? = bytes.getInteger(at: payload + offset + 2)
-      if id == setting, value == 1 { return .present }
+      if id == identifier, value == 1 { return .present }
     }
     return .absent
   }

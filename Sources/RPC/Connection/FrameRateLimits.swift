@@ -2,7 +2,7 @@ import NIOCore
 
 /// Rate limits of frames that are cheap to send and expensive to handle. Each check is false once a
 /// peer overdoes it: the connection is to end with ENHANCE_YOUR_CALM.
-struct FloodGuard {
+struct FrameRateLimits {
   /// Empty DATA, PING, PRIORITY, SETTINGS, empty messages.
   private var control: RateLimit
   /// A SETTINGS frame may change the window of every stream.

@@ -3,15 +3,15 @@ import NIOCore
 
 /// The first handler of an accepted connection: reads its first frame, then has it served on this event
 /// loop or, if the client marked it as having priority, moves its socket to the loop that is kept for such.
-final class ConnectionSorter: ChannelInboundHandler, RemovableChannelHandler {
+final class PriorityDetector: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
 
   /// What a client may take to send its first frame.
-  private static let patience = TimeAmount.seconds(10)
+  private static let timeout = TimeAmount.seconds(10)
 
   /// Adds the handlers that serve the connection here.
-  private let stay: (any Channel) throws -> Void
+  private let serve: (any Channel) throws -> Void
   /// Takes over a descriptor of the socket and what was read from it; false leaves the connection here.
   private let move: (NIOBSDSocket.Handle, ByteBuffer) -> Bool
   private var received = ByteBuffer()
@@ -19,16 +19,16 @@ final class ConnectionSorter: ChannelInboundHandler, RemovableChannelHandler {
   private var isDone = false
 
   init(
-    stay: @escaping (any Channel) throws -> Void,
+    serve: @escaping (any Channel) throws -> Void,
     move: @escaping (NIOBSDSocket.Handle, ByteBuffer) -> Bool
   ) {
-    self.stay = stay
+    self.serve = serve
     self.move = move
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
     let channel = context.channel
-    alarm = context.eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+    alarm = context.eventLoop.scheduleTask(in: Self.timeout) { channel.close(promise: nil) }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) { alarm?.cancel() }
@@ -37,7 +37,7 @@ final class ConnectionSorter: ChannelInboundHandler, RemovableChannelHandler {
     guard !isDone else { return }
     var bytes = unwrapInboundIn(data)
     if received.readableBytes == 0 { received = bytes } else { received.writeBuffer(&bytes) }
-    switch PriorityMark.find(in: received) {
+    switch PrioritySetting.find(in: received) {
     case .incomplete: break
     case .present where moveAway(context):
       isDone = true
@@ -67,7 +67,7 @@ final class ConnectionSorter: ChannelInboundHandler, RemovableChannelHandler {
 
   private func serveHere(_ context: ChannelHandlerContext) {
     do {
-      try stay(context.channel)
+      try serve(context.channel)
     } catch {
       return context.close(promise: nil)
     }
@@ -78,7 +78,7 @@ final class ConnectionSorter: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 /// Repeats what was read of a connection before it came to its present channel.
-final class ReadAgain: ChannelInboundHandler, RemovableChannelHandler {
+final class ReplayHandler: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
 

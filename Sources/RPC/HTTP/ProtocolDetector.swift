@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Distinguishes HTTP/2 with prior knowledge from HTTP/1.1 by a connection's first bytes, and frees
-/// space for who speaks it. One that says nothing for too long is closed.
-final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
+/// Distinguishes HTTP/2 with prior knowledge from HTTP/1.1 by a connection's first bytes, and is
+/// replaced by the handlers of the protocol. A connection on which nothing arrives in time is closed.
+final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
 
@@ -57,7 +57,7 @@ final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
   }
 }
 
-extension ProtocolSniffer: PlainConnection {
+extension ProtocolDetector: PlainConnection {
   func drain() { close() }
 
   func close() { context?.close(promise: nil) }

@@ -30,17 +30,17 @@ package final class ConnectionLimit: Sendable {
   }
 }
 
-/// Stands before a listener's other handlers and stops accepting: at the limit until a connection closes,
+/// The first handler of a listener. Stops accepting: at the limit until a connection closes,
 /// and for a while when the system has no descriptor or memory for one more (the socket stays readable
 /// then, and the event loop would do nothing but try). What clients ask meanwhile waits in the system's
 /// queue.
 ///
 /// The listener must read one connection at a time (`maxMessagesPerRead` 1), or it overshoots the limit.
-package final class AcceptGate: ChannelInboundHandler {
+package final class AcceptPauseHandler: ChannelInboundHandler {
   package typealias InboundIn = any Channel
 
   /// The wait after a failed accept.
-  private static let rest = TimeAmount.milliseconds(200)
+  private static let retryDelay = TimeAmount.milliseconds(200)
   /// Failures are logged at most so often.
   private static let logInterval = TimeAmount.seconds(60)
 
@@ -81,7 +81,7 @@ package final class AcceptGate: ChannelInboundHandler {
     isAcceptPaused = true
     decide(context.channel)
     let channel = context.channel
-    context.eventLoop.assumeIsolated().scheduleTask(in: Self.rest) {
+    context.eventLoop.assumeIsolated().scheduleTask(in: Self.retryDelay) {
       self.isAcceptPaused = false
       self.decide(channel)
     }
