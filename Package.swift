@@ -95,17 +95,35 @@ let package = Package(
         "Protobuf", "Wire", "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
       ]),
     library(
+      "SimulationKit",
+      [
+        "Storage", "Raftstore", "PlacementDriver", "Engine", "RaftLog", "Raft", "Codec", "Protobuf",
+        "Runtime", collections, log,
+      ]),
+    library(
       "Simulation",
       [
-        "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
-        "Protobuf", "Runtime", log,
+        "SimulationKit", "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog",
+        "Raft", "Codec", "Protobuf", "Runtime", log,
       ]),
+    library("SimulationCommand", ["Simulation", "Server", "History", "Runtime", arguments]),
     .executableTarget(
       name: "apus",
       dependencies: [
-        "Server", "Simulation", "Client", "History", "Codec", "Runtime", "CPlatform", arguments,
-        log,
+        "Server", "SimulationCommand", "Client", "History", "Codec", "Runtime", "CPlatform",
+        arguments, log,
       ],
+      swiftSettings: settings),
+
+    // For development, not products: the simulation with mutants, for `scripts/mutants`.
+    library(
+      "SimulationMutants",
+      [
+        "Simulation", "SimulationKit", "Storage", "Raftstore", "Engine", "RaftLog", "Raft", "Codec",
+        "Protobuf", "Runtime",
+      ]),
+    .executableTarget(
+      name: "apus-dev", dependencies: ["SimulationCommand", "SimulationMutants", arguments],
       swiftSettings: settings),
 
     // Benchmarks of `scripts/bench raft`; not products.
@@ -144,7 +162,9 @@ let package = Package(
     tests(
       "SimulationTests",
       [
-        "Simulation", "Raftstore", "Raft", "RaftLog", "History", "Engine", "Codec", "Runtime", log,
+        "Simulation", "SimulationKit", "SimulationMutants", "Raftstore", "Raft", "RaftLog",
+        "History",
+        "Engine", "Codec", "Runtime", log,
       ]),
     tests("TidyTests", []),
   ]

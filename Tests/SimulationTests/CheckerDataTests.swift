@@ -2,10 +2,12 @@ import Codec
 import Engine
 import Raft
 import RaftLog
+import Raftstore
 import Runtime
 import Testing
 
 @testable import Simulation
+@testable import SimulationKit
 
 /// The checkers of regions, data and what is left, each shown one thing that is wrong.
 @Suite struct CheckerDataTests {
@@ -67,6 +69,42 @@ import Testing
       $0.region.peers[0].storeID = 999
     }
     #expect(found.contains("which is one of region"))
+  }
+
+  /// A status counts for the process that sent it, whichever runs when it is checked.
+  @Test func anEpochThatGoesBack() throws {
+    let stage = try CheckerFixture()
+    let checker = RegionChecker()
+    let store = try stage.follower()
+    let process = store.machine.incarnation
+    let status = try #require(
+      try stage.view().replicas(of: stage.regionID).first { $0.store === store }
+    ).status
+    var newer = status
+    newer.region.epoch.confVersion += 1
+    func finding(_ status: RegionStatus, process: UInt64) -> String? {
+      checker.check(
+        ClusterView(
+          cluster: stage.cluster, replicas: [store.number: [status]],
+          incarnations: [store.number: process]))
+    }
+    #expect(finding(newer, process: process) == nil)
+    // The next process may have to apply the change again.
+    #expect(finding(status, process: process + 1) == nil)
+    #expect(finding(status, process: process)?.contains("before") == true)
+  }
+
+  @Test func aViewKnowsTheProcessThatResponded() throws {
+    let stage = try CheckerFixture()
+    let store = try stage.follower()
+    let process = store.machine.incarnation
+    var seen: ClusterView?
+    stage.cluster.inspect { seen = $0 }
+    store.end(.killed)
+    store.start()
+    stage.pass(.milliseconds(10))
+    #expect(store.machine.incarnation == process + 1)
+    #expect(try #require(seen).incarnation(of: store) == process)
   }
 
   // MARK: Data

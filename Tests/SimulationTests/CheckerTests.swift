@@ -7,6 +7,7 @@ import Runtime
 import Testing
 
 @testable import Simulation
+@testable import SimulationKit
 
 /// Each checker finds nothing in a healthy cluster and the one thing that is wrong in a tampered one.
 @Suite struct CheckerTests {
@@ -45,7 +46,7 @@ import Testing
     let found = try finding(ElectionSafetyChecker(), CheckerFixture()) { stage in
       let status = try #require(try stage.view().leader(of: stage.regionID)).status
       let impostor = try #require(status.region.peers.first { $0.id != status.peer.id })
-      stage.cluster.network.observer.hear(
+      stage.cluster.network.observer.observe(
         RaftEnvelope(
           regionID: status.region.id, from: impostor, to: status.peer,
           message: message(.heartbeat, status.term)))
@@ -61,7 +62,7 @@ import Testing
       for candidate in peers.dropFirst() {
         var vote = message(.voteResponse, 1)
         vote.to = candidate.id
-        stage.cluster.network.observer.hear(
+        stage.cluster.network.observer.observe(
           RaftEnvelope(
             regionID: status.region.id, from: peers[0], to: candidate, message: vote))
       }
@@ -240,7 +241,7 @@ import Testing
       let delegate = try #require(holder.store?.meta.delegate(stage.regionID))
       delegate.renew(term: status.term, until: holder.machine.clock.now + .milliseconds(1))
       let rival = try #require(status.region.peers.last)
-      stage.cluster.network.observer.hear(
+      stage.cluster.network.observer.observe(
         RaftEnvelope(
           regionID: status.region.id, from: rival, to: status.peer,
           message: message(.append, status.term + 1)))

@@ -1,6 +1,6 @@
 import Engine
 import Runtime
-import Simulation
+import SimulationKit
 import Testing
 
 /// What a damaged or dying disk does to those who use it.

@@ -1,5 +1,5 @@
 import Runtime
-import Simulation
+import SimulationKit
 import Testing
 
 @Suite struct SchedulerTests {

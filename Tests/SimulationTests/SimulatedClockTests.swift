@@ -1,5 +1,5 @@
 import Runtime
-import Simulation
+import SimulationKit
 import Testing
 
 @Suite struct SimulatedClockTests {
@@ -25,20 +25,13 @@ import Testing
     machine.clock.drift(to: 2_000_000)
     let host = SimulatedHost(machine.startProcess())
     let start = scheduler.now
-    let fired = Fired()
-    _ = host.after(.seconds(1)) { fired.note(scheduler.now) }
-    let timer = host.every(.milliseconds(200)) { fired.note(scheduler.now) }
+    let fired = ThreadBound<[Instant]>([])
+    _ = host.after(.seconds(1)) { fired.value.append(scheduler.now) }
+    let timer = host.every(.milliseconds(200)) { fired.value.append(scheduler.now) }
     scheduler.run(until: start + .milliseconds(501))
     timer.cancel()
     scheduler.run(until: start + .seconds(5))
     #expect(
-      fired.times.map { ($0 - start).asNanoseconds / 1_000_000 } == [100, 200, 300, 400, 500, 500])
+      fired.value.map { ($0 - start).asNanoseconds / 1_000_000 } == [100, 200, 300, 400, 500, 500])
   }
-}
-
-/// Safety of `@unchecked Sendable`: belongs to the test's one thread.
-private final class Fired: @unchecked Sendable {
-  private(set) var times: [Instant] = []
-
-  func note(_ time: Instant) { times.append(time) }
 }

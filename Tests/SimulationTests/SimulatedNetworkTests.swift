@@ -1,5 +1,5 @@
 import Runtime
-import Simulation
+import SimulationKit
 import Testing
 
 @Suite struct SimulatedNetworkTests {
@@ -89,17 +89,17 @@ import Testing
   }
 
   @Test func aCallIsAnsweredRefusedOrLost() throws {
-    let answered = try call { _, answer in answer(7) }
+    let answered = try call { _, respond in respond(7) }
     #expect(answered.result == .success(7))
     let silent = try call { _, _ in }
     #expect(silent.result == .failure(.lost))
     #expect(silent.after == 2000)
-    let dying = try call { process, answer in
+    let dying = try call { process, respond in
       process.die()
-      answer(7)
+      respond(7)
     }
     #expect(dying.result == .failure(.lost))
-    let refused = try call { _, answer in answer(7) }
+    let refused = try call { _, respond in respond(7) }
     #expect(refused.result == .failure(.refused))
     #expect(refused.after < 100)
   }
@@ -108,7 +108,7 @@ import Testing
     let process = try #require(two.process)
     process.isPaused = true
     scheduler.after(.seconds(1)) { [scheduler] in scheduler.resume(process) }
-    let late = try call { _, answer in answer(7) }
+    let late = try call { _, respond in respond(7) }
     #expect(late.result == .success(7))
     #expect(late.after >= 1000)
   }

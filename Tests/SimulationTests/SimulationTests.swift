@@ -47,12 +47,9 @@ import Testing
     #expect(randomValues(all) == randomValues(kills))
   }
 
-  @Test func unknownNamesAreRefused() {
+  @Test func anUnknownWorkloadIsRefused() {
     var options = SimulationOptions(seed: 1)
     options.workload = "none such"
-    #expect(throws: Simulation.Refusal.self) { try Simulation(options) }
-    options.workload = nil
-    options.mutant = "none such"
     #expect(throws: Simulation.Refusal.self) { try Simulation(options) }
   }
 }

@@ -22,12 +22,23 @@ struct ImportTests {
       "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
       "Protobuf", "Wire", "Runtime", "RocksDB", "Raft",
     ],
+    "SimulationKit": [
+      "Storage", "Raftstore", "PlacementDriver", "Engine", "RaftLog", "Raft", "Codec", "Protobuf",
+      "Runtime",
+    ],
     "Simulation": [
-      "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog", "Raft", "Codec",
+      "SimulationKit", "Storage", "Raftstore", "PlacementDriver", "History", "Engine", "RaftLog",
+      "Raft", "Codec", "Protobuf", "Runtime",
+    ],
+    "SimulationCommand": ["Simulation", "Server", "History", "Runtime"],
+    "SimulationMutants": [
+      "Simulation", "SimulationKit", "Storage", "Raftstore", "Engine", "RaftLog", "Raft", "Codec",
       "Protobuf", "Runtime",
     ],
+    "apus-dev": ["SimulationCommand", "SimulationMutants"],
     "apus": [
-      "Server", "Simulation", "Client", "History", "Codec", "Wire", "Runtime", "RPC", "CPlatform",
+      "Server", "SimulationCommand", "Client", "History", "Codec", "Wire", "Runtime", "RPC",
+      "CPlatform",
     ],
     "Benchmarks": ["Raft", "CAllocations"],
   ]
@@ -55,7 +66,10 @@ struct ImportTests {
       "NIOCore", "NIOHTTP1", "NIOPosix", "SwiftProtobuf", "FoundationEssentials", "Logging",
     ],
     "Storage": ["Logging"],
+    "SimulationKit": ["Collections", "Glibc", "Logging"],
     "Simulation": ["Logging"],
+    "SimulationCommand": ["ArgumentParser", "Glibc"],
+    "apus-dev": ["ArgumentParser", "Glibc"],
     "Server": [
       "NIOCore", "NIOPosix", "NIOHTTP1", "TOMLKit", "Logging", "SwiftProtobuf", "Glibc",
       "FoundationEssentials", "NIOConcurrencyHelpers",

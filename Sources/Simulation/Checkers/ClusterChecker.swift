@@ -1,15 +1,17 @@
+package import SimulationKit
+
 /// Checks an invariant of a cluster.
 package protocol ClusterChecker: AnyObject {
-  /// As reports name it.
+  /// What reports call it: the property, in kebab case.
   var name: String { get }
 
-  /// Looks while everything goes on; called every so often.
+  /// Checks while faults are injected; called at intervals of virtual time.
   ///
   /// - Returns: what is wrong, or nil.
   func check(_ view: ClusterView) -> String?
 
-  /// Looks when all is healed and no client calls any more; asked again until it finds nothing or time
-  /// is up.
+  /// Checks when all faults have ended and no client calls any more; called again until it returns nil or
+  /// time is up.
   func checkQuiescent(_ view: ClusterView) -> String?
 }
 

@@ -1,40 +1,41 @@
 import Raft
+import SimulationKit
 
-/// What a replica has durably stored, and said so, it does not forget: its term never falls, its vote in
-/// a term never changes, and its log does not lose what it told its leader it has.
+/// A replica keeps what it has durably stored and acknowledged: its term never falls, its vote in a term never
+/// changes, and its log keeps the entries that it acknowledged to its leader.
 ///
 /// A peer that had to start over without its data keeps a record of what it acknowledged in place of it, and
-/// does not vote: that is how it honors what it said.
+/// does not vote before it has that again.
 ///
 /// A receipt for entries holds within its term: there the leader's log only grows, so a follower that
 /// agreed with it up to an index keeps that. A later leader may make it cut its log.
 final class DurabilityChecker: ClusterChecker {
-  let name = "promises"
+  let name = "durability"
 
   private struct DurableState {
     var term: UInt64
     var vote: UInt64
   }
 
-  private var promises: [RaftMessageObserver.Replica: DurableState] = [:]
+  private var durable: [RaftMessageObserver.Replica: DurableState] = [:]
 
   func check(_ view: ClusterView) -> String? {
     let observer = view.cluster.network.observer
     if let double = observer.doubleVote { return double }
     for disk in view.disks {
       for replica in disk.replicas {
-        // Of a log without an owner no one knows who wrote it.
+        // Nothing says who wrote a log without an owner.
         guard let peerID = replica.peerID, let log = replica.log else { continue }
         let who = RaftMessageObserver.Replica(region: replica.regionID, peer: peerID)
         let problem =
-          contradiction(of: replica.hardState, to: promises[who])
+          contradiction(of: replica.hardState, to: durable[who])
           ?? contradiction(
             of: replica.hardState, lastIndex: max(log.lastIndex, replica.lostIndex ?? 0), to: who,
             observer)
         if let problem {
           return "\(disk.store.machine.name), region \(who.region), peer \(peerID): \(problem)"
         }
-        promises[who] = DurableState(term: replica.hardState.term, vote: replica.hardState.vote)
+        durable[who] = DurableState(term: replica.hardState.term, vote: replica.hardState.vote)
       }
     }
     return nil

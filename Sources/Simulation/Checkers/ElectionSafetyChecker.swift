@@ -1,9 +1,10 @@
 import Raftstore
+import SimulationKit
 
 /// Election safety: in one term at most one peer of a region leads, over the whole run. Known from what
 /// replicas show of themselves, and from every message that only a leader sends.
 final class ElectionSafetyChecker: ClusterChecker {
-  let name = "leadership"
+  let name = "election-safety"
 
   func check(_ view: ClusterView) -> String? {
     let observer = view.cluster.network.observer

@@ -1,19 +1,20 @@
 import Codec
 import Raftstore
+import SimulationKit
 
 /// The indexes of each replica are in order: log start ≤ truncated ≤ applied ≤ committed ≤ last.
 ///
 /// In memory all of it. On disk the commit index says less, for it is not written for its own sake, but
 /// what is applied was durable in the log before. While a snapshot is being applied log and apply
-/// state need not fit; they do again when the region is normal. Within one life of a process what is
+/// state need not match; they do again when the region is normal. While a process runs what is
 /// applied never goes back; after a loss of power it may, to be applied again from the log.
 final class IndexOrderChecker: ClusterChecker {
-  let name = "progress"
+  let name = "index-order"
 
   private struct Incarnation: Hashable {
     var store: Int
     var generation: Int
-    var life: UInt64
+    var process: UInt64
     var region: UInt64
     var peer: UInt64
   }
@@ -73,10 +74,10 @@ final class IndexOrderChecker: ClusterChecker {
 
   private func regress(_ replica: DiskView.Replica, _ disk: DiskView) -> String? {
     guard replica.isLive, let apply = replica.apply, let peer = replica.peerID else { return nil }
-    let life = Incarnation(
+    let key = Incarnation(
       store: disk.store.number, generation: disk.store.disk.generation,
-      life: disk.store.machine.incarnation, region: replica.regionID, peer: peer)
-    let before = applied.updateValue(apply.appliedIndex, forKey: life) ?? 0
+      process: disk.store.machine.incarnation, region: replica.regionID, peer: peer)
+    let before = applied.updateValue(apply.appliedIndex, forKey: key) ?? 0
     guard apply.appliedIndex < before, disk.store.machine.isRunning else { return nil }
     return "applied falls from \(before) to \(apply.appliedIndex)"
   }

@@ -1,14 +1,14 @@
 import Codec
 import RaftLog
+import SimulationKit
 
-/// Leases: at one moment at most one store serves a region's reads without asking anyone, and no one
-/// has applied an entry of a later term by then. More than that: while a lease holds no one else can be
-/// elected, so whenever a new leader is first heard of, no one holds a lease of an earlier term.
+/// Leases: at one moment at most one store serves a region's reads by lease, and no replica has
+/// applied an entry of a later term by then. While a lease holds no other leader can be elected: when the first
+/// message of a new leader is sent, no store holds a lease of an earlier term.
 ///
-/// Each store is asked by its own clock, as it asks itself. One that is paused serves nothing: it
-/// checks a read after it has taken the data, by a clock that has gone on, so when it wakes up the
-/// lease is over or still good. (A lease that has been superseded while no one could read by it harms
-/// no one.)
+/// A lease is judged by the clock of its store, as the store does. A paused store serves nothing: it checks a read after it has taken the data, by a clock that has gone on, so when it wakes up the
+/// lease is over or still good. A lease that was superseded while
+/// nothing could be read by it is no violation.
 final class LeaseChecker: ClusterChecker {
   let name = "lease"
 

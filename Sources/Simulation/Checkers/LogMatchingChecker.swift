@@ -1,12 +1,12 @@
 import Raft
 import RaftLog
+import SimulationKit
 
 /// Log matching, and that nothing committed is ever lost or changed.
 ///
 /// - An entry is the same wherever its region, index and term are, and so is the term of the one before
 ///   it; by induction all before are equal.
-/// - Each replica's committed entries go into the region's ledger. What a later look finds at a
-/// committed
+/// - Each replica's committed entries go into the region's ledger. What is read later at a committed
 ///   index, on any disk, must be what the ledger says, crashes or not: a replica knows an entry to be
 ///   committed only when a quorum had it durable, and what it had itself it had durable too. So a loss
 ///   of power takes away the knowledge that an entry is committed, and what was applied of it, but no
@@ -14,10 +14,9 @@ import RaftLog
 /// - Leader completeness: who leads in a term has everything that was committed in it or before. A
 ///   leader that was deposed unknowingly may lack what its successors committed.
 ///
-/// A disk is read from where the last look ended; all of it when a process has restarted, in whose
-/// beginning disks are repaired.
+/// A log is read from where the last check ended; all of it after a restart, which may repair disks.
 final class LogMatchingChecker: ClusterChecker {
-  let name = "log"
+  let name = "log-matching"
 
   private struct EntryID: Hashable {
     var index: UInt64
@@ -38,14 +37,14 @@ final class LogMatchingChecker: ClusterChecker {
     var reached: [UInt64: UInt64] = [:]
   }
 
-  private struct Place: Hashable {
+  private struct ReplicaLocation: Hashable {
     var store: Int
     var region: UInt64
   }
 
-  /// Up to where a disk was read, in which life.
+  /// Up to where the log of a replica was read, and of which process.
   private struct ReadPosition {
-    var life: UInt64
+    var incarnation: UInt64
     var generation: Int
     var lastIndex: UInt64
     var lastTerm: UInt64
@@ -53,7 +52,7 @@ final class LogMatchingChecker: ClusterChecker {
   }
 
   private var ledgers: [UInt64: Ledger] = [:]
-  private var looks: [Place: ReadPosition] = [:]
+  private var positions: [ReplicaLocation: ReadPosition] = [:]
 
   func check(_ view: ClusterView) -> String? {
     if let problem = incompleteLeader(view) { return problem }
@@ -65,7 +64,7 @@ final class LogMatchingChecker: ClusterChecker {
   }
 
   func checkQuiescent(_ view: ClusterView) -> String? {
-    looks = [:]
+    positions = [:]
     return check(view)
   }
 
@@ -103,15 +102,16 @@ final class LogMatchingChecker: ClusterChecker {
   private func read(
     _ replica: DiskView.Replica, _ log: DiskView.LogBounds, _ disk: DiskView
   ) throws(LogStoreError) -> String? {
-    let place = Place(store: disk.store.number, region: replica.regionID)
+    let location = ReplicaLocation(store: disk.store.number, region: replica.regionID)
     var committed = replica.hardState.commit
     if replica.isLive, let apply = replica.apply { committed.raise(to: apply.appliedIndex) }
-    let look = ReadPosition(
-      life: disk.store.machine.incarnation, generation: disk.store.disk.generation,
+    let position = ReadPosition(
+      incarnation: disk.store.machine.incarnation, generation: disk.store.disk.generation,
       lastIndex: log.lastIndex, lastTerm: log.lastTerm, committed: min(committed, log.lastIndex))
     let first = log.truncatedIndex + 1
-    let (newEntries, newCommits) = try news(look, looks[place], first, replica.regionID, disk.logs)
-    looks[place] = look
+    let (newEntries, newCommits) = try unread(
+      position, positions[location], first, replica.regionID, disk.logs)
+    positions[location] = position
     var ledger = ledgers[replica.regionID] ?? Ledger()
     ledgers[replica.regionID] = nil
     defer { ledgers[replica.regionID] = ledger }
@@ -121,7 +121,7 @@ final class LogMatchingChecker: ClusterChecker {
       let before = try disk.logs.term(replica.regionID, at: newEntries - 1)
       if let problem = compare(entries, before, &ledger) { return problem }
     }
-    for index in stride(from: newCommits, through: look.committed, by: 1) {
+    for index in stride(from: newCommits, through: position.committed, by: 1) {
       let term = try disk.logs.term(replica.regionID, at: index)
       let known = ledger.committed[index]
       if let known, known != term {
@@ -133,17 +133,18 @@ final class LogMatchingChecker: ClusterChecker {
   }
 
   /// From where on entries and commits have to be looked at.
-  private func news(
-    _ look: ReadPosition, _ last: ReadPosition?, _ first: UInt64, _ region: UInt64,
+  private func unread(
+    _ position: ReadPosition, _ last: ReadPosition?, _ first: UInt64, _ region: UInt64,
     _ logs: MemoryLogStore
   ) throws(LogStoreError) -> (entries: UInt64, commits: UInt64) {
-    guard let last, last.life == look.life, last.generation == look.generation,
-      last.lastIndex <= look.lastIndex
+    guard let last, last.incarnation == position.incarnation,
+      last.generation == position.generation,
+      last.lastIndex <= position.lastIndex
     else { return (first, first) }
     guard last.lastIndex + 1 >= first else { return (first, first) }
     // A log that was cut and has grown again has another term where it ended.
     guard try logs.term(region, at: last.lastIndex) == last.lastTerm else { return (first, first) }
-    return (last.lastIndex + 1, max(first, min(last.committed, look.committed) + 1))
+    return (last.lastIndex + 1, max(first, min(last.committed, position.committed) + 1))
   }
 
   private func compare(

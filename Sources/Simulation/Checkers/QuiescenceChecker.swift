@@ -2,11 +2,12 @@ import Codec
 import Engine
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// A quiescent cluster has no leftovers: each store has the replicas it should have and nothing else,
 /// all of them have applied their whole log, and nothing of any snapshot is left.
 final class QuiescenceChecker: ClusterChecker {
-  let name = "rest"
+  let name = "quiescence"
 
   func check(_ view: ClusterView) -> String? { nil }
 
@@ -66,7 +67,7 @@ final class QuiescenceChecker: ClusterChecker {
 
   /// No log is left of a replica that is gone. What may be is a vote or term without any entry: a peer
   /// that was made by a message and never learnt its region has no record but this. Should the process
-  /// restart no one knows whose it is, and it must be kept, for the peer may be asked for its vote
+  /// restart nothing says whose it is, and it must be kept, for the peer may be asked for its vote
   /// again.
   private func leftLogs(_ disk: DiskView) -> String? {
     for replica in disk.replicas where !replica.isLive {

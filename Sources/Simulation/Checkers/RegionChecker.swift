@@ -1,11 +1,12 @@
 import Codec
 import Raftstore
+import SimulationKit
 
 /// Regions: on each store they do not overlap, together they cover all keys without a gap, what an epoch
 /// means never changes, ids are used once, and a peer stays on its store.
 ///
-/// Epochs do not go back within the life of a process; after a loss of power a store may have to apply a
-/// change again.
+/// Epochs do not go back while a process runs. After a loss of power the next process may have to apply a
+/// change again; a status counts for the process that sent it.
 final class RegionChecker: ClusterChecker {
   let name = "regions"
 
@@ -16,7 +17,7 @@ final class RegionChecker: ClusterChecker {
 
   private struct Incarnation: Hashable {
     var store: Int
-    var life: UInt64
+    var process: UInt64
     var region: UInt64
     var peer: UInt64
   }
@@ -30,7 +31,7 @@ final class RegionChecker: ClusterChecker {
   private var meanings: [Epoch: Region] = [:]
   private var newest: [UInt64: Region] = [:]
   private var epochs: [Incarnation: RegionEpoch] = [:]
-  private var homes: [UInt64: PeerLocation] = [:]
+  private var locations: [UInt64: PeerLocation] = [:]
 
   func check(_ view: ClusterView) -> String? {
     if let stray = view.cluster.network.observer.stray { return stray }
@@ -41,11 +42,13 @@ final class RegionChecker: ClusterChecker {
       }
       if let problem = overlap(held) { return "on \(name) \(problem)" }
       for region in held {
-        if let problem = meet(region) { return "on \(name) \(problem)" }
+        if let problem = record(region) { return "on \(name) \(problem)" }
       }
     }
     for (store, status) in view.all where status.region.isInitialized {
-      let problem = meet(status.region) ?? regress(status, store)
+      let problem =
+        record(status.region)
+        ?? regress(status, store, process: view.incarnation(of: store))
       if let problem { return "on \(store.machine.name) \(problem)" }
     }
     return gap()
@@ -60,8 +63,8 @@ final class RegionChecker: ClusterChecker {
     return nil
   }
 
-  /// Takes notice of a region as someone has it.
-  private func meet(_ region: Region) -> String? {
+  /// Takes a region as a replica has it; returns what contradicts the regions known so far.
+  private func record(_ region: Region) -> String? {
     let epoch = Epoch(region: region.id, epoch: region.epoch)
     if let known = meanings[epoch] {
       return known == region ? nil : "\(region) is known as \(known)"
@@ -74,21 +77,22 @@ final class RegionChecker: ClusterChecker {
       return "\(region) has two peers on one store"
     }
     for peer in region.peers {
-      let home = PeerLocation(region: region.id, store: peer.storeID)
-      if let known = homes[peer.id], known != home {
+      let location = PeerLocation(region: region.id, store: peer.storeID)
+      if let known = locations[peer.id], known != location {
         return "\(region) has a peer \(peer.id), which is one of region \(known.region) on store "
           + "\(known.store)"
       }
-      homes[peer.id] = home
+      locations[peer.id] = location
     }
     return nil
   }
 
-  private func regress(_ status: RegionStatus, _ store: SimulatedStore) -> String? {
-    let life = Incarnation(
-      store: store.number, life: store.machine.incarnation, region: status.region.id,
-      peer: status.peer.id)
-    let before = epochs.updateValue(status.region.epoch, forKey: life)
+  private func regress(
+    _ status: RegionStatus, _ store: SimulatedStore, process: UInt64
+  ) -> String? {
+    let key = Incarnation(
+      store: store.number, process: process, region: status.region.id, peer: status.peer.id)
+    let before = epochs.updateValue(status.region.epoch, forKey: key)
     guard let before, status.region.epoch.isStale(comparedTo: before) else { return nil }
     return "the epoch of \(status.region) was \(before) before"
   }

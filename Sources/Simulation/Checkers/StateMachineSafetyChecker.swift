@@ -1,47 +1,48 @@
 import Codec
 import Engine
+import SimulationKit
 
 /// Replicas of a region that have applied the same entries have the same data, whenever and wherever
 /// that was.
 ///
 /// The engine writes what is applied and how far in one batch, so a snapshot of it is consistent. Left
 /// out is a replica whose snapshot is being applied, with the region marked as *applying* until all
-/// of it is there, and what a removed one has left, with a tombstone in the region's place. Only
-/// replicas at an index where another one was seen, or is, are read; at rest all, every byte.
+/// of it is there, and what a removed one has left, under a tombstone. Only
+/// replicas at an index where another one was seen, or is, are read; when quiescent all, every byte.
 final class StateMachineSafetyChecker: ClusterChecker {
-  let name = "replicas"
+  let name = "state-machine-safety"
 
   private struct Point: Hashable {
     var region: UInt64
     var applied: UInt64
   }
 
-  private struct Place: Hashable {
+  private struct ReplicaLocation: Hashable {
     var store: Int
     var region: UInt64
   }
 
-  /// What was read of a disk, in which life.
+  /// Up to where the data of a replica was read, and of which process.
   private struct ReadPosition: Equatable {
-    var life: UInt64
+    var incarnation: UInt64
     var generation: Int
     var applied: UInt64
   }
 
   private struct Finding {
     var digest: UInt64
-    var who: String
+    var store: String
   }
 
   private var findings: [Point: Finding] = [:]
-  private var looks: [Place: ReadPosition] = [:]
+  private var positions: [ReplicaLocation: ReadPosition] = [:]
 
   func check(_ view: ClusterView) -> String? { compare(view, isThorough: false) }
 
   func checkQuiescent(_ view: ClusterView) -> String? {
-    // Every byte makes other digests.
-    (findings, looks) = ([:], [:])
-    defer { (findings, looks) = ([:], [:]) }
+    // Digests of every byte differ from those of prefixes.
+    (findings, positions) = ([:], [:])
+    defer { (findings, positions) = ([:], [:]) }
     return compare(view, isThorough: true)
   }
 
@@ -69,23 +70,23 @@ final class StateMachineSafetyChecker: ClusterChecker {
   private func compare(
     _ replica: DiskView.Replica, _ point: Point, _ disk: DiskView, _ isThorough: Bool
   ) -> String? {
-    let place = Place(store: disk.store.number, region: point.region)
-    let look = ReadPosition(
-      life: disk.store.machine.incarnation, generation: disk.store.disk.generation,
+    let location = ReplicaLocation(store: disk.store.number, region: point.region)
+    let position = ReadPosition(
+      incarnation: disk.store.machine.incarnation, generation: disk.store.disk.generation,
       applied: point.applied)
-    if looks[place] == look { return nil }
-    looks[place] = look
+    if positions[location] == position { return nil }
+    positions[location] = position
     guard let range = replica.local?.region.range else { return nil }
     let who = disk.store.machine.name
     do throws(EngineError) {
       let digest = try self.digest(range, disk.engine, isThorough)
       guard let known = findings[point] else {
-        findings[point] = Finding(digest: digest, who: who)
+        findings[point] = Finding(digest: digest, store: who)
         return nil
       }
       guard known.digest != digest else { return nil }
       return "region \(point.region) at index \(point.applied) has other data on \(who) than on "
-        + "\(known.who)"
+        + "\(known.store)"
     } catch {
       return "the data of \(who) cannot be read: \(error)"
     }
@@ -103,7 +104,7 @@ final class StateMachineSafetyChecker: ClusterChecker {
         let value = cursor.value
         digest.add(cursor.key)
         digest.add(UInt64(value.count))
-        // Values begin with what tells them apart.
+        // Values differ in their first bytes.
         digest.add(isThorough ? value[...] : value.prefix(32))
         cursor.next()
       }

@@ -4,7 +4,7 @@ import History
 /// How far a call has come that may need several regions: what to ask next, and what was found so far.
 struct CallProgress {
   /// Where the next request goes.
-  enum Place {
+  enum Target {
     case containing([UInt8])
     case below([UInt8])
   }
@@ -39,7 +39,7 @@ struct CallProgress {
     }
   }
 
-  var place: Place {
+  var target: Target {
     switch call {
     case .scan(_, _, _, isReverse: true): .below(end)
     case .scan, .deleteRange: .containing(start)

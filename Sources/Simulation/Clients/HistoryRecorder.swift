@@ -1,9 +1,7 @@
 package import History
 
 /// The calls of all clients of a run, in the order in which they were made.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-package final class HistoryRecorder: @unchecked Sendable {
+package final class HistoryRecorder {
   package private(set) var operations: [Operation] = []
   /// How many calls ended well.
   package private(set) var succeeded = 0

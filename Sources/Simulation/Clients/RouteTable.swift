@@ -42,9 +42,9 @@ struct RouteTable {
 
   /// A peer responded that another one leads.
   mutating func lead(_ regionID: UInt64, peerID: UInt64?) {
-    guard let place = routes.firstIndex(where: { $0.region.id == regionID }) else { return }
-    let known = peerID.flatMap { routes[place].region.peer(id: $0) }
-    routes[place].leader = known
-    if known == nil { routes[place].turn += 1 }
+    guard let index = routes.firstIndex(where: { $0.region.id == regionID }) else { return }
+    let known = peerID.flatMap { routes[index].region.peer(id: $0) }
+    routes[index].leader = known
+    if known == nil { routes[index].turn += 1 }
   }
 }

@@ -3,13 +3,12 @@ package import History
 import PlacementDriver
 import Protobuf
 import Runtime
+package import SimulationKit
 
-/// A client on a machine of its own: makes the calls of a workload one after the other, finds regions by
-/// the placement driver and follows errors as clients do, and writes down what it saw.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-package final class SimulatedClient: @unchecked Sendable {
-  private static let patience = Duration.seconds(8)
+/// A client on a machine of its own. It makes the calls of a workload one after the other, finds regions
+/// through the placement driver, follows region errors as clients do, and records what it saw.
+package final class SimulatedClient {
+  private static let callLimit = Duration.seconds(8)
   private static let callTimeout = Duration.seconds(2)
 
   package let number: Int
@@ -22,11 +21,11 @@ package final class SimulatedClient: @unchecked Sendable {
   private var routes = RouteTable()
   /// Of how many reads one goes to any replica instead of the leader; 0: none.
   private let replicaReads: UInt64
-  /// What it does next; nil lets it rest. Told what came of it.
+  /// The pause before the next call, and the call; nil when there is none.
   private let next: () -> (Duration, Call)?
   private let done: (Operation) -> Void
   package private(set) var succeeded = 0
-  package private(set) var isResting = true
+  package private(set) var isIdle = true
 
   package init(
     number: Int, cluster: SimulatedCluster, recorder: HistoryRecorder, replicaReads: UInt64,
@@ -47,11 +46,11 @@ package final class SimulatedClient: @unchecked Sendable {
 
   private var scheduler: SimulationScheduler { network.scheduler }
 
-  /// Begins, or goes on after a rest.
+  /// Starts calling, or goes on after `next` had returned nil.
   package func begin() {
-    guard isResting else { return }
+    guard isIdle else { return }
     guard let (pause, call) = next() else { return }
-    isResting = false
+    isIdle = false
     scheduler.after(pause, in: process) { [self] in make(call) }
   }
 
@@ -59,7 +58,7 @@ package final class SimulatedClient: @unchecked Sendable {
     let id = recorder.begin(client: number, at: scheduler.now.nanoseconds, call)
     scheduler.note(.invoke, UInt64(number), UInt64(id), "client \(number) \(id): \(call.text)")
     let attempt = Attempt(
-      id: id, progress: CallProgress(call), deadline: scheduler.now + Self.patience)
+      id: id, progress: CallProgress(call), deadline: scheduler.now + Self.callLimit)
     advance(attempt)
   }
 
@@ -78,7 +77,7 @@ package final class SimulatedClient: @unchecked Sendable {
       return finish(attempt, attempt.isPartlyDone ? .unknown : .failed)
     }
     let route: RouteTable.Route? =
-      switch attempt.progress.place {
+      switch attempt.progress.target {
       case .containing(let key): routes.route(containing: key)
       case .below(let end): routes.route(below: end)
       }
@@ -103,7 +102,7 @@ package final class SimulatedClient: @unchecked Sendable {
     var attempt = attempt
     attempt.tries += 1
     if forgetting { routes.forget() }
-    // The further it gets, the more it waits.
+    // The pause grows with the number of attempts.
     let grown = attempt.tries > 4 ? pause * min(attempt.tries - 3, 8) : pause
     scheduler.after(grown, in: process) { [self] in advance(attempt) }
   }
@@ -116,7 +115,7 @@ package final class SimulatedClient: @unchecked Sendable {
       let draw = random.next()
       target = region.peers[Int(draw % UInt64(region.peers.count))]
       context.peer = target
-      // One in four takes that peer for the leader, as a client does that has not heard of a new one.
+      // One in four treats that peer as the leader, as a client with an old route does.
       context.replicaRead = draw >> 32 & 3 != 0
     }
     guard let machine = cluster.directory.machine(ofStore: target.storeID) else {
@@ -127,11 +126,11 @@ package final class SimulatedClient: @unchecked Sendable {
     let cluster = cluster
     network.call(
       from: process, to: machine, timeout: Self.callTimeout,
-      serve: { server, answer in
+      serve: { server, respond in
         guard let commands = cluster.store(on: server)?.commands else {
-          return answer(.failed(.region(.stale)))
+          return respond(.failed(.region(.stale)))
         }
-        request.serve(commands, context, server, answer)
+        request.serve(commands, context, server, respond)
       },
       completion: { [self] (result: Result<RegionReply, CallFailure>) in
         take(result, attempt, region)
@@ -180,7 +179,7 @@ package final class SimulatedClient: @unchecked Sendable {
       .complete, UInt64(number), UInt64(attempt.id), operation.outcomeDigest,
       "client \(number) \(attempt.id): \(operation.outcomeText)")
     done(operation)
-    isResting = true
+    isIdle = true
     begin()
   }
 }

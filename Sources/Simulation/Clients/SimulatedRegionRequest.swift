@@ -2,6 +2,7 @@ import Codec
 import Engine
 package import History
 import Runtime
+import SimulationKit
 import Storage
 
 /// One request to one region, as a client sends it.
@@ -36,7 +37,7 @@ package enum RegionErrorKind: Sendable, Hashable {
   case stale
   /// Not done; to be tried again.
   case busy
-  /// No one knows whether it was done.
+  /// It may have been done or not.
   case undetermined
 }
 
@@ -60,24 +61,26 @@ extension SimulatedRegionRequest {
   /// Has a store carry it out, inside its process.
   func serve(
     _ commands: RawCommands, _ context: RequestContext, _ process: SimulatedProcess,
-    _ answer: @escaping (RegionReply) -> Void
+    _ respond: @escaping (RegionReply) -> Void
   ) {
     let scheduler = process.machine.scheduler
     let executor: StorageExecutor = { body in
       scheduler.after(.microseconds(20), in: process) { body() }
     }
-    let answer = SendableResponse(answer)
+    let respond = ThreadBound(respond)
     let written: @Sendable (Result<Void, StorageError>) -> Void = { result in
-      answer.give(result.map { .done })
+      respond.value(RegionReply(result.map { .done }))
     }
     let read: @Sendable (Result<[KeyValue], StorageError>) -> Void = { result in
-      answer.give(result.map { .found($0.map { Pair(key: $0.key, value: $0.value) }) })
+      respond.value(
+        RegionReply(result.map { .found($0.map { Pair(key: $0.key, value: $0.value) }) }))
     }
     switch self {
     case .get(let key):
       let found: @Sendable (Result<[UInt8]?, StorageError>) -> Void = { result in
-        answer.give(
-          result.map { value in .found(value.map { [Pair(key: key, value: $0)] } ?? []) })
+        respond.value(
+          RegionReply(
+            result.map { value in .found(value.map { [Pair(key: key, value: $0)] } ?? []) }))
       }
       if let result = commands.tryGet(context, cf: "", key: key) { return found(result) }
       commands.get(context, cf: "", key: key, on: executor, found)
@@ -101,19 +104,12 @@ extension SimulatedRegionRequest {
   }
 }
 
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class SendableResponse: @unchecked Sendable {
-  private let body: (RegionReply) -> Void
-
-  init(_ body: @escaping (RegionReply) -> Void) {
-    self.body = body
-  }
-
-  func give(_ result: Result<RegionReply, StorageError>) {
+extension RegionReply {
+  fileprivate init(_ result: Result<RegionReply, StorageError>) {
     switch result {
-    case .success(let reply): body(reply)
-    case .failure(.region(let error)): body(.failed(.region(RegionErrorKind(error))))
-    case .failure(let error): body(.failed(.other("\(error)")))
+    case .success(let reply): self = reply
+    case .failure(.region(let error)): self = .failed(.region(RegionErrorKind(error)))
+    case .failure(let error): self = .failed(.other("\(error)"))
     }
   }
 }

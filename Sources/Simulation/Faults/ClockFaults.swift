@@ -1,10 +1,9 @@
 import Runtime
+import SimulationKit
 
 /// Clocks that are wrong: about the time of day by any amount, about how fast time passes by no more than
-/// leases bear.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class ClockFaults: @unchecked Sendable {
+/// leases tolerate.
+final class ClockFaults {
   private let context: FaultContext
   private let limits: FaultLimits
   private var drifting: [(fault: Int, machine: SimulatedMachine, rate: Int64)] = []
@@ -32,7 +31,7 @@ final class ClockFaults: @unchecked Sendable {
 
   private static let trueRate: Int64 = 1_000_000
 
-  /// The time of day is set wrong, forward or back, until someone sets it again.
+  /// The time of day is set wrong, forward or back, until it is set again.
   private func skew(_ fault: PlannedFault) {
     var randomValues = SplitMix64(seed: fault.randomValues[1])
     let machine = machines[Int(fault.randomValues[0] % UInt64(machines.count))]
@@ -53,7 +52,7 @@ final class ClockFaults: @unchecked Sendable {
       ? machines : [machines[Int((fault.randomValues[0] >> 1) % UInt64(machines.count))]]
     context.injects(fault, victims.map(\.name).joined(separator: ", "))
     for machine in victims {
-      // The extremes are what it is about.
+      // The extremes find most.
       let error =
         randomValues.next() & 1 == 0
         ? (randomValues.next() & 1 == 0 ? most : -most)

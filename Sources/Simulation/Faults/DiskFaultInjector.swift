@@ -1,9 +1,8 @@
 import Runtime
+import SimulationKit
 
 /// Disks that fail, are full, slow or hang; and machines that crash during a write.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class DiskFaultInjector: @unchecked Sendable {
+final class DiskFaultInjector {
   private let context: FaultContext
   private let supervisor: Supervisor
   /// What slows a machine's disk down, or keeps it full.
@@ -43,7 +42,7 @@ final class DiskFaultInjector: @unchecked Sendable {
     guard store.disk.faults.healthy[operation] == nil else { return }
     let healthy = Int(fault.randomValues[1] % most)
     store.disk.faults.healthy[operation] = healthy
-    context.injects(fault, "\(store.machine.name) after \(healthy) good ones")
+    context.injects(fault, "\(store.machine.name) after \(healthy) operations")
   }
 
   /// The machine crashes at one of its next writes or barriers, and comes back after a while.
@@ -51,11 +50,11 @@ final class DiskFaultInjector: @unchecked Sendable {
     guard store.disk.faults.crashAfter == nil, store.machine.isRunning else { return }
     let healthy = Int(fault.randomValues[1] % 100)
     store.disk.faults.crashAfter = (healthy, fault.randomValues[2] & 1 == 0 ? .before : .after)
-    context.injects(fault, "\(store.machine.name) after \(healthy) good ones")
+    context.injects(fault, "\(store.machine.name) after \(healthy) operations")
     supervisor.delay(store.machine, by: fault.lasts)
   }
 
-  // MARK: What lasts
+  // MARK: Loads
 
   private func load(_ fault: PlannedFault, _ store: SimulatedStore) {
     let by: Duration =

@@ -1,22 +1,21 @@
 import Codec
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// State shared by all kinds of faults: the cluster, their targets, and the record of injected faults.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class FaultContext: @unchecked Sendable {
+final class FaultContext {
   let cluster: SimulatedCluster
   /// How many clients there are: their machines are numbered from 1000.
   let clients: Int
   /// Faults that were injected, by kind.
-  private(set) var struck: [FaultKind: Int] = [:]
+  private(set) var injected: [FaultKind: Int] = [:]
   /// From here on no fault is injected any more.
   private(set) var isOver = false
-  /// Who led which region when last looked, by region.
+  /// The leader of each region at the last inspection.
   private var leaders: [(region: UInt64, store: Int)] = []
 
-  private static let lookInterval = Duration.milliseconds(200)
+  private static let inspectionInterval = Duration.milliseconds(200)
 
   init(_ cluster: SimulatedCluster, clients: Int) {
     self.cluster = cluster
@@ -25,11 +24,11 @@ final class FaultContext: @unchecked Sendable {
 
   var scheduler: SimulationScheduler { cluster.scheduler }
 
-  // MARK: The book
+  // MARK: Record
 
-  /// A fault has found its targets, and does.
+  /// Records that a fault is injected into its target.
   func injects(_ fault: PlannedFault, _ how: @autoclosure () -> String) {
-    struck[fault.kind, default: 0] += 1
+    injected[fault.kind, default: 0] += 1
     scheduler.note(
       .fault, UInt64(fault.number), "fault \(fault.number): \(fault.kind.rawValue) \(how())")
   }
@@ -39,7 +38,7 @@ final class FaultContext: @unchecked Sendable {
       .heal, UInt64(fault.number), "fault \(fault.number): \(fault.kind.rawValue) is over")
   }
 
-  /// Runs `body` later, unless all is over by then.
+  /// Runs `body` later, unless `finish` was called by then.
   func after(_ delay: Duration, _ body: @escaping () -> Void) {
     scheduler.after(delay) { [weak self] in
       guard let self, !isOver else { return }
@@ -51,18 +50,18 @@ final class FaultContext: @unchecked Sendable {
 
   // MARK: Targets
 
-  /// Begins to watch who leads.
+  /// Begins to follow the leaders of regions.
   func watch() {
     cluster.inspect { [weak self] view in
       guard let self, !isOver else { return }
       leaders = cluster.newestRegions().compactMap { region in
         view.leader(of: region.id).map { (region.id, $0.store.number) }
       }
-      after(Self.lookInterval) { [weak self] in self?.watch() }
+      after(Self.inspectionInterval) { [weak self] in self?.watch() }
     }
   }
 
-  /// A store: every other time the leader of some region on purpose.
+  /// A store; every other time the leader of some region.
   func store(_ die: UInt64) -> SimulatedStore {
     if die & 1 == 0, !leaders.isEmpty {
       let number = leaders[Int((die >> 1) % UInt64(leaders.count))].store

@@ -1,13 +1,14 @@
 import Codec
 package import Raftstore
 import Runtime
+package import SimulationKit
 
-/// What a cluster promises to survive: no fault goes beyond it.
+/// What a cluster must survive: no fault goes beyond it.
 ///
 /// **Deaths.** Processes and machines may die at any time, all of them at once too, and lose what was
 /// not synced: nothing acknowledged may be lost. Messages may be lost, late, repeated or out of order.
 ///
-/// **Permanent loss.** A disk that is wiped, or damaged where nothing can mend it, takes the replicas
+/// **Permanent loss.** A disk that is wiped, or damaged where nothing can repair it, takes the replicas
 /// on it permanently. Of a region's three replicas one may be lost: `mayLose` lets it happen only while
 /// all regions are whole, every replica is on a store that responds and holds everything committed, and
 /// no other loss is being repaired. From then on nothing else is lost permanently until all that is
@@ -28,7 +29,7 @@ import Runtime
 /// process runs; after a restart of its machine it counts from anywhere.
 ///
 /// **The placement driver.** It may be dead, slow, or restarted without what it had not synced, and may
-/// response with what was true before. Its disk is never lost: it is the only one, and stores would
+/// respond with what was true before. Its disk is never lost: it is the only one, and stores would
 /// come to share ids.
 package struct FaultLimits: Sendable {
   /// By how much a clock may be too fast or too slow, in millionths: within nine tenths of what the

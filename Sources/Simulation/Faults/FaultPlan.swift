@@ -25,11 +25,11 @@ package struct FaultPlan: Sendable {
       faults += Self.draw(kind, within: duration, &own)
     }
     faults.sort { ($0.at, $0.kind.rawValue) < ($1.at, $1.kind.rawValue) }
-    for place in faults.indices { faults[place].number = place }
+    for index in faults.indices { faults[index].number = index }
   }
 
   /// The faults of one kind. The gaps of a run are drawn around a mean of its own; a kind that is in
-  /// strikes at least once.
+  /// is injected at least once.
   private static func draw(
     _ kind: FaultKind, within duration: Duration, _ random: inout SplitMix64
   ) -> [PlannedFault] {

@@ -2,8 +2,8 @@ import Runtime
 
 /// How often faults of a kind come in a run that has it, and how long they last.
 ///
-/// A run draws its own mean from `gaps`, so that some runs are struck rarely and some all the time: what
-/// needs a quiet while to show, and what needs one fault upon the other, both get their chance.
+/// A run draws its own mean from `gaps`: some runs have few faults and some many, because some bugs show only
+/// after a quiet time and some only under several faults at once.
 struct FaultRate {
   /// Milliseconds from one to the next.
   var gaps: ClosedRange<Int64>

@@ -1,11 +1,10 @@
 import Runtime
+import SimulationKit
 
-/// Troubles of the network. Several may be on at a time; what they come to together is recomputed
-/// whenever one begins or ends, so that none ends another.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class NetworkFaults: @unchecked Sendable {
-  /// One trouble while it lasts.
+/// Faults of the network. Several may last at a time; their joint effect is recomputed whenever one begins or
+/// ends, so that none ends another.
+final class NetworkFaults {
+  /// The effect of one fault while it lasts.
   private struct NetworkFault {
     let fault: Int
     /// Where; nil: everywhere.
@@ -21,7 +20,7 @@ final class NetworkFaults: @unchecked Sendable {
   }
 
   private let context: FaultContext
-  private var troubles: [NetworkFault] = []
+  private var active: [NetworkFault] = []
 
   init(_ context: FaultContext) {
     self.context = context
@@ -39,37 +38,37 @@ final class NetworkFaults: @unchecked Sendable {
   }
 
   func heal() {
-    troubles = []
+    active = []
     network.healAll()
   }
 
   // MARK: Beginning and ending
 
-  private func begin(_ fault: PlannedFault, _ trouble: NetworkFault) {
-    context.injects(fault, trouble.links.map { "on \($0.count) links" } ?? "everywhere")
-    troubles.append(trouble)
+  private func begin(_ fault: PlannedFault, _ effect: NetworkFault) {
+    context.injects(fault, effect.links.map { "on \($0.count) links" } ?? "everywhere")
+    active.append(effect)
     recompute()
     context.after(fault.lasts) { [weak self] in
       guard let self else { return }
-      troubles.removeAll { $0.fault == fault.number }
+      active.removeAll { $0.fault == fault.number }
       recompute()
       context.ends(fault)
     }
   }
 
-  /// Brings the network into the state that all present troubles make together.
+  /// Brings the network into the state of all active faults.
   private func recompute() {
     network.healAll()
     var everywhere = SimulatedNetwork.Conditions()
-    for trouble in troubles where trouble.links == nil { trouble.worsen(&everywhere) }
+    for effect in active where effect.links == nil { effect.worsen(&everywhere) }
     network.conditions = everywhere
     var special: [Link: SimulatedNetwork.Conditions] = [:]
-    for trouble in troubles {
-      for link in trouble.links ?? [] {
-        if trouble.isCut {
+    for effect in active {
+      for link in effect.links ?? [] {
+        if effect.isCut {
           network.block(from: link.from, to: link.to)
         } else {
-          trouble.worsen(&special[link, default: everywhere])
+          effect.worsen(&special[link, default: everywhere])
           network.set(special[link], from: link.from, to: link.to)
         }
       }
@@ -82,34 +81,34 @@ final class NetworkFaults: @unchecked Sendable {
     var randomValues = SplitMix64(seed: fault.randomValues[1])
     // A slow link is one link; the others are everywhere every other time.
     let isEverywhere = fault.kind != .slowLink && fault.randomValues[0] & 1 == 0
-    var trouble = NetworkFault(
+    var effect = NetworkFault(
       fault: fault.number,
       links: isEverywhere ? nil : link(fault.randomValues[0] >> 1, fault.randomValues[2]))
     switch fault.kind {
     case .loss:
       let rate = UInt64.random(in: 1_000...200_000, using: &randomValues)
-      trouble.worsen = { $0.lossPerMillion = max($0.lossPerMillion, rate) }
+      effect.worsen = { $0.lossPerMillion = max($0.lossPerMillion, rate) }
     case .duplicate:
       let rate = UInt64.random(in: 5_000...300_000, using: &randomValues)
-      trouble.worsen = { $0.duplicatesPerMillion = max($0.duplicatesPerMillion, rate) }
+      effect.worsen = { $0.duplicatesPerMillion = max($0.duplicatesPerMillion, rate) }
     case .reorder:
       let jitter = Duration.microseconds(Int64.random(in: 500...40_000, using: &randomValues))
-      trouble.worsen = {
+      effect.worsen = {
         $0.reorders = true
         $0.jitter = max($0.jitter, jitter)
       }
     case .slowLink:
       let delay = Duration.milliseconds(Int64.random(in: 30...1_200, using: &randomValues))
-      trouble.worsen = { $0.delay += delay }
+      effect.worsen = { $0.delay += delay }
     default:
       let delay = Duration.microseconds(Int64.random(in: 300...60_000, using: &randomValues))
       let jitter = Duration.microseconds(Int64.random(in: 300...200_000, using: &randomValues))
-      trouble.worsen = {
+      effect.worsen = {
         $0.delay += delay
         $0.jitter = max($0.jitter, jitter)
       }
     }
-    return trouble
+    return effect
   }
 
   /// Both ways between a store and another machine.
@@ -143,7 +142,7 @@ final class NetworkFaults: @unchecked Sendable {
     return NetworkFault(fault: fault.number, links: links, isCut: true)
   }
 
-  /// Who is cut from whom.
+  /// The machines that are cut off from each other.
   private func sides(_ fault: PlannedFault) -> ([Int], [Int]) {
     let store = context.store(fault.randomValues[0]).number
     let stores = context.cluster.stores.map(\.number)
@@ -156,7 +155,7 @@ final class NetworkFaults: @unchecked Sendable {
     case 3:
       return halves(fault.randomValues[2], stores)
     case 4:
-      // As a switch would: whoever is on either side sees only their own.
+      // As by a switch: each side sees only itself.
       return halves(fault.randomValues[2], context.machines)
     case 5:
       return ([store], [0])
@@ -168,7 +167,7 @@ final class NetworkFaults: @unchecked Sendable {
     }
   }
 
-  /// Everyone goes to one side or the other, and both have someone.
+  /// Each machine goes to one of two sides; none is empty.
   private func halves(_ die: UInt64, _ machines: [Int]) -> ([Int], [Int]) {
     var randomValues = SplitMix64(seed: die)
     var sides: ([Int], [Int]) = ([], [])

@@ -1,10 +1,9 @@
 import PlacementDriver
 import Runtime
+import SimulationKit
 
 /// Faults of the placement driver.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class PDFaults: @unchecked Sendable {
+final class PDFaults {
   private let context: FaultContext
   private let supervisor: Supervisor
   private var slow: [(fault: Int, by: Duration)] = []

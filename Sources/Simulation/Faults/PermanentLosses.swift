@@ -3,19 +3,18 @@ import Engine
 import RaftLog
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// What takes replicas permanently: disks that are wiped, or on which a bit turns over. One at a time,
 /// and only when the cluster would survive it (`FaultLimits`). Whoever is found damaged is given a new
 /// disk, as an operator would, and comes back as a new store.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class PermanentLosses: @unchecked Sendable {
+final class PermanentLosses {
   private let context: FaultContext
   private let supervisor: Supervisor
   private let limits: FaultLimits
-  /// The loss that is not made good yet.
+  /// The loss that is not repaired yet.
   private var present: (fault: PlannedFault, store: SimulatedStore)?
-  /// Losses that found the cluster not fit for them.
+  /// Losses that were given up because the cluster could not bear them in time.
   private(set) var refused = 0
 
   private static let interval = Duration.milliseconds(250)
@@ -26,16 +25,16 @@ final class PermanentLosses: @unchecked Sendable {
     self.limits = limits
   }
 
-  /// While this is so, no one may take a member away on purpose.
+  /// While this is set no member may be removed on purpose.
   var isRepairing: Bool { present != nil }
 
   /// When a member was taken away last: until it is certain that this is done or never will be, nothing
   /// is lost.
   var lastRemoval: Instant?
 
-  // MARK: Striking
+  // MARK: Loss
 
-  /// Waits for a moment when the cluster can bear the loss, for a while.
+  /// Waits up to three seconds until the cluster can bear the loss.
   func inject(_ fault: PlannedFault) {
     attempt(fault, until: context.scheduler.now + .seconds(3))
   }
@@ -86,18 +85,18 @@ final class PermanentLosses: @unchecked Sendable {
     }
   }
 
-  // MARK: Making good
+  // MARK: Repair
 
   private func watch() {
     context.after(Self.interval) { [weak self] in
       guard let self else { return }
-      look()
+      inspect()
       if present != nil { watch() }
     }
   }
 
-  /// The operator: replaces what was found damaged, and sees whether all is well again.
-  private func look() {
+  /// Replaces a disk whose damage was found, as an operator would, and checks whether the loss is repaired.
+  private func inspect() {
     guard let (fault, store) = present else { return }
     store.disk.forgetReplacedDamage()
     let damage = store.disk.faults.damage
@@ -121,7 +120,7 @@ final class PermanentLosses: @unchecked Sendable {
     supervisor.delay(store.machine, by: pause)
   }
 
-  /// All is to be well: what is damaged, found or not, is replaced now.
+  /// Replaces what is damaged, found or not.
   func heal() {
     guard let (_, store) = present else { return }
     present = nil

@@ -1,12 +1,11 @@
 import Runtime
+import SimulationKit
 
 /// Faults of the processes of stores, and the machines below them.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class ProcessFaults: @unchecked Sendable {
+final class ProcessFaults {
   private let context: FaultContext
   private let supervisor: Supervisor
-  /// The processes that stand still, and the faults that want them to.
+  /// The paused processes, and the faults that paused them.
   private var pauses: [(fault: Int, process: SimulatedProcess)] = []
 
   init(_ context: FaultContext, _ supervisor: Supervisor) {
@@ -30,7 +29,7 @@ final class ProcessFaults: @unchecked Sendable {
     for entry in paused where entry.process.isAlive { context.scheduler.resume(entry.process) }
   }
 
-  // MARK: Ending
+  // MARK: Ends
 
   /// Processes end: mostly one, now and then all at once, as when a rack loses power.
   private func end(_ fault: PlannedFault, _ end: SimulatedStore.End) {
@@ -56,7 +55,7 @@ final class ProcessFaults: @unchecked Sendable {
   ) {
     store.end(end)
     guard end == .powerLost, !store.machine.isRunning else { return }
-    // A machine's monotonic clock counts from its start: in its next life it is anywhere.
+    // A machine's monotonic clock counts from its start: after the next start it may be anything.
     store.machine.clock.jump(.milliseconds(Int64.random(in: 0...1_000_000, using: &randomValues)))
   }
 
@@ -68,9 +67,9 @@ final class ProcessFaults: @unchecked Sendable {
     context.injects(fault, store.machine.name)
     let process = store.machine.process
     store.store?.evictLeaders()
-    // Now and then without the patience to wait for that.
-    let patience = fault.randomValues[1] % 4 == 0 ? Duration.zero : .milliseconds(100)
-    context.after(patience) { [supervisor, context] in
+    // Sometimes without waiting for that.
+    let wait = fault.randomValues[1] % 4 == 0 ? Duration.zero : .milliseconds(100)
+    context.after(wait) { [supervisor, context] in
       guard store.machine.process === process, store.isUp else { return context.ends(fault) }
       store.end(.stopped)
       supervisor.hold(store.machine, fault)
@@ -78,7 +77,7 @@ final class ProcessFaults: @unchecked Sendable {
     }
   }
 
-  // MARK: Standing still
+  // MARK: Pauses
 
   private func pause(_ fault: PlannedFault) {
     let store = context.store(fault.randomValues[0])
@@ -95,7 +94,7 @@ final class ProcessFaults: @unchecked Sendable {
     }
   }
 
-  // MARK: Dying while coming back
+  // MARK: Death in recovery
 
   /// A store dies, and dies again each time it starts, a little way into its recovery.
   private func dieInRecovery(_ fault: PlannedFault) {
@@ -124,8 +123,8 @@ final class ProcessFaults: @unchecked Sendable {
       }
       store.start()
       let end: SimulatedStore.End = randomValues.next() & 1 == 0 ? .killed : .powerLost
-      let life = Duration.microseconds(Int64.random(in: 0...20_000, using: &randomValues))
-      context.after(life) { [weak self] in
+      let uptime = Duration.microseconds(Int64.random(in: 0...20_000, using: &randomValues))
+      context.after(uptime) { [weak self] in
         guard let self else { return }
         self.end(store, end, &randomValues)
         recover(store, fault, randomValues, rounds: rounds - 1)

@@ -2,11 +2,10 @@ import Codec
 import PlacementDriver
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// Region changes throughout the run, as an operator or another placement driver might request.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class RegionChurn: @unchecked Sendable {
+final class RegionChurn {
   private let context: FaultContext
   private let losses: PermanentLosses
   /// Asks the placement driver for ids.
@@ -91,7 +90,7 @@ final class RegionChurn: @unchecked Sendable {
     }
   }
 
-  /// Two voters always remain, and no one goes while a lost replica is being made good.
+  /// Two voters always remain, and no member is removed while a lost replica is being repaired.
   private func remove(
     _ fault: PlannedFault, _ status: RegionStatus, _ store: SimulatedStore
   ) {

@@ -1,13 +1,12 @@
 import Runtime
+package import SimulationKit
 
-/// Injects planned faults into a cluster, and never with more than it promises to survive.
+/// Injects planned faults into a cluster, never beyond `FaultLimits`.
 ///
 /// A fault chooses its target by its own random values, in the moment it is injected. Several may be active at
 /// a time, on the same target too: each kind keeps what is active and computes the effect of all, so that the
 /// end of one fault never ends another.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-package final class SimulatedNemesis: @unchecked Sendable {
+package final class SimulatedNemesis {
   private let cluster: SimulatedCluster
   private let context: FaultContext
   private let supervisor: Supervisor
@@ -16,9 +15,9 @@ package final class SimulatedNemesis: @unchecked Sendable {
   private let clocks: ClockFaults
   private let driver: PDFaults
   private let disks: DiskFaultInjector
-  private let decay: SnapshotCorruption
+  private let corruption: SnapshotCorruption
   private let losses: PermanentLosses
-  private let unrest: RegionChurn
+  private let churn: RegionChurn
 
   /// - Parameter clients: how many there are; faults cut them off too.
   package init(_ cluster: SimulatedCluster, clients: Int) {
@@ -32,14 +31,14 @@ package final class SimulatedNemesis: @unchecked Sendable {
     driver = PDFaults(context, supervisor)
     disks = DiskFaultInjector(context, supervisor)
     losses = PermanentLosses(context, supervisor, limits)
-    decay = SnapshotCorruption(context, losses)
-    unrest = RegionChurn(context, losses)
+    corruption = SnapshotCorruption(context, losses)
+    churn = RegionChurn(context, losses)
   }
 
   /// Faults that were injected, by kind.
-  package var struck: [FaultKind: Int] { context.struck }
+  package var injected: [FaultKind: Int] { context.injected }
 
-  /// Has every fault of the plan strike in its time.
+  /// Injects every fault of the plan at its time.
   package func begin(_ plan: FaultPlan) {
     for fault in plan.faults {
       context.after(fault.at) { [weak self] in self?.inject(fault) }
@@ -62,15 +61,15 @@ package final class SimulatedNemesis: @unchecked Sendable {
     case .dieAtWrite, .writeError, .syncError, .readError, .slowDisk, .hang, .full:
       disks.inject(fault)
     case .bitFlip:
-      if fault.randomValues[0] & 2 == 0 { decay.inject(fault) } else { losses.inject(fault) }
+      if fault.randomValues[0] & 2 == 0 { corruption.inject(fault) } else { losses.inject(fault) }
     case .wipe:
       losses.inject(fault)
     case .transferLeader, .changeMembers, .compactLog:
-      unrest.inject(fault)
+      churn.inject(fault)
     }
   }
 
-  /// Ends all trouble: whatever is down is started, whatever is broken is mended.
+  /// Ends all faults: starts what is down and replaces what is damaged.
   package func heal() {
     context.finish()
     network.heal()
@@ -82,6 +81,6 @@ package final class SimulatedNemesis: @unchecked Sendable {
     supervisor.startAll()
   }
 
-  /// Called now and then while healed: a process that ended itself is started again.
+  /// Starts processes that ended themselves after `heal`.
   package func restartStopped() { supervisor.startAll() }
 }

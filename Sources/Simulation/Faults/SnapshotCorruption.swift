@@ -1,20 +1,19 @@
 import Codec
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// Bit flips in snapshot files: checksums must detect them. One that was generated is generated again. One that
 /// was received has cost its peer the log already: the peer must start over, so this happens only while all
-/// others of its region are well.
+/// others of its region are healthy.
 ///
 /// Such files are there for moments only, so a fault waits for one.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class SnapshotCorruption: @unchecked Sendable {
+final class SnapshotCorruption {
   private let context: FaultContext
   private let losses: PermanentLosses
   private static let interval = Duration.milliseconds(2)
   private static let shortInterval = Duration.microseconds(200)
-  private static let looks = 25
+  private static let attempts = 25
   private static let generated = "gen_"
   private static let received = "rev_"
 
@@ -39,17 +38,17 @@ final class SnapshotCorruption: @unchecked Sendable {
     context.after(Self.interval) { [weak self] in self?.attemptGenerated(fault, until: end) }
   }
 
-  /// Looks whether a region can bear it, and for a few moments for its files.
+  /// Waits until a region can bear the loss and its files exist.
   private func attemptReceived(_ fault: PlannedFault, until end: Instant) {
     guard context.scheduler.now < end else { return }
     context.cluster.inspect { [weak self] view in
       guard let self, !context.isOver else { return }
-      attemptReceived(fault, view, until: end, looks: Self.looks)
+      attemptReceived(fault, view, until: end, attempts: Self.attempts)
     }
   }
 
   private func attemptReceived(
-    _ fault: PlannedFault, _ view: ClusterView, until end: Instant, looks: Int
+    _ fault: PlannedFault, _ view: ClusterView, until end: Instant, attempts: Int
   ) {
     for store in context.cluster.stores {
       let names = files(Self.received, on: store).filter { name in
@@ -57,9 +56,9 @@ final class SnapshotCorruption: @unchecked Sendable {
       }
       if flip(fault, store, names) { return }
     }
-    guard looks > 0 else { return attemptReceived(fault, until: end) }
+    guard attempts > 0 else { return attemptReceived(fault, until: end) }
     context.after(Self.shortInterval) { [weak self] in
-      self?.attemptReceived(fault, view, until: end, looks: looks - 1)
+      self?.attemptReceived(fault, view, until: end, attempts: attempts - 1)
     }
   }
 

@@ -1,22 +1,21 @@
 import Runtime
+import SimulationKit
 
-/// Starts again what ended by itself, as an init system does, and keeps down what a fault wants down for
-/// as long as any fault wants it.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-final class Supervisor: @unchecked Sendable {
+/// Restarts processes that ended by themselves, as an init system does. A process that faults keep down stays
+/// down until the last of them releases it.
+final class Supervisor {
   private let context: FaultContext
   /// The faults that keep a machine's process down, by machine: 0 is the placement driver's.
   private var holds: [Int: [Int]] = [:]
-  /// Since when a process is down that no one keeps down.
+  /// Since when a process is down that no fault keeps down.
   private var downSince: [Int: Instant] = [:]
 
-  /// For how long no one starts a process again.
+  /// How long a process stays down the next time.
   private var delays: [Int: Duration] = [:]
 
   private static let interval = Duration.milliseconds(100)
-  /// How long it waits with what ended by itself.
-  private static let patience = Duration.milliseconds(600)
+  /// How long a process that ended by itself stays down.
+  private static let restartDelay = Duration.milliseconds(600)
 
   init(_ context: FaultContext) {
     self.context = context
@@ -26,12 +25,12 @@ final class Supervisor: @unchecked Sendable {
 
   // MARK: Holding down
 
-  /// The process stays down until the fault lets go.
+  /// The process stays down until the fault releases it.
   func hold(_ machine: SimulatedMachine, _ fault: PlannedFault) {
     holds[machine.number, default: []].append(fault.number)
   }
 
-  /// The fault lets go: with the last one the process starts.
+  /// The fault ends its hold; after the last one the process starts.
   func release(_ machine: SimulatedMachine, _ fault: PlannedFault) {
     holds[machine.number, default: []].removeAll { $0 == fault.number }
     context.ends(fault)
@@ -48,24 +47,26 @@ final class Supervisor: @unchecked Sendable {
 
   // MARK: Starting
 
-  /// Looks after everyone, again and again.
+  /// Starts what is down, at intervals.
   func watch() {
     context.after(Self.interval) { [weak self] in
       guard let self else { return }
-      for store in context.cluster.stores { look(store.machine, isDown: store.isDown) }
-      look(driver.machine, isDown: !driver.machine.isRunning)
+      for store in context.cluster.stores { check(store.machine, isDown: store.isDown) }
+      check(driver.machine, isDown: !driver.machine.isRunning)
       watch()
     }
   }
 
-  private func look(_ machine: SimulatedMachine, isDown: Bool) {
+  private func check(_ machine: SimulatedMachine, isDown: Bool) {
     guard isDown, !isHeld(machine) else {
       downSince[machine.number] = nil
       return
     }
     let since = downSince[machine.number] ?? context.scheduler.now
     downSince[machine.number] = since
-    if context.scheduler.now - since >= delays[machine.number] ?? Self.patience { start(machine) }
+    if context.scheduler.now - since >= delays[machine.number] ?? Self.restartDelay {
+      start(machine)
+    }
   }
 
   private func start(_ machine: SimulatedMachine) {

@@ -1,5 +1,6 @@
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// How the cluster of a run is made: drawn, so that no two runs are much alike.
 enum RunShape {
@@ -13,7 +14,7 @@ enum RunShape {
     store.storeHeartbeatInterval = .seconds(1)
     store.snapshotGCInterval = .milliseconds(
       Int64.random(in: 1_000...8_000, using: &random))
-    // Received ones that no one took up are there until then.
+    // Received snapshots that are never applied stay until then.
     store.snapshotTimeout = .seconds(10)
     store.logPurgeInterval = .seconds(3)
     store.logCompaction.interval = .milliseconds(Int64.random(in: 300...4_000, using: &random))

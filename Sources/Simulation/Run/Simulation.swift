@@ -3,19 +3,18 @@ import History
 import Logging
 import Raftstore
 import Runtime
+import SimulationKit
 
-/// One run: a cluster is bootstrapped, clients call while faults are injected, then all is healed and
-/// must come to rest; checkers look throughout, and check in the end.
+/// One run: a cluster is bootstrapped, clients call while faults are injected, then all faults end and the
+/// cluster must become quiescent. Checkers run throughout, and once more at the end.
 package final class Simulation {
-  /// Why a run cannot be made at all.
+  /// Why options cannot be run.
   package enum Refusal: Error, CustomStringConvertible {
     case unknownWorkload(String)
-    case unknownMutant(String)
 
     package var description: String {
       switch self {
       case .unknownWorkload(let name): "unknown workload \(name)"
-      case .unknownMutant(let name): "unknown mutant \(name)"
       }
     }
   }
@@ -51,15 +50,10 @@ package final class Simulation {
     self.workload = workload
     scheduler = SimulationScheduler(
       seed: random.next(), trace: Trace(tailLength: options.tailLength, sink: options.sink))
-    var setup = Mutant.Setup(
+    var setup = RunSetup(
       shape: RunShape.draw(keyCount: workload.keyCount, random: &shapeRandom))
     setup.faults = options.faults
-    if let name = options.mutant {
-      guard let mutant = MutantCatalog.all.first(where: { $0.name == name }) else {
-        throw Refusal.unknownMutant(name)
-      }
-      mutant.configure(&setup)
-    }
+    options.configure?(&setup)
     var plan = FaultPlan(
       duration: options.duration, allowed: setup.faults ?? FaultKind.allCases,
       isForced: setup.faults != nil, random: &faultRandom)
@@ -78,14 +72,14 @@ package final class Simulation {
 
   /// Makes the run.
   package func run() throws -> RunReport {
-    if try cluster.found(within: Self.bootstrapLimit) {
+    if try cluster.bootstrap(within: Self.bootstrapLimit) {
       let start = scheduler.now
       callAndInject()
       scheduler.run(until: start + options.duration) { self.failure != nil }
       if failure == nil { recover() }
       if failure == nil { checkHistory() }
     } else {
-      fail("founding", "the cluster is not complete after \(Self.bootstrapLimit)")
+      fail("bootstrap", "the cluster is not complete after \(Self.bootstrapLimit)")
     }
     let report = report()
     cluster.shutDown()
@@ -110,11 +104,11 @@ package final class Simulation {
 
   // MARK: Checking
 
-  /// Looks inside, and again after a while.
+  /// Runs the checkers now and at every interval from here on.
   private func check() {
     cluster.inspect { [weak self] view in
       guard let self, failure == nil else { return }
-      checkComplaints()
+      checkSelfStops()
       for checker in checkers {
         if let message = checker.check(view) { return fail(checker.name, message) }
       }
@@ -122,9 +116,9 @@ package final class Simulation {
     }
   }
 
-  private func checkComplaints() {
+  private func checkSelfStops() {
     for store in cluster.stores {
-      if let complaint = store.complaints.first { return fail("self-stop", complaint) }
+      if let reason = store.selfStops.first { return fail("self-stop", reason) }
     }
   }
 
@@ -136,8 +130,8 @@ package final class Simulation {
 
   // MARK: Healing
 
-  /// No fault is injected any more: within bounded time every client must succeed, and all must come to
-  /// rest.
+  /// Ends all faults. Within bounded time every client must succeed, and the cluster must become
+  /// quiescent.
   private func recover() {
     nemesis.heal()
     let end = scheduler.now + Self.recoveryLimit
@@ -153,16 +147,16 @@ package final class Simulation {
         "liveness", "client \(stuck.0.number) does not succeed within \(Self.recoveryLimit)")
     }
     isCalling = false
-    rest(until: end)
+    awaitQuiescence(until: end)
   }
 
-  private func rest(until end: Instant) {
-    var reason: String? = "a client still waits"
+  private func awaitQuiescence(until end: Instant) {
+    var reason: String? = "a client still waits for a response"
     while scheduler.now < end, failure == nil {
       scheduler.run(until: scheduler.now + .milliseconds(200)) { self.failure != nil }
       nemesis.restartStopped()
-      guard clients.allSatisfy(\.isResting) else { continue }
-      reason = cluster.shortcoming
+      guard clients.allSatisfy(\.isIdle) else { continue }
+      reason = cluster.incompleteness
       cluster.inspect { [weak self] view in
         guard let self else { return }
         for checker in checkers where reason == nil {
@@ -172,7 +166,7 @@ package final class Simulation {
       scheduler.run(until: scheduler.now + .milliseconds(10))
       if reason == nil { return }
     }
-    fail("rest", "\(reason ?? "") \(Self.recoveryLimit) after all faults were healed")
+    fail("quiescence", "\(reason ?? "") \(Self.recoveryLimit) after all faults were healed")
   }
 
   private func checkHistory() {
@@ -202,10 +196,10 @@ package final class Simulation {
     report.operations = recorder.operations.count
     report.succeeded = recorder.succeeded
     report.unknown = recorder.operations.count { $0.outcome == .unknown }
-    report.faults = nemesis.struck.sorted { $0.key.rawValue < $1.key.rawValue }
+    report.faults = nemesis.injected.sorted { $0.key.rawValue < $1.key.rawValue }
       .map { (kind: $0.key, count: $0.value) }
     report.faultCount =
-      nemesis.struck.values.reduce(0, +) + cluster.network.faultCount
+      nemesis.injected.values.reduce(0, +) + cluster.network.faultCount
       + cluster.stores.reduce(0) { $0 + $1.disk.faults.injected }
     report.plan = plan.faults
     report.lastLines = scheduler.trace.lastLines

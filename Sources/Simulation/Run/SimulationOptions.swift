@@ -1,3 +1,5 @@
+package import SimulationKit
+
 /// What a run is made from: the same options give the same run.
 package struct SimulationOptions: Sendable {
   package var seed: UInt64
@@ -7,10 +9,10 @@ package struct SimulationOptions: Sendable {
   package var workload: String?
   /// The kinds of fault to draw from; nil: all.
   package var faults: [FaultKind]?
-  /// Numbers of planned faults that do not strike: for cutting a failing run down.
+  /// Numbers of planned faults that are not injected: for reducing a failing run.
   package var withoutFaults: Set<Int> = []
-  /// A bug to build in, by name.
-  package var mutant: String?
+  /// Changes what the seed has drawn, before the run begins: mutants are built in by it.
+  package var configure: (@Sendable (inout RunSetup) -> Void)?
   /// Lines of the trace kept for the report of a failure.
   package var tailLength = 0
   /// Takes every line of the trace.
@@ -19,4 +21,16 @@ package struct SimulationOptions: Sendable {
   package init(seed: UInt64) {
     self.seed = seed
   }
+}
+
+/// What a run begins with: drawn from its seed, then changed by `SimulationOptions.configure`.
+package struct RunSetup {
+  /// What is put between stores and their dependencies, each time a store starts.
+  package var parts = StoreInterposers()
+  /// Size and configuration of the cluster.
+  package var shape: SimulatedCluster.Shape
+  /// The kinds of fault that the run has, all of them; nil leaves the choice to the seed.
+  package var faults: [FaultKind]?
+  /// Called with the cluster before it is bootstrapped.
+  package var prepare: (SimulatedCluster) -> Void = { _ in }
 }

@@ -38,7 +38,7 @@ package struct BulkWorkload: Workload {
     return (pause, .put(key: key, value: value))
   }
 
-  /// What tells the value from others comes first.
+  /// Unique by its first bytes.
   private var value: [UInt8] {
     let mark = Array("v\(counter) ".utf8)
     return mark + [UInt8](repeating: UInt8(ascii: "."), count: size - mark.count)

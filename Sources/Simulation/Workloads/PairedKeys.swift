@@ -4,7 +4,7 @@ import History
 ///
 /// What is promised: a batch is split by regions, and its part in one region is one log entry, applied
 /// at once; a region's part of a batch get or of a scan is read from one state. Regions are cut at
-/// `keyCount` / 1, 2, 3 or 4 and its multiples, all even: never inside a couple. So whoever reads both
+/// `keyCount` / 1, 2, 3 or 4 and its multiples, all even: never inside a couple. So a call that reads both
 /// keys of a couple in one call finds the same in both. Of different couples nothing is promised.
 enum PairedKeys {
   static let keyCount = 24

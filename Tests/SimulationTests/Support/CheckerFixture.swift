@@ -7,6 +7,7 @@ import RaftLog
 import Runtime
 
 @testable import Simulation
+@testable import SimulationKit
 
 /// A small cluster at rest, with some data, for checkers to be shown: as it is, and tampered with.
 final class CheckerFixture {
@@ -31,7 +32,7 @@ final class CheckerFixture {
     let logger = Logger(label: "checkers") { _ in SwiftLogNoOpLogHandler() }
     cluster = try SimulatedCluster(
       shape, scheduler: scheduler, parts: StoreInterposers(), logger: logger, seed: 7)
-    guard try cluster.found(within: .seconds(60)) else { throw Failure.notFounded }
+    guard try cluster.bootstrap(within: .seconds(60)) else { throw Failure.notFounded }
     try write(20)
   }
 
@@ -53,7 +54,7 @@ final class CheckerFixture {
       }, done: { _ in })
     let before = recorder.succeeded
     client.begin()
-    scheduler.run(until: scheduler.now + .seconds(20)) { left == 0 && client.isResting }
+    scheduler.run(until: scheduler.now + .seconds(20)) { left == 0 && client.isIdle }
     guard recorder.succeeded == before + count else { throw Failure.notWritten }
     pass(.seconds(1))
   }

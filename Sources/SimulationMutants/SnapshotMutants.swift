@@ -1,0 +1,83 @@
+import Codec
+import Raft
+import Raftstore
+import Runtime
+import SimulationKit
+
+/// Snapshots that lack something, come at the wrong time, or not at all.
+enum SnapshotMutants {
+  static let all: [Mutant] = [
+    Mutant("snapshot-missing-pairs", "The files of a snapshot lack every tenth pair.") {
+      $0.faults = [.changeMembers, .compactLog, .partition, .wipe]
+      $0.parts.engine = { part, _, _ in LossyFilesEngine(part) }
+    },
+    Mutant(
+      "snapshot-message-before-files", "The message of a snapshot overtakes its files."
+    ) {
+      $0.faults = [.changeMembers, .compactLog, .partition]
+      $0.parts.transport = { part, _, _ in
+        AlteredTransport(
+          part,
+          snapshot: { envelope, key in
+            part.send([envelope])
+            part.sendSnapshot(envelope, key: key)
+          })
+      }
+    },
+    Mutant(
+      "snapshot-reported-sent", "Snapshots are not sent, but reported as sent."
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.transport = { part, _, process in
+        AlteredTransport(
+          part,
+          snapshot: { envelope, key in
+            guard cluster.isBootstrapDone else { return part.sendSnapshot(envelope, key: key) }
+            cluster.directory?.inbox(of: process)?.router.post(
+              .snapshotSent(
+                regionID: envelope.regionID, toPeerID: envelope.to.id, key: key, succeeded: true),
+              to: envelope.regionID)
+          })
+      }
+    },
+    Mutant("snapshot-files-not-removed", "Removing a file does nothing.") {
+      $0.faults = [.changeMembers, .compactLog, .kill]
+      $0.parts.files = { part, _, _ in NeglectfulFileSystem(part, neglects: .removals) }
+    },
+    Mutant(
+      "snapshot-directory-not-synced",
+      "Directories are never synced: a loss of power takes new names back."
+    ) {
+      // Slow disks, so that machines crash while a snapshot is applied.
+      $0.faults = [.powerLoss, .dieAtWrite, .changeMembers, .compactLog]
+      $0.prepare = { cluster in
+        for store in cluster.stores { store.machine.slowness.disk = .milliseconds(20) }
+      }
+      $0.parts.files = { part, _, _ in NeglectfulFileSystem(part, neglects: .directories) }
+    },
+  ]
+}
+
+/// A file system that reports some operations as done and skips them.
+private struct NeglectfulFileSystem: ForwardingFileSystem {
+  enum Neglect {
+    case removals, directories
+  }
+
+  let base: any FileSystem
+  private let neglect: Neglect
+
+  init(_ base: any FileSystem, neglects neglect: Neglect) {
+    self.base = base
+    self.neglect = neglect
+  }
+
+  func remove(_ path: String) throws(FileSystemError) {
+    if neglect != .removals { try base.remove(path) }
+  }
+
+  func syncDirectory(_ path: String) throws(FileSystemError) {
+    if neglect != .directories { try base.syncDirectory(path) }
+  }
+}

@@ -1,0 +1,71 @@
+import Codec
+import Raft
+import RaftLog
+import Raftstore
+import Runtime
+import SimulationKit
+
+/// Workers that do not get, or not in time, what was sent to them.
+enum WorkerMutants {
+  static let all: [Mutant] = [
+    Mutant(
+      "worker-acks-before-write",
+      "The log writer acknowledges what it writes with a later batch."
+    ) {
+      $0.faults = [.kill, .powerLoss]
+      $0.parts.host = { part, _, _ in
+        var held: [LogBatch] = []
+        return AlteredHost(
+          part,
+          mail: { worker, batch in
+            guard worker == "log-writer" else { return batch }
+            return batch.map { message in
+              guard var task = message as? LogWriteTask else { return message }
+              held.append(task.log)
+              task.log = held.count > 4 ? held.removeFirst() : LogBatch()
+              return task
+            }
+          })
+      }
+    },
+    Mutant("worker-skips-entries", "Followers do not apply one of fifty entries.") {
+      $0.faults = []
+      $0.parts.host = { part, store, _ in
+        var count = store.number
+        return AlteredHost(
+          part,
+          mail: { worker, batch in
+            guard worker.hasPrefix("apply") else { return batch }
+            return batch.map { message in
+              guard case .apply(var task)? = message as? ApplyMessage, task.proposals.isEmpty
+              else { return message }
+              for index in task.entries.indices where task.entries[index].type == .normal {
+                count += 1
+                if count % 50 == 0 { task.entries[index].data = [] }
+              }
+              return ApplyMessage.apply(task)
+            }
+          })
+      }
+    },
+    Mutant(
+      "worker-drops-snapshot-applied", "Peers are not notified of every second applied snapshot."
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.host = { part, _, _ in
+        var count = 0
+        return AlteredHost(
+          part,
+          mail: { worker, batch in
+            guard worker.hasPrefix("raft"), cluster.isBootstrapDone else { return batch }
+            return batch.filter { message in
+              guard case .snapshotApplied? = message as? RaftWorkerMessage else { return true }
+              count += 1
+              return count % 2 != 0
+            }
+          })
+      }
+    },
+  ]
+}

@@ -1,0 +1,39 @@
+import Codec
+import Engine
+import Raftstore
+import Storage
+
+/// A storage that forwards everything to another one: what a mutant changes, a type implements itself.
+protocol ForwardingStorage: Storage {
+  /// Where everything goes that the type does not implement.
+  var base: any Storage { get }
+}
+
+extension ForwardingStorage {
+  func tryLocalRead<T>(
+    _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
+  ) -> Result<T, StorageError>? {
+    base.tryLocalRead(context, body)
+  }
+
+  func tryLocalGet(
+    _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
+  ) -> Result<[UInt8]?, StorageError>? {
+    base.tryLocalGet(context, cf, key)
+  }
+
+  func read<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) {
+    base.read(context, on: executor, body, completion)
+  }
+
+  func write(
+    _ context: RequestContext, _ mutations: [Mutation],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    base.write(context, mutations, completion)
+  }
+}
