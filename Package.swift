@@ -149,7 +149,10 @@ let package = Package(
       ["RPC", "Protobuf", "Runtime", "CNghttp2", "CZlib", nioCore, nioPosix, protobuf, log]),
     tests(
       "RaftstoreTests",
-      ["Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime", "TestSupport"]),
+      [
+        "Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime", "SimulationKit",
+        "TestSupport", log,
+      ]),
     tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),

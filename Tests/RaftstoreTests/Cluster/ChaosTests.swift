@@ -127,7 +127,7 @@ private struct Chaos {
   }
 
   func check() {
-    for node in cluster.nodes { #expect(node.fatal.all == []) }
+    for node in cluster.nodes { #expect(node.fatalReasons == []) }
     guard let region = cluster.region else {
       Issue.record("no leader in the end")
       return

@@ -25,7 +25,7 @@ import Testing
     let reached = cluster.waitFor { cluster.nodes.allSatisfy { $0.value("k19") == "v19" } }
     #expect(reached)
     for i in 0..<20 { #expect(cluster.get("k\(i)") == "v\(i)") }
-    #expect(cluster.nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(cluster.nodes.allSatisfy { $0.fatalReasons.isEmpty })
   }
 
   @Test func anotherOneLeadsWhenTheLeaderDies() throws {
@@ -34,9 +34,9 @@ import Testing
     #expect(cluster.put("a", "1"))
     let old = try #require(cluster.leader)
     old.kill()
-    let start = cluster.stepper.now
+    let start = cluster.now
     #expect(cluster.put("a", "2"))
-    #expect(cluster.stepper.now - start < .seconds(3))
+    #expect(cluster.now - start < .seconds(3))
     #expect(cluster.leader !== old)
     #expect(cluster.get("a") == "2")
     try old.start()
@@ -85,6 +85,6 @@ import Testing
     for node in cluster.nodes { node.crash() }
     for node in cluster.nodes { try node.start() }
     for i in 0..<30 { #expect(cluster.get("k\(i)") == "v\(i)") }
-    #expect(cluster.nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(cluster.nodes.allSatisfy { $0.fatalReasons.isEmpty })
   }
 }

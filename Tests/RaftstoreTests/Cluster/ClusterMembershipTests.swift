@@ -46,7 +46,7 @@ import Testing
     #expect(cluster.put("k4", "v4"))
     #expect(cluster.waitFor { nodes[1].value("k4") == "v4" && nodes[1].value("k1") == "v1" })
     #expect(cluster.waitFor { nodes[2].value("k1") == nil && nodes[2].value("k4") == nil })
-    #expect(nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(nodes.allSatisfy { $0.fatalReasons.isEmpty })
   }
 
   @Test func aRemovedReplicaLeavesATombstoneOnly() throws {
@@ -89,7 +89,7 @@ import Testing
     defer { cluster.shutDown() }
     for node in cluster.nodes {
       #expect(cluster.transferLeader(to: node))
-      #expect(cluster.put("a", "\(node.number)"))
+      #expect(cluster.put("a", "\(node.id)"))
     }
   }
 

@@ -67,7 +67,7 @@ import Testing
     for node in cluster.nodes {
       let state = try #require(node.status(cluster.regionID))
       #expect(state.applied - state.truncatedIndex <= 20)
-      #expect(node.fatal.all.isEmpty)
+      #expect(node.fatalReasons.isEmpty)
     }
   }
 
@@ -92,7 +92,7 @@ import Testing
     cluster.run(.seconds(3))
     // The engine fails when the data is applied, after the applying state was written.
     cluster.network.clearFilters()
-    cluster.stepper.stall(owner: cut.number, name: "region")
+    cut.stall("region")
     let isApplying = cluster.waitFor {
       cut.status(cluster.regionID)?.peerState == .applying
         && cut.engine.record(cluster.regionID)?.state == .applying
@@ -105,7 +105,7 @@ import Testing
     #expect(cut.engine.record(cluster.regionID)?.state == .normal)
     #expect(cluster.put("b", "2"))
     #expect(cluster.waitFor { cut.value("b") == "2" })
-    #expect(cut.fatal.all.isEmpty)
+    #expect(cut.fatalReasons.isEmpty)
   }
 
   /// Applying state was written, but the machine died before the log was reset.
@@ -119,14 +119,14 @@ import Testing
     cluster.run(.seconds(3))
     try cut.logs.checkpoint(to: "before")
     cluster.network.clearFilters()
-    cluster.stepper.stall(owner: cut.number, name: "region")
+    cut.stall("region")
     #expect(cluster.waitFor { cut.engine.record(cluster.regionID)?.state == .applying })
     let live = cut.logs
     cut.kill()
     cut.logs = try #require(live.open(checkpoint: "before"))
     try cut.start()
     #expect(cluster.waitFor { cut.value("k29") == "v29" })
-    #expect(cut.fatal.all.isEmpty)
+    #expect(cut.fatalReasons.isEmpty)
   }
 
   /// All replicas must end with the same truncated log and nothing must be missing.
@@ -152,7 +152,7 @@ import Testing
           (0..<8).allSatisfy { node.value("k\($0)-14") == "\($0)" }
         }
       })
-    #expect(cluster.nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(cluster.nodes.allSatisfy { $0.fatalReasons.isEmpty })
   }
 }
 

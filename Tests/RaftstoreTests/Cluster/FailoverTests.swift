@@ -14,15 +14,15 @@ import Testing
       cluster.run(.milliseconds(Int64(seed) * 37))
       let old = try #require(cluster.leader)
       old.kill()
-      let start = cluster.stepper.now
-      let serves = cluster.stepper.run(atMost: .seconds(10)) {
+      let start = cluster.now
+      let serves = cluster.waitFor(.seconds(10)) {
         guard let leader = cluster.leader, let status = leader.status(cluster.regionID) else {
           return false
         }
         return status.applied == status.committed && status.committed == status.lastIndex
       }
       #expect(serves)
-      times.append(cluster.stepper.now - start)
+      times.append(cluster.now - start)
       cluster.shutDown()
     }
     times.sort()

@@ -96,13 +96,13 @@ import Testing
     cluster.run(.milliseconds(3000 + Int64(seed) * 50))
     #expect(cluster.read("a", from: leader) == .success(nil))
     let end =
-      cluster.stepper.now + .milliseconds(leader.status(cluster.regionID)?.leaseMilliseconds ?? 0)
-    #expect(end > cluster.stepper.now + .milliseconds(200))
+      cluster.now + .milliseconds(leader.status(cluster.regionID)?.leaseMilliseconds ?? 0)
+    #expect(end > cluster.now + .milliseconds(200))
     followers[1].kill()
     cluster.network.clearFilters()
     cluster.network.isolate(leader.id)
     try followers[1].start()
-    while cluster.stepper.now < end {
+    while cluster.now < end {
       for node in followers {
         #expect(node.status(cluster.regionID)?.role != .leader)
       }
@@ -191,7 +191,7 @@ import Testing
     let follower = try #require(cluster.nodes.first { $0 !== cluster.leader })
     #expect(cluster.waitFor { follower.value("a") == "old" })
     let context = cluster.context(follower) { $0.replicaRead = true }
-    cluster.stepper.stall(owner: follower.number, name: "apply-0")
+    follower.stall("apply-0")
     #expect(cluster.put("a", "new"))
     let answer = Shared<Result<ReadGrant, RegionError>?>()
     follower.store?.router.read(
@@ -202,7 +202,7 @@ import Testing
         }))
     cluster.run(.seconds(1))
     #expect(answer.withLock { $0 == nil })
-    cluster.stepper.resume(owner: follower.number)
+    follower.resume()
     #expect(cluster.waitFor { answer.withLock { $0 != nil } })
     let grant = try #require(try answer.withLock { $0 }?.get())
     #expect(try grant.snapshot.get(.default, Array("a".utf8)) == Array("new".utf8))
@@ -217,7 +217,7 @@ import Testing
     let leader = try #require(cluster.leader)
     let follower = try #require(cluster.nodes.first { $0 !== leader })
     #expect(cluster.waitFor { follower.value("a") == "1" })
-    cluster.stepper.stall(owner: leader.number, name: "apply-0")
+    leader.stall("apply-0")
     let context = cluster.context(leader)
     let answer = cluster.send(
       [.put(cf: .default, key: Array("a".utf8), value: Array("2".utf8))], to: leader, context)
@@ -226,7 +226,7 @@ import Testing
     cluster.run(.seconds(1))
     #expect(follower.value("a") == "1")
     #expect(local(cluster, leader, "a") ?? .success("1") == .success("1"))
-    cluster.stepper.resume(owner: leader.number)
+    leader.resume()
     #expect(cluster.waitFor { answer.withLock { $0 != nil } })
     #expect(cluster.read("a", from: follower, replicaContext(cluster, follower)) == .success("2"))
     #expect(cluster.waitFor { follower.value("a") == "2" })

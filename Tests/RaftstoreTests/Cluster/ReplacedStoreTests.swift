@@ -29,11 +29,11 @@ import Testing
     cluster.pd.state.withLock {
       $0.heartbeatRefusals = [node.id: .replaced("by that one"), other.id: .refused("no")]
     }
-    let hasStopped = cluster.waitFor(.seconds(30)) { !node.fatal.all.isEmpty }
+    let hasStopped = cluster.waitFor(.seconds(30)) { !node.fatalReasons.isEmpty }
     #expect(hasStopped)
-    let reason = try #require(node.fatal.all.first)
-    #expect(reason.contains("by that one") && reason.contains("store-2"), "\(reason)")
+    let reason = try #require(node.fatalReasons.first)
+    #expect(reason.contains("by that one") && reason.contains("store2"), "\(reason)")
     cluster.run(.seconds(30))
-    #expect(other.fatal.all.isEmpty && cluster.nodes[0].fatal.all.isEmpty)
+    #expect(other.fatalReasons.isEmpty && cluster.nodes[0].fatalReasons.isEmpty)
   }
 }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct StartingOverTests {
   /// Lets a follower receive a snapshot whose files are gone when they are to be applied.
   private func breakSnapshot(of node: TestNode, in cluster: TestCluster) throws {
-    cluster.stepper.stall(owner: node.number, name: "region")
+    node.stall("region")
     cluster.network.clearFilters()
     #expect(cluster.waitFor { node.engine.record(cluster.regionID)?.state == .applying })
     for name in try node.files.list("snap") { try node.files.remove("snap/\(name)") }
@@ -36,7 +36,7 @@ import Testing
     let peer = try #require(cut.status(cluster.regionID)).peer
     try breakSnapshot(of: cut, in: cluster)
     cluster.network.add { $0.message?.type != .snapshot }
-    cluster.stepper.resume(owner: cut.number)
+    cut.resume()
     #expect(cluster.waitFor { cut.engine.record(cluster.regionID)?.state == .unavailable })
     #expect(cluster.waitFor { cut.status(cluster.regionID)?.peerState == .unavailable })
     #expect(cut.value("a") == nil)
@@ -52,7 +52,7 @@ import Testing
     #expect(cut.engine.record(cluster.regionID)?.state == .normal)
     #expect(cluster.put("b", "2"))
     #expect(cluster.waitFor { cut.value("b") == "2" })
-    #expect(cluster.nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(cluster.nodes.allSatisfy { $0.fatalReasons.isEmpty })
     // It can lead again.
     #expect(cluster.transferLeader(to: cut))
     #expect(cluster.get("b") == "2")
@@ -69,7 +69,7 @@ import Testing
     cluster.network.isolate(behind.id)
     #expect(cluster.put("x", "1"))
     cluster.network.add { $0.message?.type != .snapshot }
-    cluster.stepper.resume(owner: cut.number)
+    cut.resume()
     #expect(cluster.waitFor { cut.status(cluster.regionID)?.peerState == .unavailable })
     let promised = try #require(cut.status(cluster.regionID))
     leader.kill()
@@ -93,7 +93,7 @@ import Testing
     defer { cluster.shutDown() }
     try breakSnapshot(of: cut, in: cluster)
     cluster.network.add { $0.message?.type != .snapshot }
-    cluster.stepper.resume(owner: cut.number)
+    cut.resume()
     #expect(cluster.waitFor { cut.status(cluster.regionID)?.peerState == .unavailable })
     let old = try #require(cut.status(cluster.regionID)).peer
     cluster.removePeer(on: cut)

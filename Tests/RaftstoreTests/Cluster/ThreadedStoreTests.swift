@@ -23,7 +23,7 @@ import Testing
     let fatal = FatalReasons()
     let environment = RaftstoreEnvironment(
       engine: engine, logs: MemoryLogStore(), snapshots: snapshots,
-      transport: TestTransport(TestNetwork(), router, snapshots),
+      transport: UnconnectedTransport(),
       pd: StubSchedulerClient(pd) { 1 }, host: host, metrics: metrics,
       logger: Logger(label: "threads") { _ in SwiftLogNoOpLogHandler() }, seed: 1,
       diskSpace: { (1, 1) }, onFatal: { fatal.add($0) })
@@ -88,4 +88,10 @@ private func read(_ store: Store, _ context: RequestContext) async -> ReadGrant?
           continuation.resume(returning: try? result.get())
         }))
   }
+}
+
+/// Of a store that has no other ones.
+private final class UnconnectedTransport: Transport {
+  func send(_ envelopes: [RaftEnvelope]) {}
+  func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {}
 }

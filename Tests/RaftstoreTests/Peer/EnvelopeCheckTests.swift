@@ -130,7 +130,7 @@ import Testing
     #expect(ends.follower.engine.record(cluster.regionID)?.state == .normal)
     #expect(cluster.put("b", "2"))
     #expect(cluster.waitFor { ends.follower.value("b") == "2" })
-    #expect(ends.follower.fatal.all.isEmpty)
+    #expect(ends.follower.fatalReasons.isEmpty)
   }
 
   /// Once committed it would end every store that has it, at each restart.
@@ -153,7 +153,7 @@ import Testing
         epoch: ends.region.epoch)
     ])
     cluster.run(.seconds(1))
-    #expect(ends.follower.fatal.all.isEmpty)
+    #expect(ends.follower.fatalReasons.isEmpty)
     #expect(cluster.put("b", "2"))
     #expect(cluster.waitFor { ends.follower.value("b") == "2" })
   }
@@ -184,7 +184,7 @@ import Testing
           epoch: ends.region.epoch)
       ])
       cluster.run(.seconds(1))
-      #expect(ends.follower.fatal.all.isEmpty)
+      #expect(ends.follower.fatalReasons.isEmpty)
     }
     #expect(cluster.put("b", "2"))
     #expect(cluster.waitFor { ends.follower.value("b") == "2" })
@@ -238,7 +238,7 @@ import Testing
       }
     }
     cluster.run(.seconds(5))
-    #expect(cluster.nodes.allSatisfy { $0.fatal.all.isEmpty })
+    #expect(cluster.nodes.allSatisfy { $0.fatalReasons.isEmpty })
     #expect(cluster.put("b", "2"))
     #expect(follower.metrics.text().contains(#"type="invalid"} "#))
     #expect(!follower.metrics.text().contains(#"type="invalid"} 0"#))

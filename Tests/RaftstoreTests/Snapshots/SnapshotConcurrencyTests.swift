@@ -9,7 +9,7 @@ import Testing
 struct SnapshotConcurrencyTests {
   @Test(arguments: SnapshotBackend.allCases)
   func buildersSendersAndCollectorsDoNotDisturbEachOther(_ backend: SnapshotBackend) async throws {
-    let fixture = try SnapshotFixture(backend)
+    let fixture = try SnapshotFixture(backend, hasFaults: false)
     try fixture.fill(100)
     let manager = fixture.manager
     let request = fixture.request()

@@ -64,13 +64,13 @@ struct SnapshotCrashTests {
     for step in 0..<200 {
       let fixture = try SnapshotFixture(.memory)
       let action = try prepare(fixture)
-      fixture.files.stop(after: step)
+      fixture.failOperations(after: step)
       do {
         try action()
       } catch is SnapshotError {
-        #expect(fixture.files.hasStopped)
+        #expect(fixture.hasFailed)
       }
-      let isThrough = !fixture.files.hasStopped
+      let isThrough = !fixture.hasFailed
       try check(fixture)
       if isThrough { return step }
     }

@@ -53,9 +53,9 @@ struct SnapshotReceiveTests {
     try receiver.receive(try sender.chunks(snapshot))
     #expect(try receiver.manager.idle().isEmpty)
     _ = try receiver.manager.beginApplying(snapshot.key)
-    receiver.files.stop(after: 0)
+    receiver.failOperations(after: 0)
     receiver.manager.finishApplying(snapshot.key, delete: true)
-    receiver.files.stop(after: nil)
+    receiver.failOperations(after: nil)
     #expect(try receiver.manager.idle().map(\.key) == [snapshot.key])
   }
 
@@ -95,7 +95,7 @@ struct SnapshotReceiveTests {
     let chunks = try sender.chunks(snapshot, size: 500)
     var reader = SnapshotStreamReader(storeID: 2, snapshots: receiver.manager)
     for chunk in chunks.prefix(chunks.count / 2) { try reader.receive(chunk) }
-    receiver.files.stop(after: 0)  // it dies without tidying up
+    receiver.failOperations(after: 0)  // it dies without tidying up
     reader.abandon()
     try receiver.restart(losingPower: power)
     #expect(try receiver.names == [])

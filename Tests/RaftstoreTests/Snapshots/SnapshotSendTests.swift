@@ -59,10 +59,10 @@ struct SnapshotSendTests {
       try fixture.fill()
       let source = try fixture.manager.beginSending(
         fixture.manager.generate(fixture.request()).key)
-      fixture.files.stop(after: step)
+      fixture.failOperations(after: step)
       source.finish(succeeded: true)
-      let isThrough = !fixture.files.hasStopped
-      fixture.files.stop(after: nil)
+      let isThrough = !fixture.hasFailed
+      fixture.failOperations(after: nil)
       if try fixture.names.isEmpty, fixture.manager.statistics.totalSize > 0 {
         wasLeftCounted = true
       }

@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import Raftstore
+@testable import SimulationKit
 
 /// What the snapshot manager stands on.
 enum SnapshotBackend: String, CaseIterable, CustomTestStringConvertible {
@@ -27,7 +28,9 @@ final class SnapshotFixture {
   let directory: String
   let clock = SnapshotClock()
   let memory: MemoryFileSystem?
-  let files: FaultyFileSystem
+  let files: any FileSystem
+  /// The faults of `files`.
+  private let faults: DiskFaults
   private(set) var engine: any KVEngine
   private(set) var manager: SnapManager
   private(set) var metrics = Metrics()
@@ -35,20 +38,28 @@ final class SnapshotFixture {
   /// Nil in memory.
   private let scratch: TemporaryDirectory?
 
-  init(_ backend: SnapshotBackend, limits: SnapshotLimits = SnapshotLimits()) throws {
+  /// - Parameter hasFaults: whether `files` can fail; they belong to one thread then.
+  init(
+    _ backend: SnapshotBackend, limits: SnapshotLimits = SnapshotLimits(), hasFaults: Bool = true
+  ) throws {
     self.backend = backend
     self.limits = limits
+    let machine = SimulatedMachine(
+      number: 1, name: "store", scheduler: SimulationScheduler(seed: 1))
+    faults = DiskFaults(machine)
+    let process = machine.startProcess()
     switch backend {
     case .memory:
       let memory = MemoryFileSystem(clock: clock)
       self.memory = memory
-      files = FaultyFileSystem(memory)
+      files = hasFaults ? FaultyFileSystem(memory, faults, process) : memory
       engine = try MemoryEngine(path: "/kv", files: files)
       directory = "/store/snap"
       scratch = nil
     case .rocks:
       memory = nil
-      files = FaultyFileSystem(SystemFileSystem())
+      files =
+        hasFaults ? FaultyFileSystem(SystemFileSystem(), faults, process) : SystemFileSystem()
       let scratch = try TemporaryDirectory("snapshots")
       self.scratch = scratch
       engine = try RocksEngine(path: scratch.child("kv"))
@@ -63,7 +74,7 @@ final class SnapshotFixture {
   /// The process crashes and starts again; with `power` the machine does too, and what was not synced
   /// is lost. Only in memory.
   func restart(losingPower power: Bool) throws {
-    files.stop(after: nil)
+    failOperations(after: nil)
     if let memoryEngine = engine as? MemoryEngine {
       engine = power ? memoryEngine.crash() : memoryEngine.reopen()
       if power { memory?.crash() }
@@ -74,6 +85,19 @@ final class SnapshotFixture {
       metrics: metrics, limits: limits)
     try manager.open()
   }
+
+  // MARK: Faults
+
+  private var failuresBefore = 0
+
+  /// Lets so many more operations go well before all fail, as if the process died there; nil for all.
+  func failOperations(after count: Int?) {
+    faults.operationsLeft = count
+    failuresBefore = faults.injected
+  }
+
+  /// Whether an operation has failed since.
+  var hasFailed: Bool { faults.injected > failuresBefore }
 
   // MARK: Data
 

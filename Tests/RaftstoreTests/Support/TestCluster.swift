@@ -3,11 +3,12 @@ import Engine
 import Raft
 import Raftstore
 import Runtime
+import SimulationKit
 
 /// A cluster in one thread: bootstrapped by its first store, grown by membership changes, driven by a
 /// client that follows errors as real ones do.
 final class TestCluster {
-  let stepper: Stepper
+  private let scheduler: SimulationScheduler
   let network = TestNetwork()
   let pd = StubPDClient()
   private(set) var nodes: [TestNode] = []
@@ -21,33 +22,46 @@ final class TestCluster {
     _ stores: Int, replicas: Int? = nil, seed: UInt64 = 1,
     _ configure: (inout RaftstoreConfig) -> Void = { _ in }
   ) throws {
-    stepper = Stepper(seed: seed)
+    scheduler = SimulationScheduler(seed: seed)
     var config = RaftstoreConfig()
     config.logCompaction.interval = .seconds(3600)
     configure(&config)
+    let carrier = SimulatedNetwork(scheduler: scheduler)
+    let directory = StoreDirectory()
     for number in 1...stores {
       let node = try TestNode(
-        number, stepper: stepper, pd: pd, network: network, config: config)
+        number, network: carrier, directory: directory, filters: network, pd: pd, config: config,
+        seed: seed)
       nodes.append(node)
       try node.start()
     }
     regionID = pd.state.withLock { $0.bootstrapRegion?.id ?? 0 }
     precondition(
-      stepper.run(atMost: .seconds(5)) { self.leader != nil }, "nobody leads the first region")
+      waitFor(.seconds(5)) { self.leader != nil }, "nobody leads the first region")
     for node in nodes[1..<(replicas ?? stores)] { addPeer(on: node) }
   }
 
   /// Run before a test ends, so that no one is left waiting.
   func shutDown() {
     for node in nodes { node.stop() }
+    scheduler.discardAll()
   }
 
   // MARK: Time
 
-  func run(_ duration: Duration) { stepper.run(duration) }
+  var now: Instant { scheduler.now }
 
+  /// Lets `duration` pass.
+  func run(_ duration: Duration) { scheduler.run(until: now + duration) }
+
+  /// Lets time pass until `condition` holds, at most `limit`; whether it does in the end.
   func waitFor(_ limit: Duration = .seconds(20), _ condition: () -> Bool) -> Bool {
-    stepper.run(atMost: limit, until: condition)
+    let end = now + limit
+    while !condition() {
+      guard now < end else { return false }
+      run(.milliseconds(10))
+    }
+    return true
   }
 
   // MARK: Looking

@@ -7,135 +7,99 @@ import Runtime
 import Synchronization
 import TestSupport
 
+@testable import SimulationKit
+
 /// One store of a test cluster, which can stop, die and come back on the same disks.
 final class TestNode {
-  let number: Int
-  let stepper: Stepper
-  let pd: StubPDClient
-  let network: TestNetwork
-  var config: RaftstoreConfig
-  var engine: MemoryEngine
-  var logs: MemoryLogStore
-  let files: MemoryFileSystem
-  private(set) var snapshots: SnapManager
-  private(set) var store: Store?
-  private(set) var metrics = Metrics()
-  let fatal = FatalReasons()
+  private let simulated: SimulatedStore
+  private let scheduler: SimulationScheduler
   /// Bytes free on its disk of 1 TiB.
   let freeSpace = Shared<UInt64>(1 << 39)
-  private var lives: UInt64 = 0
 
+  /// - Parameters:
+  ///   - network: carries what passes `filters`.
   init(
-    _ number: Int, stepper: Stepper, pd: StubPDClient, network: TestNetwork,
-    config: RaftstoreConfig
+    _ number: Int, network: SimulatedNetwork, directory: StoreDirectory, filters: TestNetwork,
+    pd: StubPDClient, config: RaftstoreConfig, seed: UInt64
   ) throws {
-    self.number = number
-    self.stepper = stepper
-    self.pd = pd
-    self.network = network
-    self.config = config
-    files = MemoryFileSystem(clock: StepClock(stepper: stepper))
-    engine = try MemoryEngine(path: "kv-\(number)", files: files)
-    logs = MemoryLogStore()
-    snapshots = Self.makeSnapshots(files, engine, stepper, metrics)
-  }
-
-  private static func makeSnapshots(
-    _ files: MemoryFileSystem, _ engine: MemoryEngine, _ stepper: Stepper, _ metrics: Metrics
-  ) -> SnapManager {
-    SnapManager(
-      directory: "snap", fileSystem: files, engine: engine, clock: StepClock(stepper: stepper),
-      metrics: metrics)
-  }
-
-  var id: UInt64 { store?.storeID ?? 0 }
-
-  func environment(_ router: Router) -> RaftstoreEnvironment {
-    var logger = Logger(label: "store-\(number)") { _ in SwiftLogNoOpLogHandler() }
-    logger.logLevel = .critical
-    let (fatal, freeSpace) = (fatal, freeSpace)
-    return RaftstoreEnvironment(
-      engine: engine, logs: logs, snapshots: snapshots,
-      transport: TestTransport(network, router, snapshots),
-      pd: StubSchedulerClient(pd) { [known = knownID] in known.withLock { $0 } },
-      host: StepHost(stepper: stepper, owner: number), metrics: metrics, logger: logger,
-      seed: UInt64(number) &* 1_000_003 &+ lives,
-      diskSpace: { (1 << 40, freeSpace.withLock { $0 }) },
-      onFatal: { fatal.add($0) })
-  }
-
-  private let knownID = SharedID()
-
-  /// Of the present life, as the placement driver is told.
-  var startTimestamp: Int64 { 1_000_000 + Int64(lives) }
-
-  /// Runs the bootstrap and starts the store.
-  func start() throws {
-    precondition(store == nil, "store \(number) is running")
-    lives += 1
-    metrics = Metrics()
-    snapshots = Self.makeSnapshots(files, engine, stepper, metrics)
-    try snapshots.open()
-    let router = Router()
-    let environment = environment(router)
-    var bootstrap = StoreBootstrap(
-      info: StoreInfo(address: "store-\(number)", startTimestamp: startTimestamp), engine: engine,
-      logs: logs)
-    var event = StoreBootstrap.Event.start
-    while true {
-      let action = try bootstrap.handle(event)
-      if case .done(let ident, let info) = action {
-        knownID.withLock { $0 = ident.storeID }
-        network.connect(ident.storeID, router, snapshots)
-        store = try Store.start(
-          ident: ident, info: info, config: config, environment: environment, router: router)
-        return
-      }
-      let answer = SharedEvent()
-      Node.perform(action, environment) { event in answer.withLock { $0 = event } }
-      _ = stepper.run(atMost: .seconds(60)) { answer.withLock { $0 != nil } }
-      guard let next = answer.withLock({ $0 }) else { return }
-      event = next
+    scheduler = network.scheduler
+    var parts = StoreInterposers()
+    parts.transport = { base, _, process in
+      FilteredTransport(base, filters) { directory.inbox(of: process)?.router }
     }
+    let disk = ThreadBound<SimulatedDisk?>(nil)
+    let freeSpace = freeSpace
+    simulated = try SimulatedStore(
+      number: number,
+      SimulatedStore.StoreDependencies(
+        scheduler: scheduler, network: network, directory: directory,
+        makePDClient: { _ in
+          StubSchedulerClient(pd) { disk.value.map { Self.storedID($0.engine) } ?? 0 }
+        },
+        config: config, parts: parts,
+        logger: Logger(label: "store-\(number)") { _ in SwiftLogNoOpLogHandler() }, seed: seed,
+        startTimestamp: Self.startTimestamp,
+        diskSpace: { (1 << 40, freeSpace.withLock { $0 }) }))
+    disk.value = simulated.disk
+  }
+
+  private static func storedID(_ engine: MemoryEngine) -> UInt64 {
+    guard let record = try? engine.get(.raft, KeyLayout.storeIdent) else { return 0 }
+    return (try? StoreIdent(decoding: record))?.storeID ?? 0
+  }
+
+  private static func startTimestamp(_ process: SimulatedProcess) -> Int64 {
+    1_000_000 + Int64(process.incarnation)
+  }
+
+  var id: UInt64 { simulated.storeID }
+  var store: Store? { simulated.store }
+  var engine: MemoryEngine { simulated.disk.engine }
+  var files: MemoryFileSystem { simulated.disk.files }
+  var metrics: Metrics { simulated.metrics }
+  /// Why its processes ended themselves.
+  var fatalReasons: [String] { simulated.selfStops }
+
+  /// Replaced only while there is no process.
+  var logs: MemoryLogStore {
+    get { simulated.disk.logs }
+    set { simulated.disk.logs = newValue }
+  }
+
+  /// Of the present process, as the placement driver is told.
+  var startTimestamp: Int64 { simulated.machine.process.map(Self.startTimestamp) ?? 0 }
+
+  // MARK: Life
+
+  /// Starts the process, and waits until it is a store.
+  func start() throws {
+    simulated.start()
+    scheduler.run(until: scheduler.now + .seconds(60)) { [simulated] in simulated.store != nil }
   }
 
   /// Stops in good order.
-  func stop() {
-    guard let store else { return }
-    network.disconnect(store.storeID)
-    store.stop()
-    self.store = nil
-  }
+  func stop() { simulated.end(.stopped) }
 
   /// The process crashes; what was written stays.
-  func kill() {
-    guard let store else { return }
-    network.disconnect(store.storeID)
-    stepper.kill(owner: number)
-    self.store = nil
-    engine = engine.reopen()
-    logs = logs.reopen()
-  }
+  func kill() { simulated.end(.killed) }
 
-  /// The machine crashes; what was not synced is gone.
-  func crash() {
-    guard let store else { return }
-    network.disconnect(store.storeID)
-    stepper.kill(owner: number)
-    self.store = nil
-    engine = engine.crash()
-    logs = logs.crash()
-    files.crash()
-  }
+  /// The machine crashes; of what was not synced any first part may be gone.
+  func crash() { simulated.end(.powerLost) }
 
-  // MARK: Looking
+  /// One worker hangs from now on.
+  func stall(_ worker: String) { simulated.machine.process?.stallWorker(named: worker) }
+
+  /// No worker hangs any more.
+  func resume() { simulated.machine.process?.resumeWorkers() }
+
+  // MARK: Inspection
 
   func status(_ regionID: UInt64) -> RegionStatus? {
     guard let store else { return nil }
-    let found = SharedStatus()
-    store.inspect(regionID) { answer in found.withLock { $0 = answer } }
-    stepper.settle()
-    return found.withLock { $0.first }
+    let found = ThreadBound<[RegionStatus]?>(nil)
+    store.inspect(regionID) { found.value = $0 }
+    scheduler.run(until: scheduler.now + .milliseconds(20)) { found.value != nil }
+    return found.value?.first
   }
 
   func value(_ key: String, _ family: ColumnFamily = .default) -> String? {
@@ -144,11 +108,7 @@ final class TestNode {
   }
 }
 
-typealias SharedID = Shared<UInt64>
-typealias SharedEvent = Shared<StoreBootstrap.Event?>
-typealias SharedStatus = Shared<[RegionStatus]>
-
-/// A value that closures on the stepper's thread write and tests read.
+/// A value that closures write and tests read.
 final class Shared<Value: Sendable>: Sendable {
   private let value: Mutex<Value>
 

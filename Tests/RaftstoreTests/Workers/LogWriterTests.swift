@@ -28,7 +28,7 @@ import Testing
       let fatal = fatal
       writer = LogWriter(
         engine: engine, logs: logs, transport: RecordingTransport(events), router: router,
-        clock: StepClock(stepper: Stepper(seed: 1)), metrics: Metrics(),
+        clock: SnapshotClock(), metrics: Metrics(),
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         onFatal: { fatal.add($0) })
     }

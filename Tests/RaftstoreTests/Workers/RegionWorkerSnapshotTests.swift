@@ -156,7 +156,7 @@ struct RegionWorkerSnapshotTests {
   /// by simulation, seeds 6 and 7 of the first sweep: a full disk and a read error cost a replica.)
   @Test func anUnreadableFileIsFatalAndLeavesTheRegionApplying() throws {
     let (fixture, expected) = try Fixture.receiving(.memory)
-    fixture.store.files.stop(after: 0)
+    fixture.store.failOperations(after: 0)
     fixture.applySnapshotFatally()
     #expect(try fixture.state == .applying)
     try expectRecovery(fixture, expected, false)
@@ -170,10 +170,10 @@ struct RegionWorkerSnapshotTests {
     var isThrough = false
     while !isThrough {
       let (fixture, expected) = try Fixture.receiving(.memory)
-      fixture.store.files.stop(after: steps)
+      fixture.store.failOperations(after: steps)
       fixture.startApplyingSnapshot()
       _ = fixture.messages()
-      isThrough = !fixture.store.files.hasStopped
+      isThrough = !fixture.store.hasFailed
       try expectRecovery(fixture, expected, power)
       steps += 1
       try #require(steps < 100, "the installation never gets through")
