@@ -10,14 +10,14 @@ enum PDMutants {
     {
       $0.faults = [.pdRestart, .wipe, .changeMembers]
       $0.shape.stores = 4
-      $0.prepare = { $0.driver.forget(key: "pd/id_end") }
+      $0.prepare = { $0.pd.forget(key: "pd/id_end") }
     },
     Mutant(
       "pd-loses-bootstrap",
       "The placement driver loses at its restart that the cluster is bootstrapped."
     ) {
       $0.faults = [.pdRestart, .wipe]
-      $0.prepare = { $0.driver.forget(key: "pd/cluster") }
+      $0.prepare = { $0.pd.forget(key: "pd/cluster") }
     },
     Mutant(
       "pd-forges-membership",
@@ -28,7 +28,7 @@ enum PDMutants {
       $0.shape.raftstore.stalePeers.abnormalLeaderMissing = .milliseconds(500)
       $0.shape.raftstore.stalePeers.maxLeaderMissing = .milliseconds(800)
       $0.prepare = { cluster in
-        cluster.driver.amendRegion = { found in
+        cluster.pd.amendRegion = { found in
           var found = found
           guard found.region.peers.count > 1 else { return found }
           found.region.epoch.confVersion += 2

@@ -86,7 +86,7 @@ package final class SimulatedClient {
   }
 
   private func lookUp(_ attempt: Attempt) {
-    cluster.driver.call(from: process, timeout: .seconds(1)) { (core, _) throws(PDError) in
+    cluster.pd.call(from: process, timeout: .seconds(1)) { (core, _) throws(PDError) in
       try core.scanRegions(in: .all, limit: 1000, copies: 2)
     } _: { [self] result in
       if case .success(let regions) = result {

@@ -14,7 +14,7 @@ final class ClockFaults {
   }
 
   private var machines: [SimulatedMachine] {
-    [context.cluster.driver.machine] + context.cluster.stores.map(\.machine)
+    [context.cluster.pd.machine] + context.cluster.stores.map(\.machine)
   }
 
   func inject(_ fault: PlannedFault) {
@@ -37,7 +37,7 @@ final class ClockFaults {
     let machine = machines[Int(fault.randomValues[0] % UInt64(machines.count))]
     // Files keep their times when clocks are set right again: on stores, ages may be wrong for as long
     // as the clocks were wrong by.
-    let far: Int64 = machine === context.cluster.driver.machine ? 3_600_000 : 8_000
+    let far: Int64 = machine === context.cluster.pd.machine ? 3_600_000 : 8_000
     let most: Int64 = [100, 2_000, far][Int(randomValues.next() % 3)]
     machine.clock.wallError = Int64.random(in: -most...most, using: &randomValues)
     context.injects(fault, "\(machine.name) by \(machine.clock.wallError) ms")

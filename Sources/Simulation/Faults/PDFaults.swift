@@ -21,7 +21,7 @@ final class PDFaults {
     self.supervisor = supervisor
   }
 
-  private var driver: SimulatedPD { context.cluster.driver }
+  private var pd: SimulatedPD { context.cluster.pd }
 
   func inject(_ fault: PlannedFault) {
     switch fault.kind {
@@ -34,7 +34,7 @@ final class PDFaults {
   func heal() {
     slow = []
     stale = []
-    driver.machine.slowness = SimulatedMachine.Slowness()
+    pd.machine.slowness = SimulatedMachine.Slowness()
   }
 
   // MARK: Dead
@@ -43,10 +43,10 @@ final class PDFaults {
   private func stop(_ fault: PlannedFault) {
     let isPowerLost = fault.randomValues[0] & 1 == 0
     context.injects(fault, isPowerLost ? "without what it had not synced" : "killed")
-    driver.stop(losingUnsynced: isPowerLost)
-    supervisor.hold(driver.machine, fault)
-    context.after(fault.lasts) { [supervisor, driver] in
-      supervisor.release(driver.machine, fault)
+    pd.stop(losingUnsynced: isPowerLost)
+    supervisor.hold(pd.machine, fault)
+    context.after(fault.lasts) { [supervisor, pd] in
+      supervisor.release(pd.machine, fault)
     }
   }
 
@@ -66,7 +66,7 @@ final class PDFaults {
   }
 
   private func recompute() {
-    driver.machine.slowness.processor = slow.map(\.by).max() ?? .zero
+    pd.machine.slowness.processor = slow.map(\.by).max() ?? .zero
   }
 
   // MARK: Stale
@@ -74,13 +74,13 @@ final class PDFaults {
   /// Remembers responses from now on, so that there are old ones to give. A plan without such faults
   /// does without.
   func remember() {
-    let (region, scan) = (driver.amendRegion, driver.amendScan)
-    driver.amendRegion = { [weak self] found in
+    let (region, scan) = (pd.amendRegion, pd.amendScan)
+    pd.amendRegion = { [weak self] found in
       let found = region?(found) ?? found
       guard let self else { return found }
       return choose(found, from: &regions[found.region.id, default: []])
     }
-    driver.amendScan = { [weak self] found in
+    pd.amendScan = { [weak self] found in
       let found = scan?(found) ?? found
       guard let self else { return found }
       return choose(found, from: &scans)

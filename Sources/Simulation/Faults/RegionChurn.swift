@@ -78,7 +78,7 @@ final class RegionChurn {
   private func add(
     _ fault: PlannedFault, to target: UInt64, _ status: RegionStatus, _ store: SimulatedStore
   ) {
-    context.cluster.driver.call(from: process, timeout: .seconds(3)) { (core, _) throws(PDError) in
+    context.cluster.pd.call(from: process, timeout: .seconds(3)) { (core, _) throws(PDError) in
       try core.allocateIDs()
     } _: { [weak self] result in
       guard let self, !context.isOver, case .success(let id) = result else { return }

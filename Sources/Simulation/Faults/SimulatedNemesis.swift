@@ -13,7 +13,7 @@ package final class SimulatedNemesis {
   private let network: NetworkFaults
   private let processes: ProcessFaults
   private let clocks: ClockFaults
-  private let driver: PDFaults
+  private let pd: PDFaults
   private let disks: DiskFaultInjector
   private let corruption: SnapshotCorruption
   private let losses: PermanentLosses
@@ -28,7 +28,7 @@ package final class SimulatedNemesis {
     processes = ProcessFaults(context, supervisor)
     let limits = FaultLimits(cluster.shape.raftstore)
     clocks = ClockFaults(context, limits)
-    driver = PDFaults(context, supervisor)
+    pd = PDFaults(context, supervisor)
     disks = DiskFaultInjector(context, supervisor)
     losses = PermanentLosses(context, supervisor, limits)
     corruption = SnapshotCorruption(context, losses)
@@ -43,7 +43,7 @@ package final class SimulatedNemesis {
     for fault in plan.faults {
       context.after(fault.at) { [weak self] in self?.inject(fault) }
     }
-    if plan.faults.contains(where: { $0.kind == .pdStale }) { driver.remember() }
+    if plan.faults.contains(where: { $0.kind == .pdStale }) { pd.remember() }
     supervisor.watch()
     if !plan.faults.isEmpty { context.watch() }
   }
@@ -57,7 +57,7 @@ package final class SimulatedNemesis {
     case .skew, .drift:
       clocks.inject(fault)
     case .pdDown, .pdRestart, .pdSlow, .pdStale:
-      driver.inject(fault)
+      pd.inject(fault)
     case .dieAtWrite, .writeError, .syncError, .readError, .slowDisk, .hang, .full:
       disks.inject(fault)
     case .bitFlip:
@@ -74,7 +74,7 @@ package final class SimulatedNemesis {
     context.finish()
     network.heal()
     clocks.heal()
-    driver.heal()
+    pd.heal()
     disks.heal()
     processes.heal()
     losses.heal()

@@ -21,7 +21,7 @@ final class Supervisor {
     self.context = context
   }
 
-  private var driver: SimulatedPD { context.cluster.driver }
+  private var pd: SimulatedPD { context.cluster.pd }
 
   // MARK: Holding down
 
@@ -52,7 +52,7 @@ final class Supervisor {
     context.after(Self.interval) { [weak self] in
       guard let self else { return }
       for store in context.cluster.stores { check(store.machine, isDown: store.isDown) }
-      check(driver.machine, isDown: !driver.machine.isRunning)
+      check(pd.machine, isDown: !pd.machine.isRunning)
       watch()
     }
   }
@@ -72,10 +72,10 @@ final class Supervisor {
   private func start(_ machine: SimulatedMachine) {
     downSince[machine.number] = nil
     delays[machine.number] = nil
-    if machine === driver.machine {
+    if machine === pd.machine {
       // What is left of a driver that ended itself is cleared away first.
-      if !machine.isRunning { driver.stop(losingUnsynced: true) }
-      if !machine.isRunning { driver.start() }
+      if !machine.isRunning { pd.stop(losingUnsynced: true) }
+      if !machine.isRunning { pd.start() }
     } else if let store = context.cluster.stores.first(where: { $0.machine === machine }),
       store.isDown
     {
@@ -87,6 +87,6 @@ final class Supervisor {
   func startAll() {
     holds = [:]
     for store in context.cluster.stores { start(store.machine) }
-    if !driver.machine.isRunning { start(driver.machine) }
+    if !pd.machine.isRunning { start(pd.machine) }
   }
 }

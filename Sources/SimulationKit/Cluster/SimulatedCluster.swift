@@ -24,7 +24,7 @@ package final class SimulatedCluster {
   package let scheduler: SimulationScheduler
   package let network: SimulatedNetwork
   package let directory = StoreDirectory()
-  package let driver: SimulatedPD
+  package let pd: SimulatedPD
   package private(set) var stores: [SimulatedStore] = []
 
   package init(
@@ -35,16 +35,16 @@ package final class SimulatedCluster {
     self.scheduler = scheduler
     network = SimulatedNetwork(scheduler: scheduler)
     clusterID = seed >> 1 | 1
-    driver = try SimulatedPD(
+    pd = try SimulatedPD(
       scheduler: scheduler, network: network, config: shape.placement, clusterID: clusterID)
-    let (driver, network) = (driver, network)
+    let (pd, network) = (pd, network)
     for number in 1...shape.stores {
       stores.append(
         try SimulatedStore(
           number: number,
           SimulatedStore.StoreDependencies(
             scheduler: scheduler, network: network, directory: directory,
-            makePDClient: { SimulatedPDClient(process: $0, driver: driver, network: network) },
+            makePDClient: { SimulatedPDClient(process: $0, pd: pd) },
             config: shape.raftstore, parts: parts, logger: logger, seed: seed)))
     }
   }
@@ -64,7 +64,7 @@ package final class SimulatedCluster {
   /// - Returns: false if that does not happen within `limit`.
   package func bootstrap(within limit: Duration) throws -> Bool {
     let end = scheduler.now + limit
-    driver.start()
+    pd.start()
     guard let first = stores.first else { return false }
     first.start()
     scheduler.run(until: end) { self.leads(first) }
@@ -89,7 +89,7 @@ package final class SimulatedCluster {
     let asker = SimulatedMachine(number: 999, name: "bootstrap", scheduler: scheduler)
     let process = asker.startProcess()
     let count = UInt64(2 * shape.boundaries.count)
-    driver.call(from: process, timeout: .seconds(5)) { (core, _) throws(PDError) in
+    pd.call(from: process, timeout: .seconds(5)) { (core, _) throws(PDError) in
       try core.allocateIDs(count)
     } _: { result in
       if case .success(let last) = result { ids = Array((last - count + 1)...last) }
@@ -166,7 +166,7 @@ package final class SimulatedCluster {
   /// Ends all processes, so that nothing is kept alive.
   package func shutDown() {
     for store in stores { store.end(.killed) }
-    driver.stop(losingUnsynced: false)
+    pd.stop(losingUnsynced: false)
     scheduler.discardAll()
   }
 }

@@ -1,4 +1,4 @@
-import Codec
+package import Codec
 package import Engine
 package import Logging
 package import Raftstore

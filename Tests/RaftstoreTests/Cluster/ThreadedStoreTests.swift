@@ -19,12 +19,12 @@ import Testing
       directory: "snap", fileSystem: files, engine: engine, clock: host.clock, metrics: metrics)
     try snapshots.open()
     let router = Router()
-    let pd = StubPDClient()
+    let pd = StubPD()
     let fatal = FatalReasons()
     let environment = RaftstoreEnvironment(
       engine: engine, logs: MemoryLogStore(), snapshots: snapshots,
       transport: UnconnectedTransport(),
-      pd: StubSchedulerClient(pd) { 1 }, host: host, metrics: metrics,
+      pd: StubPDClient(pd) { 1 }, host: host, metrics: metrics,
       logger: Logger(label: "threads") { _ in SwiftLogNoOpLogHandler() }, seed: 1,
       diskSpace: { (1, 1) }, onFatal: { fatal.add($0) })
     let store = try await Node.start(

@@ -3,7 +3,7 @@ import Raftstore
 import Synchronization
 
 /// A placement driver in memory that does what it is told: remembers what it hears, responses at once.
-final class StubPDClient: Sendable {
+final class StubPD: Sendable {
   struct State {
     var nextID: UInt64 = 1
     var stores: [UInt64: StoreInfo] = [:]
@@ -57,11 +57,11 @@ final class StubPDClient: Sendable {
 }
 
 /// The stub as one store sees it.
-final class StubSchedulerClient: PDClient {
-  private let stub: StubPDClient
+final class StubPDClient: PDClient {
+  private let stub: StubPD
   private let owner: @Sendable () -> UInt64
 
-  init(_ stub: StubPDClient, owner: @escaping @Sendable () -> UInt64) {
+  init(_ stub: StubPD, owner: @escaping @Sendable () -> UInt64) {
     self.stub = stub
     self.owner = owner
   }

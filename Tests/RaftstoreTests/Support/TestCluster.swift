@@ -10,7 +10,7 @@ import SimulationKit
 final class TestCluster {
   private let scheduler: SimulationScheduler
   let network = TestNetwork()
-  let pd = StubPDClient()
+  let pd = StubPD()
   private(set) var nodes: [TestNode] = []
   /// The first region's id.
   private(set) var regionID: UInt64 = 0

@@ -20,7 +20,7 @@ final class TestNode {
   ///   - network: carries what passes `filters`.
   init(
     _ number: Int, network: SimulatedNetwork, directory: StoreDirectory, filters: TestNetwork,
-    pd: StubPDClient, config: RaftstoreConfig, seed: UInt64
+    pd: StubPD, config: RaftstoreConfig, seed: UInt64
   ) throws {
     scheduler = network.scheduler
     var parts = StoreInterposers()
@@ -34,7 +34,7 @@ final class TestNode {
       SimulatedStore.StoreDependencies(
         scheduler: scheduler, network: network, directory: directory,
         makePDClient: { _ in
-          StubSchedulerClient(pd) { disk.value.map { Self.storedID($0.engine) } ?? 0 }
+          StubPDClient(pd) { disk.value.map { Self.storedID($0.engine) } ?? 0 }
         },
         config: config, parts: parts,
         logger: Logger(label: "store-\(number)") { _ in SwiftLogNoOpLogHandler() }, seed: seed,
