@@ -10,6 +10,14 @@ package struct LogCompactionConfig: Sendable {
   package var threshold: UInt64 = 50
 }
 
+/// How regions are split.
+package struct SplitConfig: Sendable {
+  /// A region that is split keeps the right-most part under its id, and the new regions lie on its left; if
+  /// false, the other way round. Whoever requests a split decides by this, and clients with old routes are
+  /// told of the neighbors on that side.
+  package var rightDerive = true
+}
+
 /// When peers and leaders are missed, and what is then asked.
 package struct StalePeerConfig: Sendable {
   /// How often a peer looks whether it still has a leader.
@@ -51,10 +59,10 @@ package struct RaftstoreConfig: Sendable {
 
   /// Bytes of entries in one raft message.
   package var maxSizePerMessage: UInt64 = 1 << 20
-  package var maxInflightMessages = 256
+  static let maxInflightMessages = 256
   package var maxInflightBytes: UInt64 = 64 << 20
   package var maxUncommittedBytes: UInt64 = 256 << 20
-  package var maxCommittedBytesPerReady: UInt64 = 16 << 20
+  static let maxCommittedBytesPerReady: UInt64 = 16 << 20
   /// Largest entry accepted; larger writes are refused with `RaftEntryTooLarge`.
   package var maxEntrySize: UInt64 = 8 << 20
   /// Commands merged into one entry stop at this many bytes, or at `maxEntrySize` if that is less.
@@ -83,6 +91,7 @@ package struct RaftstoreConfig: Sendable {
   /// refused as busy. The log writer and the apply worker hold nothing else of leaders.
   package var maxUnappliedBytes: UInt64 = 512 << 20
 
+  package var split = SplitConfig()
   package var logCompaction = LogCompactionConfig()
   package var stalePeers = StalePeerConfig()
   package var mailboxes = MailboxConfig()

@@ -87,6 +87,12 @@ package final class Router: Sendable {
     mailboxes.withLock { $0.store }?.send(message) ?? false
   }
 
+  /// Passes the store worker a message that must arrive. False when the store has stopped.
+  @discardableResult
+  package func postToStore(_ message: StoreMessage) -> Bool {
+    mailboxes.withLock { $0.store }?.post(message) ?? false
+  }
+
   /// Whether a raft worker has more waiting than it should: the placement driver gives a busy store no more.
   package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isNearCapacity } }
 

@@ -69,8 +69,10 @@ struct CommandCodecTests {
     #expect(transfer.transferLeader.peers == [peer.wire])
 
     let split = AdminCommand.Split(key: [1, 2], newRegionID: 30, newPeerIDs: [31, 32, 33])
-    let splits = try admin(.batchSplit([split], rightDerive: true))
+    let splits = try admin(
+      .batchSplit(.init(splits: [split], rightDerive: true, sharesSize: true)))
     #expect(splits.cmdType == .batchSplit && splits.splits.rightDerive)
+    #expect(splits.splits.shareSourceRegionSize)
     #expect(splits.splits.requests.first?.splitKey == split.key.data)
     #expect(splits.splits.requests.first?.newRegionID == 30)
     #expect(splits.splits.requests.first?.newPeerIds == [31, 32, 33])

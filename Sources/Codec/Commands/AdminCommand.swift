@@ -20,8 +20,9 @@ package enum AdminCommand: Sendable, Hashable {
     }
   }
 
-  /// One cut of a split, and the ids handed out for what it makes.
+  /// One cut of a split, and the ids of the region it creates.
   package struct Split: Sendable, Hashable {
+    /// The first key of the part on the right.
     package var key: [UInt8]
     package var newRegionID: UInt64
     /// One for each peer of the region, in the order of its peers.
@@ -34,14 +35,30 @@ package enum AdminCommand: Sendable, Hashable {
     }
   }
 
+  /// Several cuts of one region: `raft_cmdpb.BatchSplitRequest`.
+  package struct BatchSplit: Sendable, Hashable {
+    /// In ascending order of their keys.
+    package var splits: [Split]
+    /// The old region keeps the right-most part; otherwise the left-most. The new regions take the other parts
+    /// in key order.
+    package var rightDerive: Bool
+    /// All parts are about equally large, so that each may be taken to have an equal share of the region's size.
+    package var sharesSize: Bool
+
+    package init(splits: [Split], rightDerive: Bool, sharesSize: Bool = false) {
+      self.splits = splits
+      self.rightDerive = rightDerive
+      self.sharesSize = sharesSize
+    }
+  }
+
   case changePeer(PeerChange)
   /// An empty list leaves the joint configuration.
   case changePeerV2([PeerChange])
   case compactLog(index: UInt64, term: UInt64)
   /// `candidates` are further peers that would do.
   case transferLeader(peer: PeerInfo, candidates: [PeerInfo])
-  /// With `rightDerive` the old region keeps the right-most part.
-  case batchSplit([Split], rightDerive: Bool)
+  case batchSplit(BatchSplit)
 }
 
 extension AdminCommand.ChangeType {

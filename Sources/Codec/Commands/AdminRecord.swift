@@ -19,8 +19,7 @@ extension AdminCommand {
     case .compactLog(let index, let term): ProtoSize.uint64(index) + ProtoSize.uint64(term)
     case .transferLeader(let peer, let candidates):
       ProtoSize.record(peer) + ProtoSize.records(candidates)
-    case .batchSplit(let splits, let rightDerive):
-      ProtoSize.records(splits) + ProtoSize.bool(rightDerive)
+    case .batchSplit(let split): split.protoSize
     }
   }
 
@@ -39,10 +38,8 @@ extension AdminCommand {
       writer.header(5, bodySize)
       writer.record(1, peer)
       writer.records(2, candidates)
-    case .batchSplit(let splits, let rightDerive):
-      writer.header(10, bodySize)
-      writer.records(1, splits)
-      writer.bool(2, rightDerive)
+    case .batchSplit(let split):
+      writer.record(10, split)
     case .changePeerV2(let changes):
       writer.header(11, bodySize)
       writer.records(1, changes)
@@ -77,7 +74,7 @@ private struct AdminBodies {
   private var changePeerV2: [AdminCommand.PeerChange]?
   private var compactLog: (index: UInt64, term: UInt64)?
   private var transferLeader: (peer: PeerInfo, candidates: [PeerInfo])?
-  private var batchSplit: (splits: [AdminCommand.Split], rightDerive: Bool)?
+  private var batchSplit: AdminCommand.BatchSplit?
 
   func command(_ number: AdminNumber) -> AdminCommand? {
     switch number {
@@ -86,7 +83,7 @@ private struct AdminBodies {
     case .compactLog: compactLog.map { .compactLog(index: $0.index, term: $0.term) }
     case .transferLeader:
       transferLeader.map { .transferLeader(peer: $0.peer, candidates: $0.candidates) }
-    case .batchSplit: batchSplit.map { .batchSplit($0.splits, rightDerive: $0.rightDerive) }
+    case .batchSplit: batchSplit.map { .batchSplit($0) }
     }
   }
 
@@ -95,7 +92,7 @@ private struct AdminBodies {
     case 2: try reader.read(&changePeer)
     case 4: try mergeCompactLog(from: &reader)
     case 5: try mergeTransferLeader(from: &reader)
-    case 10: try mergeBatchSplit(from: &reader)
+    case 10: try reader.read(&batchSplit)
     case 11: try mergeChangePeerV2(from: &reader)
     default: try reader.skip()
     }
@@ -125,19 +122,6 @@ private struct AdminBodies {
       }
     }
     transferLeader = body
-  }
-
-  private mutating func mergeBatchSplit(from reader: inout ProtoReader) throws(CodecError) {
-    guard var nested = try reader.message() else { return }
-    var body = batchSplit ?? ([], false)
-    while try nested.next() {
-      switch nested.field {
-      case 1: try nested.append(to: &body.splits)
-      case 2: try nested.read(&body.rightDerive)
-      default: try nested.skip()
-      }
-    }
-    batchSplit = body
   }
 
   private mutating func mergeChangePeerV2(from reader: inout ProtoReader) throws(CodecError) {

@@ -98,3 +98,28 @@ extension AdminCommand.Split: ProtoRecord {
     }
   }
 }
+
+extension AdminCommand.BatchSplit: ProtoRecord {
+  package init() { self.init(splits: [], rightDerive: false) }
+
+  package var protoSize: Int {
+    ProtoSize.records(splits) + ProtoSize.bool(rightDerive) + ProtoSize.bool(sharesSize)
+  }
+
+  package func write(to writer: inout ProtoWriter) {
+    writer.records(1, splits)
+    writer.bool(2, rightDerive)
+    writer.bool(3, sharesSize)
+  }
+
+  package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
+    while try reader.next() {
+      switch reader.field {
+      case 1: try reader.append(to: &splits)
+      case 2: try reader.read(&rightDerive)
+      case 3: try reader.read(&sharesSize)
+      default: try reader.skip()
+      }
+    }
+  }
+}

@@ -11,6 +11,8 @@ struct Applier {
   private(set) var region: Region
   private(set) var state: ApplyState
   private(set) var appliedTerm: UInt64
+  /// The regions that the last split has created, as they were then.
+  private var siblings: [Region] = []
   /// The log removed this peer: what follows is not for it.
   private var isRemoved = false
 
@@ -97,16 +99,16 @@ struct Applier {
       respond(proposal, nil, &context)
     case .refused(let error):
       context.batch.rollback(to: mark)
-      respond(proposal, error, &context)
+      respond(proposal, withSiblings(error), &context)
     case .admin(let command):
-      applyAdmin(command, proposal, &result, &context)
+      try applyAdmin(command, proposal, &result, &context)
     }
   }
 
   private mutating func applyAdmin(
     _ command: Command, _ proposal: Proposal?, _ result: inout ApplyResult,
     _ context: inout ApplyContext
-  ) {
+  ) throws(ApplyError) {
     switch command.admin {
     case .compactLog(let index, let term):
       if index > state.truncatedIndex && index <= state.appliedIndex {
@@ -115,11 +117,53 @@ struct Applier {
         result.changes.append(.compactLog(index: index, term: term))
       }
       respond(proposal, nil, &context)
-    case .changePeer, .changePeerV2, .transferLeader, .batchSplit, nil:
+    case .batchSplit(let split):
+      try applySplit(split, command.header, proposal, &result, &context)
+    case .changePeer, .changePeerV2, .transferLeader, nil:
       // None of these is proposed as a normal entry; a peer that does not know one must not guess.
       respond(
         proposal, .other(message: "admin command is not applied as a normal entry"), &context)
     }
+  }
+
+  // MARK: Splits
+
+  private mutating func applySplit(
+    _ split: AdminCommand.BatchSplit, _ header: CommandHeader, _ proposal: Proposal?,
+    _ result: inout ApplyResult, _ context: inout ApplyContext
+  ) throws(ApplyError) {
+    if let error = RequestCheck.epoch(
+      header.epoch, RequestCheck.parts(of: .batchSplit(split)), of: region)
+    {
+      respond(proposal, error, &context)
+      return
+    }
+    let plan: SplitPlan
+    do throws(SplitPlan.Refusal) {
+      plan = try SplitPlan(split, of: region)
+    } catch {
+      respond(proposal, .other(message: error.reason), &context)
+      return
+    }
+    let children: [AppliedSplit.Child]
+    do throws(StoreError) {
+      children = try context.splits.apply(plan, peerID: peerID, &context.batch)
+    } catch {
+      throw ApplyError(index: state.appliedIndex + 1, reason: "\(error)")
+    }
+    region = plan.parent
+    siblings = plan.children
+    context.mustSync = true
+    var completion: Completion<Result<[Region], RegionError>>?
+    if case .admin(let waiter) = proposal?.waiters { completion = waiter }
+    result.changes.append(
+      .split(AppliedSplit(parent: region, children: children, completion: completion)))
+  }
+
+  /// Where the keys may be that a split has moved between proposing and applying.
+  private func withSiblings(_ error: RegionError) -> RegionError {
+    guard case .epochNotMatch(let regions) = error else { return error }
+    return .epochNotMatch(currentRegions: regions + siblings)
   }
 
   // MARK: Membership
@@ -185,7 +229,8 @@ struct Applier {
     case .writes(let completions):
       context.outcomes.append(.writes(completions, error.map { .failure($0) } ?? .success(())))
     case .admin(let completion):
-      context.outcomes.append(.admin(completion, error.map { .failure($0) } ?? .success(region)))
+      context.outcomes.append(
+        .admin(completion, error.map { .failure($0) } ?? .success([region])))
     case .some(.none), nil: break
     }
   }

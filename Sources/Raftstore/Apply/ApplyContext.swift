@@ -5,14 +5,21 @@ import Runtime
 /// The result of applying since the last write: changes, the completions that wait for them, and
 /// reports.
 struct ApplyContext {
+  /// Decides which regions created by splits this store takes over.
+  let splits: SplitApplier
   var batch = WriteBatch()
+  /// The batch must be durable before its results are reported.
+  var mustSync = false
   var outcomes: [ApplyOutcome] = []
   var results: [ApplyResult] = []
+
+  init(splits: SplitApplier) { self.splits = splits }
 
   var isEmpty: Bool { batch.isEmpty && outcomes.isEmpty && results.isEmpty }
 
   mutating func removeAll() {
     batch.removeAll(keepingCapacity: true)
+    mustSync = false
     outcomes = []
     results = []
   }
@@ -21,7 +28,7 @@ struct ApplyContext {
 /// A completion to call once the batch is written.
 enum ApplyOutcome {
   case writes([Completion<Result<Void, RegionError>>], Result<Void, RegionError>)
-  case admin(Completion<Result<Region, RegionError>>, Result<Region, RegionError>)
+  case admin(Completion<Result<[Region], RegionError>>, Result<[Region], RegionError>)
 
   func call() {
     switch self {

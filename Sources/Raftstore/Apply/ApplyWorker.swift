@@ -6,8 +6,9 @@ package import Runtime
 /// Applies committed entries of all regions of a shard: one write batch over many regions, with each
 /// region's `ApplyState` inside it, then the responses.
 ///
-/// Nothing is synced here: the raft log is the redo log of the engine, and it is cut only after the
-/// engine was made durable (`RegionTask.gcRaftLog`).
+/// Nothing is synced here but splits: the raft log is the redo log of the engine, and it is cut only after
+/// the engine was made durable (`RegionTask.gcRaftLog`). The new regions of a split have logs of their own,
+/// which must not be older than their records.
 package struct ApplyWorker: Handler {
   /// Bytes gathered before a batch is written although more is queued: bounds memory and latency.
   private static let batchBytes = 4 << 20
@@ -22,15 +23,17 @@ package struct ApplyWorker: Handler {
   private let clock: any Clock
 
   private var appliers: [UInt64: Applier] = [:]
-  private var pending = ApplyContext()
+  private var pending: ApplyContext
   /// The engine can no longer be trusted: nothing is applied or acknowledged from here on.
   private var isPoisoned = false
 
   package init(
-    engine: any KVEngine, router: Router, regionWorker: Mailbox<RegionTask>, logger: Logger,
-    metrics: Metrics, clock: any Clock, onFatal: @escaping @Sendable (String) -> Void
+    engine: any KVEngine, meta: StoreMeta, router: Router, regionWorker: Mailbox<RegionTask>,
+    logger: Logger, metrics: Metrics, clock: any Clock,
+    onFatal: @escaping @Sendable (String) -> Void
   ) {
     self.engine = engine
+    pending = ApplyContext(splits: SplitApplier(engine: engine, meta: meta))
     self.router = router
     self.regionWorker = regionWorker
     self.logger = logger
@@ -78,6 +81,9 @@ package struct ApplyWorker: Handler {
     do throws(ApplyError) {
       try applier.apply(task, &pending)
     } catch {
+      for proposal in task.proposals where proposal.index >= error.index {
+        proposal.fail(.undeterminedResult(message: "the store failed while applying"))
+      }
       poison("region \(task.regionID), entry \(error.index): \(error.reason)")
       return
     }
@@ -112,7 +118,7 @@ package struct ApplyWorker: Handler {
     guard !pending.isEmpty, !isPoisoned else { return }
     let started = clock.now
     do throws(EngineError) {
-      try engine.write(pending.batch, .buffered)
+      try engine.write(pending.batch, pending.mustSync ? .synced : .buffered)
     } catch {
       poison("the engine failed to write: \(error)")
       return
@@ -121,13 +127,16 @@ package struct ApplyWorker: Handler {
     let done = pending
     pending.removeAll()
     for outcome in done.outcomes { outcome.call() }
-    for result in done.results { router.post(.applied(result), to: result.regionID) }
+    for result in done.results where !router.post(.applied(result), to: result.regionID) {
+      result.completeAll()
+    }
   }
 
   private mutating func poison(_ reason: String) {
     isPoisoned = true
     logger.critical("apply stops: \(reason)")
     for outcome in pending.outcomes { outcome.abandon() }
+    for result in pending.results { result.abandonAll() }
     pending.removeAll()
     onFatal(reason)
   }

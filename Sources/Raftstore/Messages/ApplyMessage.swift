@@ -57,7 +57,7 @@ package struct Proposal: Sendable {
   /// The kinds of requester.
   package enum ProposalCompletions: Sendable {
     case writes([Completion<Result<Void, RegionError>>])
-    case admin(Completion<Result<Region, RegionError>>)
+    case admin(Completion<Result<[Region], RegionError>>)
     /// Proposed by the node for itself.
     case none
   }
@@ -95,6 +95,8 @@ package struct ApplyResult: Sendable {
     case membership(ConfChangeV2, region: Region, removesSelf: Bool)
     /// The log is no longer needed up to `index`.
     case compactLog(index: UInt64, term: UInt64)
+    /// The region was split. Its completion waits for the raft worker.
+    case split(AppliedSplit)
   }
 
   package var regionID: UInt64
@@ -121,5 +123,19 @@ package struct ApplyResult: Sendable {
     self.proposedAt = proposedAt
     self.writtenBytes = writtenBytes
     self.writtenKeys = writtenKeys
+  }
+
+  /// The raft worker that owns the peer has stopped, or the peer is gone: completes the requests that waited
+  /// for it. What they asked for is durable.
+  func completeAll() {
+    for case .split(let split) in changes { split.complete() }
+  }
+
+  /// The changes could not be written: whether they were is not known.
+  func abandonAll() {
+    for case .split(let split) in changes {
+      split.completion?(
+        .failure(.undeterminedResult(message: "the store failed while applying")))
+    }
   }
 }

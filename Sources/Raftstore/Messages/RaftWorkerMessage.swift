@@ -36,6 +36,10 @@ package enum RaftWorkerMessage: Sendable {
   case peerUnreachable(regionID: UInt64, peerID: UInt64)
   /// The store worker decided that a message may create a peer here.
   case createPeer(regionID: UInt64, peer: PeerInfo, cause: RaftEnvelope)
+  /// The parent's raft worker has applied a split that created a peer of this shard.
+  case createChild(SplitChild)
+  /// The peer of this store has become the leader of the parent: a child that has seen no election campaigns.
+  case campaignChild(regionID: UInt64)
   /// The region's log keeps others from being freed: cut it as far as its members allow.
   case compactLog(regionID: UInt64)
   /// The store is about to stop: leaders hand over to others where they can.
@@ -128,11 +132,12 @@ package struct AdminRequest: Sendable {
   /// The epoch the change was made for; a stale one is refused.
   package var epoch: RegionEpoch
   package var command: AdminCommand
-  package var completion: Completion<Result<Region, RegionError>>
+  /// Called once with the region as it is afterwards; after a split, with all resulting regions in key order.
+  package var completion: Completion<Result<[Region], RegionError>>
 
   package init(
     regionID: UInt64, epoch: RegionEpoch, command: AdminCommand,
-    completion: Completion<Result<Region, RegionError>>
+    completion: Completion<Result<[Region], RegionError>>
   ) {
     self.regionID = regionID
     self.epoch = epoch

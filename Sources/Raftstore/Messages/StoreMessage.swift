@@ -5,6 +5,8 @@ package enum StoreMessage: Sendable {
   /// A raft message for a region this store has no peer of.
   case raft(RaftEnvelope)
   case tick(StoreTick)
+  /// A split has created the region's peer: messages kept for it can be delivered.
+  case childCreated(regionID: UInt64)
   /// A leader's report, to be completed with the region's size and sent on.
   case regionHeartbeat(RegionHeartbeat)
   /// Ask the placement driver whether a peer without a leader is still a member; completed by

@@ -27,8 +27,8 @@ extension Peer {
       {
         request.completion(.failure(error))
       }
-    case .batchSplit:
-      request.completion(.failure(.other(message: "this version does not split regions")))
+    case .batchSplit(let split):
+      proposeSplit(split, request.completion)
     }
   }
 
@@ -41,8 +41,7 @@ extension Peer {
     guard isInitialized, incoming == nil else {
       return .regionNotInitialized(regionID: regionID)
     }
-    return RequestCheck.epoch(
-      request.epoch, RequestCheck.parts(of: request.command), of: region)
+    return epochMismatch(request.epoch, RequestCheck.parts(of: request.command))
   }
 
   /// What the placement driver wants done. It asks again if it is not done.
@@ -59,7 +58,7 @@ extension Peer {
       }
     let logger = context.logger
     let id = regionID
-    let abandoned = Result<Region, RegionError>.failure(.staleCommand)
+    let abandoned = Result<[Region], RegionError>.failure(.staleCommand)
     proposeAdmin(
       AdminRequest(
         regionID: id, epoch: order.epoch, command: command,
@@ -74,10 +73,10 @@ extension Peer {
 
   /// Transfers leadership to the first candidate that is close behind; returns at once.
   private func transferLeader(
-    to candidates: [PeerInfo], _ completion: Completion<Result<Region, RegionError>>
+    to candidates: [PeerInfo], _ completion: Completion<Result<[Region], RegionError>>
   ) {
     if candidates.contains(where: { $0.id == info.id }) {
-      completion(.success(region))
+      completion(.success([region]))
       return
     }
     guard let target = candidates.first(where: canTakeLeadership) else {
@@ -89,7 +88,7 @@ extension Peer {
     // From here on the target may take over at any moment.
     dropLease()
     run { node throws(RaftError) in try node.transferLeader(to: target.id) }
-    completion(.success(region))
+    completion(.success([region]))
   }
 
   /// Transfers leadership to whoever is closest behind, if anyone may take over.
@@ -140,6 +139,8 @@ extension Peer {
       { node throws(RaftError) in try node.proposeConfChange(conf) })
     {
       request.completion(.failure(error))
+      return
     }
+    noteEpochChange(request.command)
   }
 }

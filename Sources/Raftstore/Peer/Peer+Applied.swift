@@ -5,7 +5,12 @@ import Runtime
 // What applying entries has changed.
 extension Peer {
   func applied(_ result: ApplyResult) {
-    guard life == .active else { return }
+    guard life == .active else {
+      // Its children live on: their records are in the engine.
+      for case .split(let split) in result.changes { splitApplied(split) }
+      return
+    }
+    splitting.fence.applied(through: result.state.appliedIndex)
     storage.noteApplied(result.state, term: result.appliedTerm)
     reporter.recordWritten(bytes: result.writtenBytes, keys: result.writtenKeys)
     for change in result.changes {
@@ -15,6 +20,7 @@ extension Peer {
       case .compactLog(let index, let term):
         context.regionTasks.append(
           .gcRaftLog(regionID: regionID, peerID: info.id, index: index, term: term))
+      case .split(let split): splitApplied(split)
       }
       guard life == .active else { return }
     }

@@ -82,7 +82,7 @@ extension Peer {
     if isInitialized {
       context.regionTasks.append(.destroyRange(regionID: regionID, range: region.range))
     }
-    context.meta.remove(regionID)
+    context.meta.remove(regionID, delegate: delegate)
     life = .gone
   }
 
@@ -90,8 +90,7 @@ extension Peer {
   /// proposed. What was proposed may be committed by others, now or later, whatever becomes of this
   /// peer: no one can say.
   func failPending(_ error: RegionError) {
-    for request in pendingWrites { request.completion(.failure(error)) }
-    pendingWrites = []
+    writes.failAll(error)
     proposals.failAll(.staleCommand)
     for task in applyQueue.takeDeferred() {
       for proposal in task.proposals { proposal.fail(.staleCommand) }

@@ -9,7 +9,10 @@ extension Peer {
   func renewLease(from start: Instant) {
     // Before an entry of the own term is applied, this leader may lack what its predecessor
     // acknowledged. Once leadership was offered to another one, that one may take it at any time.
-    guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, incoming == nil else { return }
+    guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, incoming == nil, !isSplitting
+    else {
+      return
+    }
     let end = start + context.config.maxLeaderLease
     if lease.extend(term: node.term, to: end) { delegate.renew(term: node.term, until: end) }
   }

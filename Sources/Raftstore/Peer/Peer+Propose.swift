@@ -9,7 +9,7 @@ extension Peer {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
-    pendingWrites.append(request)
+    writes.add(request)
   }
 
   /// The first reason not to serve a request, in TiKV's order: store, leader, peer, term, epoch.
@@ -28,14 +28,27 @@ extension Peer {
       return .regionNotInitialized(regionID: regionID)
     }
     if RequestCheck.isStale(context.term, at: node.term) { return .staleCommand }
-    return RequestCheck.epoch(context.epoch, parts, of: region)
+    return epochMismatch(context.epoch, parts)
+  }
+
+  /// `epochNotMatch` with the regions that the requester lacks; nil if `epoch` agrees with the region's in
+  /// these parts.
+  func epochMismatch(
+    _ epoch: RegionEpoch, _ parts: RequestCheck.EpochParts
+  ) -> RegionError? {
+    guard RequestCheck.epoch(epoch, parts, of: region) != nil else { return nil }
+    return .epochNotMatch(
+      currentRegions: context.meta.currentRegions(
+        of: region, since: epoch.version, rightDerive: context.config.split.rightDerive))
   }
 
   /// Proposes what queued up in this batch, merged into as few entries as the size limit allows.
   func proposeWrites() {
-    guard !pendingWrites.isEmpty else { return }
-    let requests = pendingWrites
-    pendingWrites.removeAll(keepingCapacity: true)
+    if writes.isEmpty { return }
+    // They are checked anew: the split was applied, or may never be.
+    if !isSplitting || !node.isLeader { writes.releaseParked() }
+    let requests = writes.takeQueued()
+    if requests.isEmpty { return }
     context.metrics.proposals.all.increment(by: UInt64(requests.count))
     var lists: [RequestList] = []
     var waiters: [Completion<Result<Void, RegionError>>] = []
@@ -53,6 +66,11 @@ extension Peer {
       if waiting > 0, waiting + UInt64(bytes) > context.config.maxUnappliedBytes {
         context.metrics.invalidProposals.increment()
         request.completion(.failure(Self.tooMuchUnapplied))
+        continue
+      }
+      if isSplitting {
+        writes.park(request)
+        countUnapplied()
         continue
       }
       if !lists.isEmpty && size + bytes > limit {

@@ -117,7 +117,7 @@ extension Peer {
   private func grant(_ requests: [ReadRequest], _ view: any KVSnapshot) {
     for request in requests {
       // The region may have changed its range while the read waited.
-      if let error = RequestCheck.epoch(request.context.epoch, .version, of: region) {
+      if let error = epochMismatch(request.context.epoch, .version) {
         request.completion(.failure(error))
         continue
       }

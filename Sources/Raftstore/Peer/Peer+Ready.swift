@@ -123,6 +123,7 @@ extension Peer {
       finishDestroying()
       return
     }
+    if life == .makingWay, isLogWriterQuiet { life = .gone }
     guard life == .active else { return }
     if let incoming, case .persisting(let last) = incoming.stage, number >= last {
       snapshotPersisted(incoming)
@@ -188,6 +189,7 @@ extension Peer {
       reporter.requestSoon(context.now)
       compaction.schedule(after: context.now, context.config)
       if isBroadcastingRemoval { sendRemovalBroadcast() } else { sendHeartbeat() }
+      campaignChildren()
     } else if wasLeader {
       wasLeader = false
       context.metrics.leaderChanges.increment()

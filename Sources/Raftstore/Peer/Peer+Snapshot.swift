@@ -48,6 +48,11 @@ extension Peer {
       discardReceived(key)
       return false
     }
+    if !isInitialized, context.meta.isCreatedBySplit(regionID) {
+      // A split has created this region here: the peer that replaces this one needs no snapshot for that.
+      discardReceived(key)
+      return false
+    }
     guard context.meta.reserve(data.region.range, for: regionID) else {
       let others = context.meta.overlapping(data.region.range, except: regionID)
       context.logger.info(
@@ -129,7 +134,7 @@ extension Peer {
   /// A region that shrank leaves data behind that belongs to no one, or to others by now.
   private func destroyLeftovers(of old: Region, after new: Region) {
     guard old.isInitialized else { return }
-    let held = context.meta.occupied(except: regionID) + [new.range]
+    let held = context.meta.occupied(in: old.range, except: regionID) + [new.range]
     for piece in old.range.subtracting(held) {
       context.regionTasks.append(.destroyRange(regionID: regionID, range: piece))
     }

@@ -41,7 +41,10 @@ extension Peer {
     if node.isLeader, region.peer(id: envelope.from.id) != nil {
       activity.recordContact(envelope.from.id, context.now)
     }
-    if envelope.from.id == node.leaderID { staleness.heardFromLeader(context.now) }
+    if envelope.from.id == node.leaderID {
+      staleness.heardFromLeader(context.now)
+      splitting.uncampaigned = []
+    }
     if node.isLeader, message.type == .appendResponse, reporter.hasReportedPending {
       reportIfCaughtUp(envelope.from.id)
     }

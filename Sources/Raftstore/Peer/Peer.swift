@@ -11,12 +11,14 @@ final class Peer {
   /// The lifecycle state of a peer. It only moves forward.
   enum LifecycleState: Equatable {
     case active
-    /// To be destroyed as soon as the region worker has release its data.
+    /// To be destroyed as soon as the region worker has released its data.
     case awaitingSnapshotApply
-    /// To be destroyed as soon as the apply worker has release it.
+    /// To be destroyed as soon as the apply worker has released it.
     case awaitingApply
     /// To be forgotten when the log writer has done the task of this number.
     case destroying(number: UInt64)
+    /// To be replaced by a peer that a split has created, when the log writer has done all it was given.
+    case makingWay
     case gone
     /// The raft core met a contradiction: the process is about to end.
     case broken
@@ -44,10 +46,8 @@ final class Peer {
   var isInBatch = false
 
   // Proposing (Peer+Propose)
-  var pendingWrites: [WriteRequest] = []
+  var writes = PendingWrites()
   var proposals = ProposalQueue()
-  /// This peer's part of `ShardContext.unappliedBytes`.
-  private var countedBytes: UInt64 = 0
 
   // Readies (Peer+Ready)
   var logWrites: LogWriteTracker
@@ -67,6 +67,9 @@ final class Peer {
   /// This peer leads, was removed, and tells the others (Peer+RemovalBroadcast).
   var removalBroadcast: RemovalBroadcast?
 
+  // Splits (Peer+Split)
+  var splitting = SplitState()
+
   // Membership (Peer+Step, Peer+Membership)
   var activity = PeerActivity()
 
@@ -83,7 +86,7 @@ final class Peer {
       region: seed.region, applyState: seed.applyState, logs: context.logs,
       cacheBytes: config.entryCacheBytes,
       unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
-    delegate = ReadDelegate(region: seed.region, peer: seed.info)
+    delegate = seed.delegate ?? ReadDelegate(region: seed.region, peer: seed.info)
     recovery = seed.recovery
     logWrites = LogWriteTracker(hardState: context.logs.hardState(seed.region.id))
     applyQueue = ApplyQueue(lastIndex: seed.applyState.appliedIndex)
@@ -115,14 +118,14 @@ final class Peer {
     raft.applied = seed.applyState.appliedIndex
     raft.asyncStorageWrites = true
     raft.maxSizePerMessage = config.maxSizePerMessage
-    raft.maxCommittedSizePerReady = config.maxCommittedBytesPerReady
+    raft.maxCommittedSizePerReady = RaftstoreConfig.maxCommittedBytesPerReady
     raft.maxUncommittedEntriesSize = config.maxUncommittedBytes
     // Commits travel with the next append or heartbeat: messages of their own would cost a lone
     // write a second round of wake-ups on every store.
     raft.skipBroadcastCommit = true
     // A lease read at the leader sees what the leader has applied: no follower may show more.
     raft.broadcastsAppliedOnly = true
-    raft.maxInflightMessages = config.maxInflightMessages
+    raft.maxInflightMessages = RaftstoreConfig.maxInflightMessages
     raft.maxInflightBytes = config.maxInflightBytes
     raft.checkQuorum = true
     raft.preVote = true
@@ -188,10 +191,10 @@ final class Peer {
 
   /// Brings the shard's count of unapplied bytes up to date.
   func countUnapplied() {
-    let size = life == .active ? node.uncommittedSize : 0
+    let size = life == .active ? node.uncommittedSize + writes.parkedBytes : 0
     context.unappliedBytes += size
-    context.unappliedBytes -= countedBytes
-    countedBytes = size
+    context.unappliedBytes -= writes.countedBytes
+    writes.countedBytes = size
   }
 
   /// The round of a batch: propose what queued up, ask for reads, take the ready, serve reads.

@@ -9,6 +9,8 @@ struct PeerSeed: Sendable {
   var unfinishedSnapshot: SnapshotKey?
   /// Its data was lost: see `DataRecovery`.
   var recovery: DataRecovery?
+  /// Where its local reads are checked; nil: it makes one.
+  var delegate: ReadDelegate?
 }
 
 /// A snapshot that replaces this peer's log and data, and the stage it has reached.

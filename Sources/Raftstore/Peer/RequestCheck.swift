@@ -20,6 +20,15 @@ struct RequestCheck {
     }
   }
 
+  /// Which parts of the epoch a command changes when it is applied.
+  static func changes(of command: AdminCommand) -> EpochParts {
+    switch command {
+    case .changePeer, .changePeerV2: .confVersion
+    case .batchSplit: .version
+    case .transferLeader, .compactLog: []
+    }
+  }
+
   /// Whether a request was made for a term of long ago. 0 names no term, and one term back is let pass.
   static func isStale(_ term: UInt64, at current: UInt64) -> Bool {
     term != 0 && current > term && current - term > 1

@@ -86,11 +86,9 @@ struct BootstrapRecords {
     var batch = WriteBatch()
     batch.put(.raft, KeyLayout.prepareBootstrap, local.encoded())
     if try engine.regionState(region.id) == nil {
-      let apply = ApplyState(
-        appliedIndex: index, truncatedIndex: index, truncatedTerm: term, commitIndex: index,
-        commitTerm: term)
       batch.put(.raft, KeyLayout.regionState(regionID: region.id), local.encoded())
-      batch.put(.raft, KeyLayout.applyState(regionID: region.id), apply.encoded())
+      batch.put(
+        .raft, KeyLayout.applyState(regionID: region.id), BootstrapRegion.applyState.encoded())
     }
     try write(batch)
     guard logs.lastIndex(region.id) < index else { return }

@@ -53,6 +53,9 @@ package final class ReadDelegate: Sendable {
     }
   }
 
+  /// The range of the region.
+  package var range: KeyRange { state.withLock { $0.region.range } }
+
   /// The peer whose reads are checked here.
   package var peerID: UInt64 { state.withLock { $0.peerID } }
 

@@ -130,10 +130,10 @@ private struct StoreStart {
   private func spawnApplyWorker(
     _ shard: Int, _ region: Mailbox<RegionTask>
   ) -> Worker<ApplyMessage> {
-    let (environment, router) = (environment, router)
+    let (environment, router, meta) = (environment, router, meta)
     return environment.host.spawn(name: "apply-\(shard)", capacity: Self.ample) { _ in
       ApplyWorker(
-        engine: environment.engine, router: router, regionWorker: region,
+        engine: environment.engine, meta: meta, router: router, regionWorker: region,
         logger: environment.logger, metrics: environment.metrics,
         clock: environment.host.clock, onFatal: environment.onFatal)
     }

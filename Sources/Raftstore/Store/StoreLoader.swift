@@ -67,8 +67,20 @@ struct StoreLoader {
       try writeTombstone(region)
       return nil
     }
+    let state = try applyState(id)
+    if state == BootstrapRegion.applyState { try beginLog(id) }
     return PeerSeed(
-      region: region, info: info, applyState: try applyState(id), unfinishedSnapshot: nil)
+      region: region, info: info, applyState: state, unfinishedSnapshot: nil)
+  }
+
+  /// Begins the log of a region that a split has created, if a crash came before its peer could. What the peer
+  /// voted before the split, when it was created by a message, stays.
+  private func beginLog(_ id: UInt64) throws(StoreError) {
+    guard logs.lastIndex(id) == 0, logs.truncated(id).index == 0 else { return }
+    logger.info("region \(id): its log begins at \(BootstrapRegion.index), as its split has it")
+    var batch = LogBatch()
+    batch.begin(id, after: logs.hardState(id))
+    try write(batch)
   }
 
   /// The apply state of a region that has one, and whose log goes on from it.

@@ -1,15 +1,17 @@
 package import Codec
 import Synchronization
 
-/// The one table that raft workers, the store worker and request threads share: which regions this
-/// store holds, and which ranges they cover. Written by raft workers, under one lock that is never held
-/// across anything slow.
+/// The one table that raft workers, apply workers, the store worker and request threads share: which regions
+/// this store holds, and which ranges they cover.
+///
+/// Raft workers write it. No lock is held across anything slow. Local reads need their region's delegate only,
+/// which they get from a table of its own (`DelegateTable`).
 package final class StoreMeta: Sendable {
   /// A region this store holds a peer of.
   package struct RegionEntry: Sendable {
     package var region: Region
     package var delegate: ReadDelegate
-    /// The peer is being destroyed: its log must not be touched behind its back any more.
+    /// The peer is being destroyed: only it may write to its log from now on.
     fileprivate(set) var isRetired = false
 
     package init(region: Region, delegate: ReadDelegate) {
@@ -18,42 +20,67 @@ package final class StoreMeta: Sendable {
     }
   }
 
-  private struct State {
+  struct State {
     var held: [UInt64: RegionEntry] = [:]
-    /// Initialized regions by start key; their ranges never overlap.
-    var ranges: [Region] = []
-    /// Regions that snapshots on their way in will cover, so that no two take the same keys.
+    /// The initialized regions of `held`, and no others.
+    var table = RegionTable()
+    /// Ranges that snapshots will cover, by region, so that no two take the same keys.
     var reserved: [UInt64: KeyRange] = [:]
+    /// Regions that an applied split has created and no raft worker has taken over yet, with the id of the peer.
+    /// No region is in both `claims` and `reserved`.
+    var claims: [UInt64: UInt64] = [:]
   }
 
-  private let state = Mutex(State())
+  let state = Mutex(State())
+  private let delegates = DelegateTable()
 
   package init() {}
 
-  /// Notes a region, with or without a range, replacing what was known of it.
+  // MARK: Regions
+
+  /// Records a region, with or without a range, replacing what was known of it.
   ///
   /// Its range must not overlap another region's: callers check with `overlapping` first.
   package func set(_ region: Region, delegate: ReadDelegate) {
-    state.withLock { state in
-      state.ranges.removeAll { $0.id == region.id }
-      state.held[region.id] = RegionEntry(region: region, delegate: delegate)
-      guard region.isInitialized else { return }
-      let clash = state.ranges.first { $0.range.overlaps(region.range) }
-      precondition(clash == nil, "\(region) overlaps \(clash.map(String.init(describing:)) ?? "")")
-      let index =
-        state.ranges.firstIndex { region.startKey.lexicographicallyPrecedes($0.startKey) }
-        ?? state.ranges.endIndex
-      state.ranges.insert(region, at: index)
-    }
-    delegate.update(region: region)
+    update([RegionEntry(region: region, delegate: delegate)])
   }
 
-  /// Forgets a region whose peer is gone.
-  package func remove(_ regionID: UInt64) {
+  /// Records several regions in one step, replacing what was known of each: a region may take over what
+  /// another one of them gives up. Their ranges must not overlap afterwards.
+  package func update(_ entries: [RegionEntry]) {
+    // A delegate of a region that shrinks must not cover what it gives up once another region has it.
+    for entry in entries { entry.delegate.update(region: entry.region) }
     state.withLock { state in
+      let old = entries.compactMap { state.held[$0.region.id]?.region }.filter(\.isInitialized)
+      state.table.replace(old, by: entries.map(\.region).filter(\.isInitialized))
+      for entry in entries {
+        state.held[entry.region.id] = entry
+        state.claims[entry.region.id] = nil
+        delegates.set(entry.region.id, entry.delegate)
+      }
+    }
+  }
+
+  /// Records an uninitialized region, unless the store holds it already or a split has created it. Returns
+  /// whether it did.
+  package func insertUninitialized(_ region: Region, delegate: ReadDelegate) -> Bool {
+    state.withLock { state in
+      guard state.held[region.id] == nil, state.claims[region.id] == nil else { return false }
+      state.held[region.id] = RegionEntry(region: region, delegate: delegate)
+      delegates.set(region.id, delegate)
+      return true
+    }
+  }
+
+  /// Removes a region whose peer is gone; `delegate` is that peer's. Does nothing if another peer has taken
+  /// its place.
+  package func remove(_ regionID: UInt64, delegate: ReadDelegate) {
+    state.withLock { state in
+      guard let entry = state.held[regionID], entry.delegate === delegate else { return }
       state.held[regionID] = nil
       state.reserved[regionID] = nil
-      state.ranges.removeAll { $0.id == regionID }
+      if entry.region.isInitialized { state.table.replace([entry.region], by: []) }
+      delegates.set(regionID, nil)
     }
   }
 
@@ -62,7 +89,7 @@ package final class StoreMeta: Sendable {
     state.withLock { $0.held[regionID] }
   }
 
-  /// Says that a region's peer is about to go; before its log does.
+  /// Marks a region's peer as about to be destroyed; called before its log is.
   package func retire(_ regionID: UInt64) {
     state.withLock { $0.held[regionID]?.isRetired = true }
   }
@@ -76,37 +103,40 @@ package final class StoreMeta: Sendable {
     }
   }
 
-  /// The ranges that regions other than `regionID` cover, or will cover by a snapshot.
-  package func occupied(except regionID: UInt64) -> [KeyRange] {
-    state.withLock { state in
-      let covered = state.ranges.filter { $0.id != regionID }.map(\.range)
-      let reserved = state.reserved.filter { $0.key != regionID }.sorted { $0.key < $1.key }
-      return covered + reserved.map(\.value)
-    }
-  }
-
   /// Where local reads of a region are checked.
-  package func delegate(_ regionID: UInt64) -> ReadDelegate? {
-    state.withLock { $0.held[regionID]?.delegate }
+  package func delegate(_ regionID: UInt64) -> ReadDelegate? { delegates[regionID] }
+
+  // MARK: Ranges
+
+  /// The ranges that regions other than `regionID` cover, or will cover by a snapshot, as far as they
+  /// overlap `range`.
+  package func occupied(in range: KeyRange, except regionID: UInt64) -> [KeyRange] {
+    state.withLock { state in
+      let covered = state.table.overlapping(range).filter { $0.id != regionID }.map(\.range)
+      let reserved = state.reserved.filter { $0.key != regionID && $0.value.overlaps(range) }
+      return covered + reserved.sorted { $0.key < $1.key }.map(\.value)
+    }
   }
 
   /// The regions other than `regionID` that cover, or by a snapshot will cover, a part of `range`.
   package func overlapping(_ range: KeyRange, except regionID: UInt64) -> [UInt64] {
     state.withLock { state in
-      var ids = state.ranges.filter { $0.id != regionID && $0.range.overlaps(range) }.map(\.id)
+      var ids = state.table.overlapping(range).map(\.id).filter { $0 != regionID }
       ids += state.reserved.filter { $0.key != regionID && $0.value.overlaps(range) }.map(\.key)
       return ids.sorted()
     }
   }
 
-  /// Keeps a range for a snapshot that will be applied, until `release` or `remove`; false when another region has or wants it.
+  /// Keeps a range for a snapshot that will be applied, until `release` or `remove`. Returns false when another
+  /// region covers or has reserved a part of it, or when a split has created this region.
   package func reserve(_ range: KeyRange, for regionID: UInt64) -> Bool {
     state.withLock { state in
-      let taken =
-        state.ranges.contains { $0.id != regionID && $0.range.overlaps(range) }
+      if state.claims[regionID] != nil { return false }
+      let isTaken =
+        state.table.overlapping(range).contains { $0.id != regionID }
         || state.reserved.contains { $0.key != regionID && $0.value.overlaps(range) }
-      if !taken { state.reserved[regionID] = range }
-      return !taken
+      if !isTaken { state.reserved[regionID] = range }
+      return !isTaken
     }
   }
 
@@ -117,15 +147,18 @@ package final class StoreMeta: Sendable {
 
   /// The initialized region that holds `key`.
   package func region(containing key: [UInt8]) -> Region? {
-    state.withLock { state in state.ranges.first { $0.contains(key) } }
+    table.region(containing: key)
   }
 
   /// Initialized regions in order of their keys.
-  package var regions: [Region] { state.withLock { $0.ranges } }
+  package var regions: [Region] { table.all }
 
-  /// How many peers this store has that have not learnt their regions yet.
+  /// The initialized regions at this moment. Reading the copy takes no lock.
+  package var table: RegionTable { state.withLock { $0.table } }
+
+  /// How many peers of this store have not received their regions yet.
   package var uninitializedCount: Int {
-    state.withLock { $0.held.count - $0.ranges.count }
+    state.withLock { $0.held.count - $0.table.count }
   }
 
   /// The lowest ids above `id` of regions this store has a peer of, in order; at most `limit`.
@@ -136,4 +169,26 @@ package final class StoreMeta: Sendable {
 
   /// How many peers this store has, initialized or not.
   package var count: Int { state.withLock { $0.held.count } }
+}
+
+/// The read delegates of a store, by region: what every local read looks up first. Divided over several locks,
+/// so that reads of different regions do not wait for each other, nor for a change of the region table.
+private final class DelegateTable: Sendable {
+  private final class Stripe: Sendable {
+    let delegates = Mutex<[UInt64: ReadDelegate]>([:])
+  }
+
+  private let stripes = (0..<16).map { _ in Stripe() }
+
+  subscript(_ regionID: UInt64) -> ReadDelegate? {
+    stripe(regionID).delegates.withLock { $0[regionID] }
+  }
+
+  func set(_ regionID: UInt64, _ delegate: ReadDelegate?) {
+    stripe(regionID).delegates.withLock { $0[regionID] = delegate }
+  }
+
+  private func stripe(_ regionID: UInt64) -> Stripe {
+    stripes[Int(regionID % UInt64(stripes.count))]
+  }
 }

@@ -9,6 +9,7 @@ struct ProposalMetrics: Sendable {
   let localRead: Counter
   let confChange: Counter
   let transferLeader: Counter
+  let split: Counter
 
   init(_ metrics: Metrics) {
     func counter(_ kind: String) -> Counter {
@@ -22,6 +23,7 @@ struct ProposalMetrics: Sendable {
     localRead = counter("local_read")
     confChange = counter("conf_change")
     transferLeader = counter("transfer_leader")
+    split = counter("split")
   }
 }
 
@@ -67,6 +69,8 @@ struct RaftMetrics: Sendable {
   let leaderMissing: Gauge
   let snapshotFailures: Counter
   let diskFull: Gauge
+  let splits: Counter
+  let refusedChildren: Counter
 
   init(_ metrics: Metrics) {
     func region(_ kind: String) -> Gauge {
@@ -101,5 +105,10 @@ struct RaftMetrics: Sendable {
       "tikv_raftstore_snapshot_failure_total", "Snapshots that could not be generated or applied")
     diskFull = metrics.gauge(
       "apus_store_disk_full", "1 while writes are refused because the disk is full")
+    splits = metrics.counter(
+      "apus_raftstore_region_split_total", "Splits applied by peers of this store")
+    refusedChildren = metrics.counter(
+      "apus_raftstore_split_child_refused_total",
+      "Regions created by splits that this store did not take over, because it had a peer of them")
   }
 }

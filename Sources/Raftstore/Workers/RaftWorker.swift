@@ -13,6 +13,8 @@ struct RaftWorker: Handler {
   /// The ids of `peers`, ascending: what is done for all is done in this order.
   private var order: [UInt64] = []
   private var peersInBatch: [Peer] = []
+  /// Children of splits that wait for their place.
+  private var awaited = AwaitedChildren()
   private var randomness: SplitMix64
 
   /// - Parameters:
@@ -48,7 +50,11 @@ struct RaftWorker: Handler {
   }
 
   mutating func flush() {
-    for peer in peersInBatch {
+    // A child that begins here joins the batch.
+    var next = 0
+    while next < peersInBatch.count {
+      let peer = peersInBatch[next]
+      next += 1
       peer.isInBatch = false
       peer.flush()
       if peer.life == .gone { remove(peer) }
@@ -100,6 +106,8 @@ struct RaftWorker: Handler {
     case .evictLeaders: for id in order { addToBatch(id)?.evictLeaders() }
     case .inspect(let id, let completion): completion(inspect(id))
     case .createPeer(let id, let info, let cause): create(id, info, cause)
+    case .createChild(let child): create(child)
+    case .campaignChild(let id): addToBatch(id)?.campaignAsChild()
     case .gcSnapshots(let id, let idle): collect(id, idle)
     case .storeUnreachable(let storeID):
       for id in order { addToBatch(id)?.unreachable(storeID: storeID) }
@@ -113,7 +121,11 @@ struct RaftWorker: Handler {
     case .persisted(let id, let peerID, let number, let responses):
       addToBatch(id, peerID)?.persisted(number: number, responses: responses)
     case .applied(let result):
-      addToBatch(result.regionID, result.peerID)?.applied(result)
+      if let peer = addToBatch(result.regionID, result.peerID) {
+        peer.applied(result)
+      } else {
+        result.completeAll()
+      }
     case .applyStopped(let id, let peerID):
       addToBatch(id, peerID)?.applyStopped()
     case .snapshotGenerated(let id, let peerID, let result):
@@ -131,7 +143,7 @@ struct RaftWorker: Handler {
     case .membershipChecked(let id, let peerID, let status):
       addToBatch(id, peerID)?.membershipChecked(status)
     case .raft, .write, .read, .admin, .tick, .start, .evictLeaders, .inspect, .createPeer,
-      .gcSnapshots, .storeUnreachable:
+      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")
     }
   }
@@ -181,6 +193,7 @@ struct RaftWorker: Handler {
     if let problem = EnvelopeCheck.problem(of: envelope) {
       return context.refused(envelope, problem)
     }
+    if awaited.hold(envelope) { return }
     guard let peer = addToBatch(envelope.regionID) else {
       guard context.router.sendToStore(.raft(envelope)) else {
         context.metrics.dropped.noPeer.increment()
@@ -199,14 +212,38 @@ struct RaftWorker: Handler {
         context.metrics.dropped.tooManyPeers.increment()
         return
       }
-      let seed = PeerSeed(
-        region: Region(id: regionID), info: info, applyState: ApplyState(),
-        unfinishedSnapshot: nil)
-      guard let peer = add(seed) else { return }
-      context.meta.set(peer.region, delegate: peer.delegate)
-      context.logger.info("region \(regionID): \(info) is created by a message")
+      let region = Region(id: regionID)
+      let delegate = ReadDelegate(region: region, peer: info)
+      // A split that creates the region here comes first: its child gets the message.
+      if context.meta.insertUninitialized(region, delegate: delegate) {
+        add(
+          PeerSeed(
+            region: region, info: info, applyState: ApplyState(), unfinishedSnapshot: nil,
+            delegate: delegate))
+        context.logger.info("region \(regionID): \(info) is created by a message")
+      }
     }
     deliver(cause)
+  }
+
+  /// A split has created a peer. If a message has created it before, that one makes way first: the new peer
+  /// keeps its vote, which must be in the log by then.
+  private mutating func create(_ child: SplitChild) {
+    guard let present = addToBatch(child.region.id) else { return begin(child, []) }
+    precondition(!present.isInitialized, "\(child.region) has been created twice")
+    awaited.add(child)
+    present.makeWay()
+  }
+
+  private mutating func begin(_ child: SplitChild, _ envelopes: [RaftEnvelope]) {
+    let seed = PeerSeed(
+      region: child.region, info: child.info, applyState: BootstrapRegion.applyState,
+      unfinishedSnapshot: nil, delegate: child.delegate)
+    guard let peer = add(seed) else { return }
+    _ = addToBatch(child.region.id)
+    peer.begin(as: child)
+    context.router.postToStore(.childCreated(regionID: child.region.id))
+    for envelope in envelopes { deliver(envelope) }
   }
 
   private mutating func collect(_ regionID: UInt64, _ idle: [IdleSnapshot]) {
@@ -224,5 +261,6 @@ struct RaftWorker: Handler {
     peers[peer.regionID] = nil
     order.removeAll { $0 == peer.regionID }
     context.metrics.regions.add(-1)
+    if let (child, envelopes) = awaited.take(peer.regionID) { begin(child, envelopes) }
   }
 }

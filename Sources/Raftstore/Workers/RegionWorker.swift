@@ -171,7 +171,7 @@ package struct RegionWorker: Handler {
     if failure != nil { return }
     let begun = clock.now
     do throws(EngineError) {
-      var activeRegions = meta.occupied(except: regionID)
+      var activeRegions = meta.occupied(in: range, except: regionID)
       if let own = try normalRange(of: regionID) { activeRegions.append(own) }
       let pieces = range.subtracting(activeRegions)
       if pieces != [range] {

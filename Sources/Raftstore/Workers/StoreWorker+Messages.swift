@@ -42,8 +42,14 @@ extension StoreWorker {
     router.post(
       .createPeer(regionID: envelope.regionID, peer: envelope.to, cause: envelope),
       to: envelope.regionID)
-    let waiting = pendingVotes.filter { $0.regionID == envelope.regionID }
-    pendingVotes.removeAll { $0.regionID == envelope.regionID }
+    deliverPendingVotes(envelope.regionID)
+  }
+
+  /// The region has a peer: it gets the votes that were kept for it.
+  mutating func deliverPendingVotes(_ regionID: UInt64) {
+    let waiting = pendingVotes.filter { $0.regionID == regionID }
+    if waiting.isEmpty { return }
+    pendingVotes.removeAll { $0.regionID == regionID }
     router.deliver(waiting)
   }
 

@@ -54,6 +54,7 @@ struct StoreWorker: Handler {
     for message in batch {
       switch message {
       case .raft(let envelope): receive(envelope)
+      case .childCreated(let regionID): deliverPendingVotes(regionID)
       case .tick(.heartbeat): heartbeat()
       case .tick(.checkDisk): checkDisk(space())
       case .tick(.gcSnapshots): regionWorker.post(.gcSnapshots)

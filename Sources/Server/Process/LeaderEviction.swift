@@ -45,7 +45,8 @@ struct LeaderEviction {
   private func transfer(_ status: RegionStatus) {
     let targets = others(status)
     guard let target = targets.first else { return }
-    let done = Completion<Result<Region, RegionError>>(abandoned: .failure(.staleCommand)) { _ in }
+    let done = Completion<Result<[Region], RegionError>>(abandoned: .failure(.staleCommand)) { _ in
+    }
     store.router.proposeAdmin(
       AdminRequest(
         regionID: status.region.id, epoch: status.region.epoch,

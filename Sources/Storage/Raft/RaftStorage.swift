@@ -18,7 +18,7 @@ package struct RaftStorage: Storage {
   package func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
-    guard let range = meta.held(context.regionID)?.region.range else { return nil }
+    guard let range = meta.delegate(context.regionID)?.range else { return nil }
     do throws(EngineError) {
       let outcome = try reader.read(context) { reader in
         Result { () throws(StorageError) in try body(reader, range) }

@@ -95,10 +95,11 @@ struct RandomValues {
     case 3: .transferLeader(peer: peer(), candidates: list { $0.peer() })
     default:
       .batchSplit(
-        list {
-          AdminCommand.Split(
-            key: $0.bytes(), newRegionID: $0.number(), newPeerIDs: $0.list { $0.number() })
-        }, rightDerive: bool())
+        AdminCommand.BatchSplit(
+          splits: list {
+            AdminCommand.Split(
+              key: $0.bytes(), newRegionID: $0.number(), newPeerIDs: $0.list { $0.number() })
+          }, rightDerive: bool(), sharesSize: bool()))
     }
   }
 

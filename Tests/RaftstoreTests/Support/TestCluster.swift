@@ -138,7 +138,7 @@ final class TestCluster {
       AdminRequest(
         regionID: regionID, epoch: epoch, command: command,
         completion: Completion(abandoned: .failure(.staleCommand)) { result in
-          answer.withLock { $0 = result }
+          answer.withLock { $0 = result.map { $0[0] } }
         }))
     _ = waitFor(.seconds(2)) { answer.withLock { $0 != nil } }
     return answer.withLock { $0 }
