@@ -1,4 +1,5 @@
 package import Protobuf
+
 // `metapb`: stores and the cluster, as the placement driver keeps them on disk.
 
 extension StoreInfo.Label: ProtoRecord {

@@ -1,4 +1,5 @@
 package import Codec
+import Protobuf
 import Raft
 
 /// The regions that a split makes of one, as a pure function: the same on every replica.

@@ -108,7 +108,9 @@ package final class ReadPool: Sendable {
 
   /// Queues the rest of a read behind the reads that wait. The read was accepted before, so the length of the
   /// queue does not matter; the bytes it holds do.
-  private func requeue(_ bytes: Int, _ work: @escaping @Sendable () -> Void) -> ReadTimeSlicing.YieldResult {
+  private func requeue(_ bytes: Int, _ work: @escaping @Sendable () -> Void)
+    -> ReadTimeSlicing.YieldResult
+  {
     let total = held.add(bytes, ordering: .relaxed).newValue
     if total > Self.maxHeldBytes {
       held.subtract(bytes, ordering: .relaxed)

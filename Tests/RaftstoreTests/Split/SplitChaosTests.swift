@@ -112,7 +112,7 @@ import Testing
         #expect(values.contains(value), "\(key) is \(value ?? "nothing"), not one of \(values)")
         #expect(cluster.waitFor { cluster.nodes.allSatisfy { $0.value(key) == value } })
       }
-      for node in cluster.nodes { #expect(node.fatal.all.isEmpty) }
+      for node in cluster.nodes { #expect(node.fatalReasons.isEmpty) }
     }
   }
 }

@@ -26,7 +26,7 @@ import Testing
     for node in cluster.nodes {
       #expect(cluster.waitFor { Self.keys.allSatisfy { node.value($0) == "2" } })
       #expect(node.store?.meta.regions.map(\.bounds) == bounds)
-      #expect(node.fatal.all.isEmpty)
+      #expect(node.fatalReasons.isEmpty)
     }
   }
 
@@ -37,7 +37,7 @@ import Testing
     defer { cluster.shutDown() }
     let (leader, region) = try #require(cluster.leader(forKey: "a"))
     let node = try #require(cluster.nodes.first { $0 !== leader })
-    cluster.stepper.stall(owner: node.number, name: "apply-\(region.id % 4)")
+    node.stall("apply-\(region.id % 4)")
     let regions = try #require(try cluster.split(["f"])?.get())
     cluster.run(.milliseconds(300))
     #expect(node.engine.record(regions[0].id) == nil)
@@ -60,7 +60,7 @@ import Testing
       split.splits[0].newRegionID = cluster.pd.nextID
     }
     let child = split.splits[0].newRegionID
-    cluster.stepper.stall(owner: node.number, name: "raft-\(child % 4)")
+    node.stall("raft-\(child % 4)")
     let done = cluster.start(.batchSplit(split), of: region, on: leader)
     #expect(cluster.waitFor { done.withLock { $0 != nil } })
     #expect(cluster.waitFor { node.engine.record(child)?.state == .normal })

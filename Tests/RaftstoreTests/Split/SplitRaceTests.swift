@@ -3,6 +3,8 @@ import Engine
 import Raft
 import Raftstore
 import Runtime
+import SimulationKit
+import Synchronization
 import Testing
 
 /// Messages, snapshots and removals that meet a split on its way.
@@ -33,21 +35,24 @@ import Testing
     let (leader, region) = try #require(cluster.leader(forKey: "a"))
     let followers = cluster.nodes.filter { $0 !== leader }
     for node in followers {
-      cluster.stepper.stall(owner: node.number, name: "apply-\(shard(region.id))")
+      node.stall("apply-\(shard(region.id))")
     }
     let split = split("f", region, cluster)
     let child = split.splits[0].newRegionID
-    cluster.network.startLogging()
+    let preVotes = Mutex(0)
+    cluster.network.add { envelope in
+      if envelope.regionID == child, envelope.message?.type == .preVote {
+        preVotes.withLock { $0 += 1 }
+      }
+      return true
+    }
     let done = cluster.start(.batchSplit(split), of: region, on: leader)
     #expect(cluster.waitFor { done.withLock { $0 != nil } })
     cluster.run(.milliseconds(100))
     #expect(leader.status(child)?.role != .leader)
-    for node in followers { cluster.stepper.resume(owner: node.number) }
+    for node in followers { node.resume() }
     #expect(cluster.waitFor { leader.status(child)?.role == .leader })
-    let asked = cluster.network.logged.filter {
-      $0.regionID == child && $0.message?.type == .preVote
-    }
-    #expect(asked.count == 2)
+    #expect(preVotes.withLock { $0 } == 2)
     #expect(leader.status(child)?.term == 6)
   }
 
@@ -66,7 +71,7 @@ import Testing
     var childShard: String { "raft-\(child.id % 4)" }
 
     /// The parent's shard goes on: it takes the snapshot, then the split.
-    func resume() { cluster.stepper.resume(owner: node.number) }
+    func resume() { node.resume() }
 
     var status: RegionStatus? { node.status(child.id) }
 
@@ -79,8 +84,9 @@ import Testing
   private func late(hearsOfChild: Bool = true) throws -> Late {
     let cluster = try TestCluster(3, replicas: 2, Self.config)
     for key in ["a", "c", "p"] { #expect(cluster.put(key, "1")) }
-    let (late, parentID, stepper) = (cluster.nodes[2], cluster.regionID, cluster.stepper)
-    let (lateID, number, shard) = (late.id, late.number, shard(cluster.regionID))
+    let (late, parentID) = (cluster.nodes[2], cluster.regionID)
+    let (lateID, shard) = (late.id, shard(cluster.regionID))
+    let node = ThreadBound(late)
     cluster.network.add { envelope in
       guard envelope.to.storeID == lateID else { return true }
       guard envelope.regionID == parentID else {
@@ -88,7 +94,7 @@ import Testing
       }
       // It is received, and its message waits.
       if envelope.message?.type == .snapshot {
-        stepper.stall(owner: number, name: "raft-\(shard)")
+        node.value.stall("raft-\(shard)")
       }
       return true
     }
@@ -120,7 +126,7 @@ import Testing
       #expect(late.cluster.waitFor { late.node.value(key) == value }, "\(key)")
     }
     #expect(late.node.store?.meta.regions.map(\.bounds) == [["", "f"], ["f", ""]])
-    #expect(late.node.fatal.all.isEmpty)
+    #expect(late.node.fatalReasons.isEmpty)
   }
 
   /// The split replaces the peer that a message has created. Its vote stays.
@@ -143,7 +149,7 @@ import Testing
     defer { late.cluster.shutDown() }
     let before = try #require(late.status)
     late.resume()
-    late.cluster.stepper.stall(owner: late.node.number, name: late.childShard)
+    late.node.stall(late.childShard)
     #expect(late.cluster.waitFor { late.node.engine.record(late.child.id)?.state == .normal })
     #expect(late.node.logs.lastIndex(late.child.id) == 0)
     late.cluster.network.isolate(late.node.id)
@@ -162,7 +168,7 @@ import Testing
     defer { late.cluster.shutDown() }
     let before = try #require(late.status)
     let stalled = "apply-\(shard(late.child.id))"
-    late.cluster.stepper.stall(owner: late.node.number, name: stalled)
+    late.node.stall(stalled)
     var epoch = late.child.epoch
     epoch.confVersion += 5
     let sender = try #require(late.child.peer(onStore: late.leader.id))
@@ -172,7 +178,7 @@ import Testing
     ])
     #expect(late.cluster.waitFor { late.status?.peerState == .tombstone })
     late.resume()
-    late.cluster.stepper.stall(owner: late.node.number, name: stalled)
+    late.node.stall(stalled)
     #expect(late.cluster.waitFor { late.isParentSplit })
     late.cluster.run(.milliseconds(200))
     #expect(late.status?.peerState == .tombstone)
@@ -257,7 +263,7 @@ import Testing
     // Both are applied before the raft worker of the parent hears of either.
     let next = cluster.makeSplit(["t"], of: regions[1])
     let (first, parent) = try #require(cluster.leader(forKey: "p"))
-    cluster.stepper.stall(owner: node.number, name: "apply-\(shard(region.id))")
+    node.stall("apply-\(shard(region.id))")
     let split = cluster.start(.batchSplit(next), of: parent, on: first)
     #expect(cluster.waitFor { split.withLock { $0 != nil } })
     let removal = AdminCommand.PeerChange(
@@ -266,8 +272,8 @@ import Testing
     let removed = cluster.start(.changePeer(removal), of: after, on: second)
     #expect(cluster.waitFor { removed.withLock { $0 != nil } })
     cluster.run(.milliseconds(300))
-    cluster.stepper.stall(owner: node.number, name: raft)
-    cluster.stepper.resume(owner: node.number)
+    node.stall(raft)
+    node.resume()
     #expect(cluster.waitFor { node.engine.record(region.id)?.state == .tombstone })
     #expect(cluster.putRouted("q", "2"))
     #expect(cluster.waitFor { node.value("q") == "2" })
@@ -306,7 +312,7 @@ import Testing
     #expect(cluster.waitFor { cut.value("q29") == "2" && cut.value("b29") == "2" })
     #expect(cut.value("a") == "1" && cut.value("p") == "1")
     #expect(cut.store?.meta.regions.map(\.bounds) == [["", "f"], ["f", ""]])
-    #expect(cut.fatal.all.isEmpty)
+    #expect(cut.fatalReasons.isEmpty)
   }
 
   /// A follower that has applied a split becomes the leader of the parent before it hears of one: it has the
@@ -325,7 +331,7 @@ import Testing
     cluster.network.add { !($0.regionID == child && $0.from.storeID == leaderID) }
     let done = cluster.start(.batchSplit(split), of: region, on: leader)
     #expect(cluster.waitFor { done.withLock { $0 != nil } })
-    let at = cluster.stepper.now
+    let at = cluster.now
     // What the former leader says of the parent after the split is lost, but for the transfer.
     cluster.network.add { envelope in
       !(envelope.regionID == parentID && envelope.from.storeID == leaderID)
@@ -337,6 +343,6 @@ import Testing
       .transferLeader(peer: try #require(after.peer(onStore: next.id)), candidates: []), of: after,
       on: leader)
     #expect(cluster.waitFor { next.status(child)?.role == .leader })
-    #expect(cluster.stepper.now - at < .milliseconds(200))
+    #expect(cluster.now - at < .milliseconds(200))
   }
 }

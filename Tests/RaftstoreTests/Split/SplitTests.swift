@@ -42,7 +42,7 @@ import Testing
     for key in Self.letters { #expect(cluster.getRouted(key) == "2\(key)") }
     for node in cluster.nodes {
       #expect(cluster.waitFor { Self.letters.allSatisfy { node.value($0) == "2\($0)" } })
-      #expect(node.fatal.all.isEmpty)
+      #expect(node.fatalReasons.isEmpty)
       #expect(node.store?.meta.regions.map(\.bounds) == regions.map(\.bounds))
     }
     // Once more, by the epoch of before: nothing happens, and the requester learns all regions.
@@ -89,12 +89,12 @@ import Testing
     cluster.run(.seconds(1))
     let leader = try #require(cluster.leader)
     let regions = try #require(try cluster.split(["f", "m"])?.get())
-    let begun = cluster.stepper.now
+    let begun = cluster.now
     #expect(
       cluster.waitFor(.seconds(2)) {
         regions.allSatisfy { leader.status($0.id)?.role == .leader }
       })
-    #expect(cluster.stepper.now - begun < .milliseconds(200))
+    #expect(cluster.now - begun < .milliseconds(200))
     for region in regions where region.id != cluster.regionID {
       #expect(leader.status(region.id)?.term == 6)
     }
@@ -197,7 +197,7 @@ import Testing
     cluster.network.add { $0.message?.type != .appendResponse }
     let split = cluster.makeSplit(["f"], of: region)
     let done = cluster.start(.batchSplit(split), of: region, on: leader)
-    cluster.stepper.settle()
+    cluster.run(.milliseconds(5))
     #expect(leader.status(region.id)?.leaseMilliseconds == nil)
     #expect(local(leader, context, "a") == nil && local(leader, context, "p") == nil)
     // A read that a quorum confirms meanwhile is right, and brings no lease.

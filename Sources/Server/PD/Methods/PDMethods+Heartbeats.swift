@@ -1,5 +1,6 @@
 import Codec
 import PlacementDriver
+import Protobuf
 import Runtime
 import SwiftProtobuf
 import Wire
