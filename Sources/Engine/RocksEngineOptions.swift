@@ -38,6 +38,9 @@ package struct RocksEngineOptions: Sendable {
   /// Which writes the owner syncs. It decides whether a database with a damaged write-ahead log is refused; see
   /// `DBOptions.syncedWrites`.
   package var syncedWrites = SyncedWrites.some
+  /// Called when a compaction of user data begins; the result says which of its values are dropped. Called on
+  /// RocksDB's threads. Nil: all values are kept.
+  package var droppedValues: (@Sendable () -> @Sendable (_ value: RawSpan) -> Bool)?
 
   package init() {}
 
@@ -57,6 +60,9 @@ package struct RocksEngineOptions: Sendable {
     options.writeBufferSize = writeBufferBytes
     options.compression = compression.native
     options.bottommostCompression = bottommostCompression?.native
+    if let droppedValues, ColumnFamily.data.contains(family) {
+      options.compactionFilter = CompactionFilter(begin: droppedValues)
+    }
     switch family {
     case .default, .write: break
     case .lock, .raft:

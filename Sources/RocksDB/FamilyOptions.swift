@@ -43,6 +43,8 @@ package struct FamilyOptions: Sendable {
   package var level0StopTrigger: Int32 = 36
   /// Whether compactions start by themselves.
   package var autoCompaction = true
+  /// Nil: compactions keep all values.
+  package var compactionFilter: CompactionFilter?
 
   package init() {}
 }

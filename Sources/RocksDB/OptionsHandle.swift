@@ -57,6 +57,9 @@ struct OptionsHandle: ~Copyable {
     rocksdb_options_set_level0_slowdown_writes_trigger(handle, options.level0SlowdownTrigger)
     rocksdb_options_set_level0_stop_writes_trigger(handle, options.level0StopTrigger)
     rocksdb_options_set_disable_auto_compactions(handle, options.autoCompaction ? 0 : 1)
+    if let filter = options.compactionFilter {
+      rocksdb_options_set_compaction_filter_factory(handle, filter.makeFactory())
+    }
     if options.memtableBloomRatio > 0 {
       rocksdb_options_set_memtable_prefix_bloom_size_ratio(handle, options.memtableBloomRatio)
       rocksdb_options_set_memtable_whole_key_filtering(handle, 1)
