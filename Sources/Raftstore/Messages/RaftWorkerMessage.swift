@@ -84,15 +84,19 @@ package struct WriteRequest: Sendable {
   package var context: RequestContext
   /// The changes as a log entry carries them: encoded once, on the requester's thread.
   package var requests: RequestList
+  /// The term in which the peer must still lead when it proposes the write; nil: any. For a write that was decided
+  /// by a read: see `ReadGrant.writeTerm`.
+  package var requiredTerm: UInt64?
   /// Called once, after the write is applied on the leader or refused.
   package var completion: Completion<Result<Void, RegionError>>
 
   package init(
-    context: RequestContext, requests: RequestList,
+    context: RequestContext, requests: RequestList, requiredTerm: UInt64? = nil,
     completion: Completion<Result<Void, RegionError>>
   ) {
     self.context = context
     self.requests = requests
+    self.requiredTerm = requiredTerm
     self.completion = completion
   }
 }
@@ -116,12 +120,20 @@ package struct ReadGrant: Sendable {
   package var region: Region
   package var snapshot: any KVSnapshot
   package var term: UInt64
+  /// The term that a write decided by this view must require. Nil when the peer does not lead, or has not applied
+  /// an entry of its term: then the view may lack entries of earlier terms that are in its log. With it the view
+  /// lacks nothing but what this leader itself proposed in this term and has not completed.
+  package var writeTerm: UInt64?
   package var appliedIndex: UInt64
 
-  package init(region: Region, snapshot: any KVSnapshot, term: UInt64, appliedIndex: UInt64) {
+  package init(
+    region: Region, snapshot: any KVSnapshot, term: UInt64, writeTerm: UInt64?,
+    appliedIndex: UInt64
+  ) {
     self.region = region
     self.snapshot = snapshot
     self.term = term
+    self.writeTerm = writeTerm
     self.appliedIndex = appliedIndex
   }
 }

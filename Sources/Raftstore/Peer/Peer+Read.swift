@@ -125,6 +125,7 @@ extension Peer {
         .success(
           ReadGrant(
             region: region, snapshot: view, term: node.term,
+            writeTerm: hasAppliedOwnTerm ? node.term : nil,
             appliedIndex: storage.applyState.appliedIndex)))
     }
   }
