@@ -39,6 +39,33 @@ package protocol Storage: Sendable {
   func write(
     _ context: RequestContext, _ mutations: [Mutation],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void)
+
+  /// Reads a snapshot that contains every write acknowledged before the call, and applies the mutations that `body`
+  /// returns for it. No write of another leader is applied between the read and the write. Writes through this storage
+  /// are: the caller must not start any of the same keys before `completion`, and none whose completion has not been
+  /// called may be in progress. A write that failed with an unknown result does not count: if it is applied at all,
+  /// then before the read.
+  ///
+  /// - Parameters:
+  ///   - executor: runs `body`, and `completion` if nothing is written.
+  ///   - completion: called exactly once, on any thread; it must not block. On success the mutations are durable and
+  ///     visible to every later read. On `undeterminedResult` and on an engine error they may have been applied.
+  func update<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void)
+}
+
+/// The mutations of an update, with its result.
+package struct StorageUpdate<Value: Sendable>: Sendable {
+  /// Empty: nothing is written.
+  package var mutations: [Mutation]
+  package var value: Value
+
+  package init(_ value: Value, _ mutations: [Mutation]) {
+    self.value = value
+    self.mutations = mutations
+  }
 }
 
 /// Runs work asynchronously, for example on the event loop of a request.

@@ -1,13 +1,14 @@
 import RocksDB
 import Synchronization
+import TestSupport
 import Testing
 
 /// Values that compactions leave out.
 struct CompactionFilterTests {
-  private let scratch: ScratchDirectory
+  private let scratch: TemporaryDirectory
 
   init() throws {
-    scratch = try ScratchDirectory()
+    scratch = try TemporaryDirectory("rocksdb")
   }
 
   /// How often a filter was begun, and a threshold that a test moves.

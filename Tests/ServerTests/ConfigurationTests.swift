@@ -58,7 +58,8 @@ import Testing
 
   private static let texts = [
     "log.level", "server.addr", "server.advertise-addr", "server.status-addr",
-    "server.advertise-status-addr", "storage.data-dir",
+    "server.advertise-status-addr", "storage.data-dir", "storage.enable-ttl",
+    "storage.api-version",
   ]
 
   private func read(_ text: String) throws -> NodeConfiguration {

@@ -44,6 +44,7 @@ struct DataIdentityTests {
     for identity in [
       DataIdentity(role: .pd), DataIdentity(role: .pd, clusterID: .max),
       DataIdentity(role: .store, clusterID: 1, storeID: 4), DataIdentity(role: .standalone),
+      DataIdentity(role: .store, clusterID: 1, storeID: 4, hasTTL: true),
     ] {
       #expect(try DataIdentity(parsing: identity.text) == identity)
     }
@@ -56,6 +57,8 @@ struct DataIdentityTests {
       "format = \"2\"\nrole = \"pd\"", "format = \"1\"\nrole = \"pd\"\nrole = \"pd\"",
       "format = \"1\"\nrole = \"pd\"\ncluster = \"x\"",
       "format = \"1\"\nrole = \"pd\"\ncluster = \"0\"",
+      "format = \"3\"\nrole = \"pd\"", "format = \"1\"\nrole = \"store\"\nttl = \"true\"",
+      "format = \"2\"\nrole = \"store\"\nttl = \"yes\"",
       "format = 1\nrole = pd", "format = \"", "\0\0\0\0",
       "format = \"1\"\nrole = \"pd\"\ncluster = \"18446744073709551616\"",
     ])

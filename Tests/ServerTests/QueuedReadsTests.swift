@@ -181,4 +181,10 @@ private final class CountingStorage: Storage {
     _ context: RequestContext, _ mutations: [Mutation],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) { storage.write(context, mutations, completion) }
+
+  func update<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) { storage.update(context, on: executor, body, completion) }
 }

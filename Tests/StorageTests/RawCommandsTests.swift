@@ -123,8 +123,8 @@ struct RawCommandsTests {
       id: 2, startKey: [2], endKey: [4], epoch: .initial, peers: [StandaloneFixture.peer])
     let store = try StandaloneFixture(region: region)
     for key in UInt8(1)...5 { try store.engine.write(Self.batch([key]), .synced) }
-    #expect(try store.keys(RawScan(limit: 10)) == [[2], [3]])
-    #expect(try store.keys(RawScan(limit: 10, isReverse: true)) == [[3], [2]])
+    #expect(try store.keys(RawScan(start: [2], limit: 10)) == [[2], [3]])
+    #expect(try store.keys(RawScan(start: [4], limit: 10, isReverse: true)) == [[3], [2]])
   }
 
   @Test func keyOnlyScanHasNoValues() throws {

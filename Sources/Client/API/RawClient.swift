@@ -30,12 +30,15 @@ public struct RawClient: Sendable {
   }
 
   /// Sets `key` to `value`.
+  ///
+  /// - Parameter ttl: seconds until the value expires, 0 for never; only clusters with TTL accept others than 0.
   public func put(
-    _ key: [UInt8], _ value: [UInt8], in family: Family = .default
+    _ key: [UInt8], _ value: [UInt8], ttl: UInt64 = 0, in family: Family = .default
   ) async throws(ClientError) {
     var request = Kvrpcpb_RawPutRequest()
     request.key = key.data
     request.value = value.data
+    request.ttl = ttl
     request.cf = family.rawValue
     _ = try await perform(request, key: key)
   }
@@ -79,7 +82,14 @@ public struct RawClient: Sendable {
   private func perform<Request: RegionRequest>(
     _ request: Request, key: [UInt8]
   ) async throws(ClientError) -> Request.Response {
-    var budget = session.budget(isWrite: Request.isWrite)
+    try await perform(request, key: key, session.budget(isWrite: Request.isWrite))
+  }
+
+  /// As `perform(_:key:)`, with a given budget.
+  func perform<Request: RegionRequest>(
+    _ request: Request, key: [UInt8], _ budget: RetryBudget
+  ) async throws(ClientError) -> Request.Response {
+    var budget = budget
     while true {
       let route = try await session.locate(key, &budget)
       switch try await session.attempt(request, at: route, &budget) {

@@ -67,6 +67,27 @@ extension Kvrpcpb_RawDeleteRangeRequest: RegionRequest {
   static var isWrite: Bool { true }
 }
 
+extension Kvrpcpb_RawCASRequest: RegionRequest {
+  typealias Response = Kvrpcpb_RawCASResponse
+  static var path: String { "/tikvpb.Tikv/RawCompareAndSwap" }
+  static var isWrite: Bool { true }
+}
+
+extension Kvrpcpb_RawGetKeyTTLRequest: RegionRequest {
+  typealias Response = Kvrpcpb_RawGetKeyTTLResponse
+  static var path: String { "/tikvpb.Tikv/RawGetKeyTTL" }
+  static var isWrite: Bool { false }
+}
+
+extension Kvrpcpb_RawChecksumRequest: RegionRequest {
+  typealias Response = Kvrpcpb_RawChecksumResponse
+  static var path: String { "/tikvpb.Tikv/RawChecksum" }
+  static var isWrite: Bool { false }
+}
+
+extension Kvrpcpb_RawCASResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawGetKeyTTLResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_RawChecksumResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawGetResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawPutResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawBatchPutResponse: RegionResponse { var refusal: String { error } }

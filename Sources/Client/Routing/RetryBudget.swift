@@ -5,8 +5,8 @@ struct RetryBudget: Sendable {
   let time: ClientTime
   let deadline: Instant
   let isWrite: Bool
-  /// `ClientOptions.retriesUndeterminedWrites`.
-  let retriesUndetermined: Bool
+  /// Whether a write that may have taken effect is sent again. Initially `ClientOptions.retriesUndeterminedWrites`.
+  var retriesUndetermined: Bool
   private var backoff = Backoff()
   /// Retries without a pause since the last pause.
   private var immediateRetries = 0

@@ -189,6 +189,9 @@ package struct ConfigurationFile {
       configuration.raftstore.reservedSpace = bytes
       return true
     },
+    "storage.enable-ttl": { set(&$0.enablesTTL, Bool($1)) },
+    // Only version 1 is supported: others store keys and values in other formats.
+    "storage.api-version": { _, text in text == "1" },
     "raftstore.capacity": { set(&$0.capacity, Quantity.bytes($1)) },
     "raftstore.raft-base-tick-interval": { duration(&$0, \.baseTickInterval, $1) },
     "raftstore.raft-heartbeat-ticks": { set(&$0.raftstore.heartbeatTicks, Int($1)) },

@@ -25,6 +25,9 @@ package struct NodeConfiguration: Sendable {
   package var blockCacheCapacity: UInt64 = 0
   /// The disk capacity to report, in bytes; 0 for the whole disk.
   package var capacity: UInt64 = 0
+  /// Whether stored raw values include the time at which they expire. Fixed at the first start of a data directory, and
+  /// the same on all stores of a cluster: the two formats of values cannot be distinguished.
+  package var enablesTTL = false
   /// Threads that serve clients; raft messages and the status port have their own.
   package var eventLoops = 1
   /// The longest time a stopping store waits for the transfer of its leaders.

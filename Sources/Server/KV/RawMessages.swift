@@ -37,6 +37,8 @@ extension Kvrpcpb_RawScanRequest: ContextualRequest {}
 extension Kvrpcpb_RawBatchScanRequest: ContextualRequest {}
 extension Kvrpcpb_RawDeleteRangeRequest: ContextualRequest {}
 extension Kvrpcpb_RawGetKeyTTLRequest: ContextualRequest {}
+extension Kvrpcpb_RawCASRequest: ContextualRequest {}
+extension Kvrpcpb_RawChecksumRequest: ContextualRequest {}
 
 extension Kvrpcpb_RawGetResponse: RefusableResponse {
   mutating func refuse(_ text: String) { error = text }
@@ -57,6 +59,12 @@ extension Kvrpcpb_RawDeleteRangeResponse: RefusableResponse {
   mutating func refuse(_ text: String) { error = text }
 }
 extension Kvrpcpb_RawGetKeyTTLResponse: RefusableResponse {
+  mutating func refuse(_ text: String) { error = text }
+}
+extension Kvrpcpb_RawCASResponse: RefusableResponse {
+  mutating func refuse(_ text: String) { error = text }
+}
+extension Kvrpcpb_RawChecksumResponse: RefusableResponse {
   mutating func refuse(_ text: String) { error = text }
 }
 // These have no error field: a pair contains the error, as in TiKV.

@@ -146,21 +146,11 @@ struct RawService: Sendable {
     ) { respond($0, done) }
   }
 
-  /// Always an error: keys have no TTL here. (TiKV without TTL panics.)
-  func getKeyTTL(
-    _ request: Kvrpcpb_RawGetKeyTTLRequest, _ origin: ReadOrigin,
-    _ done: @escaping Done<Kvrpcpb_RawGetKeyTTLResponse>
-  ) {
-    var response = Kvrpcpb_RawGetKeyTTLResponse()
-    response.error = "ttl is not enabled, but get raw_get_key_ttl request"
-    done(response)
-  }
-
   // MARK: Common steps
 
   /// Runs a long read in the pool, in time slices, unless it is cancelled before it starts. Its deadline counts
   /// from now.
-  private func read<Response: RefusableResponse>(
+  func read<Response: RefusableResponse>(
     _ context: RequestContext, _ origin: ReadOrigin, _ done: @escaping Done<Response>,
     _ body:
       @escaping @Sendable (
@@ -182,13 +172,13 @@ struct RawService: Sendable {
     if !isTaken { counted(Response(Self.poolIsFull)) }
   }
 
-  private static let connectionIsFull = StorageError.region(
+  static let connectionIsFull = StorageError.region(
     .serverIsBusy(reason: "too many reads of this connection are waiting", backoffMs: 0))
 
-  private static let poolIsFull = StorageError.region(
+  static let poolIsFull = StorageError.region(
     .serverIsBusy(reason: "too many reads are waiting", backoffMs: 0))
 
-  private func context<Response: RefusableResponse>(
+  func context<Response: RefusableResponse>(
     _ request: some ContextualRequest, _ done: Done<Response>
   ) -> RequestContext? {
     do throws(CodecError) {

@@ -16,10 +16,10 @@ package struct TikvService: Sendable {
   let delays = DelayedReplies(limit: 4096)
 
   package init(
-    storage: any Storage, clusterID: UInt64, storeID: UInt64, streams: OpenStreams,
-    reads: ReadPool
+    storage: any Storage, format: RawFormat = .plain, clusterID: UInt64, storeID: UInt64,
+    streams: OpenStreams, reads: ReadPool
   ) {
-    raw = RawService(commands: RawCommands(storage: storage), pool: reads)
+    raw = RawService(commands: RawCommands(storage: storage, format: format), pool: reads)
     self.clusterID = clusterID
     self.storeID = storeID
     self.streams = streams
@@ -37,6 +37,8 @@ package struct TikvService: Sendable {
     unary("RawBatchDelete", on: &router, raw.batchDelete)
     unary("RawDeleteRange", on: &router, raw.deleteRange)
     unary("RawGetKeyTTL", on: &router, raw.getKeyTTL)
+    unary("RawCompareAndSwap", on: &router, raw.compareAndSwap)
+    unary("RawChecksum", on: &router, raw.checksum)
     router.unary("/tikvpb.Tikv/GetHealthFeedback") { _, call in
       call.reply(message: healthFeedback)
     }

@@ -8,6 +8,9 @@ enum UnimplementedCommand {
 
   private static let text = "this store does not serve transactions or coprocessors"
 
+  /// TiKV's error text of a store without coprocessor plugins.
+  private static let noPlugins = "Coprocessor plugin is disabled!"
+
   /// The response; nil for an unknown command.
   static func response(to request: Request?) -> Response? {
     switch request {
@@ -40,7 +43,7 @@ enum UnimplementedCommand {
     case .txnHeartBeat: .txnHeartBeat(.with { $0.error = keyError })
     case .checkSecondaryLocks: .checkSecondaryLocks(.with { $0.error = keyError })
     case .coprocessor: .coprocessor(.with { $0.otherError = text })
-    case .rawCoprocessor: .rawCoprocessor(.with { $0.error = text })
+    case .rawCoprocessor: .rawCoprocessor(.with { $0.error = noPlugins })
     case .flashbackToVersion: .flashbackToVersion(.with { $0.error = text })
     case .prepareFlashbackToVersion: .prepareFlashbackToVersion(.with { $0.error = text })
     case .flush: .flush(.with { $0.errors = [keyError] })

@@ -20,8 +20,6 @@ enum UnimplementedMethods {
   }
 
   private static func registerRaw(on router: inout MethodRouter) {
-    respond("RawCompareAndSwap", Kvrpcpb_RawCASResponse.with { $0.error = text }, on: &router)
-    respond("RawChecksum", Kvrpcpb_RawChecksumResponse.with { $0.error = text }, on: &router)
     respond(
       "UnsafeDestroyRange", Kvrpcpb_UnsafeDestroyRangeResponse.with { $0.error = text },
       on: &router)

@@ -22,29 +22,36 @@ package struct DataIdentity: Sendable, Hashable {
   }
 
   static let fileName = "APUS"
-  /// The format of the directory. It is increased when older versions must not use the directory.
-  static let format: UInt64 = 1
+  /// The newest format that is read. It is increased when older versions must not use the directory: in format 2 raw
+  /// values include their expiry; other directories are written in format 1.
+  static let format: UInt64 = 2
 
   package var role: Role
   /// Nil until the databases contain it.
   package var clusterID: UInt64?
   /// Nil until the databases contain it, and for a placement driver.
   package var storeID: UInt64?
+  /// Whether stored raw values include their expiry.
+  package var hasTTL: Bool
 
-  package init(role: Role, clusterID: UInt64? = nil, storeID: UInt64? = nil) {
+  package init(
+    role: Role, clusterID: UInt64? = nil, storeID: UInt64? = nil, hasTTL: Bool = false
+  ) {
     self.role = role
     self.clusterID = clusterID
     self.storeID = storeID
+    self.hasTTL = hasTTL
   }
 
   /// The text of the file: TOML whose values are strings.
   package var text: String {
     var lines = [
       "# What this directory holds. Written by apus; do not change or remove.",
-      "format = \"\(Self.format)\"", "role = \"\(role.rawValue)\"",
+      "format = \"\(hasTTL ? 2 : 1)\"", "role = \"\(role.rawValue)\"",
     ]
     if let clusterID { lines.append("cluster = \"\(clusterID)\"") }
     if let storeID { lines.append("store = \"\(storeID)\"") }
+    if hasTTL { lines.append("ttl = \"true\"") }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -74,6 +81,12 @@ package struct DataIdentity: Sendable, Hashable {
     guard let role = values["role"].flatMap({ Role(rawValue: String($0)) }) else {
       throw Malformed(reason: "role is missing or unknown")
     }
-    self.init(role: role, clusterID: try number("cluster"), storeID: try number("store"))
+    let ttl = values["ttl"]
+    guard ttl == nil || ttl == "true", (format == 2) == (ttl != nil) else {
+      throw Malformed(reason: "ttl and format contradict each other")
+    }
+    self.init(
+      role: role, clusterID: try number("cluster"), storeID: try number("store"),
+      hasTTL: ttl != nil)
   }
 }

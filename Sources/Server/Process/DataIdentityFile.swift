@@ -74,6 +74,30 @@ struct DataIdentityFile {
   /// Whether the databases must exist: they did when the file was written.
   var isBound: Bool { identity.clusterID != nil }
 
+  /// Determines whether raw values include their expiry: as when the directory got its first data, otherwise as
+  /// requested. It must be called before a database is opened. The error texts are TiKV's.
+  mutating func settle(ttl: Bool) throws(StartError) {
+    let hasData: Bool
+    do throws(FileSystemError) {
+      // The first versions wrote no file and had no TTL.
+      hasData = isWritten ? isBound : try files.exists(directory + "/db")
+    } catch {
+      throw StartError("cannot read data directory \(directory): \(error)")
+    }
+    guard identity.hasTTL != ttl else { return }
+    guard hasData else {
+      identity.hasTTL = ttl
+      isWritten = false
+      return
+    }
+    throw StartError(
+      ttl
+        ? "can't enable ttl on a non-ttl instance: the values in \(directory) were written without expiry; start "
+          + "it without --enable-ttl and storage.enable-ttl, or choose another --data-dir"
+        : "can't disable ttl on a ttl instance: the values in \(directory) were written with their expiry; start "
+          + "it with --enable-ttl, or choose another --data-dir")
+  }
+
   /// Writes the role and, once the databases contain them, the ids. Durable when it returns.
   mutating func record(clusterID: UInt64? = nil, storeID: UInt64? = nil) throws(StartError) {
     var next = identity

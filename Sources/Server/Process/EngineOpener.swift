@@ -4,6 +4,7 @@ import Logging
 import PlacementDriver
 import RaftLog
 import Runtime
+import Storage
 
 /// Opens the databases of a process. Errors name the path and a remedy.
 enum EngineOpener {
@@ -26,6 +27,13 @@ enum EngineOpener {
       ? configuration.blockCacheCapacity
       : SystemMemory.blockCacheBytes(ofMemory: SystemMemory.available(SystemFileSystem()))
     options.blockCacheBytes = Int(clamping: capacity)
+    if identity.identity.hasTTL {
+      let clock = SystemClock()
+      options.droppedValues = {
+        let now = clock.wallMilliseconds / 1000
+        return { ExpiringValue.isExpired($0, at: now) }
+      }
+    }
     // After a crash a store applies the writes again from the raft log.
     options.syncedWrites = identity.identity.role == .standalone ? .all : .some
     return try open(directory.path + "/db", options, identity)

@@ -42,6 +42,7 @@ package final class StandaloneServer: RunningNode {
       onFatal: onFatal)
     let directory = try DataDirectory(configuration.dataDirectory, files: runtime.files)
     var identity = try DataIdentityFile(directory, role: .standalone, files: runtime.files)
+    try identity.settle(ttl: configuration.enablesTTL)
     let address = try await PortProbe.check(
       configuration.address, flag: "--addr", group: runtime.group)
     var configuration = configuration
@@ -73,8 +74,8 @@ package final class StandaloneServer: RunningNode {
     let health = HealthService(streams: streams)
     let reads = ReadPool(host: runtime.host)
     let service = TikvService(
-      storage: storage, clusterID: pd.clusterID, storeID: info.id, streams: streams,
-      reads: reads)
+      storage: storage, format: configuration.rawFormat(runtime.host.clock),
+      clusterID: pd.clusterID, storeID: info.id, streams: streams, reads: reads)
     var router = MethodRouter()
     service.register(on: &router)
     pd.service.register(on: &router)
@@ -85,7 +86,7 @@ package final class StandaloneServer: RunningNode {
       http: pd.http.service)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
-      routes: [StatusServer.configRoute])
+      routes: [StatusServer.configRoute(configuration)])
     health.set(serving: true)
     return StandaloneServer(
       address: configuration.publicAddress,

@@ -43,6 +43,7 @@ package final class StoreServer: RunningNode {
     let streams = OpenStreams()
     let health = HealthService(streams: streams)
     var identity = try DataIdentityFile(directory, role: .store, files: runtime.files)
+    try identity.settle(ttl: configuration.enablesTTL)
     let parts = try StoreComponents.open(configuration, directory, &identity, runtime)
     let store = try await parts.startStore(configuration)
     try identity.record(clusterID: store.clusterID, storeID: store.storeID)
@@ -54,8 +55,8 @@ package final class StoreServer: RunningNode {
     var router = MethodRouter()
     let reads = ReadPool(host: runtime.host)
     let service = TikvService(
-      storage: storage, clusterID: store.clusterID, storeID: store.storeID, streams: streams,
-      reads: reads)
+      storage: storage, format: configuration.rawFormat(runtime.host.clock),
+      clusterID: store.clusterID, storeID: store.storeID, streams: streams, reads: reads)
     service.register(on: &router)
     raft.register(on: &router)
     health.register(on: &router)
@@ -65,7 +66,7 @@ package final class StoreServer: RunningNode {
     let regions = RegionsPage(store: store)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
-      routes: [StatusServer.configRoute, regions.route])
+      routes: [StatusServer.configRoute(configuration), regions.route])
     health.set(serving: true)
     return StoreServer(
       configuration: configuration, parts: parts, store: store, raft: raft, health: health,

@@ -36,9 +36,8 @@ extension StatusServer {
   }
 
   /// The part of TiKV's configuration that tests of clients read: how raw keys are stored.
-  static let configRoute = StatusRoute("/config") {
-    StatusReply(
-      contentType: "application/json",
-      body: #"{"storage":{"api-version":1,"enable-ttl":false}}"#)
+  static func configRoute(_ configuration: NodeConfiguration) -> StatusRoute {
+    let body = #"{"storage":{"api-version":1,"enable-ttl":\#(configuration.enablesTTL)}}"#
+    return StatusRoute("/config") { StatusReply(contentType: "application/json", body: body) }
   }
 }

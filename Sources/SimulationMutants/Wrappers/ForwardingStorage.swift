@@ -36,4 +36,12 @@ extension ForwardingStorage {
   ) {
     base.write(context, mutations, completion)
   }
+
+  func update<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) {
+    base.update(context, on: executor, body, completion)
+  }
 }

@@ -55,24 +55,72 @@ package struct RaftStorage: Storage {
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
   ) {
+    view(context, on: executor) { view in
+      completion(
+        Result { () throws(StorageError) in
+          let grant = try view.get()
+          return try body(grant.snapshot, grant.region.range)
+        })
+    }
+  }
+
+  /// Requests a snapshot from the raft worker; `completion` runs on the executor.
+  private func view(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<ReadGrant, StorageError>) -> Void
+  ) {
     let granted = Completion<Result<ReadGrant, RegionError>>(
       abandoned: .failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))
     ) { result in
-      executor {
-        switch result {
-        case .failure(let error):
-          completion(.failure(.region(error)))
-        case .success(let grant):
-          completion(
-            Result { () throws(StorageError) in try body(grant.snapshot, grant.region.range) })
-        }
-      }
+      executor { completion(result.mapError(StorageError.region)) }
     }
     router.read(ReadRequest(context: context, completion: granted))
   }
 
+  package func update<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) {
+    // Only the leader can propose the write.
+    var context = context
+    context.replicaRead = false
+    context.staleRead = false
+    view(context, on: executor) { [context] view in
+      do throws(StorageError) {
+        let grant = try view.get()
+        let update = try body(grant.snapshot, grant.region.range)
+        if update.mutations.isEmpty { return completion(.success(update.value)) }
+        // The peer no longer leads, or has not applied all entries of earlier terms. Nothing was written.
+        guard let term = grant.writeTerm else {
+          throw .region(.notLeader(regionID: context.regionID, leader: nil))
+        }
+        write(context, update.mutations, requiredTerm: term) { result in
+          completion(result.map { update.value }.mapError(Self.undetermined))
+        }
+      } catch {
+        completion(.failure(error))
+      }
+    }
+  }
+
+  /// The result of a stale command is unknown. A client may repeat a plain write then, but not an update: it could read
+  /// its own write.
+  private static func undetermined(_ error: StorageError) -> StorageError {
+    guard error == .region(.staleCommand) else { return error }
+    return .region(
+      .undeterminedResult(message: "leadership changed before the update was applied here"))
+  }
+
   package func write(
     _ context: RequestContext, _ mutations: [Mutation],
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    write(context, mutations, requiredTerm: nil, completion)
+  }
+
+  private func write(
+    _ context: RequestContext, _ mutations: [Mutation], requiredTerm: UInt64?,
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) {
     // A write whose completion was dropped may have been applied: `staleCommand` says that its result is unknown.
@@ -80,6 +128,8 @@ package struct RaftStorage: Storage {
       completion($0.mapError(StorageError.region))
     }
     router.propose(
-      WriteRequest(context: context, requests: RequestList(mutations), completion: done))
+      WriteRequest(
+        context: context, requests: RequestList(mutations), requiredTerm: requiredTerm,
+        completion: done))
   }
 }

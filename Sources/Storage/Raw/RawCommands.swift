@@ -3,20 +3,29 @@ package import Engine
 import Runtime
 
 /// Raw requests: keys and values without versions, each request in one region. The behavior is that of TiKV's API V1
-/// without TTL.
+/// with or without TTL.
 ///
 /// Reads other than `tryGet` may wait for the disk on the calling thread, so event loops run them on a thread pool.
 /// Completions are called exactly once: on the calling thread if a read can be served there, otherwise on the given
 /// executor (reads) or on any thread (writes). Reads of many keys with a `ReadTimeSlicing` continue where that runs
 /// them.
 ///
+/// A store has one value of this type for all requests: its copies share the latches that make compare-and-swap
+/// atomic.
+///
 /// Common parameters: `cf` is `default`, `lock`, `write` or empty for `default`; another one fails with `refused`.
+/// `ttl` is in seconds, 0 for a value that never expires; others are refused by a store without TTL.
 package struct RawCommands: Sendable {
   let storage: any Storage
+  let format: RawFormat
   let limits: RawLimits
+  let latches = KeyLatches()
 
-  package init(storage: any Storage, limits: RawLimits = RawLimits()) {
+  package init(
+    storage: any Storage, format: RawFormat = .plain, limits: RawLimits = RawLimits()
+  ) {
     self.storage = storage
+    self.format = format
     self.limits = limits
   }
 
@@ -28,7 +37,10 @@ package struct RawCommands: Sendable {
     _ context: RequestContext, cf name: String, key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {
     do throws(StorageError) {
-      return storage.tryLocalGet(context, try family(name, context), key)
+      let cf = try family(name, context)
+      guard let found = storage.tryLocalGet(context, cf, key) else { return nil }
+      guard case .expiring = format, let stored = try found.get() else { return found }
+      return .success(try format.values.live(stored, of: key))
     } catch {
       return .failure(error)
     }
@@ -40,9 +52,9 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
   ) {
-    read(context, name, on: executor, completion) { cf, reader, range throws(StorageError) in
-      try Self.check(key, in: range, context)
-      return try Self.engine { () throws(EngineError) in try reader.get(cf.family, key) }
+    read(context, name, on: executor, completion) { view throws(StorageError) in
+      guard let stored = try view.stored(key, context) else { return nil }
+      return try view.values.live(stored, of: key)
     }
   }
 
@@ -52,9 +64,10 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor, slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    slices(context, name, on: executor, slicing, completion) { view throws(StorageError) in
-      for key in keys { try Self.check(key, in: view.range, context) }
-      return LookupPieces(view.reader, view.family, keys)
+    slices(context, name, on: executor, into: reply, slicing, completion) {
+      view throws(StorageError) in
+      for key in keys { try view.check(key, context) }
+      return LookupPieces(view, keys)
     }
   }
 
@@ -64,9 +77,7 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor, slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    slices(context, name, on: executor, slicing, completion) { view in
-      ScanPieces(view.reader, view.family, [scan], within: view.range)
-    }
+    scan([scan], context, name, on: executor, into: reply, slicing, completion)
   }
 
   /// Reads the pairs of several ranges, up to `eachLimit` of each, cut to the region.
@@ -80,27 +91,51 @@ package struct RawCommands: Sendable {
     guard let scans = template.over(ranges) else {
       return completion(.failure(.refused("Invalid KeyRanges")))
     }
-    slices(context, name, on: executor, slicing, completion) { view in
-      ScanPieces(view.reader, view.family, scans, within: view.range)
+    scan(scans, context, name, on: executor, into: reply, slicing, completion)
+  }
+
+  /// Computes the checksum of the pairs of all ranges, cut to the region.
+  package func checksum(
+    _ context: RequestContext, ranges: [KeyRange], on executor: @escaping StorageExecutor,
+    slicing: ReadTimeSlicing? = nil,
+    _ completion: @escaping @Sendable (Result<RawChecksum, StorageError>) -> Void
+  ) {
+    let scans = ranges.map { RawScan(start: $0.start, end: $0.end, limit: .max) }
+    self.scan(scans, context, "", on: executor, into: ChecksumReply(), slicing, completion)
+  }
+
+  /// Reads the seconds until a key expires, 0 if it never does; nil if there is no such key.
+  package func keyTTL(
+    _ context: RequestContext, cf name: String, key: [UInt8],
+    on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<UInt64?, StorageError>) -> Void
+  ) {
+    guard case .expiring = format else {
+      // TiKV without TTL panics.
+      return completion(.failure(.refused("ttl is not enabled, but get raw_get_key_ttl request")))
+    }
+    read(context, name, on: executor, completion) { view throws(StorageError) in
+      guard let stored = try view.stored(key, context) else { return nil }
+      return try view.values.secondsLeft(stored, of: key)
     }
   }
 
   // MARK: Writes
 
-  /// Stores a pair. A `ttl` other than 0 is refused.
+  /// Stores a pair.
   package func put(
     _ context: RequestContext, cf name: String, key: [UInt8], value: [UInt8], ttl: UInt64,
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) {
-    write(context, name, ttl: ttl, completion) { cf throws(StorageError) in
+    write(context, name, completion) { cf throws(StorageError) in
       try checkSize(key)
-      return [.put(cf: cf, key: key, value: value)]
+      return [.put(cf: cf, key: key, value: try format.values.stored(value, ttl: ttl))]
     }
   }
 
   /// Stores several pairs atomically.
   ///
-  /// - Parameter ttls: none, one for all pairs, or one for each; all 0.
+  /// - Parameter ttls: none, one for all pairs, or one for each.
   package func batchPut(
     _ context: RequestContext, cf name: String, pairs: [KeyValue], ttls: [UInt64],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
@@ -109,9 +144,15 @@ package struct RawCommands: Sendable {
       return completion(
         .failure(.refused("The length of ttls does not equal to the length of pairs")))
     }
-    write(context, name, ttl: ttls.max() ?? 0, completion) { cf throws(StorageError) in
+    write(context, name, completion) { cf throws(StorageError) in
+      let values = format.values
+      for ttl in ttls { try values.check(ttl: ttl) }
       for pair in pairs { try checkSize(pair.key) }
-      return pairs.map { .put(cf: cf, key: $0.key, value: $0.value) }
+      return try pairs.indices.map { index throws(StorageError) in
+        let ttl = ttls.count == pairs.count ? ttls[index] : ttls.first ?? 0
+        let value = try values.stored(pairs[index].value, ttl: ttl)
+        return .put(cf: cf, key: pairs[index].key, value: value)
+      }
     }
   }
 
@@ -120,7 +161,7 @@ package struct RawCommands: Sendable {
     _ context: RequestContext, cf name: String, keys: [[UInt8]],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) {
-    write(context, name, ttl: 0, completion) { cf throws(StorageError) in
+    write(context, name, completion) { cf throws(StorageError) in
       for key in keys { try checkSize(key) }
       return keys.map { .delete(cf: cf, key: $0) }
     }
@@ -131,7 +172,7 @@ package struct RawCommands: Sendable {
     _ context: RequestContext, cf name: String, start: [UInt8], end: [UInt8],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
   ) {
-    write(context, name, ttl: 0, completion) { cf throws(StorageError) in
+    write(context, name, completion) { cf throws(StorageError) in
       try checkSize(start)
       try checkSize(end)
       guard !KeyRange(start: start, end: end).isEmpty else {
@@ -143,10 +184,13 @@ package struct RawCommands: Sendable {
 
   // MARK: Common steps
 
+  /// An empty response to a read of pairs.
+  private var reply: ReplyPairs { ReplyPairs(limit: limits.maxReplyBytes) }
+
   private func read<T: Sendable>(
     _ context: RequestContext, _ name: String, on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void,
-    _ body: @escaping @Sendable (DataCF, any KVReader, KeyRange) throws(StorageError) -> T
+    _ body: @escaping @Sendable (RawView) throws(StorageError) -> T
   ) {
     let cf: DataCF
     do throws(StorageError) {
@@ -154,85 +198,98 @@ package struct RawCommands: Sendable {
     } catch {
       return completion(.failure(error))
     }
-    let local = storage.tryLocalRead(context) { reader, range throws(StorageError) in
-      try body(cf, reader, range)
+    let values = format.values
+    let withView: @Sendable (any KVReader, KeyRange) throws(StorageError) -> T = {
+      reader, range throws(StorageError) in
+      try body(RawView(family: cf.family, reader: reader, range: range, values: values))
     }
-    if let local { return completion(local) }
-    storage.read(
-      context, on: executor,
-      { reader, range throws(StorageError) in try body(cf, reader, range) }, completion)
-  }
-
-  /// A snapshot of the data of a region.
-  private struct View: Sendable {
-    let family: ColumnFamily
-    let reader: any KVReader
-    let range: KeyRange
+    if let local = storage.tryLocalRead(context, withView) { return completion(local) }
+    storage.read(context, on: executor, withView, completion)
   }
 
   /// A read that may take long. It reads one snapshot and yields to other reads between its pieces.
   private func slices<Pieces: ReadPieces>(
     _ context: RequestContext, _ name: String, on executor: @escaping StorageExecutor,
-    _ slicing: ReadTimeSlicing?,
-    _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void,
-    _ pieces: @escaping @Sendable (View) throws(StorageError) -> sending Pieces
+    into reply: Pieces.Reply, _ slicing: ReadTimeSlicing?,
+    _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void,
+    _ pieces: @escaping @Sendable (RawView) throws(StorageError) -> sending Pieces
   ) {
-    let limit = limits.maxReplyBytes
-    let viewed: @Sendable (Result<View, StorageError>) -> Void = { result in
+    let viewed: @Sendable (Result<RawView, StorageError>) -> Void = { result in
       do throws(StorageError) {
         let pieces = try pieces(try result.get())
-        SlicedRead(pieces, limit: limit, slicing, completion).run()
+        SlicedRead(pieces, into: reply, slicing, completion).run()
       } catch {
         completion(.failure(error))
       }
     }
-    read(context, name, on: executor, viewed) { cf, reader, range throws(StorageError) in
-      View(family: cf.family, reader: reader, range: range)
+    read(context, name, on: executor, viewed) { $0 }
+  }
+
+  /// Scans one range after another.
+  private func scan<Reply: ScanReply>(
+    _ scans: [RawScan], _ context: RequestContext, _ name: String,
+    on executor: @escaping StorageExecutor, into reply: Reply, _ slicing: ReadTimeSlicing?,
+    _ completion: @escaping @Sendable (Result<Reply.Value, StorageError>) -> Void
+  ) {
+    slices(context, name, on: executor, into: reply, slicing, completion) {
+      view throws(StorageError) in
+      for scan in scans { try scan.checkStart(in: view.range, context) }
+      return ScanPieces<Reply>(view, scans)
     }
   }
 
   private func write(
-    _ context: RequestContext, _ name: String, ttl: UInt64,
+    _ context: RequestContext, _ name: String,
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void,
     _ mutations: (DataCF) throws(StorageError) -> [Mutation]
   ) {
     do throws(StorageError) {
-      let cf = try family(name, context)
-      guard ttl == 0 else {
-        throw .refused("ttl is not enabled, but get put request with ttl")
-      }
-      let mutations = try mutations(cf)
+      let mutations = try mutations(try family(name, context))
       // An empty write needs no entry in the log.
       if mutations.isEmpty { return completion(.success(())) }
-      storage.write(context, mutations, completion)
+      let holding = KeyLatches.holding(for: mutations)
+      if latches.tryWrite(holding) {
+        write(context, mutations, under: holding, completion)
+      } else {
+        let isQueued = latches.write(holding, bytes: mutations.memoryCost) { [self] in
+          write(context, mutations, under: holding, completion)
+        }
+        if !isQueued { throw Self.latchesAreFull }
+      }
     } catch {
       completion(.failure(error))
     }
   }
 
-  private func family(
+  /// Writes with the latches held, and releases them.
+  private func write(
+    _ context: RequestContext, _ mutations: [Mutation], under holding: KeyLatches.Holding,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    storage.write(context, mutations) { [latches] result in
+      latches.release(holding)
+      completion(result)
+    }
+  }
+
+  static let latchesAreFull = StorageError.region(
+    .serverIsBusy(reason: "too many requests wait for an update of their keys", backoffMs: 0))
+
+  func family(
     _ name: String, _ context: RequestContext
   ) throws(StorageError) -> DataCF {
     guard context.apiVersion == .v1 else {
       throw .refused(
-        "Api version in request does not match with TiKV storage, storage: V1, "
+        "Api version in request does not match with TiKV storage, storage: \(format.name), "
           + "request: \(context.apiVersion)")
     }
     guard let cf = DataCF(name: name) else { throw .refused("invalid cf name: \(name)") }
     return cf
   }
 
-  private func checkSize(_ key: [UInt8]) throws(StorageError) {
+  func checkSize(_ key: [UInt8]) throws(StorageError) {
     guard key.count <= limits.maxKeySize else {
       throw .refused("max key size exceeded, size: \(key.count), limit: \(limits.maxKeySize)")
-    }
-  }
-
-  private static func check(
-    _ key: [UInt8], in range: KeyRange, _ context: RequestContext
-  ) throws(StorageError) {
-    guard range.contains(key) else {
-      throw .region(.keyNotInRegion(key, context.regionID, range))
     }
   }
 

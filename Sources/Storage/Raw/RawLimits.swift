@@ -12,8 +12,8 @@ package struct RawLimits: Sendable {
 }
 
 /// The pairs of a response. Their bytes are bounded while they are collected.
-struct ReplyPairs {
-  private(set) var pairs: [KeyValue] = []
+struct ReplyPairs: ScanReply {
+  private(set) var value: [KeyValue] = []
   private let limit: Int
   /// Keys, values and overhead so far; at most `limit`.
   private(set) var bytes = 0
@@ -29,6 +29,24 @@ struct ReplyPairs {
     guard bytes <= limit else {
       throw .refused("the reply would be larger than \(limit) bytes: ask for fewer keys at a time")
     }
-    pairs.append(pair)
+    value.append(pair)
+  }
+
+  mutating func take(
+    _ cursor: any KVCursor, _ key: [UInt8], _ values: RawValues, keyOnly: Bool
+  ) throws(StorageError) -> Int? {
+    if !keyOnly {
+      guard let found = try values.live(cursor.value, of: key) else { return nil }
+      try append(KeyValue(key: key, value: found))
+      return key.count + found.count
+    }
+    if values.canExpire {
+      let count = try cursor.withValue { stored throws(StorageError) in
+        try values.liveCount(stored, of: key)
+      }
+      guard count != nil else { return nil }
+    }
+    try append(KeyValue(key: key, value: []))
+    return key.count
   }
 }

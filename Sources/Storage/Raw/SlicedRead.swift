@@ -4,8 +4,19 @@ import Synchronization
 
 /// A read that is done in pieces, on one thread at a time.
 protocol ReadPieces: SendableMetatype {
+  associatedtype Reply: ReadReply
+
   /// Does the next piece, which is usually short. False if there was none.
-  mutating func next(_ reply: inout ReplyPairs) throws(StorageError) -> Bool
+  mutating func next(_ reply: inout Reply) throws(StorageError) -> Bool
+}
+
+/// The result of a long read while it is collected.
+protocol ReadReply: Sendable {
+  associatedtype Value: Sendable
+
+  /// Bytes of memory so far.
+  var bytes: Int { get }
+  var value: Value { get }
 }
 
 /// Executes a long read in slices of time and completes it exactly once.
@@ -15,12 +26,12 @@ protocol ReadPieces: SendableMetatype {
 final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private struct State {
     var pieces: Pieces
-    var reply: ReplyPairs
+    var reply: Pieces.Reply
   }
 
   /// The result of a slice.
   private enum Outcome {
-    case finished(Result<[KeyValue], StorageError>)
+    case finished(Result<Pieces.Reply.Value, StorageError>)
     /// Bytes of the reply so far.
     case unfinished(Int)
   }
@@ -30,16 +41,16 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
 
   private let state: Mutex<State>
   private let slicing: ReadTimeSlicing?
-  private let completion: @Sendable (Result<[KeyValue], StorageError>) -> Void
+  private let completion: @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void
 
   /// - Parameters:
-  ///   - limit: bytes of the response.
+  ///   - reply: an empty one, to which the pieces are added.
   ///   - slicing: nil: the read is done in one slice.
   init(
-    _ pieces: sending Pieces, limit: Int, _ slicing: ReadTimeSlicing?,
-    _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
+    _ pieces: sending Pieces, into reply: Pieces.Reply, _ slicing: ReadTimeSlicing?,
+    _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void
   ) {
-    state = Mutex(State(pieces: pieces, reply: ReplyPairs(limit: limit)))
+    state = Mutex(State(pieces: pieces, reply: reply))
     self.slicing = slicing
     self.completion = completion
   }
@@ -67,7 +78,7 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
       do throws(StorageError) {
         guard let slicing else {
           while try state.pieces.next(&state.reply) {}
-          return .finished(.success(state.reply.pairs))
+          return .finished(.success(state.reply.value))
         }
         let began = slicing.now()
         var now = began
@@ -76,7 +87,7 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
           guard !slicing.isCancelled() else { throw .cancelled }
           guard now < slicing.deadline else { throw .deadlineExceeded }
           guard try state.pieces.next(&state.reply) else {
-            return .finished(.success(state.reply.pairs))
+            return .finished(.success(state.reply.value))
           }
           now = slicing.now()
           if now - began >= slicing.slice { break }

@@ -87,6 +87,21 @@ package struct StandaloneStorage: Storage {
     if !writer.mailbox.send(StandaloneWrite(mutations: mutations, completion: done)) { done(busy) }
   }
 
+  package func update<T: Sendable>(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
+    _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
+  ) {
+    read(context, on: executor, body) { result in
+      switch result {
+      case .failure(let error): completion(.failure(error))
+      case .success(let update) where update.mutations.isEmpty: completion(.success(update.value))
+      case .success(let update):
+        write(context, update.mutations) { completion($0.map { update.value }) }
+      }
+    }
+  }
+
   /// The error of a request with this context; nil if it is valid.
   private func check(_ context: RequestContext) -> RegionError? {
     if context.peer.storeID != peer.storeID {

@@ -9,8 +9,13 @@ struct StandaloneWrite: Sendable {
   var completion: Completion<Result<Void, StorageError>>
 
   /// About the bytes of memory it holds.
-  var mailboxCost: Int {
-    mutations.reduce(256) { sum, mutation in
+  var mailboxCost: Int { mutations.memoryCost }
+}
+
+extension [Mutation] {
+  /// About the bytes of memory of a write that waits.
+  var memoryCost: Int {
+    reduce(256) { sum, mutation in
       switch mutation {
       case .put(_, let key, let value): sum + key.count + value.count + 64
       case .delete(_, let key): sum + key.count + 64

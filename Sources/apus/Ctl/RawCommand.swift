@@ -7,6 +7,7 @@ struct RawCommand: AsyncParsableCommand {
     commandName: "raw", abstract: "Read and write plain keys and values.",
     subcommands: [
       RawGetCommand.self, RawPutCommand.self, RawDeleteCommand.self, RawScanCommand.self,
+      RawSwapCommand.self, RawTTLCommand.self, RawChecksumCommand.self,
     ])
 }
 

@@ -66,6 +66,10 @@ struct NodeCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Interval of raft log compaction checks, for example 3s.", valueName: "duration"))
   var raftLogGcTickInterval: Duration?
+  @Flag(
+    name: .customLong("enable-ttl"),
+    help: "Raw values can expire. The same for all stores of a cluster, from their first start on.")
+  var enablesTTL = false
   @Flag(help: "Check the configuration and exit.")
   var configCheck = false
   @Flag(help: .hidden)
@@ -138,6 +142,7 @@ struct NodeCommand: AsyncParsableCommand {
     if let labels { configuration.labels = labels.labels }
     if let capacity { configuration.capacity = capacity.bytes }
     if let blockCacheCapacity { configuration.blockCacheCapacity = blockCacheCapacity.bytes }
+    if enablesTTL { configuration.enablesTTL = true }
     if let raftLogGcCountLimit {
       configuration.raftstore.logCompaction.count = raftLogGcCountLimit
     }

@@ -66,6 +66,7 @@ final class Playground: Sendable {
   let ports: Ports
   private let directory: String
   private let logLevel: Logger.Level
+  private let enablesTTL: Bool
   private let state = Mutex(State())
   /// Open once the playground is to end.
   private let gate = Gate()
@@ -73,10 +74,14 @@ final class Playground: Sendable {
   /// - Parameters:
   ///   - directory: holds a data directory and a log file for each process. It must exist.
   ///   - logLevel: of all processes.
-  init(directory: String, ports: Ports, logLevel: Logger.Level) {
+  ///   - enablesTTL: whether raw values can expire.
+  init(
+    directory: String, ports: Ports, logLevel: Logger.Level, enablesTTL: Bool = false
+  ) {
     self.directory = directory
     self.ports = ports
     self.logLevel = logLevel
+    self.enablesTTL = enablesTTL
   }
 
   /// The stores' names, in the order of their ports.
@@ -108,7 +113,7 @@ final class Playground: Sendable {
           "--pd-endpoints", endpoint, "--data-dir", "\(directory)/\(name)",
           // Several stores share the machine, perhaps a small one.
           "--block-cache-capacity", "256MiB",
-        ])
+        ] + (enablesTTL ? ["--enable-ttl"] : []))
     }
   }
 

@@ -23,6 +23,8 @@ struct PlaygroundCommand: AsyncParsableCommand {
   @Option(
     help: "Directory of all data and logs, kept afterwards. (default: a temporary directory)")
   var dataDir: String?
+  @Flag(name: .customLong("enable-ttl"), help: "Raw values can expire.")
+  var enablesTTL = false
   @Option(name: [.customShort("L"), .long], help: "Least severe level that is logged.")
   var logLevel = Logger.Level.info
 
@@ -71,7 +73,8 @@ struct PlaygroundCommand: AsyncParsableCommand {
     let files = SystemFileSystem()
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
     try files.createDirectory(directory)
-    let playground = Playground(directory: directory, ports: ports, logLevel: logLevel)
+    let playground = Playground(
+      directory: directory, ports: ports, logLevel: logLevel, enablesTTL: enablesTTL)
     ProcessEnd.say("data and logs are in \(directory)")
     playground.watchSignals()
     do {

@@ -6,32 +6,32 @@ import Testing
 /// Writes that were decided by a read: proposed only by the leader of the read's term.
 @Suite struct RequiredTermTests {
   private func grant(_ cluster: TestCluster, _ node: TestNode) throws -> ReadGrant {
-    let answer = Shared<Result<ReadGrant, RegionError>?>()
+    let response = Shared<Result<ReadGrant, RegionError>?>()
     let store = try #require(node.store)
     store.router.read(
       ReadRequest(
         context: cluster.context(node),
         completion: Completion(abandoned: .failure(.staleCommand)) { result in
-          answer.withLock { $0 = result }
+          response.withLock { $0 = result }
         }))
-    _ = cluster.waitFor { answer.withLock { $0 != nil } }
-    return try #require(answer.withLock { $0 }).get()
+    _ = cluster.waitFor { response.withLock { $0 != nil } }
+    return try #require(response.withLock { $0 }).get()
   }
 
   private func write(
     _ cluster: TestCluster, _ node: TestNode, _ value: String, requiring term: UInt64?
   ) throws -> Result<Void, RegionError> {
-    let answer = Shared<Result<Void, RegionError>?>()
+    let response = Shared<Result<Void, RegionError>?>()
     let store = try #require(node.store)
     let mutation = Mutation.put(cf: .default, key: Array("a".utf8), value: Array(value.utf8))
     store.router.propose(
       WriteRequest(
         context: cluster.context(node), requests: RequestList([mutation]), requiredTerm: term,
         completion: Completion(abandoned: .failure(.staleCommand)) { result in
-          answer.withLock { $0 = result }
+          response.withLock { $0 = result }
         }))
-    _ = cluster.waitFor { answer.withLock { $0 != nil } }
-    return try #require(answer.withLock { $0 })
+    _ = cluster.waitFor { response.withLock { $0 != nil } }
+    return try #require(response.withLock { $0 })
   }
 
   @Test func aLeaderWritesWhatItReadInItsTerm() throws {
@@ -74,16 +74,16 @@ import Testing
     #expect(cluster.put("a", "1"))
     let leader = try #require(cluster.leader)
     let follower = try #require(cluster.nodes.first { $0 !== leader })
-    let answer = Shared<Result<ReadGrant, RegionError>?>()
+    let response = Shared<Result<ReadGrant, RegionError>?>()
     let store = try #require(follower.store)
     store.router.read(
       ReadRequest(
         context: cluster.context(follower) { $0.replicaRead = true },
         completion: Completion(abandoned: .failure(.staleCommand)) { result in
-          answer.withLock { $0 = result }
+          response.withLock { $0 = result }
         }))
-    _ = cluster.waitFor { answer.withLock { $0 != nil } }
-    let read = try #require(answer.withLock { $0 }).get()
+    _ = cluster.waitFor { response.withLock { $0 != nil } }
+    let read = try #require(response.withLock { $0 }).get()
     #expect(read.writeTerm == nil)
   }
 }

@@ -18,15 +18,15 @@ final class StandaloneFixture: Sendable {
   private let host = ThreadHost()
 
   init(
-    region: Region = StandaloneFixture.region, limits: RawLimits = RawLimits(),
-    maxWriteSize: UInt64 = 8 << 20
+    region: Region = StandaloneFixture.region, format: RawFormat = .plain,
+    limits: RawLimits = RawLimits(), maxWriteSize: UInt64 = 8 << 20
   ) throws {
     engine = try MemoryEngine()
     let reasons = reasons
     storage = StandaloneStorage(
       engine: engine, region: region, peer: Self.peer, host: host, maxWriteSize: maxWriteSize
     ) { reasons.add($0) }
-    raw = RawCommands(storage: storage, limits: limits)
+    raw = RawCommands(storage: storage, format: format, limits: limits)
   }
 
   deinit { storage.stop() }
