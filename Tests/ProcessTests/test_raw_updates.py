@@ -159,6 +159,26 @@ def test_values_expire(make_cluster):
     assert client.get(b"for ever") == b"1"
 
 
+def test_a_store_of_the_other_kind_gets_no_data(make_cluster):
+    """Replicas on stores that differ would misread each other's values."""
+    cluster = make_cluster(stores=1, node_options=["--enable-ttl"])
+    port, status = free_ports(2)
+    other = Process("other", [
+        "node", "--addr", f"127.0.0.1:{port}", "--status-addr", f"127.0.0.1:{status}",
+        "--pd-endpoints", cluster.pd_address, "--data-dir", str(cluster.directory / "other")],
+        cluster.directory / "other.log")
+    other.start()
+    try:
+        eventually(
+            lambda: "all stores of a cluster need the same --enable-ttl" in other.log.read_text(),
+            60, "the placement driver puts a replica there, and the store refuses it")
+        client = RawClient(cluster)
+        client.put(b"a", b"1")
+        assert client.get(b"a") == b"1"
+    finally:
+        other.kill()
+
+
 def test_without_ttl(cluster, tmp_path):
     client = RawClient(cluster)
     kv = client.kv

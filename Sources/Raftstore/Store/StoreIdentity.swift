@@ -12,25 +12,33 @@ package struct StoreStreamIdentity: Sendable, Hashable {
   package var toStoreID: UInt64
   /// Which start of the sending store's process: grows with each start on its data directory.
   package var incarnation: UInt64
+  /// Whether the sender's raw values include their expiry.
+  package var hasTTL: Bool
 
-  package init(clusterID: UInt64, fromStoreID: UInt64, toStoreID: UInt64, incarnation: UInt64) {
+  package init(
+    clusterID: UInt64, fromStoreID: UInt64, toStoreID: UInt64, incarnation: UInt64,
+    hasTTL: Bool = false
+  ) {
     self.clusterID = clusterID
     self.fromStoreID = fromStoreID
     self.toStoreID = toStoreID
     self.incarnation = incarnation
+    self.hasTTL = hasTTL
   }
 
   private static let clusterHeader = "apus-cluster-id"
   private static let fromHeader = "apus-from-store"
   private static let toHeader = "apus-to-store"
   private static let incarnationHeader = "apus-incarnation"
+  /// Missing if values have no expiry: the first versions do not send it.
+  private static let ttlHeader = "apus-ttl"
 
   /// Names and decimal values.
   package var headers: [(String, String)] {
     [
       (Self.clusterHeader, "\(clusterID)"), (Self.fromHeader, "\(fromStoreID)"),
       (Self.toHeader, "\(toStoreID)"), (Self.incarnationHeader, "\(incarnation)"),
-    ]
+    ] + (hasTTL ? [(Self.ttlHeader, "1")] : [])
   }
 
   /// Nil when a header is missing or is no number.
@@ -41,7 +49,8 @@ package struct StoreStreamIdentity: Sendable, Hashable {
       let incarnation = header(Self.incarnationHeader).flatMap(UInt64.init)
     else { return nil }
     self.init(
-      clusterID: cluster, fromStoreID: from, toStoreID: to, incarnation: incarnation)
+      clusterID: cluster, fromStoreID: from, toStoreID: to, incarnation: incarnation,
+      hasTTL: header(Self.ttlHeader) == "1")
   }
 }
 
@@ -56,6 +65,8 @@ package enum StoreStreamRefusal: Error, Sendable, Hashable {
   /// A process of the past, or of a copy of the store's directory.
   case earlierIncarnation(storeID: UInt64, theirs: UInt64, newest: UInt64)
   case tooManyStores
+  /// Only one of the two stores has TTL: each would misread the values that the other replicates.
+  case otherFormat(storeID: UInt64, hasTTL: Bool)
 
   /// Short and without numbers, for metrics.
   package var label: String {
@@ -66,12 +77,13 @@ package enum StoreStreamRefusal: Error, Sendable, Hashable {
     case .impossibleSender: "invalid_sender"
     case .earlierIncarnation: "stale_incarnation"
     case .tooManyStores: "too_many_stores"
+    case .otherFormat: "mismatch_ttl"
     }
   }
 
   package static let labels = [
     "no_identity", "mismatch_cluster_id", "mismatch_store_id", "invalid_sender",
-    "stale_incarnation", "too_many_stores",
+    "stale_incarnation", "too_many_stores", "mismatch_ttl",
   ]
 }
 
@@ -88,6 +100,9 @@ extension StoreStreamRefusal: CustomStringConvertible {
     case .earlierIncarnation(let id, let theirs, let newest):
       "store \(id) was started again: incarnation \(theirs) is older than \(newest)"
     case .tooManyStores: "streams of too many stores were opened"
+    case .otherFormat(let id, let hasTTL):
+      "the values of store \(id) are written \(hasTTL ? "with" : "without") expiry, those of this store "
+        + "\(hasTTL ? "without" : "with"): all stores of a cluster need the same --enable-ttl"
     }
   }
 }
@@ -106,12 +121,15 @@ package final class StoreStreamGate: Sendable {
   }
 
   private let ident: StoreIdent
+  private let hasTTL: Bool
   private let senders = Mutex<[UInt64: Sender]>([:])
   /// Stores that may have streams open: a cluster has fewer.
   private static let maxStores = 4096
 
-  package init(_ ident: StoreIdent) {
+  /// - Parameter hasTTL: whether this store's raw values include their expiry.
+  package init(_ ident: StoreIdent, hasTTL: Bool = false) {
     self.ident = ident
+    self.hasTTL = hasTTL
   }
 
   /// Whether a stream may be opened; nil: it says nothing of itself.
@@ -129,6 +147,9 @@ package final class StoreStreamGate: Sendable {
     }
     guard identity.fromStoreID != 0, identity.fromStoreID != ident.storeID else {
       throw .impossibleSender(identity.fromStoreID)
+    }
+    guard identity.hasTTL == hasTTL else {
+      throw .otherFormat(storeID: identity.fromStoreID, hasTTL: identity.hasTTL)
     }
     try senders.withLock { (senders) throws(StoreStreamRefusal) in
       var sender = senders[identity.fromStoreID] ?? Sender()

@@ -52,6 +52,7 @@ struct StoreComponents: Sendable {
     let transport = RPCTransport(
       pd: pd, snapshots: snapshots, router: router, group: runtime.group,
       raftGroup: runtime.raftGroup, host: runtime.host, security: configuration.security,
+      hasTTL: configuration.enablesTTL,
       metrics: runtime.metrics, logger: runtime.logger)
     return StoreComponents(
       runtime: runtime, directory: directory, engine: engine, logs: logs, snapshots: snapshots,

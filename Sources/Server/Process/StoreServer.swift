@@ -48,8 +48,8 @@ package final class StoreServer: RunningNode {
     let store = try await parts.startStore(configuration)
     try identity.record(clusterID: store.clusterID, storeID: store.storeID)
     let raft = RaftService(
-      ident: StoreIdent(clusterID: store.clusterID, storeID: store.storeID), router: parts.router,
-      snapshots: parts.snapshots,
+      ident: StoreIdent(clusterID: store.clusterID, storeID: store.storeID),
+      hasTTL: configuration.enablesTTL, router: parts.router, snapshots: parts.snapshots,
       host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
     let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
     var router = MethodRouter()

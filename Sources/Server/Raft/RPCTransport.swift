@@ -23,10 +23,11 @@ package final class RPCTransport: Transport {
   ///   - group: event loops of snapshot connections.
   ///   - raftGroup: event loops of raft messages.
   ///   - security: nil for plain text.
+  ///   - hasTTL: whether this store's raw values include their expiry.
   package init(
     pd: any PDClient, snapshots: SnapManager, router: Router,
     group: any EventLoopGroup, raftGroup: any EventLoopGroup, host: any WorkerHost,
-    security: SecurityConfiguration?, metrics: Metrics, logger: Logger
+    security: SecurityConfiguration?, hasTTL: Bool = false, metrics: Metrics, logger: Logger
   ) {
     var configuration = ClientConfiguration()
     configuration.maxBackoff = .seconds(2)
@@ -37,7 +38,7 @@ package final class RPCTransport: Transport {
     let context = TransportContext(
       addresses: StoreAddresses(pd: pd, clock: host.clock), router: router,
       group: group, raftGroup: raftGroup, host: host, configuration: configuration, logger: logger,
-      metrics: TransportMetrics(metrics))
+      metrics: TransportMetrics(metrics), hasTTL: hasTTL)
     self.context = context
     senders = (0..<max(1, snapshots.limits.maxSending)).map { number in
       host.spawn(name: "snap-send-\(number)", capacity: 64) { _ in

@@ -24,15 +24,18 @@ package final class RaftService: Sendable {
   private let streams: OpenStreams
   private let snapshotTimeout: Duration
 
-  /// - Parameter snapshotTimeout: the longest time without data after which a snapshot stream is ended.
+  /// - Parameters:
+  ///   - hasTTL: whether this store's raw values include their expiry.
+  ///   - snapshotTimeout: the longest time without data after which a snapshot stream is ended.
   package init(
-    ident: StoreIdent, router: Router, snapshots: SnapManager, host: any WorkerHost,
+    ident: StoreIdent, hasTTL: Bool = false, router: Router, snapshots: SnapManager,
+    host: any WorkerHost,
     streams: OpenStreams, metrics: Metrics, logger: Logger,
     snapshotTimeout: Duration = .seconds(30)
   ) {
     self.snapshotTimeout = snapshotTimeout
     self.ident = ident
-    gate = StoreStreamGate(ident)
+    gate = StoreStreamGate(ident, hasTTL: hasTTL)
     self.logger = logger
     clock = host.clock
     self.router = router

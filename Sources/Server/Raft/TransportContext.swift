@@ -18,6 +18,8 @@ final class TransportContext: Sendable {
   let configuration: ClientConfiguration
   let logger: Logger
   let metrics: TransportMetrics
+  /// Whether this store's raw values include their expiry.
+  let hasTTL: Bool
   /// Set at shutdown; ends the sending of snapshots.
   let isStopping = Atomic(false)
   /// This store, once it is known.
@@ -26,8 +28,9 @@ final class TransportContext: Sendable {
   init(
     addresses: StoreAddresses, router: Router, group: any EventLoopGroup,
     raftGroup: any EventLoopGroup, host: any WorkerHost,
-    configuration: ClientConfiguration, logger: Logger, metrics: TransportMetrics
+    configuration: ClientConfiguration, logger: Logger, metrics: TransportMetrics, hasTTL: Bool
   ) {
+    self.hasTTL = hasTTL
     self.addresses = addresses
     self.router = router
     self.group = group
@@ -50,7 +53,7 @@ final class TransportContext: Sendable {
     }
     let identity = StoreStreamIdentity(
       clusterID: own.ident.clusterID, fromStoreID: own.ident.storeID, toStoreID: id,
-      incarnation: own.incarnation)
+      incarnation: own.incarnation, hasTTL: hasTTL)
     return RPCMetadata(identity.headers)
   }
 

@@ -119,6 +119,7 @@ import Testing
     let all: [StoreStreamRefusal] = [
       .anonymous, .otherCluster(theirs: 1, ours: 2), .otherReceiver(meant: 1, ours: 2),
       .impossibleSender(1), .earlierIncarnation(storeID: 1, theirs: 2, newest: 3), .tooManyStores,
+      .otherFormat(storeID: 3, hasTTL: true),
     ]
     #expect(all.map(\.label).sorted() == StoreStreamRefusal.labels.sorted())
   }
