@@ -120,3 +120,20 @@ def test_a_crash_of_a_store_is_printed_and_it_inherited_no_output(tmp_path):
         assert process.terminate() == 0
     finally:
         process.kill()
+
+
+def test_values_can_expire_in_a_playground(tmp_path):
+    pd = free_ports(1)[0]
+    process = Process(
+        "playground",
+        ["playground", "--stores", "1", "--pd-port", str(pd), "--base-port", str(base_port()),
+         "--data-dir", str(tmp_path / "data"), "--enable-ttl"], tmp_path / "playground.log")
+    process.start()
+    try:
+        eventually(lambda: re.search(r"^ready$", process.tail(), re.M), 60, "the playground is ready")
+        done = subprocess.run(
+            [binary(), "ctl", "raw", "put", "a", "b", "--ttl", "900", "--pd", f"127.0.0.1:{pd}"],
+            capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    finally:
+        assert process.terminate() == 0

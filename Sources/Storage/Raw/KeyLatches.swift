@@ -39,19 +39,20 @@ final class KeyLatches: Sendable {
   /// The latches of a write; a range needs all.
   static func holding(for mutations: [Mutation]) -> Holding {
     if mutations.count == 1, let index = index(of: mutations[0]) { return .one(index) }
-    var indices: [Int] = []
-    indices.reserveCapacity(mutations.count)
+    // One bit for each latch: a batch can have many more keys.
+    var bits = [UInt64](repeating: 0, count: count / UInt64.bitWidth)
     for mutation in mutations {
       guard let index = index(of: mutation) else { return .several(all) }
-      indices.append(index)
+      bits[index / UInt64.bitWidth] |= 1 << UInt64(index % UInt64.bitWidth)
     }
-    indices.sort()
-    var kept = 0
-    for index in indices where kept == 0 || indices[kept - 1] != index {
-      indices[kept] = index
-      kept += 1
+    var indices: [Int] = []
+    for (position, word) in bits.enumerated() {
+      var rest = word
+      while rest != 0 {
+        indices.append(position * UInt64.bitWidth + rest.trailingZeroBitCount)
+        rest &= rest - 1
+      }
     }
-    indices.removeLast(indices.count - kept)
     return .several(indices)
   }
 

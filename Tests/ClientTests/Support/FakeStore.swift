@@ -40,6 +40,7 @@ struct FakeStore {
     }
     addBatches(&router)
     addRanges(&router)
+    addUpdates(&router)
     return router
   }
 
@@ -103,7 +104,7 @@ struct FakeStore {
     return pair
   }
 
-  private func serve<Request: RegionRequest>(
+  func serve<Request: RegionRequest>(
     _ router: inout MethodRouter, _ keys: @escaping @Sendable (Request) -> [[UInt8]],
     _ body: @escaping @Sendable (Request, Region, inout FakeCluster.Model) -> Request.Response
   ) where Request.Response: Fillable {
