@@ -41,6 +41,17 @@ struct KeyLatchTests {
     #expect(latch.tryWrite(), "nobody waits any more")
   }
 
+  @Test func anUpdateOnlyTakesAFreeLatchAtOnce() {
+    let latch = KeyLatch()
+    #expect(latch.tryUpdate())
+    #expect(!latch.tryUpdate() && !latch.tryWrite())
+    latch.endUpdate()
+    #expect(latch.tryWrite())
+    #expect(!latch.tryUpdate())
+    latch.endWrite()
+    #expect(latch.tryUpdate())
+  }
+
   /// Bodies that complete at once do not call each other: a long line would overflow the stack.
   @Test func aLongLineIsServedInOneLoop() {
     let (latch, tally) = (KeyLatch(), Tally())
@@ -81,19 +92,21 @@ struct KeyLatchTests {
     #expect(latches.update(.default, [5], bytes: 1) {})
     #expect(latches.write(put, bytes: 100 << 20) { entries.add("alone") }, "a large one may wait")
     #expect(!latches.write(put, bytes: 1) { entries.add("refused") })
-    #expect(!latches.update(.default, [6], bytes: 1) { entries.add("refused") })
+    #expect(!latches.update(.default, [5], bytes: 1) { entries.add("refused") })
+    #expect(latches.update(.default, [6], bytes: 1) { entries.add("free") }, "it need not wait")
+    latches.endUpdate(of: .default, [6])
     let batch = KeyLatches.holding(
       for: [.delete(cf: .default, key: [5]), .delete(cf: .default, key: [6])])
     #expect(!latches.write(batch, bytes: 1) { entries.add("refused") })
     latches.endUpdate(of: .default, [5])
-    #expect(entries.all == ["alone"])
+    #expect(entries.all == ["free", "alone"])
     latches.release(put)
     // What the refused batch held until then was given back.
     for key in [[UInt8(5)], [6]] {
       #expect(latches.update(.default, key, bytes: 1) { entries.add("after") })
       latches.endUpdate(of: .default, key)
     }
-    #expect(entries.all == ["alone", "after", "after"])
+    #expect(entries.all == ["free", "alone", "after", "after"])
   }
 
   /// Many threads: no update overlaps with anything of its key, and everything is let in.

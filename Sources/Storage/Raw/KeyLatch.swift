@@ -66,6 +66,17 @@ final class KeyLatch: Sendable {
     if word.subtract(2, ordering: .acquiringAndReleasing).newValue == 1 { drain() }
   }
 
+  /// Holds the latch exclusively if nothing holds it and no request is queued.
+  func tryUpdate() -> Bool {
+    queue.withLock { queue in
+      let isFree = word.compareExchange(
+        expected: 0, desired: 1, ordering: .acquiringAndReleasing
+      ).exchanged
+      if isFree { queue.isUpdating = true }
+      return isFree
+    }
+  }
+
   /// Runs `body` when the latch is held exclusively.
   func update(_ body: @escaping @Sendable () -> Void) {
     queue.withLock { queue in

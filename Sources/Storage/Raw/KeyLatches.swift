@@ -116,8 +116,14 @@ final class KeyLatches: Sendable {
   func update(
     _ cf: DataCF, _ key: [UInt8], bytes: Int, _ body: @escaping @Sendable () -> Void
   ) -> Bool {
+    let latch = latches[Self.index(cf, key)]
+    // An update that need not wait is not refused because of others, which may wait for a region without a quorum.
+    if latch.tryUpdate() {
+      body()
+      return true
+    }
     guard reserve(bytes) else { return false }
-    latches[Self.index(cf, key)].update { [self] in
+    latch.update { [self] in
       unreserve(bytes)
       body()
     }
