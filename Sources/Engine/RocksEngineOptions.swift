@@ -38,8 +38,8 @@ package struct RocksEngineOptions: Sendable {
   /// Which writes the owner syncs. It decides whether a database with a damaged write-ahead log is refused; see
   /// `DBOptions.syncedWrites`.
   package var syncedWrites = SyncedWrites.some
-  /// Called when a compaction of user data begins; the result says which of its values are dropped. Called on
-  /// RocksDB's threads. Nil: all values are kept.
+  /// Called at the start of each compaction of user data, on a thread of RocksDB; the result is called for its values
+  /// and returns whether the value is dropped. Nil: all values are kept.
   package var droppedValues: (@Sendable () -> @Sendable (_ value: RawSpan) -> Bool)?
 
   package init() {}

@@ -1,22 +1,21 @@
 import CRocksDB
 
-/// Which values a compaction leaves out of the files it writes.
+/// Drops values in compactions.
 ///
-/// RocksDB passes each newest value of a key to it, on its background threads, and only while files are
-/// rewritten: what is left out disappears at some time, not at a certain one. A value that is left out hides older
-/// ones of its key like a deletion. Snapshots do not keep it.
+/// RocksDB calls it for the newest value of each key, on its background threads, when it rewrites a file. When that
+/// happens is not defined. A dropped value hides older ones of its key like a deletion, in snapshots too.
 package struct CompactionFilter: Sendable {
-  /// Whether a value is left out. Called for every value: it must be fast.
+  /// Whether a value is dropped. Called for every value: it must be fast.
   package typealias Drops = @Sendable (_ value: RawSpan) -> Bool
 
-  /// Called once when a compaction begins; the result is asked about all of its values.
+  /// Called once at the start of a compaction; the result is called for all of its values.
   package var begin: @Sendable () -> Drops
 
   package init(begin: @escaping @Sendable () -> Drops) {
     self.begin = begin
   }
 
-  /// A factory for `rocksdb_options_set_compaction_filter_factory`, which takes it over.
+  /// A factory for `rocksdb_options_set_compaction_filter_factory`, which takes ownership of it.
   func makeFactory() -> OpaquePointer? {
     let state = Unmanaged.passRetained(FactoryState(self)).toOpaque()
     return rocksdb_compactionfilterfactory_create(
@@ -33,14 +32,14 @@ package struct CompactionFilter: Sendable {
       { _ in CompactionFilter.name })
   }
 
-  /// What RocksDB writes into its `OPTIONS` file and never changes.
+  /// RocksDB writes it into its `OPTIONS` file; it must not change.
   fileprivate static var name: UnsafePointer<CChar> {
     let text: StaticString = "apus.value-filter"
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }
 
-/// What a factory keeps until RocksDB destroys it with the last options that name it.
+/// The state of a factory. RocksDB destroys it with the last options that refer to it.
 private final class FactoryState: Sendable {
   let filter: CompactionFilter
 
@@ -49,7 +48,7 @@ private final class FactoryState: Sendable {
   }
 }
 
-/// What one compaction's filter keeps.
+/// The state of the filter of one compaction.
 private final class FilterState: Sendable {
   let drops: CompactionFilter.Drops
 

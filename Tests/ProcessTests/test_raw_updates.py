@@ -18,7 +18,7 @@ NOT_WRITTEN = {
 
 
 class Swapper(RawClient):
-    """Swaps one at a time; None where nobody can tell whether it was written."""
+    """Swaps one at a time; the result is None if it is unknown whether it was written."""
 
     def swap(self, key: bytes, previous: bytes | None, value: bytes, deadline: float):
         request = self.kv.RawCASRequest(
@@ -41,14 +41,13 @@ class Swapper(RawClient):
                 return reply
             self._follow(reply.region_error)
             kinds = {field.name for field, _ in reply.region_error.ListFields()} - {"message"}
-            # A peer that was removed says region_not_found of what it had proposed, too: none is removed here.
             if not kinds & NOT_WRITTEN:
                 return None
         raise Unavailable("no leader in time")
 
 
 def count(swapper: Swapper, key: bytes, stop: threading.Event, wins: list, unknown: list):
-    """Raises a counter by one as often as it can."""
+    """Increments a counter until it is stopped."""
     current = None
     while not stop.is_set():
         value = b"%d" % (int(current or b"0") + 1)
@@ -104,7 +103,7 @@ def test_swaps_are_atomic_whoever_leads(make_cluster):
     total = int(RawClient(cluster).get(key))
     assert len(wins) <= total <= len(wins) + len(unknown), (len(wins), total, len(unknown))
     steps = {int(w) for w in wins} | {int(u) for u in unknown}
-    assert set(range(1, total + 1)) <= steps, "a step that nobody made"
+    assert set(range(1, total + 1)) <= steps, "a step without a swap"
 
 
 def ctl(cluster, *arguments):
@@ -171,7 +170,7 @@ def test_a_store_of_the_other_kind_gets_no_data(make_cluster):
     try:
         eventually(
             lambda: "all stores of a cluster need the same --enable-ttl" in other.log.read_text(),
-            60, "the placement driver puts a replica there, and the store refuses it")
+            60, "PD places a replica there, and the store refuses it")
         client = RawClient(cluster)
         client.put(b"a", b"1")
         assert client.get(b"a") == b"1"

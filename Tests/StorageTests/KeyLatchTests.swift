@@ -5,9 +5,9 @@ import Testing
 
 @testable import Storage
 
-/// Writes share a latch, an update has it alone.
+/// Writes hold a latch together, an update holds it exclusively.
 struct KeyLatchTests {
-  /// Who was let in, in order.
+  /// The names of bodies that ran, in order.
   private final class Entries: Sendable {
     private let names = Mutex<[String]>([])
     func add(_ name: String) { names.withLock { $0.append(name) } }
@@ -26,7 +26,7 @@ struct KeyLatchTests {
     #expect(latch.tryWrite() && latch.tryWrite())
     latch.update { entries.add("update") }
     #expect(entries.all == [], "two writes hold the latch")
-    #expect(!latch.tryWrite(), "a later write stands behind the update")
+    #expect(!latch.tryWrite(), "a later write is queued behind the update")
     latch.write { entries.add("write") }
     latch.endWrite()
     #expect(entries.all == [])
@@ -38,7 +38,7 @@ struct KeyLatchTests {
     latch.endWrite()
     #expect(entries.all == ["update", "write", "second"])
     latch.endUpdate()
-    #expect(latch.tryWrite(), "nobody waits any more")
+    #expect(latch.tryWrite(), "nothing is queued")
   }
 
   @Test func anUpdateOnlyTakesAFreeLatchAtOnce() {
@@ -52,8 +52,8 @@ struct KeyLatchTests {
     #expect(latch.tryUpdate())
   }
 
-  /// Bodies that complete at once do not call each other: a long line would overflow the stack.
-  @Test func aLongLineIsServedInOneLoop() {
+  /// Bodies that complete at once do not run recursively: a long queue would overflow the stack.
+  @Test func aLongQueueIsDrainedInOneLoop() {
     let (latch, tally) = (KeyLatch(), Tally())
     #expect(latch.tryWrite())
     for _ in 0..<200_000 {
@@ -101,7 +101,7 @@ struct KeyLatchTests {
     latches.endUpdate(of: .default, [5])
     #expect(entries.all == ["free", "alone"])
     latches.release(put)
-    // What the refused batch held until then was given back.
+    // The refused batch holds nothing.
     for key in [[UInt8(5)], [6]] {
       #expect(latches.update(.default, key, bytes: 1) { entries.add("after") })
       latches.endUpdate(of: .default, key)
@@ -109,7 +109,27 @@ struct KeyLatchTests {
     #expect(entries.all == ["free", "alone", "after", "after"])
   }
 
-  /// Many threads: no update overlaps with anything of its key, and everything is let in.
+  /// An attempt of a batch that fails at one latch releases those it has acquired.
+  @Test func aFailedAttemptHoldsNothing() {
+    let latches = KeyLatches()
+    let keys = (UInt8(0)...9).sorted {
+      KeyLatches.index(.default, [$0]) < KeyLatches.index(.default, [$1])
+    }
+    let batch = KeyLatches.holding(for: keys.map { .delete(cf: .default, key: [$0]) })
+    let tally = Tally()
+    let update: @Sendable (UInt8) -> Void = { key in
+      _ = latches.update(.default, [key], bytes: 1) { tally.done.add(1, ordering: .relaxed) }
+    }
+    update(keys[9])
+    #expect(!latches.tryWrite(batch))
+    for key in keys[..<9] { update(key) }
+    #expect(tally.done.load(ordering: .relaxed) == 10)
+    for key in keys { latches.endUpdate(of: .default, [key]) }
+    #expect(latches.tryWrite(batch))
+    latches.release(batch)
+  }
+
+  /// Many threads: no update overlaps with another request of its key, and all bodies run.
   @Test func threadsNeverOverlapWithAnUpdate() {
     let (latches, tally) = (KeyLatches(), Tally())
     let (threads, rounds) = (4, 5000)

@@ -68,7 +68,7 @@ struct RawSwapTests {
     #expect(try Self.swap(other, [3], nil, [1]).succeeded)
   }
 
-  /// Counters that many threads raise: no step is lost, whatever else writes beside them.
+  /// Many threads increment a counter by swaps while they put other keys.
   @Test func noIncrementIsLost() throws {
     let store = try StandaloneFixture()
     let (threads, rounds) = (4, 100)
@@ -78,7 +78,7 @@ struct RawSwapTests {
         do {
           var current: [UInt8]?
           for round in 0..<rounds {
-            // Other keys of the same batch, so that writes of many latches take part.
+            // Puts of other keys.
             try store.put([2, UInt8(number)], [UInt8(round)])
             while true {
               let next = (current.map { Int($0[0]) << 8 | Int($0[1]) } ?? 0) + 1
@@ -99,8 +99,7 @@ struct RawSwapTests {
     #expect(try store.get([1]) == [UInt8(total >> 8), UInt8(total & 0xFF)])
   }
 
-  /// A put that completes between the comparison and the write of a swap would be lost without a trace: whoever put it
-  /// would have been told that it is there, and the swap that it is not.
+  /// A put that is acknowledged between the read and the write of a swap would be lost.
   @Test func aPutWaitsForTheSwapOfItsKey() throws {
     let store = try StandaloneFixture()
     try store.put([1], [1])

@@ -84,8 +84,8 @@ package struct WriteRequest: Sendable {
   package var context: RequestContext
   /// The changes as a log entry carries them: encoded once, on the requester's thread.
   package var requests: RequestList
-  /// The term in which the peer must still lead when it proposes the write; nil: any. For a write that was decided
-  /// by a read: see `ReadGrant.writeTerm`.
+  /// The only term in which the write may be proposed; nil for any. Writes that depend on a read set it to
+  /// `ReadGrant.writeTerm`.
   package var requiredTerm: UInt64?
   /// Called once, after the write is applied on the leader or refused.
   package var completion: Completion<Result<Void, RegionError>>
@@ -120,9 +120,9 @@ package struct ReadGrant: Sendable {
   package var region: Region
   package var snapshot: any KVSnapshot
   package var term: UInt64
-  /// The term that a write decided by this view must require. Nil when the peer does not lead, or has not applied
-  /// an entry of its term: then the view may lack entries of earlier terms that are in its log. With it the view
-  /// lacks nothing but what this leader itself proposed in this term and has not completed.
+  /// The `WriteRequest.requiredTerm` of a write that depends on this view. Nil if the peer does not lead, or has not
+  /// applied an entry of its term: the view may then lack entries of earlier terms. Otherwise it lacks at most the
+  /// writes that this leader proposed in this term and has not completed.
   package var writeTerm: UInt64?
   package var appliedIndex: UInt64
 

@@ -92,7 +92,7 @@ extension Peer {
   private func refusal(of request: WriteRequest) -> RegionError? {
     if let error = refusal(of: request.context, .version) { return error }
     if let term = request.requiredTerm, term != node.term {
-      // It led, lost the lead and leads again: others may have written meanwhile. Nothing is proposed.
+      // Leadership was lost and regained since the read: another leader may have written. Nothing is proposed.
       return .notLeader(regionID: regionID, leader: nil)
     }
     if let error = RequestCheck.keys(of: request.requests, in: region) { return error }

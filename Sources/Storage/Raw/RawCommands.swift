@@ -77,7 +77,7 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor, slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    scan([scan], context, name, on: executor, into: reply, slicing, completion)
+    readScans([scan], context, name, on: executor, into: reply, slicing, completion)
   }
 
   /// Reads the pairs of several ranges, up to `eachLimit` of each, cut to the region.
@@ -91,7 +91,7 @@ package struct RawCommands: Sendable {
     guard let scans = template.over(ranges) else {
       return completion(.failure(.refused("Invalid KeyRanges")))
     }
-    scan(scans, context, name, on: executor, into: reply, slicing, completion)
+    readScans(scans, context, name, on: executor, into: reply, slicing, completion)
   }
 
   /// Computes the checksum of the pairs of all ranges, cut to the region.
@@ -101,7 +101,7 @@ package struct RawCommands: Sendable {
     _ completion: @escaping @Sendable (Result<RawChecksum, StorageError>) -> Void
   ) {
     let scans = ranges.map { RawScan(start: $0.start, end: $0.end, limit: .max) }
-    self.scan(scans, context, "", on: executor, into: ChecksumReply(), slicing, completion)
+    readScans(scans, context, "", on: executor, into: ChecksumReply(), slicing, completion)
   }
 
   /// Reads the seconds until a key expires, 0 if it never does; nil if there is no such key.
@@ -226,7 +226,7 @@ package struct RawCommands: Sendable {
   }
 
   /// Scans one range after another.
-  private func scan<Reply: ScanReply>(
+  private func readScans<Reply: ScanReply>(
     _ scans: [RawScan], _ context: RequestContext, _ name: String,
     on executor: @escaping StorageExecutor, into reply: Reply, _ slicing: ReadTimeSlicing?,
     _ completion: @escaping @Sendable (Result<Reply.Value, StorageError>) -> Void

@@ -3,7 +3,7 @@ import Raftstore
 import Runtime
 import Testing
 
-/// Writes that were decided by a read: proposed only by the leader of the read's term.
+/// Writes that depend on a read are proposed only in the term of the read.
 @Suite struct RequiredTermTests {
   private func grant(_ cluster: TestCluster, _ node: TestNode) throws -> ReadGrant {
     let response = Shared<Result<ReadGrant, RegionError>?>()
@@ -45,8 +45,7 @@ import Testing
     #expect(cluster.get("a") == "2")
   }
 
-  /// Between the terms another leader has written. The store that leads again must not write what it made of its old
-  /// read.
+  /// Another leader has written between the terms, so the old read is out of date.
   @Test func aStoreThatLeadsAgainDoesNot() throws {
     let cluster = try TestCluster(3)
     defer { cluster.shutDown() }
