@@ -16,6 +16,11 @@ package struct SplitPlan: Sendable, Equatable {
   /// All of them in key order.
   package let regions: [Region]
 
+  /// New regions of one split.
+  package static let maxSplits = 1024
+  /// Bytes of a split key: below `DataKeySpace.end`, as all keys are.
+  private static let maxKeyBytes = DataKeySpace.end.count - 1
+
   /// Checks the split of `region` and computes its result.
   ///
   /// Every resulting region has the same version: the old one plus the number of new regions.
@@ -52,8 +57,14 @@ package struct SplitPlan: Sendable, Equatable {
     _ split: AdminCommand.BatchSplit, _ region: Region
   ) throws(Refusal) {
     if split.splits.isEmpty { throw Refusal(reason: "the split of \(region) names no key") }
+    guard split.splits.count <= maxSplits else {
+      throw Refusal(reason: "\(split.splits.count) new regions, at most \(maxSplits) in one split")
+    }
     var last = region.startKey
     for cut in split.splits {
+      guard cut.key.count <= maxKeyBytes else {
+        throw Refusal(reason: "a split key of \(cut.key.count) bytes is too long")
+      }
       guard precedes(last, cut.key) else {
         throw Refusal(reason: "split key \(cut.key.hex) is not above \(last.hex)")
       }

@@ -57,6 +57,16 @@ import Testing
     for splits in bad {
       #expect(throws: SplitPlan.Refusal.self) { try plan(splits, rightDerive: true) }
     }
+    var long = cut("m", 20)
+    long.key += [UInt8](repeating: 0, count: 16 << 10)
+    #expect(throws: SplitPlan.Refusal.self) { try plan([long], rightDerive: true) }
+    let many = (0..<1025).map { number in
+      var split = cut("c", UInt64(1000 + number))
+      split.key.appendBigEndian(UInt64(number))
+      return split
+    }
+    #expect(throws: SplitPlan.Refusal.self) { try plan(many, rightDerive: true) }
+    #expect(throws: Never.self) { try plan(many.dropLast(), rightDerive: true) }
     var last = Self.region
     last.epoch.version = EnvelopeCheck.maxEpoch - 2
     #expect(throws: Never.self) { try plan([cut("m", 20)], rightDerive: true, of: last) }
