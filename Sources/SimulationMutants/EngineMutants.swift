@@ -42,6 +42,17 @@ enum EngineMutants {
         }
       }
     },
+    Mutant("engine-buffers-splits", "The records of a split are written without a sync.") {
+      $0.faults = [.split, .powerLoss]
+      $0.parts.engine = { part, _, _ in
+        UnsyncedEngine(part) { batch in
+          batch.operations.count { operation in
+            if case .put(.raft, let key, _) = operation { return isRegionState(key) }
+            return false
+          } > 1
+        }
+      }
+    },
     Mutant("engine-drops-range-deletes", "Deleting a range of data deletes nothing.") {
       $0.faults = [.changeMembers, .compactLog, .partition]
       $0.parts.engine = { part, _, _ in
@@ -77,6 +88,11 @@ enum EngineMutants {
       $0.parts.engine = { part, _, _ in CachingEngine(part) }
     },
   ]
+
+  private static func isRegionState(_ key: [UInt8]) -> Bool {
+    let range = KeyLayout.regionStateRange
+    return range.contains(key)
+  }
 
   private static func isApplyState(_ key: [UInt8]) -> Bool {
     let other = KeyLayout.applyState(regionID: 0)

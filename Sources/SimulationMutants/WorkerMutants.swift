@@ -28,6 +28,44 @@ enum WorkerMutants {
           })
       }
     },
+    Mutant("worker-loses-children", "One of three regions that splits create never begins.") {
+      $0.faults = [.split]
+      $0.parts.host = { part, _, _ in
+        var count = 0
+        return AlteredHost(
+          part,
+          mail: { worker, batch in
+            guard worker.hasPrefix("raft") else { return batch }
+            return batch.filter { message in
+              guard case .createChild? = message as? RaftWorkerMessage else { return true }
+              count += 1
+              return count % 3 != 0
+            }
+          })
+      }
+    },
+    Mutant(
+      "worker-keeps-split-ranges",
+      "Local reads by the old epoch of a region that was split are served as before."
+    ) {
+      $0.faults = [.split, .transferLeader]
+      $0.parts.host = { part, store, _ in
+        var old: [Region] = []
+        return AlteredHost(
+          part,
+          mail: { worker, batch in
+            guard worker.hasPrefix("raft") else { return batch }
+            for region in old { store.store?.meta.delegate(region.id)?.update(region: region) }
+            for case .applied(let result)? in batch.map({ $0 as? RaftWorkerMessage }) {
+              guard case .split? = result.changes.last,
+                let region = store.store?.meta.held(result.regionID)?.region
+              else { continue }
+              old.append(region)
+            }
+            return batch
+          })
+      }
+    },
     Mutant("worker-skips-entries", "Followers do not apply one of fifty entries.") {
       $0.faults = []
       $0.parts.host = { part, store, _ in

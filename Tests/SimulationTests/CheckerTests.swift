@@ -220,6 +220,26 @@ import Testing
     #expect(found.contains("is led by lease on"))
   }
 
+  /// As if one region had been split off the other, which does not know.
+  @Test func leasesOfTwoRegionsOverOneKey() throws {
+    let stage = try CheckerFixture(boundaries: [WorkloadKeys.key(10)])
+    let found = try finding(LeaseChecker(), stage) { stage in
+      let regions = stage.cluster.newestRegions()
+      for store in stage.cluster.stores {
+        for region in regions { store.store?.meta.delegate(region.id)?.expire() }
+      }
+      for (place, region) in regions.enumerated() {
+        let store = stage.cluster.stores[place]
+        let delegate = try #require(store.store?.meta.delegate(region.id))
+        delegate.renew(term: 50, until: store.machine.clock.now + .seconds(1))
+        var wide = region
+        if place == 0 { (wide.startKey, wide.endKey) = ([], []) }
+        delegate.update(region: wide)
+      }
+    }
+    #expect(found.contains("both hold keys"))
+  }
+
   @Test func aPausedStoreHoldsNoLease() throws {
     let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       for (place, store) in stage.cluster.stores.enumerated() {

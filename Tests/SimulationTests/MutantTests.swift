@@ -40,6 +40,9 @@ import Testing
     Quick(name: "log-drops-votes", seeds: 5),
     Quick(name: "transport-grants-rejected-votes", seeds: 5),
     Quick(name: "worker-skips-entries", seeds: 5),
+    Quick(name: "worker-loses-children", seeds: 5),
+    Quick(name: "worker-keeps-split-ranges", seeds: 5),
+    Quick(name: "engine-buffers-splits", seeds: 10),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {
     let first = try (1...bug.seeds).first { try run($0, mutant: bug.name).failure != nil }

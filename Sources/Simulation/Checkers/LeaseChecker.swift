@@ -36,6 +36,7 @@ final class LeaseChecker: ClusterChecker {
   func check(_ view: ClusterView) -> String? {
     if !isListening { listen(view.cluster) }
     if let leaseViolation { return leaseViolation }
+    if let problem = overlap(view.cluster) { return problem }
     let regions = Set(view.disks.flatMap { $0.replicas.map(\.regionID) }).sorted()
     for region in regions {
       let holders = holders(of: region, view.cluster)
@@ -55,6 +56,27 @@ final class LeaseChecker: ClusterChecker {
         return "region \(region) is led by lease on \(holder.store.machine.name) in term "
           + "\(holder.term), but \(disk.store.machine.name) has applied an entry of term \(term)"
       }
+    }
+    return nil
+  }
+
+  /// Two regions that are led by lease and hold the same keys: one was split off the other, which does not know.
+  private func overlap(_ cluster: SimulatedCluster) -> String? {
+    var led: [(region: UInt64, range: KeyRange, store: String)] = []
+    for store in cluster.stores where store.isUp {
+      for region in store.store?.meta.regions ?? [] {
+        guard let delegate = store.store?.meta.delegate(region.id),
+          delegate.leaseTerm(at: store.clock.now) != nil
+        else { continue }
+        led.append((region.id, delegate.range, store.machine.name))
+      }
+    }
+    led.sort { $0.range.start.lexicographicallyPrecedes($1.range.start) }
+    for (left, right) in zip(led, led.dropFirst())
+    where left.region != right.region && left.range.overlaps(right.range) {
+      return
+        "regions \(left.region) on \(left.store) and \(right.region) on \(right.store) are led by "
+        + "lease and both hold keys of \(left.range.intersect(right.range))"
     }
     return nil
   }

@@ -16,7 +16,7 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   case pdStale = "pd-stale"
   // Not faults, but throughout: changes to regions
   case transferLeader = "transfer-leader", changeMembers = "change-members"
-  case compactLog = "compact-log"
+  case compactLog = "compact-log", split
 }
 
 /// One fault of a run, decided before the run begins: so that runs can be repeated with fewer of them.

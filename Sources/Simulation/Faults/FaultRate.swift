@@ -44,6 +44,7 @@ struct FaultRate {
     case .transferLeader: FaultRate(gaps: 150...3_000)
     case .changeMembers: FaultRate(gaps: 400...4_000)
     case .compactLog: FaultRate(gaps: 200...3_000)
+    case .split: FaultRate(gaps: 500...5_000)
     }
   }
 }

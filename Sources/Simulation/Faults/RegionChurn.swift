@@ -1,4 +1,5 @@
 import Codec
+import Engine
 import PlacementDriver
 import Raftstore
 import Runtime
@@ -31,6 +32,8 @@ final class RegionChurn {
         leader.store.store?.router.post(.compactLog(regionID: id), to: id)
       case .transferLeader:
         transfer(fault, leader.status, leader.store)
+      case .split:
+        if regions.count < Self.maxRegions { split(fault, leader.status, leader.store) }
       default:
         changeMembers(fault, leader.status, leader.store)
       }
@@ -59,6 +62,60 @@ final class RegionChurn {
         completion: Completion(abandoned: .failure(.staleCommand)) { _ in }))
   }
 
+  // MARK: Splits
+
+  /// Regions beyond which none is split any more: a run is to end.
+  private static let maxRegions = 14
+
+  /// Cuts a region at one to three of its keys.
+  private func split(
+    _ fault: PlannedFault, _ status: RegionStatus, _ store: SimulatedStore
+  ) {
+    let region = status.region
+    let keys = cutKeys(fault, of: region, store)
+    if keys.isEmpty { return }
+    let perRegion = 1 + region.peers.count
+    allocateIDs(keys.count * perRegion) { [weak self] ids in
+      let splits = keys.enumerated().map { position, key in
+        let own = Array(ids[position * perRegion..<(position + 1) * perRegion])
+        return AdminCommand.Split(key: key, newRegionID: own[0], newPeerIDs: Array(own[1...]))
+      }
+      let rightDerive = fault.randomValues[3] & 1 == 0
+      self?.order(
+        fault, .batchSplit(.init(splits: splits, rightDerive: rightDerive)), status, store)
+    }
+  }
+
+  /// Keys of the region in ascending order, by the fault's random values. Their numbers are even: workloads
+  /// count on pairs of keys that are in one region (`PairedKeys`).
+  private func cutKeys(
+    _ fault: PlannedFault, of region: Region, _ store: SimulatedStore
+  ) -> [[UInt8]] {
+    let found: [KeyValue]
+    do throws(EngineError) {
+      found = try store.disk.engine.scan(
+        .default, from: region.startKey, to: region.endKey.isEmpty ? nil : region.endKey)
+    } catch {
+      return []
+    }
+    let keys = found.map(\.key).filter { $0 != region.startKey && ($0.last ?? 1) & 1 == 0 }
+    guard !keys.isEmpty else { return [] }
+    let chosen = (0...fault.randomValues[1] % 3).map { number in
+      keys[Int(((fault.randomValues[2] >> (number * 16)) & 0xFFFF) % UInt64(keys.count))]
+    }
+    return Set(chosen).sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
+  /// Passes on so many new ids; does nothing when the placement driver gives none.
+  private func allocateIDs(_ count: Int, _ body: @escaping ([UInt64]) -> Void) {
+    context.cluster.pd.call(from: process, timeout: .seconds(3)) { (core, _) throws(PDError) in
+      try core.allocateIDs(UInt64(count))
+    } _: { [weak self] result in
+      guard let self, !context.isOver, case .success(let last) = result else { return }
+      body(Array((last - UInt64(count) + 1)...last))
+    }
+  }
+
   // MARK: Members
 
   private func changeMembers(
@@ -78,13 +135,10 @@ final class RegionChurn {
   private func add(
     _ fault: PlannedFault, to target: UInt64, _ status: RegionStatus, _ store: SimulatedStore
   ) {
-    context.cluster.pd.call(from: process, timeout: .seconds(3)) { (core, _) throws(PDError) in
-      try core.allocateIDs()
-    } _: { [weak self] result in
-      guard let self, !context.isOver, case .success(let id) = result else { return }
+    allocateIDs(1) { [weak self] ids in
       let isVoter = fault.randomValues[3] & 3 == 0
-      let peer = PeerInfo(id: id, storeID: target, role: isVoter ? .voter : .learner)
-      order(
+      let peer = PeerInfo(id: ids[0], storeID: target, role: isVoter ? .voter : .learner)
+      self?.order(
         fault,
         .changePeer(.init(type: isVoter ? .addNode : .addLearnerNode, peer: peer)), status, store)
     }

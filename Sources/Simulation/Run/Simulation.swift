@@ -192,7 +192,7 @@ package final class Simulation {
     report.virtualTime = scheduler.now.nanoseconds
     report.workload = type(of: workload).name
     report.stores = cluster.stores.count
-    report.regions = cluster.shape.boundaries.count + 1
+    report.regions = max(cluster.newestRegions().count, cluster.shape.boundaries.count + 1)
     report.operations = recorder.operations.count
     report.succeeded = recorder.succeeded
     report.unknown = recorder.operations.count { $0.outcome == .unknown }

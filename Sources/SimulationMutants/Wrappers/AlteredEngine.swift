@@ -49,20 +49,30 @@ extension WriteBatch.Operation {
   }
 }
 
-/// An engine that reports every write as durable and syncs none.
+/// An engine that reports writes as durable without syncing them.
 final class UnsyncedEngine: ForwardingEngine {
   let base: any KVEngine
+  private let isAffected: ThreadBound<((WriteBatch) -> Bool)?>
 
-  init(_ base: any KVEngine) {
+  /// - Parameter isAffected: whether a batch is written without a sync; nil: all are, and nothing else is
+  ///   synced either.
+  init(_ base: any KVEngine, _ isAffected: ((WriteBatch) -> Bool)? = nil) {
     self.base = base
+    self.isAffected = ThreadBound(isAffected)
   }
 
   func write(_ batch: WriteBatch, _ durability: Durability) throws(EngineError) {
-    try base.write(batch, .buffered)
+    let loses = isAffected.value.map { $0(batch) } ?? true
+    try base.write(batch, loses ? .buffered : durability)
   }
 
-  func sync() throws(EngineError) {}
-  func flush() throws(EngineError) {}
+  func sync() throws(EngineError) {
+    if isAffected.value != nil { try base.sync() }
+  }
+
+  func flush() throws(EngineError) {
+    if isAffected.value != nil { try base.flush() }
+  }
 }
 
 /// An engine whose snapshot is the one that the call before should have got.
