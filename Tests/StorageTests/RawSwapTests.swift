@@ -99,29 +99,46 @@ struct RawSwapTests {
     #expect(try store.get([1]) == [UInt8(total >> 8), UInt8(total & 0xFF)])
   }
 
-  /// A put that is acknowledged between the read and the write of a swap would be lost.
-  @Test func aPutWaitsForTheSwapOfItsKey() throws {
+  enum Write: CaseIterable {
+    case put, batchPut, delete, deleteRange
+  }
+
+  /// A write that is acknowledged between the read and the write of a swap would be lost.
+  @Test(arguments: Write.allCases)
+  func aWriteWaitsForTheSwapOfItsKey(_ write: Write) throws {
     let store = try StandaloneFixture()
     try store.put([1], [1])
     let held = Mutex<(@Sendable () -> Void)?>(nil)
-    let (swapped, put) = (ResultBox<RawSwap.Outcome>(), ResultBox<Void>())
+    let (swapped, written) = (ResultBox<RawSwap.Outcome>(), ResultBox<Void>())
     store.raw.compareAndSwap(
       StandaloneFixture.context, cf: "", RawSwap(key: [1], expected: [1], replacement: [2]),
       on: { work in held.withLock { $0 = work } }
     ) { swapped.fill($0) }
-    let order = Mutex<[String]>([])
-    store.raw.put(StandaloneFixture.context, cf: "", key: [1], value: [3], ttl: 0) { result in
-      order.withLock { $0.append("put") }
-      put.fill(result)
+    let isWritten = Mutex(false)
+    let completion: @Sendable (Result<Void, StorageError>) -> Void = { result in
+      isWritten.withLock { $0 = true }
+      written.fill(result)
     }
-    // Another key passes.
+    let context = StandaloneFixture.context
+    switch write {
+    case .put: store.raw.put(context, cf: "", key: [1], value: [3], ttl: 0, completion)
+    case .batchPut:
+      store.raw.batchPut(
+        context, cf: "",
+        pairs: [KeyValue(key: [0], value: [3]), KeyValue(key: [1], value: [3])], ttls: [],
+        completion)
+    case .delete: store.raw.delete(context, cf: "", keys: [[1]], completion)
+    case .deleteRange: store.raw.deleteRange(context, cf: "", start: [1], end: [2], completion)
+    }
+    // A write of another key does not wait. It is queued after those that did not wait either.
     try store.put([2], [2])
-    #expect(order.withLock { $0 } == [])
+    #expect(!isWritten.withLock { $0 })
     #expect(try store.engine.get(.default, [1]) == [1])
     let work = try #require(held.withLock { $0 })
     work()
     #expect(try swapped.wait().get() == .init(succeeded: true, previous: [1]))
-    try put.wait().get()
-    #expect(try store.get([1]) == [3])
+    try written.wait().get()
+    let isDeletion = write == .delete || write == .deleteRange
+    #expect(try store.get([1]) == (isDeletion ? nil : [3]))
   }
 }
