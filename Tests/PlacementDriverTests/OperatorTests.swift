@@ -123,7 +123,7 @@ struct OperatorTests {
   @Test func whatTakesTooLongIsGivenUp() throws {
     let (fixture, region) = try fixture()
     #expect(try change(fixture.beat(region, leader: 1).step) != nil)
-    fixture.pass(659)
+    fixture.pass(599)
     try fixture.beat(4)
     #expect(try change(fixture.beat(region, leader: 1).step) != nil)
     fixture.pass(2)
@@ -286,12 +286,61 @@ struct OperatorTests {
     #expect(try change(fixture.beat(region, leader: 1).step) != nil)
   }
 
+  /// Each step has its own time: a slow first one takes nothing from the next.
+  @Test func everyStepHasItsOwnTime() throws {
+    let (fixture, region) = try fixture()
+    let (_, learner) = try #require(try change(fixture.beat(region, leader: 1).step))
+    var grown = region
+    grown.peers.append(learner)
+    grown.epoch.confVersion = 2
+    fixture.pass(590)
+    for id in [1, 4] as [UInt64] { try fixture.beat(id) }
+    #expect(try change(fixture.beat(grown, leader: 1).step)?.0 == .addNode)
+    fixture.pass(59)
+    #expect(try change(fixture.beat(grown, leader: 1).step)?.0 == .addNode)
+    fixture.pass(2)
+    #expect(try fixture.beat(grown, leader: 1).isEmpty)
+    #expect(try status(fixture, 2) == .timeout)
+  }
+
+  @Test func aLargeRegionHasMoreTime() throws {
+    let (fixture, region) = try fixture()
+    #expect(try change(fixture.beat(region, leader: 1, size: 200 << 20).step) != nil)
+    fixture.pass(1199)
+    try fixture.beat(4)
+    #expect(try change(fixture.beat(region, leader: 1, size: 200 << 20).step) != nil)
+    fixture.pass(2)
+    #expect(try fixture.beat(region, leader: 1, size: 200 << 20).isEmpty)
+    #expect(try status(fixture, 2) == .timeout)
+  }
+
   @Test func scatteringIsAccepted() throws {
     let (fixture, _) = try fixture()
-    #expect(try fixture.core.scatterRegions([2]).isEmpty)
-    #expect(try fixture.core.scatterRegions([2, 3]) == [3])
-    try fixture.core.scatterRegion(2)
-    let error = #expect(throws: PDError.self) { try fixture.core.scatterRegion(3) }
+    #expect(try fixture.core.scatterRegions([2], fixture.reading).isEmpty)
+    #expect(try fixture.core.scatterRegions([2, 3], fixture.reading) == [3])
+    try fixture.core.scatterRegion(2, fixture.reading)
+    let error = #expect(throws: PDError.self) {
+      try fixture.core.scatterRegion(3, fixture.reading)
+    }
     #expect(error?.refusal == .regionNotFound)
+  }
+
+  @Test func endedOperatorsAreListedWithTheirReason() throws {
+    let (fixture, region) = try fixture()
+    #expect(try change(fixture.beat(region, leader: 1).step) != nil)
+    let running = try #require(fixture.core.operatorSummaries(fixture.reading).first)
+    #expect(running.name == "make-up-replica" && running.kind == "replica,region")
+    #expect(running.reason == "a voter is missing" && running.current == 0)
+    #expect(running.createdAt == fixture.reading.wallMilliseconds && running.endedAt == nil)
+    fixture.pass(10)
+    try fixture.core.cancelOperator(regionID: 2, fixture.reading)
+    #expect(throws: PDError.self) {
+      try fixture.core.cancelOperator(regionID: 2, fixture.reading)
+    }
+    let ended = try #require(fixture.core.operatorHistory(fixture.reading).first)
+    #expect(ended.status == .cancel && ended.age == .seconds(10))
+    #expect(ended.endedAt == fixture.reading.wallMilliseconds)
+    let later = fixture.reading.wallMilliseconds + 1
+    #expect(fixture.core.operatorHistory(since: later, fixture.reading).isEmpty)
   }
 }

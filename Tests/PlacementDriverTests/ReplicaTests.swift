@@ -102,6 +102,70 @@ struct ReplicaTests {
     #expect(try world.fixture.info(1).state == .tombstone)
   }
 
+  /// The store lives and reports; only its peer does not respond.
+  @Test func aPeerThatIsDownOnALiveStoreIsReplaced() throws {
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
+    try world.run(10)
+    #expect(world.voters() == [1, 4, 5])
+    world.told = []
+    world.silence(4, of: 0)
+    try world.run(170)
+    #expect(world.told.isEmpty, "it is given as much time as a store")
+    try world.run(20)
+    #expect(world.voters() == [1, 5, 6] && world.stores() == [1, 5, 6])
+    #expect(world.told == ["learner on 6", "voter on 6", "remove from 4"])
+  }
+
+  @Test func withoutASpareStoreADownPeerIsRebuiltOnItsOwn() throws {
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5])
+    try world.run(10)
+    let old = try #require(world.regions[0].region.peer(onStore: 4))
+    world.told = []
+    world.silence(4, of: 0)
+    try world.run(200)
+    #expect(world.voters() == [1, 4, 5] && world.stores() == [1, 4, 5])
+    #expect(world.told == ["remove from 4", "learner on 4", "voter on 4"])
+    #expect(world.regions[0].region.peer(onStore: 4)?.id != old.id)
+  }
+
+  /// Two of three do not respond well: nothing is removed before the others follow.
+  @Test func aDownPeerStaysWhileAnotherLags() throws {
+    let fixture = try PDFixture()
+    try fixture.bootstrap()
+    for id in [4, 5] as [UInt64] { try fixture.put(id) }
+    let whole = region(100, "", "", version: 2, conf: 5, stores: [1, 4, 5])
+    func report(pending: [PeerInfo]) throws -> RegionOperator? {
+      try fixture.beat(
+        RegionHeartbeat(
+          region: whole, leader: whole.peers[0], term: 6, pendingPeers: pending,
+          downPeers: [DownPeer(peer: whole.peers[1], seconds: 1800)])
+      ).step
+    }
+    #expect(try report(pending: [whole.peers[2]]) == nil)
+    #expect(
+      try report(pending: [])?.step == .changePeer(.init(type: .removeNode, peer: whole.peers[1])))
+  }
+
+  @Test func aLearnerThatNeverCatchesUpIsReplacedOnAnotherStore() throws {
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4, 5, 6])
+    world.stuck = [4]
+    try world.run(80)
+    #expect(world.voters() == [1, 5, 6])
+    // What lags on the first store is removed once no voter is missing.
+    #expect(world.stores() == [1, 5, 6])
+    #expect(world.told.first == "learner on 4" && world.told.last == "remove from 4")
+  }
+
+  @Test func aLearnerThatNeverCatchesUpIsMadeAnewWithoutAnotherStore() throws {
+    let world = try SimulatedStores(PDFixture(), stores: [1, 4])
+    world.stuck = [4]
+    try world.run(65)
+    #expect(Array(world.told.prefix(3)) == ["learner on 4", "remove from 4", "learner on 4"])
+    world.stuck = []
+    try world.run(5)
+    #expect(world.voters() == [1, 4])
+  }
+
   @Test func extraReplicasAreRemoved() throws {
     let fixture = try PDFixture()
     try fixture.bootstrap()

@@ -28,6 +28,46 @@ struct SplitTests {
     try fixture.refusal { try fixture.core.reportSplit(regions) }
   }
 
+  /// Ids that a split was given are durable: after a loss of all that was not synced none is given again.
+  @Test func idsAreNotRepeatedAfterALoss() throws {
+    let (fixture, wide) = try fixture()
+    let before = try ask(fixture, wide, 3)
+    try fixture.restart(lossy: true)
+    try fixture.beat(wide, leader: 4)
+    let after = try ask(fixture, wide, 3)
+    let ids = (before + after).flatMap { [$0.regionID] + $0.peerIDs }
+    #expect(Set(ids).count == 24)
+  }
+
+  /// Children come by heartbeat, the last key range first; the parent's operator ends, and a late report of the whole
+  /// is refused.
+  @Test func childrenThatReportEndTheParentsOperator() throws {
+    let (fixture, wide) = try fixture()
+    try fixture.core.createOperator(
+      OperatorRequest(regionID: 100, .transferLeader(store: 1)), fixture.reading)
+    let ids = try ask(fixture, wide, 1)[0]
+    var child = wide
+    child.id = ids.regionID
+    child.startKey = key("m")
+    child.epoch.version = 6
+    child.peers = zip(ids.peerIDs, wide.peers).map { PeerInfo(id: $0, storeID: $1.storeID) }
+    #expect(try fixture.beat(child, leader: 4).refusal == nil)
+    // The parent is out of the tree until it reports: a hole, not a wrong region.
+    #expect(try fixture.region("a") == nil)
+    #expect(try fixture.region("z")?.region.id == child.id)
+    fixture.pass(6)
+    for id in [1, 4, 5] as [UInt64] { try fixture.beat(id) }
+    _ = try fixture.core.tick(fixture.reading)
+    #expect(fixture.core.operatorSummaries(fixture.reading).isEmpty)
+    #expect(try fixture.core.operatorReport(regionID: 100).status == .cancel)
+    #expect(try fixture.beat(wide, leader: 4).refusal != nil)
+    var parent = wide
+    parent.endKey = key("m")
+    parent.epoch.version = 6
+    #expect(try fixture.beat(parent, leader: 4).refusal == nil)
+    #expect(try fixture.region("a")?.region.id == 100)
+  }
+
   /// The request says how many peers there are, and each is given an id.
   @Test func idsOfOneRequestAreBounded() throws {
     let (fixture, wide) = try fixture()

@@ -19,14 +19,6 @@ package struct ClusterSummary: Sendable, Hashable {
   package var operatorCount: Int
 }
 
-/// An operator under way, for people.
-package struct OperatorSummary: Sendable, Hashable {
-  package var regionID: UInt64
-  package var kind: String
-  package var description: String
-  package var age: Duration
-}
-
 /// Counters since PD's start.
 package struct PDStatistics: Sendable, Hashable {
   package var timestamps: UInt64 = 0

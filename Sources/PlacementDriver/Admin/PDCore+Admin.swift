@@ -74,7 +74,7 @@ extension PDCore {
     try save(record)
   }
 
-  private func existing(_ id: UInt64) throws(PDError) -> StoreRecord {
+  func existing(_ id: UInt64) throws(PDError) -> StoreRecord {
     guard let record = stores[id] else {
       throw PDError(.notFound, "invalid store ID \(id), not found")
     }
@@ -85,14 +85,20 @@ extension PDCore {
 
   /// Every store ever registered, ascending by id.
   package func storeSummaries(_ reading: ClockReading) -> [StoreSummary] {
-    stores.records.map { record in
+    let view = view(at: reading.now)
+    return stores.records.map { record in
       let load = regions.load(ofStore: record.id)
       return StoreSummary(
         info: record.info, status: status(of: record, reading.now), leaderCount: load.leaders,
         peerCount: load.peers, pendingPeerCount: load.pendingPeers, regionSize: load.size,
         leaderSize: load.leaderSize, capacity: record.heartbeat?.capacity ?? 0,
         available: record.heartbeat?.available ?? 0, used: record.heartbeat?.usedSize ?? 0,
-        isBusy: record.heartbeat?.isBusy ?? false, silence: record.silence(at: reading.now),
+        isBusy: record.heartbeat?.isBusy ?? false, leaderWeight: record.leaderWeight,
+        regionWeight: record.regionWeight, regionScore: view.score(record).score(),
+        addLimit: record.limit(.addPeer, config), removeLimit: record.limit(.removePeer, config),
+        sendingSnapshots: record.heartbeat?.sendingSnapshots ?? 0,
+        receivingSnapshots: record.heartbeat?.receivingSnapshots ?? 0,
+        silence: record.silence(at: reading.now),
         claimedStoreID: record.claim?.storeID)
     }
   }
@@ -135,15 +141,6 @@ extension PDCore {
     if record.confirmedAt != nil && record.approximateKeys == 0 { summary.emptyRegions += 1 }
     if record.region.peers.contains(where: { stores[$0.storeID]?.info.state == .offline }) {
       summary.offlinePeerRegions += 1
-    }
-  }
-
-  /// The running operators, oldest first.
-  package func operatorSummaries(_ reading: ClockReading) -> [OperatorSummary] {
-    operators.running.values.map {
-      OperatorSummary(
-        regionID: $0.regionID, kind: $0.kind.name, description: $0.description,
-        age: reading.now - $0.createdAt)
     }
   }
 }

@@ -29,6 +29,15 @@ package struct StoreSummary: Sendable, Hashable {
   package var available: UInt64
   package var used: UInt64
   package var isBusy: Bool
+  package var leaderWeight: Double
+  package var regionWeight: Double
+  /// As balancing compares stores.
+  package var regionScore: Double
+  /// Peers per minute that the store may get and lose.
+  package var addLimit: Double
+  package var removeLimit: Double
+  package var sendingSnapshots: UInt64
+  package var receivingSnapshots: UInt64
   /// Time since its last heartbeat, or since PD started if there was none.
   package var silence: Duration
   /// The store at whose address this one registered, while that one may be alive; nil if there is none.

@@ -24,14 +24,26 @@ package struct PDConfig: Sendable, Hashable {
   package var leaderScheduleLimit = 4
   /// Interval of leader balancing.
   package var leaderBalanceInterval: Duration = .seconds(1)
-  /// Concurrent operators that move replicas for balance; 0 disables it.
-  package var balanceScheduleLimit = 4
+  /// Concurrent operators that move replicas for balance; 0 disables it. Stores' limits bound them too.
+  package var balanceScheduleLimit = 2048
   /// Interval of replica balancing.
   package var regionBalanceInterval: Duration = .seconds(5)
   /// How long after a start nothing is balanced, unless 80 % of the leaders are known before.
   package var warmUpTime: Duration = .seconds(60)
   /// Regions checked in one tick.
   package var patrolBatch = 1024
+  /// Peers per minute that a store may get, and lose, unless it has limits of its own.
+  package var storeLimit = 15.0
+  /// Regions (leaders) by which stores may differ from their average before balancing moves one; 0 is one, and more in
+  /// a large cluster.
+  package var tolerantSizeRatio = 0.0
+  /// A store whose space is used beyond this share gets replicas only where no other store can.
+  package var lowSpaceRatio = 0.8
+  /// A store with more snapshots under way, or more peers that wait for one, gets no replicas.
+  package var maxSnapshotCount = 64
+  package var maxPendingPeerCount = 64
+  /// Where replicas are placed, and what the replica checker may do.
+  package var replicas = ReplicaRules()
   /// Where clients reach this placement driver, as `http://host:port`.
   package var advertiseClientURLs: [String]
   /// Bounds on what clients make PD keep and send.
@@ -42,4 +54,19 @@ package struct PDConfig: Sendable, Hashable {
   package init(advertiseClientURLs: [String]) {
     self.advertiseClientURLs = advertiseClientURLs
   }
+}
+
+/// Where replicas are placed, and what the replica checker may do. The switches are PD's `enable-…` settings.
+package struct ReplicaRules: Sendable, Hashable {
+  /// Names of location labels, from the widest location to the narrowest; empty: replicas are placed anywhere.
+  package var locationLabels: [String] = []
+  /// The label below which no two replicas of a region may be; empty: they may, where there is no better store.
+  package var isolationLevel = ""
+  package var removesDownReplicas = true
+  package var replacesOfflineReplicas = true
+  package var makesUpReplicas = true
+  package var removesExtraReplicas = true
+  package var replacesForLocation = true
+
+  package init() {}
 }

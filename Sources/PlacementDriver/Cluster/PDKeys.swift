@@ -16,11 +16,23 @@ enum PDKeys {
   static let stores = key("s/")
   static let regions = key("r/")
   static let claims = key("c/")
+  static let weights = key("w/")
+  static let limits = key("l/")
+  static let settings = key("config/")
+  static let schedulers = key("scheduler/")
   static let services = key("gc/service/")
 
   static func store(_ id: UInt64) -> [UInt8] { stores + bigEndian(id) }
   /// The store at whose address store `id` registered.
   static func claim(_ id: UInt64) -> [UInt8] { claims + bigEndian(id) }
+  /// Bits of a store's leader weight and region weight.
+  static func weight(_ id: UInt64) -> [UInt8] { weights + bigEndian(id) }
+  /// Bits of a store's limits, add-peer first; not a number where the configured limit holds.
+  static func limit(_ id: UInt64) -> [UInt8] { limits + bigEndian(id) }
+  /// The text of a setting that was changed at run time.
+  static func setting(_ name: String) -> [UInt8] { settings + Array(name.utf8) }
+  /// The `SchedulerState` of a scheduler that was changed at run time.
+  static func scheduler(_ name: String) -> [UInt8] { schedulers + Array(name.utf8) }
   static func region(_ id: UInt64) -> [UInt8] { regions + bigEndian(id) }
   static func service(_ id: [UInt8]) -> [UInt8] { services + id }
 
@@ -39,6 +51,17 @@ enum PDKeys {
   static func integer(_ bytes: some Collection<UInt8>) -> UInt64? {
     guard bytes.count == 8 else { return nil }
     return bytes.reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  /// Two numbers by their bits.
+  static func pair(_ first: Double, _ second: Double) -> [UInt8] {
+    bigEndian(first.bitPattern) + bigEndian(second.bitPattern)
+  }
+
+  static func pair(_ bytes: [UInt8]) -> (Double, Double)? {
+    guard bytes.count == 16, let first = integer(bytes[..<8]), let second = integer(bytes[8...])
+    else { return nil }
+    return (Double(bitPattern: first), Double(bitPattern: second))
   }
 
   private static func key(_ name: String) -> [UInt8] { prefix + Array(name.utf8) }

@@ -11,6 +11,8 @@ struct RegionRecord: Sendable {
   /// Peers that lack log entries the leader no longer has.
   var pendingPeers: [PeerInfo] = []
   var downPeers: [DownPeer] = []
+  /// Since when each pending or down peer has been one, by peer id: the first report of an unbroken row.
+  var laggingSince: [UInt64: Instant] = [:]
   var approximateSize: UInt64 = 0
   var approximateKeys: UInt64 = 0
   /// When its leader reported this last; nil while none has, as after a restart or a report of a split.
@@ -35,6 +37,11 @@ struct RegionRecord: Sendable {
 
   func isDown(_ peer: PeerInfo) -> Bool {
     downPeers.contains { $0.peer.id == peer.id }
+  }
+
+  /// For how long the leader has not heard from a down peer; nil if it is not down.
+  func downSeconds(_ peer: PeerInfo) -> UInt64? {
+    downPeers.first { $0.peer.id == peer.id }?.seconds
   }
 
   /// Whether every peer responds and follows.

@@ -114,20 +114,23 @@ struct RegionTree {
     if let leader = record.leader {
       ledCount += sign
       loads[leader.storeID, default: StoreLoad()].leaders += sign
-      change(&loads[leader.storeID, default: StoreLoad()].leaderSize, record, adding)
+      change(
+        &loads[leader.storeID, default: StoreLoad()].leaderSize, record.approximateSize, adding)
     }
     for peer in record.region.peers {
       loads[peer.storeID, default: StoreLoad()].peers += sign
-      change(&loads[peer.storeID, default: StoreLoad()].size, record, adding)
+      change(&loads[peer.storeID, default: StoreLoad()].size, record.approximateSize, adding)
+      let balanced = StoreLoad.balanced(record.approximateSize)
+      change(&loads[peer.storeID, default: StoreLoad()].balancedSize, balanced, adding)
     }
     for peer in record.pendingPeers {
       loads[peer.storeID, default: StoreLoad()].pendingPeers += sign
     }
   }
 
-  private func change(_ size: inout UInt64, _ record: RegionRecord, _ adding: Bool) {
+  private func change(_ size: inout UInt64, _ bytes: UInt64, _ adding: Bool) {
     // Estimates come from outside: wrapping both ways keeps the sum right whatever they are.
-    size = adding ? size &+ record.approximateSize : size &- record.approximateSize
+    size = adding ? size &+ bytes : size &- bytes
   }
 
   /// The position of the first region that starts at or after `key`.

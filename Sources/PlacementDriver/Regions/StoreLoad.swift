@@ -6,6 +6,11 @@ struct StoreLoad: Sendable, Hashable {
   var pendingPeers = 0
   /// Bytes of all regions with a peer here, as their leaders estimate them.
   var size: UInt64 = 0
+  /// The same, each region counted as one MiB at least: regions of unknown size are spread by their number.
+  var balancedSize: UInt64 = 0
   /// Bytes of the regions led from here.
   var leaderSize: UInt64 = 0
+
+  /// What a region of that many bytes counts in balancing.
+  static func balanced(_ bytes: UInt64) -> UInt64 { max(bytes, 1 << 20) }
 }

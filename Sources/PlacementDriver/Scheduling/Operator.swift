@@ -23,22 +23,27 @@ package enum OperatorStatus: Int, Sendable, Hashable, CaseIterable {
 
 /// A sequence of steps on one region, executed by its leader.
 struct Operator: Sendable {
-  /// The scheduler that created the operator; each kind has its own limit.
+  /// What the operator is counted as: each kind has its own limit.
   enum Kind: Int, Sendable, Hashable, CaseIterable {
-    /// Replicas are missing, too many, or on lost stores.
+    /// Requested by an administrator; not limited.
+    case admin
+    /// Replicas are missing, too many, badly placed, or on lost stores.
     case replica
     /// Replicas are spread unevenly.
-    case balance
-    /// Leaders are spread unevenly.
+    case region
+    /// Leaders are spread unevenly, or must leave a store.
     case leader
+  }
 
-    var name: String {
-      switch self {
-      case .replica: "replica"
-      case .balance: "balance-region"
-      case .leader: "balance-leader"
-      }
-    }
+  /// An operator of higher priority replaces the running one of its region.
+  enum Priority: Int, Sendable, Hashable, Comparable {
+    case low
+    /// The region lacks a replica.
+    case high
+    /// Requested by an administrator.
+    case urgent
+
+    static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
   }
 
   /// Where an operator stands after a look at its region.
@@ -48,37 +53,75 @@ struct Operator: Sendable {
   }
 
   let regionID: UInt64
+  /// What it does, under PD's names: `balance-leader`, `make-up-replica`.
+  let name: String
+  /// Why it was created, for people.
+  let reason: String
   let kind: Kind
+  let priority: Priority
   let steps: [OperatorStep]
   /// The epoch the decision was made for.
   let epoch: RegionEpoch
+  /// Bytes of the region when the operator was created, as its leader estimated.
+  let size: UInt64
   /// The members it was made for.
   private let peers: [PeerInfo]
   let createdAt: Instant
-  let timeout: Duration
+  /// How long each step may take.
+  let timeouts: [Duration]
   private(set) var current = 0
+  /// When the current step began.
+  private(set) var stepStartedAt: Instant
   /// When its step was sent last; nil before.
   var sentAt: Instant?
 
-  /// An operator on `region` as it is now. It may take as long as all of its steps together.
+  /// An operator on a region as it is now.
   init(
-    kind: Kind, steps: [OperatorStep], region: Region, createdAt: Instant, _ config: PDConfig
+    _ plan: SchedulingPlan, steps: [OperatorStep], _ record: RegionRecord, at now: Instant,
+    _ config: PDConfig
   ) {
     precondition(!steps.isEmpty, "an operator without steps")
-    regionID = region.id
-    self.kind = kind
+    regionID = record.id
+    name = plan.name
+    reason = plan.reason
+    kind = plan.kind
+    priority = plan.priority
     self.steps = steps
-    epoch = region.epoch
-    peers = region.peers
-    self.createdAt = createdAt
-    timeout = steps.reduce(.zero) { $0 + $1.timeout(config) }
+    epoch = record.region.epoch
+    size = record.approximateSize
+    peers = record.region.peers
+    createdAt = now
+    stepStartedAt = now
+    timeouts = steps.map { $0.timeout(config, bytes: record.approximateSize) }
   }
 
   /// The current step; nil when all are done.
   var step: OperatorStep? { current < steps.count ? steps[current] : nil }
 
   var description: String {
-    kind.name + ": " + steps.map(\.description).joined(separator: ", then ")
+    "\(name): \(reason): " + steps.map(\.description).joined(separator: ", then ")
+  }
+
+  /// The kind in PD's words.
+  var kindText: String {
+    switch kind {
+    case .admin: changesMembers ? "admin,region" : "admin,leader"
+    case .replica: "replica,region"
+    case .region: "region"
+    case .leader: "leader"
+    }
+  }
+
+  private var changesMembers: Bool {
+    steps.contains { step in
+      if case .transferLeader = step { return false }
+      return true
+    }
+  }
+
+  /// Whether the current step takes longer than it may.
+  func isOverdue(at now: Instant) -> Bool {
+    current < timeouts.count && now - stepStartedAt > timeouts[current]
   }
 
   /// Skips the steps that the region shows to be done; cancels when another change than its own is seen.
@@ -88,7 +131,10 @@ struct Operator: Sendable {
     guard record.region.epoch.version == epoch.version,
       record.region.epoch.confVersion >= epoch.confVersion
     else { return .ended(.cancel) }
-    while let step, step.isFinished(in: record) { current += 1 }
+    while let step, step.isFinished(in: record) {
+      current += 1
+      stepStartedAt = now
+    }
     if hasForeignChange(record) || !hasExpectedPeers(record) { return .ended(.cancel) }
     guard let step else { return .ended(.success) }
     if case .transferLeader(let from, let to) = step,
@@ -96,7 +142,7 @@ struct Operator: Sendable {
     {
       return .ended(.cancel)
     }
-    return now - createdAt > timeout ? .ended(.timeout) : .running
+    return isOverdue(at: now) ? .ended(.timeout) : .running
   }
 
   /// Whether the members changed more often than this operator's steps account for.
@@ -124,16 +170,20 @@ struct Operator: Sendable {
 
   // MARK: Effects on stores
 
-  /// The store that is getting a peer.
-  var incomingStore: UInt64? {
-    for case .addLearner(let peer) in steps { return peer.storeID }
-    return nil
+  /// The stores that get a peer.
+  var incomingStores: [UInt64] {
+    steps.compactMap { step in
+      if case .addLearner(let peer) = step { return peer.storeID }
+      return nil
+    }
   }
 
-  /// The store that is losing a peer.
-  var outgoingStore: UInt64? {
-    for case .removePeer(let peer) in steps { return peer.storeID }
-    return nil
+  /// The stores that lose a peer.
+  var outgoingStores: [UInt64] {
+    steps.compactMap { step in
+      if case .removePeer(let peer) = step { return peer.storeID }
+      return nil
+    }
   }
 
   /// The stores between which a leader moves.

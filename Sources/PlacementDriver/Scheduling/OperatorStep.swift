@@ -51,11 +51,14 @@ enum OperatorStep: Sendable, Hashable {
     }
   }
 
-  /// How long the step may take.
-  func timeout(_ config: PDConfig) -> Duration {
-    switch self {
-    case .addLearner: config.slowStepTimeout
-    case .promoteLearner, .removePeer, .transferLeader, .leaveJoint: config.fastStepTimeout
+  /// How long the step may take on a region of that size: at least what is configured, more for a large region.
+  func timeout(_ config: PDConfig, bytes: UInt64) -> Duration {
+    // Bounded: sizes come from outside. A day is enough for any region.
+    let mebibytes = Int64(clamping: min(bytes >> 20, 14_400))
+    return switch self {
+    case .addLearner: max(config.slowStepTimeout, .seconds(6 * mebibytes))
+    case .promoteLearner, .removePeer, .transferLeader, .leaveJoint:
+      max(config.fastStepTimeout, .milliseconds(600 * mebibytes))
     }
   }
 

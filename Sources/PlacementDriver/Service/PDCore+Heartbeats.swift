@@ -66,6 +66,10 @@ extension PDCore {
       guard let known = region.peer(id: down.peer.id), !record.isDown(known) else { continue }
       record.downPeers.append(DownPeer(peer: known, seconds: down.seconds))
     }
+    let before = regions.record(id: region.id)?.laggingSince ?? [:]
+    for peer in record.pendingPeers + record.downPeers.map(\.peer) {
+      record.laggingSince[peer.id] = before[peer.id] ?? reading.now
+    }
     return record
   }
 
@@ -79,81 +83,5 @@ extension PDCore {
     batch.put(.raft, PDKeys.region(record.id), record.region.encoded())
     // A heartbeat brings the region again if a crash loses it, so the write is not synced.
     try storage.write(batch, synced: false)
-  }
-
-  // MARK: Deciding
-
-  /// Advances the region's operator, or begins one, and returns the step its leader must carry out now.
-  func schedule(_ id: UInt64, _ now: Instant) throws(PDError) -> RegionOperator? {
-    guard let record = regions.record(id: id), record.leader != nil else { return nil }
-    if var running = operators[id] {
-      switch progress(of: &running, record, now) {
-      case .running:
-        return send(running, record, now)
-      case .ended(let status):
-        operators.end(id, status, at: now)
-        // The same operator would most likely time out again: another one may begin first.
-        if status == .timeout { return nil }
-      }
-    }
-    guard operators.count(.replica) < config.replicaScheduleLimit,
-      let plan = ReplicaChecker(view: view(at: now)).check(record)
-    else { return nil }
-    return try begin(plan, .replica, record, now)
-  }
-
-  private func progress(
-    of running: inout Operator, _ record: RegionRecord, _ now: Instant
-  ) -> Operator.Progress {
-    let progress = running.advance(record, at: now)
-    guard progress == .running else { return progress }
-    operators.update(running)
-    if let target = running.step?.target, stores[target]?.isLost(at: now, config) ?? true {
-      return .ended(.cancel)
-    }
-    return .running
-  }
-
-  /// Makes a plan an operator and returns its first command.
-  func begin(
-    _ plan: SchedulingPlan, _ kind: Operator.Kind, _ record: RegionRecord, _ now: Instant
-  ) throws(PDError) -> RegionOperator? {
-    let operation = Operator(
-      kind: kind, steps: try steps(plan), region: record.region, createdAt: now, config)
-    operators.add(operation)
-    return send(operation, record, now)
-  }
-
-  private func steps(_ plan: SchedulingPlan) throws(PDError) -> [OperatorStep] {
-    switch plan {
-    case .add(let store):
-      let peer = PeerInfo(id: try ids.take(1, &storage), storeID: store, role: .learner)
-      return [.addLearner(peer), .promoteLearner(peer)]
-    case .promote(let peer):
-      return [.promoteLearner(peer)]
-    case .remove(let peer):
-      return [.removePeer(peer)]
-    case .move(let old, let store):
-      let peer = PeerInfo(id: try ids.take(1, &storage), storeID: store, role: .learner)
-      return [.addLearner(peer), .promoteLearner(peer), .removePeer(old)]
-    case .transferLeader(let from, let target):
-      return [.transferLeader(from: from, to: target)]
-    case .leaveJoint:
-      return [.leaveJoint]
-    }
-  }
-
-  /// The present command of an operator for the leader's store; nil when it is to wait.
-  func send(_ operation: Operator, _ record: RegionRecord, _ now: Instant) -> RegionOperator? {
-    let view = view(at: now)
-    guard let leader = record.leader,
-      let step = operation.step?.command(for: record, successor: view.successor)
-    else { return nil }
-    var sent = operation
-    sent.sentAt = now
-    operators.update(sent)
-    statistics.commands += 1
-    return RegionOperator(
-      regionID: record.id, epoch: record.region.epoch, leader: leader, step: step)
   }
 }

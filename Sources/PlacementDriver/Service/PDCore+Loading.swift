@@ -32,10 +32,55 @@ extension PDCore {
       guard regions.conflicts(with: region, term: 0).isEmpty else { throw storage.damaged(key) }
       _ = regions.put(RegionRecord(region))
     }
+    try loadStoreSettings()
+    try loadSettings()
+    try loadSchedulers()
     for (suffix, value) in try storage.scan(PDKeys.claims) {
       guard let id = PDKeys.integer(suffix), let holder = PDKeys.integer(value),
         stores.update(id, { $0.claim = .init(storeID: holder, since: reading.now) })
       else { throw storage.damaged(PDKeys.claims + suffix) }
+    }
+  }
+
+  private func loadStoreSettings() throws(PDError) {
+    for (suffix, value) in try storage.scan(PDKeys.weights) {
+      guard let id = PDKeys.integer(suffix), let (leader, region) = PDKeys.pair(value),
+        StoreWeights.range.contains(leader), StoreWeights.range.contains(region),
+        stores.update(id, { ($0.leaderWeight, $0.regionWeight) = (leader, region) })
+      else { throw storage.damaged(PDKeys.weights + suffix) }
+    }
+    for (suffix, value) in try storage.scan(PDKeys.limits) {
+      guard let id = PDKeys.integer(suffix), let (adding, removing) = PDKeys.pair(value),
+        stores.update(
+          id,
+          { record in
+            if !adding.isNaN { record.limits[.addPeer] = adding }
+            if !removing.isNaN { record.limits[.removePeer] = removing }
+          })
+      else { throw storage.damaged(PDKeys.limits + suffix) }
+    }
+  }
+
+  private func loadSettings() throws(PDError) {
+    for (suffix, value) in try storage.scan(PDKeys.settings) {
+      let name = String(decoding: suffix, as: UTF8.self)
+      guard let setting = PDSetting.named(name) else {
+        throw storage.damaged(PDKeys.settings + suffix)
+      }
+      do {
+        try setting.set(&config, String(decoding: value, as: UTF8.self))
+      } catch {
+        throw storage.damaged(PDKeys.settings + suffix)
+      }
+    }
+  }
+
+  private func loadSchedulers() throws(PDError) {
+    for (suffix, value) in try storage.scan(PDKeys.schedulers) {
+      let name = String(decoding: suffix, as: UTF8.self)
+      guard let scheduler = Scheduler(rawValue: name), let state = SchedulerState(decoding: value)
+      else { throw storage.damaged(PDKeys.schedulers + suffix) }
+      schedulers[scheduler] = state
     }
   }
 

@@ -136,25 +136,50 @@ extension PDCore {
   /// Regions that one call may name.
   static let maxScattered = 65_536
 
-  /// Accepts a request to spread regions over the stores. The balancers do that in any case, so nothing is begun.
+  /// Spreads regions over the stores, together with those that were scattered under the same group lately. A region
+  /// that cannot be moved now is left as it is.
   ///
   /// - Returns: the ids that PD does not know, in the order given.
-  package func scatterRegions(_ ids: [UInt64]) throws(PDError) -> [UInt64] {
+  package func scatterRegions(
+    _ ids: [UInt64], group: String = "", _ reading: ClockReading
+  ) throws(PDError) -> [UInt64] {
     try requireBootstrapped()
     guard ids.count <= Self.maxScattered else {
       throw PDError(
         refusal: .invalidValue,
         "\(ids.count) regions at once, more than \(Self.maxScattered)")
     }
-    return ids.filter { regions.record(id: $0) == nil }
+    guard group.utf8.count <= ScatterGroups.maxNameBytes else {
+      throw PDError(
+        refusal: .invalidValue,
+        "the group's name is longer than \(ScatterGroups.maxNameBytes) bytes")
+    }
+    var unknown: [UInt64] = []
+    for id in ids {
+      if let record = regions.record(id: id) {
+        try scatter(record, group, reading)
+      } else {
+        unknown.append(id)
+      }
+    }
+    return unknown
   }
 
   /// The same of one region, which PD must know.
-  package func scatterRegion(_ id: UInt64) throws(PDError) {
-    try requireBootstrapped()
-    guard regions.record(id: id) != nil else {
+  package func scatterRegion(
+    _ id: UInt64, group: String = "", _ reading: ClockReading
+  ) throws(PDError) {
+    guard try scatterRegions([id], group: group, reading).isEmpty else {
       throw PDError(refusal: .regionNotFound, "region \(id) not found")
     }
+  }
+
+  private func scatter(
+    _ record: RegionRecord, _ group: String, _ reading: ClockReading
+  ) throws(PDError) {
+    let scatterer = RegionScatterer(view: view(at: reading.now))
+    guard let plan = scatterer.plan(record, group, &scatterGroups) else { return }
+    _ = try create(plan, record, reading.now)
   }
 
   /// The operator that runs on a region or, if none does, the last one while PD remembers it.
@@ -162,13 +187,14 @@ extension PDCore {
     try requireBootstrapped()
     if let running = operators[regionID] {
       return OperatorReport(
-        kind: running.kind.name, description: running.description, status: .running)
+        kind: running.kindText, description: running.description, status: .running)
     }
     guard let ended = operators.ended(regionID) else {
       throw PDError(refusal: .regionNotFound, "no operator on region \(regionID)")
     }
     return OperatorReport(
-      kind: ended.kind.name, description: ended.description, status: ended.status)
+      kind: ended.operation.kindText, description: ended.operation.description,
+      status: ended.status)
   }
 }
 

@@ -70,6 +70,12 @@ extension PDCore {
     }
     try refuseSecondProcess(of: known, at: new, reading)
     var info = new
+    // Labels that an administrator set stay, unless the store names them itself.
+    for label in known?.info.labels ?? [] where !new.labels.contains(where: { $0.key == label.key })
+    {
+      info.labels.append(label)
+    }
+    try checkStoreSize(info)
     info.state = known?.info.state ?? .up
     info.physicallyDestroyed = known?.info.physicallyDestroyed ?? false
     info.nodeState = info.state == .up ? .serving : .removing

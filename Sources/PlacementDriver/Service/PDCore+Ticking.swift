@@ -18,7 +18,7 @@ extension PDCore {
     operators.prune(at: reading.now)
     var steps = try pushOperators(reading.now)
     steps += try checkRegions(reading.now)
-    steps += try balance(reading.now)
+    steps += try balance(reading)
     return steps
   }
 
@@ -27,7 +27,7 @@ extension PDCore {
     var steps: [RegionOperator] = []
     for operation in operators.running.values {
       let wait = operation.sentAt.map { now - $0 } ?? config.resendInterval
-      let isOverdue = now - operation.createdAt > operation.timeout
+      let isOverdue = operation.isOverdue(at: now)
       guard isOverdue || wait >= config.resendInterval else { continue }
       guard let record = regions.record(id: operation.regionID) else {
         operators.end(operation.regionID, .cancel, at: now)
@@ -55,27 +55,43 @@ extension PDCore {
     return steps
   }
 
-  private func balance(_ now: Instant) throws(PDError) -> [RegionOperator] {
+  private func balance(_ reading: ClockReading) throws(PDError) -> [RegionOperator] {
+    let now = reading.now
     if !isWarm {
       // Right after a start most leaders are unknown and every count is wrong.
       isWarm = now - startedAt >= config.warmUpTime || regions.ledCount * 10 >= regions.count * 8
       guard isWarm else { return [] }
     }
     var steps: [RegionOperator] = []
-    if now - leadersBalancedAt >= config.leaderBalanceInterval {
-      leadersBalancedAt = now
-      let limit = config.leaderScheduleLimit - operators.count(.leader)
-      for (record, plan) in LeaderBalancer(view: view(at: now)).plans(limit: limit) {
-        if let step = try begin(plan, .leader, record, now) { steps.append(step) }
-      }
-    }
-    if now - regionsBalancedAt >= config.regionBalanceInterval {
-      regionsBalancedAt = now
-      let limit = config.balanceScheduleLimit - operators.count(.balance)
-      for (record, plan) in RegionBalancer(view: view(at: now)).plans(limit: limit) {
-        if let step = try begin(plan, .balance, record, now) { steps.append(step) }
+    for scheduler in Scheduler.allCases {
+      let last = schedulers.runAt[scheduler] ?? startedAt
+      guard now - last >= interval(scheduler),
+        schedulers[scheduler].isRunning(atMilliseconds: reading.wallMilliseconds)
+      else { continue }
+      schedulers.runAt[scheduler] = now
+      for (record, plan) in plans(scheduler, now) {
+        if let step = try begin(plan, record, now) { steps.append(step) }
       }
     }
     return steps
+  }
+
+  private func interval(_ scheduler: Scheduler) -> Duration {
+    switch scheduler {
+    case .balanceLeader, .evictLeader: config.leaderBalanceInterval
+    case .balanceRegion: config.regionBalanceInterval
+    }
+  }
+
+  private func plans(_ scheduler: Scheduler, _ now: Instant) -> [(RegionRecord, SchedulingPlan)] {
+    let view = view(at: now)
+    let leaders = config.leaderScheduleLimit - operators.count(.leader)
+    switch scheduler {
+    case .balanceLeader: return LeaderBalancer(view: view).plans(limit: leaders)
+    case .evictLeader: return LeaderEvictor(view: view).plans(limit: leaders)
+    case .balanceRegion:
+      let limit = config.balanceScheduleLimit - operators.count(.region)
+      return RegionBalancer(view: view).plans(limit: limit)
+    }
   }
 }

@@ -10,7 +10,10 @@ import Runtime
 /// again, so they are written without waiting).
 package final class PDCore {
   package let clusterID: UInt64
-  package let config: PDConfig
+  /// The configuration in force: what the process was started with, changed by durable settings.
+  package internal(set) var config: PDConfig
+  /// What the process was started with.
+  let startConfig: PDConfig
 
   var storage: PDStorage
   var ids: IDAllocator
@@ -20,14 +23,15 @@ package final class PDCore {
   var regions = RegionTree()
   var staleHeartbeats: StaleHeartbeats
   var operators = OperatorTable()
+  var limits = StoreLimits()
+  var schedulers = SchedulerTable()
+  var scatterGroups = ScatterGroups()
   package internal(set) var isBootstrapped = false
   /// The number of voters that regions are brought to, 1 or more; durable.
   var maxReplicas: Int
 
   let startedAt: Instant
   var patrolPosition = 0
-  var leadersBalancedAt: Instant
-  var regionsBalancedAt: Instant
   var syncedAt: Instant
   /// Whether enough leaders are known to check how they are spread.
   var isWarm = false
@@ -58,13 +62,12 @@ package final class PDCore {
     safePoints = try SafePoints(storage)
     self.storage = storage
     self.config = config
+    startConfig = config
     staleHeartbeats = StaleHeartbeats(
       timeout: config.regionClaimTimeout, capacity: config.limits.staleHeartbeats,
       at: reading.now)
     maxReplicas = config.maxReplicas
     startedAt = reading.now
-    leadersBalancedAt = reading.now
-    regionsBalancedAt = reading.now
     syncedAt = reading.now
     try load(at: reading)
   }
@@ -107,7 +110,7 @@ package final class PDCore {
   /// What schedulers look at.
   func view(at now: Instant) -> SchedulingView {
     SchedulingView(
-      regions: regions, stores: stores, operators: operators, config: config,
-      maxReplicas: maxReplicas, now: now)
+      regions: regions, stores: stores, operators: operators, limits: limits, config: config,
+      maxReplicas: maxReplicas, evicting: schedulers.evictedStores, now: now)
   }
 }

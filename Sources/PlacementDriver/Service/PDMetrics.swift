@@ -18,13 +18,10 @@ struct PDMetrics {
     updatedAt = reading.now
     update(core.clusterSummary(reading))
     for store in core.storeSummaries(reading) where store.status != .tombstone { update(store) }
-    for kind in Operator.Kind.allCases {
-      for status in OperatorStatus.allCases {
-        let count = core.operators.events[.init(kind: kind, status: status)] ?? 0
-        set(
-          "pd_schedule_operators_count", "Finished operators by result.",
-          [("type", kind.name), ("event", status.name)], Int64(clamping: count))
-      }
+    for (event, count) in core.operators.events {
+      set(
+        "pd_schedule_operators_count", "Operators by event.",
+        [("type", event.name), ("event", event.status.name)], Int64(clamping: count))
     }
     let statistics = core.statistics
     set(

@@ -12,6 +12,11 @@ struct StoreRecord: Sendable {
   var isCutOff = false
   /// Its last heartbeat; nil since a restart until one comes.
   var heartbeat: StoreHeartbeat?
+  /// The share of leaders and of data that the store gets, relative to other stores; 0 gets none. Durable.
+  var leaderWeight = 1.0
+  var regionWeight = 1.0
+  /// Peers per minute that the store may get or lose; the configured rate where there is none. Durable.
+  var limits: [StoreLimits.Direction: Double] = [:]
   /// The store at whose address this one registered while that one might be alive; nil if there is none. Until it is
   /// settled this store gets nothing.
   var claim: Claim?
@@ -37,6 +42,12 @@ struct StoreRecord: Sendable {
   var id: UInt64 { info.id }
 
   func silence(at now: Instant) -> Duration { now - lastSeen }
+
+  /// Peers per minute that the store may get or lose. A store that is being removed loses them as fast as it can.
+  func limit(_ direction: StoreLimits.Direction, _ config: PDConfig) -> Double {
+    if direction == .removePeer, info.state != .up { return StoreLimits.unlimited }
+    return limits[direction] ?? config.storeLimit
+  }
 
   /// Whether replicas and leaders may be moved here.
   func isUsable(at now: Instant, _ config: PDConfig) -> Bool {

@@ -17,6 +17,10 @@ struct StoreTable {
     }
   }
 
+  mutating func remove(_ id: UInt64) {
+    if let index = index(of: id) { records.remove(at: index) }
+  }
+
   /// Changes a known store in place; false if it is not known.
   @discardableResult
   mutating func update(_ id: UInt64, _ change: (inout StoreRecord) -> Void) -> Bool {

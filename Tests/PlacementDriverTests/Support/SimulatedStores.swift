@@ -9,6 +9,9 @@ final class SimulatedStores {
     var leader: UInt64
     /// Peers made by a command that have not caught up.
     var pending: Set<UInt64> = []
+    /// Stores whose peer does not respond though the store lives, and since when.
+    var silent: [UInt64: Double] = [:]
+    var size: UInt64 = 0
   }
 
   let fixture: PDFixture
@@ -16,8 +19,10 @@ final class SimulatedStores {
   var regions: [Replica] = []
   /// What leaders were told, in order.
   var told: [String] = []
-  /// How many steps a new peer stays pending.
+  /// Whether new peers get their data.
   var catchUp = true
+  /// Stores on which they never do.
+  var stuck: Set<UInt64> = []
 
   init(_ fixture: PDFixture, stores: [UInt64]) throws {
     self.fixture = fixture
@@ -37,6 +42,11 @@ final class SimulatedStores {
     alive.removeAll { $0 == id }
   }
 
+  /// The region's peer on a store stops responding.
+  func silence(_ store: UInt64, of index: Int) {
+    regions[index].silent[store] = fixture.seconds
+  }
+
   /// `count` rounds of ten seconds: everyone alive reports, everyone told obeys.
   func run(_ count: Int) throws {
     for _ in 0..<count {
@@ -46,7 +56,7 @@ final class SimulatedStores {
         elect(index)
         guard alive.contains(regions[index].leader) else { continue }
         try obey(report(index).step)
-        if catchUp { regions[index].pending = [] }
+        if catchUp { regions[index].pending.formIntersection(stuck) }
         // A leader tells at once when its region changed.
         try obey(report(index).step)
       }
@@ -56,9 +66,20 @@ final class SimulatedStores {
 
   private func report(_ index: Int) throws -> PDFixture.Response {
     let replica = regions[index]
-    let down = replica.region.peers.map(\.storeID).filter { !alive.contains($0) }
+    var down: [DownPeer] = []
+    for peer in replica.region.peers {
+      if !alive.contains(peer.storeID) {
+        down.append(DownPeer(peer: peer, seconds: 0))
+      } else if let since = replica.silent[peer.storeID], fixture.seconds - since >= 600 {
+        down.append(DownPeer(peer: peer, seconds: UInt64(fixture.seconds - since)))
+      }
+    }
     let response = try fixture.beat(
-      replica.region, leader: replica.leader, pending: replica.pending.sorted(), down: down)
+      RegionHeartbeat(
+        region: replica.region,
+        leader: replica.region.peer(onStore: replica.leader) ?? PeerInfo(id: 0), term: 0,
+        pendingPeers: replica.pending.sorted().compactMap { replica.region.peer(onStore: $0) },
+        downPeers: down, approximateSize: replica.size))
     #expect(response.refusal == nil)
     return response
   }
@@ -112,6 +133,8 @@ final class SimulatedStores {
       try #require(regions[index].leader != peer.storeID, "a leader was told to remove itself")
       told.append("remove from \(peer.storeID)")
       region.peers.removeAll { $0.id == peer.id }
+      regions[index].silent[peer.storeID] = nil
+      regions[index].pending.remove(peer.storeID)
     }
     region.epoch.confVersion += 1
     regions[index].region = region

@@ -77,11 +77,13 @@ extension PDMethods {
   ) throws(PDError) -> Pdpb_ScatterRegionResponse {
     try respond(core, request) { (response) throws(PDError) in
       guard !request.regionsID.isEmpty else {
-        try core.scatterRegion(request.hasRegion ? request.region.id : request.regionID)
+        try core.scatterRegion(
+          request.hasRegion ? request.region.id : request.regionID, group: request.group, reading)
         response.finishedPercentage = 100
         return
       }
-      let missing = try core.scatterRegions(request.regionsID)
+      let missing = try core.scatterRegions(
+        request.regionsID, group: request.group, reading)
       let all = request.regionsID.count
       response.failedRegionsID = missing
       response.finishedPercentage = UInt64(100 * (all - missing.count) / all)

@@ -1,0 +1,127 @@
+import Codec
+import Runtime
+
+// From a region's state to the operator that it needs, and from an operator to the next command.
+extension PDCore {
+  /// Advances the region's operator, or begins one, and returns the step its leader must carry out now.
+  func schedule(_ id: UInt64, _ now: Instant) throws(PDError) -> RegionOperator? {
+    guard let record = regions.record(id: id), record.leader != nil else { return nil }
+    if var running = operators[id] {
+      switch progress(of: &running, record, now) {
+      case .running:
+        return send(running, record, now)
+      case .ended(let status):
+        operators.end(id, status, at: now)
+        // The same operator would most likely time out again: another one may begin first.
+        if status == .timeout { return nil }
+      }
+    }
+    guard operators.count(.replica) < config.replicaScheduleLimit,
+      let plan = ReplicaChecker(view: view(at: now)).check(record)
+    else { return nil }
+    return try begin(plan, record, now)
+  }
+
+  private func progress(
+    of running: inout Operator, _ record: RegionRecord, _ now: Instant
+  ) -> Operator.Progress {
+    let progress = running.advance(record, at: now)
+    guard progress == .running else { return progress }
+    operators.update(running)
+    if let target = running.step?.target, stores[target]?.isLost(at: now, config) ?? true {
+      return .ended(.cancel)
+    }
+    return .running
+  }
+
+  /// Makes a plan an operator and returns its first command; nil too if the plan cannot begin now.
+  func begin(
+    _ plan: SchedulingPlan, _ record: RegionRecord, _ now: Instant
+  ) throws(PDError) -> RegionOperator? {
+    guard let operation = try create(plan, record, now) else { return nil }
+    return send(operation, record, now)
+  }
+
+  /// Makes a plan an operator, in place of one of lower priority. Nil if another is running, if there is nothing to do,
+  /// or if a store's limit does not allow it now.
+  func create(
+    _ plan: SchedulingPlan, _ record: RegionRecord, _ now: Instant
+  ) throws(PDError) -> Operator? {
+    if let running = operators[record.id], running.priority >= plan.priority { return nil }
+    let view = view(at: now)
+    let changes = limited(plan.change, record.region)
+    // An administrator's request is not held back, but counts.
+    guard plan.kind == .admin || changes.allSatisfy({ view.allows($0, $1, record.approximateSize) })
+    else { return nil }
+    let steps = try steps(plan.change, record)
+    guard !steps.isEmpty else { return nil }
+    let operation = Operator(plan, steps: steps, record, at: now, config)
+    for (direction, store) in changes {
+      limits.take(
+        view.cost(direction, store, operation.size), store.id, direction,
+        rate: store.limit(direction, config), at: now)
+    }
+    operators.end(record.id, .replace, at: now)
+    operators.add(operation)
+    return operation
+  }
+
+  /// What counts towards stores' limits.
+  private func limited(
+    _ change: SchedulingPlan.Change, _ region: Region
+  ) -> [(StoreLimits.Direction, StoreRecord)] {
+    var added: [UInt64] = []
+    var removed: [UInt64] = []
+    switch change {
+    case .add(let store): added = [store]
+    case .remove(let peer): removed = [peer.storeID]
+    case .move(let peer, let store): (added, removed) = ([store], [peer.storeID])
+    case .relocate(let targets, _):
+      added = targets.filter { region.peer(onStore: $0) == nil }
+      removed = region.peers.map(\.storeID).filter { !targets.contains($0) }
+    case .promote, .transferLeader, .leaveJoint: break
+    }
+    return added.compactMap { stores[$0] }.map { (.addPeer, $0) }
+      + removed.compactMap { stores[$0] }.map { (.removePeer, $0) }
+  }
+
+  private func steps(
+    _ change: SchedulingPlan.Change, _ record: RegionRecord
+  ) throws(PDError) -> [OperatorStep] {
+    switch change {
+    case .add(let store):
+      let peer = PeerInfo(id: try ids.take(1, &storage), storeID: store, role: .learner)
+      return [.addLearner(peer), .promoteLearner(peer)]
+    case .promote(let peer):
+      return [.promoteLearner(peer)]
+    case .remove(let peer):
+      return [.removePeer(peer)]
+    case .move(let old, let store):
+      let peer = PeerInfo(id: try ids.take(1, &storage), storeID: store, role: .learner)
+      return [.addLearner(peer), .promoteLearner(peer), .removePeer(old)]
+    case .relocate(let targets, let leader):
+      let builder = OperatorBuilder(region: record.region, leader: record.leader)
+      return try builder.steps(to: targets, leader: leader) { () throws(PDError) in
+        try ids.take(1, &storage)
+      }
+    case .transferLeader(let from, let target):
+      return [.transferLeader(from: from, to: target)]
+    case .leaveJoint:
+      return [.leaveJoint]
+    }
+  }
+
+  /// The present command of an operator for the leader's store; nil when it is to wait.
+  func send(_ operation: Operator, _ record: RegionRecord, _ now: Instant) -> RegionOperator? {
+    let view = view(at: now)
+    guard let leader = record.leader,
+      let step = operation.step?.command(for: record, successor: view.successor)
+    else { return nil }
+    var sent = operation
+    sent.sentAt = now
+    operators.update(sent)
+    statistics.commands += 1
+    return RegionOperator(
+      regionID: record.id, epoch: record.region.epoch, leader: leader, step: step)
+  }
+}
