@@ -14,7 +14,9 @@ import Testing
     var configuration = ServerConfiguration()
     configuration.http = HTTPService(limits: limits) { request, done in
       if request.path == "/never" { return }
-      done(HTTPReply(code: 200, text: "\(request.method) \(request.path) \(request.query)"))
+      let body = String(buffer: request.body)
+      done(
+        HTTPReply(code: 200, text: "\(request.method) \(request.path) \(request.query)\(body)"))
     }
     return configuration
   }
@@ -44,6 +46,18 @@ import Testing
       let head = try await exchange(
         pair, "HEAD /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
       #expect(head.contains("content-length: 8") && head.hasSuffix("\r\n\r\n"))
+    }
+  }
+
+  @Test func aBodyReachesTheService() async throws {
+    try await TestPair.run(TestServices.router, server: configuration()) { pair in
+      let first = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+      let second =
+        "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\n"
+      let third = "POST /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+      let reply = try await exchange(pair, first + second + third)
+      #expect(reply.contains("POST /a abc") && reply.contains("POST /b def"))
+      #expect(reply.hasSuffix("POST /c "), "a body is its own request's only")
     }
   }
 

@@ -15,12 +15,71 @@ struct PDRouteTests {
     #expect(PDRoute("/pd/api/v1/config/rules/group/TiDB") == .rules)
     #expect(PDRoute("/pd/api/v2/keyspaces/DEFAULT") == .keyspaces("DEFAULT"))
     #expect(PDRoute("/pd/ping") == .ping)
+    #expect(PDRoute("/pd/api/v1/regions/sibling/7") == .regionSiblings("7"))
+    #expect(PDRoute("/pd/api/v1/regions/check/miss-peer") == .regionsChecked("miss-peer"))
+    #expect(PDRoute("/pd/api/v1/regions/size") == .regionsRanked("size"))
+    #expect(PDRoute("/pd/api/v1/operators/records") == .operatorRecords)
+    #expect(PDRoute("/pd/api/v1/operators/7") == .operatorOfRegion("7"))
+    #expect(PDRoute("/pd/api/v1/stores/limit") == .storeLimits)
     let unknown = [
       "", "/", "/pd", "/pd/api", "/pd/api/v1", "/pd/api/v1/", "/pd/api/v1/nothing",
       "/pd/api/v1/stores/", "/pd/api/v1/store", "/pd/api/v1/store/", "/pd/api/v3/stores",
       "/api/v1/stores", "/pd/api/v1/region/id/7/x", "//pd/ping", "/pd/ping/x",
     ]
     for path in unknown { #expect(PDRoute(path) == nil, "\(path)") }
+  }
+
+  @Test func changesAreKnownByMethodAndPath() {
+    func route(_ method: String, _ path: String) -> PDChangeRoute? {
+      PDChangeRoute(method, "/pd/api/v1/" + path)
+    }
+    #expect(route("DELETE", "store/7") == .removeStore("7"))
+    #expect(route("DELETE", "store/7/label") == .removeStoreLabel("7"))
+    #expect(route("POST", "store/7/label") == .setStoreLabels("7"))
+    #expect(route("POST", "store/7/state") == .setStoreState("7"))
+    #expect(route("POST", "store/7/weight") == .setStoreWeights("7"))
+    #expect(route("POST", "store/7/limit") == .setStoreLimit("7"))
+    #expect(route("POST", "stores/limit") == .setStoreLimit(nil))
+    #expect(route("DELETE", "stores/remove-tombstone") == .removeTombstones)
+    #expect(route("POST", "operators") == .createOperator)
+    #expect(route("DELETE", "operators/7") == .cancelOperator("7"))
+    #expect(route("POST", "schedulers") == .addScheduler)
+    #expect(route("POST", "schedulers/all") == .pauseScheduler("all"))
+    #expect(route("DELETE", "schedulers/a-b") == .removeScheduler("a-b"))
+    #expect(route("POST", "scheduler-config/evict-leader-scheduler/config") == .addEvictedStore)
+    #expect(
+      route("DELETE", "scheduler-config/evict-leader-scheduler/delete/7")
+        == .removeEvictedStore("7"))
+    #expect(route("POST", "regions/scatter") == .scatterRegions)
+    for path in ["config", "config/schedule", "config/replicate"] {
+      #expect(route("POST", path) == .setConfig)
+    }
+    let unknown = [
+      ("PUT", "config"), ("GET", "operators"), ("POST", "stores"), ("DELETE", "stores"),
+      ("DELETE", "store"), ("DELETE", "store/"), ("POST", "store/7"), ("POST", "store/7/x"),
+      ("DELETE", "stores/x"), ("POST", ""), ("DELETE", "schedulers"), ("POST", "x"),
+    ]
+    for (method, path) in unknown { #expect(route(method, path) == nil, "\(method) \(path)") }
+    #expect(PDChangeRoute("POST", "/pd/api/v2/config") == nil)
+  }
+
+  @Test func bodiesAreReadWhateverTheyHold() throws {
+    func body(_ text: String) throws -> JSONBody { try JSONBody(ByteBuffer(string: text)) }
+    let object = try body(#"{"a":1,"b":"2","c":3.5,"d":[4,"5"],"e":true,"f":null,"g":{"h":-1}}"#)
+    #expect(try object.id("a") == 1 && object.id("b") == 2)
+    #expect(try object.ids("d") == [4, 5])
+    #expect(try object.number("c") == 3.5 && object.number("a") == 1)
+    #expect(try object.text("b") == "2")
+    #expect(object["e"]?.plainText == "true" && object["f"] == .null && object["x"] == nil)
+    #expect(try object["g"]?.members().map(\.name) == ["h"])
+    for name in ["c", "d", "e", "f", "g", "x"] {
+      #expect(throws: JSONBody.Malformed.self) { try object.id(name) }
+    }
+    #expect(throws: JSONBody.Malformed.self) { try object["g"]?.id("h") }
+    #expect(throws: JSONBody.Malformed.self) { try body("[1]").members() }
+    for text in ["", "{", "{]", "nul", String(repeating: "[", count: 60_000)] {
+      #expect(throws: JSONBody.Malformed.self) { try body(text) }
+    }
   }
 
   @Test func queriesAreDecoded() throws {

@@ -208,6 +208,15 @@ final class PDRPCClient: Sendable {
     try await call("GetMembers", Pdpb_GetMembersRequest(), &budget)
   }
 
+  /// The endpoint in use, as `host:port`; it has just responded.
+  func endpoint(_ budget: inout RetryBudget) async throws(ClientError) -> String {
+    _ = try await members(&budget)
+    guard let endpoint = state.withLock({ $0.current }) else {
+      throw .unreachable("the client is closed")
+    }
+    return endpoint
+  }
+
   /// The connection in use, for streams.
   func link(_ budget: inout RetryBudget) async throws(ClientError) -> ServerLink {
     _ = try await members(&budget)

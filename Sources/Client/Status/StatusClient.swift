@@ -3,7 +3,7 @@ import NIOHTTP1
 import NIOPosix
 import RPC
 
-/// A client of a server's status port: one GET over HTTP/1.1 per connection.
+/// A client of a server's status port, or of another that serves plain HTTP: one request over HTTP/1.1 per connection.
 package enum StatusClient {
   /// The largest body accepted, in bytes: far more than a page of 1,024 regions has.
   package static let maxBodyBytes = 64 << 20
@@ -22,13 +22,29 @@ package enum StatusClient {
     _ path: String, at address: String, group: any EventLoopGroup, timeout: TimeAmount,
     maxBodyBytes: Int = Self.maxBodyBytes
   ) async throws(ClientError) -> [UInt8] {
+    let reply = try await send(
+      "GET", path, body: [], to: address, group: group, timeout: timeout, maxBodyBytes: maxBodyBytes
+    )
+    guard reply.code == 200 else {
+      throw .refused("http://\(address)\(path) returned status \(reply.code)")
+    }
+    return reply.body
+  }
+
+  /// Sends a request of any method with a body, and returns the response whatever its status is. Errors are those of
+  /// `get`.
+  package static func send(
+    _ method: String, _ path: String, body: [UInt8], to address: String, group: any EventLoopGroup,
+    timeout: TimeAmount, maxBodyBytes: Int = Self.maxBodyBytes
+  ) async throws(ClientError) -> (code: UInt, body: [UInt8]) {
     guard let target = RPCTarget(address) else {
       throw .invalidArgument("invalid address '\(address)': expected host:port")
     }
     let url = "http://\(target)\(path)"
     let response: NIOHTTPClientResponseFull
     do {
-      response = try await exchange(path, target, group, timeout, maxBodyBytes)
+      response = try await exchange(
+        HTTPMethod(rawValue: method), path, body, target, group, timeout, maxBodyBytes)
     } catch let error as NIOHTTPObjectAggregatorError where error == .frameTooLong {
       throw .malformedResponse("\(url): the body exceeds \(maxBodyBytes) bytes")
     } catch let error as HTTPParserError {
@@ -36,16 +52,15 @@ package enum StatusClient {
     } catch {
       throw .unreachable("\(url): \(error)")
     }
-    guard response.head.status == .ok else {
-      throw .refused("\(url) returned status \(response.head.status.code)")
-    }
-    return response.body.map { [UInt8]($0.readableBytesView) } ?? []
+    let bytes = response.body.map { [UInt8]($0.readableBytesView) } ?? []
+    return (response.head.status.code, bytes)
   }
 
   /// Opens a connection, sends the request and closes the connection once the response is complete or has
   /// failed.
   private static func exchange(
-    _ path: String, _ target: RPCTarget, _ group: any EventLoopGroup, _ timeout: TimeAmount,
+    _ method: HTTPMethod, _ path: String, _ body: [UInt8], _ target: RPCTarget,
+    _ group: any EventLoopGroup, _ timeout: TimeAmount,
     _ maxBodyBytes: Int
   ) async throws -> NIOHTTPClientResponseFull {
     let loop = group.next()
@@ -68,10 +83,18 @@ package enum StatusClient {
       .connect(host: target.host, port: target.port)
     connecting.cascadeFailure(to: response)
     connecting.whenSuccess { channel in
-      let head = HTTPRequestHead(
-        version: .http1_1, method: .GET, uri: path,
+      var head = HTTPRequestHead(
+        version: .http1_1, method: method, uri: path,
         headers: ["Host": "\(target)", "Accept": "application/json", "Connection": "close"])
+      if !body.isEmpty {
+        head.headers.add(name: "Content-Type", value: "application/json")
+        head.headers.add(name: "Content-Length", value: "\(body.count)")
+      }
       channel.write(HTTPClientRequestPart.head(head), promise: nil)
+      if !body.isEmpty {
+        let bytes = channel.allocator.buffer(bytes: body)
+        channel.write(HTTPClientRequestPart.body(.byteBuffer(bytes)), promise: nil)
+      }
       channel.writeAndFlush(HTTPClientRequestPart.end(nil)).cascadeFailure(to: response)
       response.futureResult.whenComplete { _ in channel.close(promise: nil) }
     }

@@ -25,7 +25,7 @@ package final class HTTP1Handler: ChannelDuplexHandler {
 
   /// What the client sent, to be replied to in this order.
   private enum Received {
-    case request(HTTPRequestHead)
+    case request(HTTPRequestHead, body: ByteBuffer)
     /// A request whose body is larger than allowed.
     case tooLarge(HTTPRequestHead)
     /// Bytes that are no request: there is no way to find the next one.
@@ -50,7 +50,7 @@ package final class HTTP1Handler: ChannelDuplexHandler {
   private let service: HTTPService
   /// Of the request being received.
   private var head: HTTPRequestHead?
-  private var bodyBytes = 0
+  private var body = ByteBuffer()
   private var waiting: CircularBuffer<Received> = []
   /// No further request is taken: the client broke the protocol, or sent too much.
   private var isInputOver = false
@@ -109,15 +109,18 @@ package final class HTTP1Handler: ChannelDuplexHandler {
     switch unwrapInboundIn(data) {
     case .head(let head):
       self.head = head
-      bodyBytes = 0
+      body = ByteBuffer()
     case .body(let part):
-      bodyBytes += part.readableBytes
-      if bodyBytes > service.limits.bodyBytes, let head = head.take() {
+      guard part.readableBytes <= service.limits.bodyBytes - body.readableBytes else {
         isInputOver = true
-        take(.tooLarge(head))
+        body = ByteBuffer()
+        if let head = head.take() { take(.tooLarge(head)) }
+        return
       }
+      body.writeImmutableBuffer(part)
     case .end:
-      if let head = head.take() { take(.request(head)) }
+      if let head = head.take() { take(.request(head, body: body)) }
+      body = ByteBuffer()
     }
   }
 
@@ -152,7 +155,7 @@ package final class HTTP1Handler: ChannelDuplexHandler {
   private func begin(_ received: Received) {
     enter(.responding, within: service.limits.replyTimeout)
     switch received {
-    case .request(let head): respond(to: head)
+    case .request(let head, let body): respond(to: head, body)
     case .tooLarge(let head):
       isDraining = true
       send(HTTPReply(code: 413, text: "the request is too large\n"), Form(head))
@@ -162,12 +165,13 @@ package final class HTTP1Handler: ChannelDuplexHandler {
     }
   }
 
-  private func respond(to head: HTTPRequestHead) {
+  private func respond(to head: HTTPRequestHead, _ body: ByteBuffer) {
     guard let loop = context?.eventLoop else { return }
     let form = Form(head)
-    guard let request = HTTPRequest(method: head.method.rawValue, target: head.uri) else {
+    guard var request = HTTPRequest(method: head.method.rawValue, target: head.uri) else {
       return send(HTTPReply(code: 400, text: "malformed request target\n"), form)
     }
+    request.body = body
     let bound = NIOLoopBound((self, form), eventLoop: loop)
     service.respond(request) { reply in
       if loop.inEventLoop { return bound.value.0.send(reply, bound.value.1) }

@@ -1,13 +1,15 @@
 package import NIOCore
 import Synchronization
 
-/// A request over plain HTTP, whichever version it came in. Bodies are not kept.
+/// A request over plain HTTP, whichever version it came in.
 package struct HTTPRequest: Sendable, Hashable {
   package var method: String
   /// As sent, percent-encoded; begins with `/`.
   package var path: String
   /// What follows `?`, as sent; empty where there is none.
   package var query: String
+  /// At most `HTTPService.Limits.bodyBytes`. Empty over HTTP/2, where a body is dropped as it comes.
+  package var body = ByteBuffer()
 
   /// - Parameter target: in origin form (`/path?query`) or absolute form (`http://host/path?query`).
   ///   Nil for any other.
@@ -66,7 +68,7 @@ package struct HTTPService: Sendable {
     /// Of a request's line and headers.
     package var headerBytes = 16 << 10
     package var headerCount = 100
-    /// Of a request's body, which is read and dropped.
+    /// Of a request's body.
     package var bodyBytes = 64 << 10
     /// From a last reply until the client closes, and what it may send meanwhile; dropped unread.
     package var lingerTimeout = TimeAmount.seconds(5)

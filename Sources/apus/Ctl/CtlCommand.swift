@@ -5,12 +5,18 @@ struct CtlCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ctl",
     abstract: "Inspect and operate a cluster.",
-    subcommands: [StoreCommand.self, RegionCommand.self, RawCommand.self])
+    subcommands: [
+      StoreCommand.self, RegionCommand.self, OperatorCommand.self, SchedulerCommand.self,
+      ConfigCommand.self, TSOCommand.self, RawCommand.self,
+    ])
 }
 
 /// `apus ctl region`.
 struct RegionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "region", abstract: "Regions: ranges of keys, each a raft group.",
-    subcommands: [RegionListCommand.self, RegionShowCommand.self])
+    subcommands: [
+      RegionListCommand.self, RegionShowCommand.self, RegionKeyCommand.self,
+      RegionSiblingCommand.self, RegionCheckCommand.self,
+    ])
 }

@@ -30,6 +30,13 @@ enum CtlOutput {
     return "\(max(0, Int(seconds))) s ago"
   }
 
+  /// A time in milliseconds since 1970, in UTC.
+  static func time(_ milliseconds: UInt64) -> String {
+    // Beyond the year 9999 there is no such text.
+    let seconds = Double(min(milliseconds, 253_402_300_799_999)) / 1000
+    return Date(timeIntervalSince1970: seconds).formatted(.iso8601)
+  }
+
   /// A key as escaped text or in hexadecimal; `unbounded` for the empty key.
   static func key(_ key: [UInt8], unbounded: String, hex: Bool) -> String {
     if key.isEmpty { return unbounded }

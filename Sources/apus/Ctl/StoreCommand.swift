@@ -5,7 +5,11 @@ import Client
 struct StoreCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "store", abstract: "Stores: the nodes that hold data.",
-    subcommands: [StoreListCommand.self, StoreShowCommand.self])
+    subcommands: [
+      StoreListCommand.self, StoreShowCommand.self, StoreDeleteCommand.self,
+      StoreCancelDeleteCommand.self, StoreRemoveTombstoneCommand.self, StoreLabelCommand.self,
+      StoreWeightCommand.self, StoreLimitCommand.self,
+    ])
 }
 
 /// `apus ctl store list`.

@@ -76,23 +76,17 @@ struct HealthPage: Encodable {
 struct ScheduleConfigPage: Encodable {
   var object: JSONObject
 
-  init(_ config: PDConfig) {
-    object = JSONObject([
-      ("leader-schedule-limit", config.leaderScheduleLimit),
-      ("leader-schedule-policy", "count"),
-      ("region-schedule-limit", config.balanceScheduleLimit),
-      ("replica-schedule-limit", config.replicaScheduleLimit),
-      ("merge-schedule-limit", 0),
-      ("hot-region-schedule-limit", 0),
-      ("max-store-down-time", PDJSON.duration(config.maxStoreDownTime)),
-      ("enable-joint-consensus", "false"),
-      ("enable-cross-table-merge", "false"),
-      ("enable-remove-down-replica", "true"),
-      ("enable-replace-offline-replica", "true"),
-      ("enable-make-up-replica", "true"),
-      ("enable-remove-extra-replica", "true"),
-      ("enable-location-replacement", "false"),
-    ])
+  init(_ settings: [(setting: PDSetting, value: PDSetting.Value)]) {
+    object = JSONObject(
+      settings.members(.schedule) + [
+        ("leader-schedule-policy", "count"),
+        ("merge-schedule-limit", 0),
+        ("hot-region-schedule-limit", 0),
+        ("region-score-formula-version", "v2"),
+        ("store-limit-version", "v1"),
+        ("enable-joint-consensus", "false"),
+        ("enable-cross-table-merge", "false"),
+      ])
   }
 
   func encode(to encoder: any Encoder) throws { try object.encode(to: encoder) }
@@ -102,33 +96,50 @@ struct ScheduleConfigPage: Encodable {
 struct ReplicationConfigPage: Encodable {
   var object: JSONObject
 
-  init(_ summary: PDSummary) {
-    object = JSONObject([
-      ("max-replicas", summary.maxReplicas),
-      ("location-labels", ""),
-      ("strictly-match-label", "false"),
-      ("enable-placement-rules", "false"),
-      ("enable-placement-rules-cache", "false"),
-      ("isolation-level", ""),
-    ])
+  init(_ settings: [(setting: PDSetting, value: PDSetting.Value)]) {
+    object = JSONObject(
+      settings.members(.replication) + [
+        ("strictly-match-label", "false"),
+        ("enable-placement-rules", "false"),
+        ("enable-placement-rules-cache", "false"),
+      ])
   }
 
   func encode(to encoder: any Encoder) throws { try object.encode(to: encoder) }
+}
+
+extension [(setting: PDSetting, value: PDSetting.Value)] {
+  /// The settings of a section as PD writes them: switches are text there.
+  fileprivate func members(
+    _ section: PDSetting.Section
+  ) -> [(String, any Encodable & Sendable)] {
+    filter { $0.setting.section == section }.map { setting, value in
+      let written: any Encodable & Sendable =
+        switch value {
+        case .integer(let integer): integer
+        case .number(let number): number
+        case .flag(let flag): "\(flag)"
+        case .text(let text): text
+        case .duration(let duration): PDJSON.duration(duration)
+        }
+      return (setting.name, written)
+    }
+  }
 }
 
 /// The whole configuration, as far as there is one.
 struct ConfigPage: Encodable {
   var object: JSONObject
 
-  init(_ summary: PDSummary) {
+  init(_ summary: PDSummary, _ settings: [(setting: PDSetting, value: PDSetting.Value)]) {
     let urls = summary.config.advertiseClientURLs.joined(separator: ",")
     object = JSONObject([
       ("client-urls", urls),
       ("advertise-client-urls", urls),
       ("name", summary.config.memberName),
       ("cluster-version", summary.version),
-      ("schedule", ScheduleConfigPage(summary.config)),
-      ("replication", ReplicationConfigPage(summary)),
+      ("schedule", ScheduleConfigPage(settings)),
+      ("replication", ReplicationConfigPage(settings)),
     ])
   }
 

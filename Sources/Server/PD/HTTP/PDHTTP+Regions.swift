@@ -32,7 +32,7 @@ extension PDHTTP {
     callCluster({ core, _ in core.regionSummary(containing: key) }, done) { Self.page($0) }
   }
 
-  private static let busy = HTTPReply.text(503, "the placement driver is busy")
+  static let busy = HTTPReply.text(503, "the placement driver is busy")
 
   /// A region that is not known is null.
   private static func page(_ summary: RegionSummary?) -> HTTPReply {
@@ -41,13 +41,16 @@ extension PDHTTP {
 
   /// The regions of a range, all or those with a peer on one store.
   ///
-  /// - Parameter limit: 0 or less for all.
+  /// - Parameters:
+  ///   - limit: 0 or less for all.
+  ///   - isWanted: whether a region is listed.
   func regions(
     in range: KeyRange, limit: Int, ofStore store: UInt64? = nil,
+    where isWanted: @escaping @Sendable (RegionSummary) -> Bool = { _ in true },
     _ done: @escaping HTTPService.Done
   ) {
     guard let done = listing(done) else { return done(Self.busy) }
-    let list = RegionList(limit: limit <= 0 ? .max : limit, store: store)
+    let list = RegionList(limit: limit <= 0 ? .max : limit, store: store, isWanted)
     gather(range, done) { [list] in
       list.add($0, Self.maxListBytes)
     } finish: {
@@ -76,7 +79,7 @@ extension PDHTTP {
   /// - Parameters:
   ///   - take: takes a page, on the thread for responses; false when no more are wanted.
   ///   - finish: makes the reply.
-  private func gather(
+  func gather(
     _ range: KeyRange, _ done: @escaping HTTPService.Done,
     take: @escaping @Sendable ([RegionSummary]) -> Bool,
     finish: @escaping @Sendable () -> HTTPReply
@@ -114,10 +117,12 @@ private final class RegionList: Sendable {
   }
 
   private let store: UInt64?
+  private let isWanted: @Sendable (RegionSummary) -> Bool
   private let state: Mutex<State>
 
-  init(limit: Int, store: UInt64?) {
+  init(limit: Int, store: UInt64?, _ isWanted: @escaping @Sendable (RegionSummary) -> Bool) {
     self.store = store
+    self.isWanted = isWanted
     state = Mutex(State(left: limit))
   }
 
@@ -127,6 +132,7 @@ private final class RegionList: Sendable {
       for summary in page {
         guard state.left > 0 else { return false }
         if let store, !summary.region.peers.contains(where: { $0.storeID == store }) { continue }
+        guard isWanted(summary) else { continue }
         do {
           var bytes = try PDJSON.encode(RegionPage(summary))
           if state.count > 0 { state.bytes.writeInteger(UInt8(ascii: ",")) }

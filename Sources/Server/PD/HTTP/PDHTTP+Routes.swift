@@ -22,14 +22,15 @@ extension PDHTTP {
     case .store(let id): store(id, done)
     case .regionWithID(let id): region(id: id, done)
     case .regionOfKey(let key): region(key: key, query, done)
-    case .regions, .regionsByKey, .regionCount, .regionsOfStore, .regionStatistics:
+    case .regions, .regionsByKey, .regionCount, .regionsOfStore, .regionStatistics,
+      .regionSiblings, .regionsChecked, .regionsRanked:
       serveRegions(route, query, done)
-    case .operators:
-      call({ core, reading in core.operatorSummaries(reading) }, done) {
-        .json(200, $0.map(Self.text))
-      }
+    case .operators: operators(query, done)
+    case .operatorRecords: operatorRecords(query, done)
     case .operatorOfRegion(let id): operatorOf(id, done)
-    case .schedulers: done(.json(200, ["balance-leader-scheduler", "balance-region-scheduler"]))
+    case .schedulers: schedulers(query, done)
+    case .evictedStores: evictedStores(done)
+    case .storeLimits: storeLimits(done)
     case .hotRegions:
       done(.json(200, JSONObject([("as_peer", JSONObject([])), ("as_leader", JSONObject([]))])))
     case .hotStores: done(.json(200, JSONObject([])))
@@ -78,11 +79,11 @@ extension PDHTTP {
   }
 
   private func serveConfig(_ route: PDRoute, _ done: @escaping HTTPService.Done) {
-    call({ core, _ in core.summary }, done) { summary in
+    call({ core, _ in (core.summary, core.settings) }, done) { summary, settings in
       switch route {
-      case .config: .json(200, ConfigPage(summary))
-      case .scheduleConfig: .json(200, ScheduleConfigPage(summary.config))
-      case .replicationConfig: .json(200, ReplicationConfigPage(summary))
+      case .config: .json(200, ConfigPage(summary, settings))
+      case .scheduleConfig: .json(200, ScheduleConfigPage(settings))
+      case .replicationConfig: .json(200, ReplicationConfigPage(settings))
       case .clusterVersion: .json(200, summary.version)
       case .regionLabels: .json(200, [String]())
       default: .json(412, "placement rules feature is disabled")
@@ -146,6 +147,10 @@ extension PDHTTP {
       case .regionsOfStore(let text):
         regions(in: .all, limit: 0, ofStore: try HTTPQuery.id(text), done)
       case .regionStatistics: regionStatistics(query, done)
+      case .regionSiblings(let text): regionSiblings(try HTTPQuery.id(text), done)
+      case .regionsChecked(let name): regionsChecked(name, done)
+      case .regionsRanked(let name):
+        regionsRanked(name, limit: try query.integer("limit", otherwise: 16), done)
       default:
         callCluster({ core, _ in core.summary.regionCount }, done) { count in
           .json(200, JSONObject([("count", count), ("regions", [String]())]))
@@ -153,30 +158,6 @@ extension PDHTTP {
       }
     } catch {
       done(.json(400, error.description))
-    }
-  }
-
-  // MARK: Operators
-
-  private static func text(_ summary: OperatorSummary) -> String {
-    "\(summary.kind) {\(summary.description)} (kind:\(summary.kind), region:\(summary.regionID), "
-      + "age:\(PDJSON.duration(summary.age)))"
-  }
-
-  private func operatorOf(_ text: String, _ done: @escaping HTTPService.Done) {
-    let id: UInt64
-    do throws(HTTPQuery.Malformed) {
-      id = try HTTPQuery.id(text)
-    } catch {
-      return done(.json(400, error.description))
-    }
-    call(
-      { core, reading in
-        core.operatorSummaries(reading).first { $0.regionID == id }
-      }, done
-    ) { summary in
-      guard let summary else { return .json(500, "operator not found") }
-      return .json(200, "status: RUNNING, operator: \(Self.text(summary))")
     }
   }
 

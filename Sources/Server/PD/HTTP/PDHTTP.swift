@@ -4,8 +4,8 @@ package import RPC
 import Runtime
 import Synchronization
 
-/// PD's HTTP API, for reading: what TiKV's clients and tools request beside gRPC. Paths, JSON and refusals are those
-/// of PD.
+/// PD's HTTP API: what TiKV's clients and tools, `pd-ctl` among them, request beside gRPC. Paths, JSON and refusals are
+/// those of PD.
 ///
 /// Calls go to PD's thread. Responses are encoded on a thread of their own, so that neither timestamps nor the event
 /// loop wait for a long list.
@@ -90,10 +90,13 @@ package final class PDHTTP: Sendable {
     "[PD:cluster:ErrNotBootstrapped]TiKV cluster not bootstrapped, please start TiKV first")
 
   private func serve(_ request: HTTPRequest, _ done: @escaping HTTPService.Done) {
+    if !request.isRead, let route = PDChangeRoute(request.method, request.path) {
+      return serve(route, request, done)
+    }
     guard let route = PDRoute(request.path) else {
       return done(.text(404, "404 page not found"))
     }
-    // A change over HTTP is not served; PD responds a method it does not know for a path so.
+    // PD responds to a method that it does not know for a path so.
     if case .keyspaces(let name) = route { return keyspaces(name, request, done) }
     guard request.isRead else {
       return done(HTTPReply(code: 405, contentType: HTTPReply.plain, body: ByteBuffer()))

@@ -20,6 +20,11 @@ enum PDRoute: Equatable {
   /// Percent-encoded.
   case regionOfKey(String)
   case regionStatistics
+  case regionSiblings(String)
+  /// Regions with an anomaly, by PD's name of it.
+  case regionsChecked(String)
+  /// Regions that are largest by something.
+  case regionsRanked(String)
   case config
   case scheduleConfig
   case replicationConfig
@@ -28,8 +33,11 @@ enum PDRoute: Equatable {
   case rules
   case regionLabels
   case operators
+  case operatorRecords
   case operatorOfRegion(String)
   case schedulers
+  case evictedStores
+  case storeLimits
   case hotRegions
   case hotStores
   case safePoints
@@ -71,7 +79,9 @@ enum PDRoute: Equatable {
     "stats/region": .regionStatistics, "config": .config, "config/schedule": .scheduleConfig,
     "config/replicate": .replicationConfig, "config/cluster-version": .clusterVersion,
     "config/region-label/rules": .regionLabels, "operators": .operators,
-    "schedulers": .schedulers, "hotspot/regions/read": .hotRegions,
+    "operators/records": .operatorRecords, "schedulers": .schedulers,
+    "scheduler-config/evict-leader-scheduler/list": .evictedStores,
+    "stores/limit": .storeLimits, "hotspot/regions/read": .hotRegions,
     "hotspot/regions/write": .hotRegions, "hotspot/stores": .hotStores,
     "gc/safepoint": .safePoints, "min-resolved-ts": .minResolvedTS,
   ]
@@ -82,6 +92,9 @@ enum PDRoute: Equatable {
     switch (parts.count, parts.dropLast().joined(separator: "/")) {
     case (2, "store"): return .store(last)
     case (3, "regions/store"): return .regionsOfStore(last)
+    case (3, "regions/sibling"): return .regionSiblings(last)
+    case (3, "regions/check"): return .regionsChecked(last)
+    case (2, "regions") where RegionRank(rawValue: last) != nil: return .regionsRanked(last)
     case (3, "region/id"): return .regionWithID(last)
     case (3, "region/key"): return .regionOfKey(last)
     case (2, "operators"): return .operatorOfRegion(last)

@@ -45,16 +45,18 @@ struct StorePage: Encodable {
     var available: String
     var usedSize: String
     var leaderCount: Int
-    var leaderWeight = 1
-    var leaderScore: Int
+    var leaderWeight: Double
+    var leaderScore: Double
     /// In MiB, as all sizes of regions.
     var leaderSize: UInt64
     var regionCount: Int
-    var regionWeight = 1
-    var regionScore: UInt64
+    var regionWeight: Double
+    var regionScore: Double
     var regionSize: UInt64
     var pendingPeerCount: Int?
     var isBusy: Bool?
+    var sendingSnapshots: UInt64?
+    var receivingSnapshots: UInt64?
     var startTime: String?
     var lastHeartbeatTime: String?
     var uptime: String?
@@ -72,6 +74,8 @@ struct StorePage: Encodable {
       case regionSize = "region_size"
       case pendingPeerCount = "pending_peer_count"
       case isBusy = "is_busy"
+      case sendingSnapshots = "sending_snap_count"
+      case receivingSnapshots = "receiving_snap_count"
       case startTime = "start_ts"
       case lastHeartbeatTime = "last_heartbeat_ts"
     }
@@ -96,9 +100,13 @@ struct StorePage: Encodable {
       capacity: PDJSON.size(summary.capacity),
       available: PDJSON.size(summary.available),
       usedSize: PDJSON.size(summary.used), leaderCount: summary.leaderCount,
-      leaderScore: summary.leaderCount, leaderSize: summary.leaderSize.mebibytes,
-      regionCount: summary.peerCount, regionScore: regionSize, regionSize: regionSize,
-      pendingPeerCount: summary.pendingPeerCount.nonzero, isBusy: summary.isBusy ? true : nil)
+      leaderWeight: summary.leaderWeight,
+      leaderScore: Double(summary.leaderCount) / max(summary.leaderWeight, 1e-6),
+      leaderSize: summary.leaderSize.mebibytes, regionCount: summary.peerCount,
+      regionWeight: summary.regionWeight, regionScore: summary.regionScore, regionSize: regionSize,
+      pendingPeerCount: summary.pendingPeerCount.nonzero, isBusy: summary.isBusy ? true : nil,
+      sendingSnapshots: summary.sendingSnapshots.nonzero,
+      receivingSnapshots: summary.receivingSnapshots.nonzero)
     let heard = info.lastHeartbeat / 1_000_000_000
     if summary.capacity > 0 {
       status.startTime = PDJSON.time(secondsSince1970: info.startTimestamp)
