@@ -12,7 +12,7 @@ final class ClusterSession: Sendable {
   let time: ClientTime
   let links: StoreLinks
   let pd: PDRPCClient
-  private let table = Mutex(RegionTable())
+  private let cache = Mutex(RegionCache())
 
   init(
     endpoints: [String], options: ClientOptions, group: any EventLoopGroup, time: ClientTime
@@ -38,7 +38,7 @@ final class ClusterSession: Sendable {
   func locate(
     _ key: [UInt8], _ budget: inout RetryBudget
   ) async throws(ClientError) -> RoutedRegion {
-    let known = table.withLock { $0.find(key) }
+    let known = cache.withLock { $0.find(key) }
     if let known, !known.isStale { return known }
     while true {
       if let route = try await load("GetRegion", key, orElse: known, &budget) {
@@ -58,7 +58,7 @@ final class ClusterSession: Sendable {
   func locate(
     before key: [UInt8], _ budget: inout RetryBudget
   ) async throws(ClientError) -> RoutedRegion {
-    let known = table.withLock { $0.find(before: key) }
+    let known = cache.withLock { $0.find(before: key) }
     if let known, !known.isStale { return known }
     // No request returns the last region: look up a high key and go on to the following regions.
     var probe = key.isEmpty ? [UInt8](repeating: 0xFF, count: 32) : key
@@ -113,7 +113,7 @@ final class ClusterSession: Sendable {
       throw budget.final(.malformedResponse("\(method): \(error)"))
     }
     guard let route = RoutedRegion(region: region, leader: leader) else { return nil }
-    table.withLock { _ = $0.put(route) }
+    cache.withLock { _ = $0.put(route) }
     return route
   }
 
@@ -185,7 +185,7 @@ final class ClusterSession: Sendable {
       return .retry(try refused(response.regionError, route, budget))
     }
     guard response.refusal.isEmpty else { throw budget.final(.refused(response.refusal)) }
-    if route.misses > 0 { table.withLock { $0.confirm(id: route.region.id) } }
+    if route.misses > 0 { cache.withLock { $0.confirm(id: route.region.id) } }
     return .completed(response)
   }
 
@@ -208,14 +208,14 @@ final class ClusterSession: Sendable {
     _ route: RoutedRegion, _ address: String, _ message: String, isUndetermined: Bool
   ) -> RetryReason {
     links.invalidateAddress(route.target.storeID)
-    let hasNextPeer = table.withLock { $0.moveToNextPeer(id: route.region.id, from: route.target) }
+    let hasNextPeer = cache.withLock { $0.moveToNextPeer(id: route.region.id, from: route.target) }
     return RetryReason(
       pause: hasNextPeer ? nil : .noLeader, cause: .store(address: address, message: message),
       isUndetermined: isUndetermined)
   }
 
   private func noAddress(_ route: RoutedRegion, _ message: String) -> RetryReason {
-    let hasNextPeer = table.withLock { $0.moveToNextPeer(id: route.region.id, from: route.target) }
+    let hasNextPeer = cache.withLock { $0.moveToNextPeer(id: route.region.id, from: route.target) }
     return RetryReason(
       pause: hasNextPeer ? nil : .regionMiss, cause: .region(id: route.region.id, message: message))
   }
@@ -230,21 +230,21 @@ final class ClusterSession: Sendable {
       error = .other(message: "\(wire.message) (\(malformed))")
     }
     let action = RegionErrorAction(error, at: route)
-    table.withLock { table in
+    cache.withLock { cache in
       switch action.cacheUpdate {
       case .nothing: break
-      case .remove: table.remove(id: route.region.id)
+      case .remove: cache.remove(id: route.region.id)
       case .removeAndExpireAddress:
-        table.remove(id: route.region.id)
+        cache.remove(id: route.region.id)
         links.invalidateAddress(route.target.storeID)
-      case .leader(let leader): table.setTarget(id: route.region.id, leader)
-      case .nextPeer: _ = table.moveToNextPeer(id: route.region.id, from: route.target)
+      case .leader(let leader): cache.setTarget(id: route.region.id, leader)
+      case .nextPeer: _ = cache.moveToNextPeer(id: route.region.id, from: route.target)
       case .replace(let regions):
-        table.remove(id: route.region.id)
+        cache.remove(id: route.region.id)
         for region in regions {
           let leader = region.peer(onStore: route.target.storeID)
           guard let route = RoutedRegion(region: region, leader: leader) else { continue }
-          table.put(route)
+          cache.put(route)
         }
       }
     }

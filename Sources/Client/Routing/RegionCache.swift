@@ -1,7 +1,7 @@
 import Codec
 
 /// The client's cache of regions.
-struct RegionTable: Sendable {
+struct RegionCache: Sendable {
   /// Sorted by start key; no two overlap.
   private(set) var regions: [RoutedRegion] = []
 
