@@ -8,10 +8,6 @@ struct KeyTests {
     let region: [UInt8] = [0, 0, 0, 0, 0, 0, 1, 2]
     #expect(KeyLayout.storeIdent == [1, 1])
     #expect(KeyLayout.prepareBootstrap == [1, 2])
-    #expect(
-      KeyLayout.raftLog(regionID: 258, index: 5)
-        == [1, 2] + region + [1] + [0, 0, 0, 0, 0, 0, 0, 5])
-    #expect(KeyLayout.raftState(regionID: 258) == [1, 2] + region + [2])
     #expect(KeyLayout.applyState(regionID: 258) == [1, 2] + region + [3])
     #expect(KeyLayout.snapshotRaftState(regionID: 258) == [1, 2] + region + [4])
     #expect(KeyLayout.regionState(regionID: 258) == [1, 3] + region + [1])
@@ -20,11 +16,6 @@ struct KeyTests {
 
   @Test func rangesHoldTheirKeysAndNoOthers() {
     for id in [0, 1, 255, 256, .max] as [UInt64] {
-      let range = KeyLayout.raftRange(regionID: id)
-      #expect(range.contains(KeyLayout.raftLog(regionID: id, index: .max)))
-      #expect(range.contains(KeyLayout.applyState(regionID: id)))
-      #expect(!range.contains(KeyLayout.applyState(regionID: id &+ 1)))
-      #expect(!range.contains(KeyLayout.regionState(regionID: id)))
       #expect(KeyLayout.regionStateRange.contains(KeyLayout.regionState(regionID: id)))
       #expect(!KeyLayout.regionStateRange.contains(KeyLayout.applyState(regionID: id)))
       #expect(KeyLayout.localRange.contains(KeyLayout.regionState(regionID: id)))
@@ -33,12 +24,7 @@ struct KeyTests {
 
   @Test func keysAreReadBack() throws {
     for id in [0, 1, 1 << 40, .max] as [UInt64] {
-      let decoded = try KeyLayout.decodeRaftLog(KeyLayout.raftLog(regionID: id, index: ~id))
-      #expect(decoded.regionID == id && decoded.index == ~id)
       #expect(try KeyLayout.decodeRegionState(KeyLayout.regionState(regionID: id)) == id)
-    }
-    #expect(throws: CodecError.self) {
-      try KeyLayout.decodeRaftLog(KeyLayout.raftState(regionID: 1))
     }
     #expect(throws: CodecError.self) {
       try KeyLayout.decodeRegionState(KeyLayout.applyState(regionID: 1))

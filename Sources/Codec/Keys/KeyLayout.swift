@@ -19,17 +19,15 @@ extension [UInt8] {
   }
 }
 
-/// Where a store keeps its own records, as bytes: TiKV's layout.
+/// The keys of a store's own records in the engine: TiKV's layout.
 ///
-/// All of them live in the engine's `raft` column family. User data is stored under the user's
-/// key as it is, in `default`, `lock` and `write`; so the two never meet. Numbers in keys are
-/// eight bytes, big-endian.
+/// All of them live in the `raft` column family. User data is stored under the user's key as it is, in `default`,
+/// `lock` and `write`; so the two never meet. Log entries and raft states are in the raft log, under keys of its
+/// own. Numbers in keys are eight bytes, big-endian.
 ///
 ///     01 01                       store identity
 ///     01 04                       how often the store was started
 ///     01 02                       region prepared by a bootstrap that may not be finished
-///     01 02 region 01 index       raft log entry
-///     01 02 region 02             raft state
 ///     01 02 region 03             apply state
 ///     01 02 region 04             raft state of a snapshot that is being applied
 ///     01 03 region 01             region state
@@ -38,8 +36,6 @@ package enum KeyLayout {
   private static let raftPrefix: UInt8 = 0x02
   private static let regionPrefix: UInt8 = 0x03
 
-  private static let logSuffix: UInt8 = 0x01
-  private static let raftStateSuffix: UInt8 = 0x02
   private static let applyStateSuffix: UInt8 = 0x03
   private static let snapshotRaftStateSuffix: UInt8 = 0x04
   private static let regionStateSuffix: UInt8 = 0x01
@@ -51,25 +47,7 @@ package enum KeyLayout {
   /// Eight bytes, big-endian: the store's incarnation. Not TiKV's; its local keys end with 03.
   package static let storeIncarnation: [UInt8] = [localPrefix, 0x04]
 
-  // MARK: One region's log and its states
-
-  /// All `raftPrefix` records of a region.
-  package static func raftRange(regionID: UInt64) -> KeyRange {
-    KeyRange(
-      start: key(raftPrefix, regionID, 0x00), end: key(raftPrefix, regionID, 0xFF))
-  }
-
-  /// Key of one log entry: ascending index is ascending key order.
-  package static func raftLog(regionID: UInt64, index: UInt64) -> [UInt8] {
-    var bytes = key(raftPrefix, regionID, logSuffix, capacity: 19)
-    bytes.appendBigEndian(index)
-    return bytes
-  }
-
-  /// Key of a region's `RaftLocalState`.
-  package static func raftState(regionID: UInt64) -> [UInt8] {
-    key(raftPrefix, regionID, raftStateSuffix)
-  }
+  // MARK: One region's states
 
   /// Key of a region's `ApplyState`.
   package static func applyState(regionID: UInt64) -> [UInt8] {
@@ -79,15 +57,6 @@ package enum KeyLayout {
   /// Key of the raft state that takes force when a received snapshot has been applied.
   package static func snapshotRaftState(regionID: UInt64) -> [UInt8] {
     key(raftPrefix, regionID, snapshotRaftStateSuffix)
-  }
-
-  /// The region and index of a log entry's key.
-  package static func decodeRaftLog(
-    _ key: [UInt8]
-  ) throws(CodecError) -> (regionID: UInt64, index: UInt64) {
-    guard key.count == 19, key[0] == localPrefix, key[1] == raftPrefix, key[10] == logSuffix
-    else { throw CodecError(.malformed, "raft log key \(key.hex)") }
-    return (key.bigEndian(at: 2), key.bigEndian(at: 11))
   }
 
   // MARK: Region states
@@ -109,11 +78,9 @@ package enum KeyLayout {
     return key.bigEndian(at: 2)
   }
 
-  private static func key(
-    _ prefix: UInt8, _ regionID: UInt64, _ suffix: UInt8, capacity: Int = 11
-  ) -> [UInt8] {
+  private static func key(_ prefix: UInt8, _ regionID: UInt64, _ suffix: UInt8) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(capacity)
+    bytes.reserveCapacity(11)
     bytes.append(localPrefix)
     bytes.append(prefix)
     bytes.appendBigEndian(regionID)
