@@ -54,9 +54,9 @@ final class DurabilityChecker: ClusterChecker {
     of state: HardState, lastIndex: UInt64, to who: RaftMessageObserver.Replica,
     _ observer: RaftMessageObserver
   ) -> String? {
-    let promised = observer.term(promisedBy: who)
-    if state.term < promised {
-      return "it responded in term \(promised), but has stored \(state.term)"
+    let acknowledged = observer.term(acknowledgedBy: who)
+    if state.term < acknowledged {
+      return "it responded in term \(acknowledged), but has stored \(state.term)"
     }
     if let vote = observer.vote(of: who, in: state.term), state.vote != vote {
       return "it voted for peer \(vote) in term \(state.term), but has stored \(state.vote)"

@@ -20,7 +20,8 @@ final class DiskFaultInjector {
     case .syncError: fail(.sync, fault, store, within: 30)
     case .readError: fail(.read, fault, store, within: 100)
     case .dieAtWrite: die(fault, store)
-    default: load(fault, store)
+    case .slowDisk, .hang, .full: load(fault, store)
+    default: preconditionFailure("\(fault.kind) belongs to another class")
     }
   }
 
@@ -61,7 +62,8 @@ final class DiskFaultInjector {
       switch fault.kind {
       case .slowDisk: .microseconds(Int64(500 + fault.randomValues[1] % 200_000))
       case .hang: fault.lasts
-      default: .zero
+      case .full: .zero
+      default: preconditionFailure("\(fault.kind) belongs to another class")
       }
     loads.append((fault.number, fault.kind, store.number, by))
     context.injects(fault, "\(store.machine.name) for \(fault.lasts)")

@@ -62,12 +62,12 @@ final class FaultContext {
   }
 
   /// A store; every other time the leader of some region.
-  func store(_ die: UInt64) -> SimulatedStore {
-    if die & 1 == 0, !leaders.isEmpty {
-      let number = leaders[Int((die >> 1) % UInt64(leaders.count))].store
+  func store(_ randomValue: UInt64) -> SimulatedStore {
+    if randomValue & 1 == 0, !leaders.isEmpty {
+      let number = leaders[Int((randomValue >> 1) % UInt64(leaders.count))].store
       if let found = cluster.stores.first(where: { $0.number == number }) { return found }
     }
-    return cluster.stores[Int((die >> 1) % UInt64(cluster.stores.count))]
+    return cluster.stores[Int((randomValue >> 1) % UInt64(cluster.stores.count))]
   }
 
   /// All machines by number.

@@ -12,9 +12,9 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   // Clocks
   case skew, drift
   // The placement driver
-  case pdDown = "pd-dead", pdRestart = "pd-restart", pdSlow = "pd-slow"
+  case pdDown = "pd-down", pdRestart = "pd-restart", pdSlow = "pd-slow"
   case pdStale = "pd-stale"
-  // Not faults, but throughout: changes to regions
+  // Region changes, drawn like faults
   case transferLeader = "transfer-leader", changeMembers = "change-members"
   case compactLog = "compact-log", split
 }
@@ -28,8 +28,8 @@ package struct PlannedFault: Sendable, Hashable {
   package var at: Duration
   /// How long it lasts, where it does.
   package var lasts: Duration
-  /// Chance of its own: its target, how hard. Drawn with the plan, interpreted when it is injected, so
-  /// that leaving out one fault changes no other.
+  /// Random values for target and strength. Drawn with the plan, interpreted when it is injected, so that
+  /// leaving out one fault changes no other.
   package var randomValues: [UInt64]
 
   package init(

@@ -17,7 +17,7 @@ package struct FaultPlan: Sendable {
     duration: Duration, allowed: [FaultKind], isForced: Bool, random: inout SplitMix64
   ) {
     for kind in FaultKind.allCases {
-      // Every kind draws the same amount of chance whether it is in or not.
+      // Every kind draws the same number of random values whether it is in or not.
       var own = SplitMix64(seed: random.next())
       let isIn = own.next() & 1 == 0
       guard allowed.contains(kind), isIn || isForced else { continue }

@@ -33,7 +33,8 @@ final class NetworkFaults {
     case .partition: begin(fault, cut(fault, isOneWay: false))
     case .oneWay: begin(fault, cut(fault, isOneWay: true))
     case .reset: reset(fault)
-    default: begin(fault, conditions(fault))
+    case .loss, .delay, .reorder, .duplicate, .slowLink: begin(fault, conditions(fault))
+    default: preconditionFailure("\(fault.kind) belongs to another class")
     }
   }
 
@@ -100,13 +101,14 @@ final class NetworkFaults {
     case .slowLink:
       let delay = Duration.milliseconds(Int64.random(in: 30...1_200, using: &randomValues))
       effect.worsen = { $0.delay += delay }
-    default:
+    case .delay:
       let delay = Duration.microseconds(Int64.random(in: 300...60_000, using: &randomValues))
       let jitter = Duration.microseconds(Int64.random(in: 300...200_000, using: &randomValues))
       effect.worsen = {
         $0.delay += delay
         $0.jitter = max($0.jitter, jitter)
       }
+    default: preconditionFailure("\(fault.kind) belongs to another class")
     }
     return effect
   }
@@ -168,8 +170,8 @@ final class NetworkFaults {
   }
 
   /// Each machine goes to one of two sides; none is empty.
-  private func halves(_ die: UInt64, _ machines: [Int]) -> ([Int], [Int]) {
-    var randomValues = SplitMix64(seed: die)
+  private func halves(_ randomValue: UInt64, _ machines: [Int]) -> ([Int], [Int]) {
+    var randomValues = SplitMix64(seed: randomValue)
     var sides: ([Int], [Int]) = ([], [])
     for machine in machines {
       if randomValues.next() & 1 == 0 { sides.0.append(machine) } else { sides.1.append(machine) }

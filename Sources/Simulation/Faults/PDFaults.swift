@@ -27,7 +27,8 @@ final class PDFaults {
     switch fault.kind {
     case .pdSlow: slowDown(fault)
     case .pdStale: returnStaleRegions(fault)
-    default: stop(fault)
+    case .pdDown, .pdRestart: stop(fault)
+    default: preconditionFailure("\(fault.kind) belongs to another class")
     }
   }
 
@@ -37,7 +38,7 @@ final class PDFaults {
     pd.machine.slowness = SimulatedMachine.Slowness()
   }
 
-  // MARK: Dead
+  // MARK: Down
 
   /// Dies, with or without what it had not synced, for a while or only to come back at once.
   private func stop(_ fault: PlannedFault) {

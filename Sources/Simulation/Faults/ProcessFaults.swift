@@ -19,7 +19,8 @@ final class ProcessFaults {
     case .powerLoss: end(fault, .powerLost)
     case .restart: restart(fault)
     case .pause: pause(fault)
-    default: dieInRecovery(fault)
+    case .dieInRecovery: dieInRecovery(fault)
+    default: preconditionFailure("\(fault.kind) belongs to another class")
     }
   }
 

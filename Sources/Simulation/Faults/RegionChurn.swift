@@ -34,8 +34,9 @@ final class RegionChurn {
         transfer(fault, leader.status, leader.store)
       case .split:
         if regions.count < Self.maxRegions { split(fault, leader.status, leader.store) }
-      default:
+      case .changeMembers:
         changeMembers(fault, leader.status, leader.store)
+      default: preconditionFailure("\(fault.kind) belongs to another class")
       }
     }
   }

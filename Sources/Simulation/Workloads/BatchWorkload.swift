@@ -25,7 +25,7 @@ package struct BatchWorkload: Workload {
     let first = Int.random(in: 0..<PairedKeys.count, using: &random)
     let stride = Int.random(in: 1...5, using: &random)
     let couples = Int.random(in: 1...4, using: &random)
-    // Strides that do not fit come round: the same couple is named once.
+    // Strides wrap around; each pair is used once.
     let chosen = Set((0..<couples).map { (first + $0 * stride) % PairedKeys.count }).sorted()
     let keys = chosen.flatMap(PairedKeys.keys)
     let draw = random.next() % 100

@@ -6,16 +6,7 @@ package import Runtime
 /// A workload is a value created for each run; it draws all random values from the generator it is
 /// given.
 ///
-/// To write one: copy `RegisterWorkload.swift`, give it a name, and enter it in `WorkloadCatalog`. In
-/// `init` draw what shall differ from run to run: how many clients and keys, how often which call, how
-/// long the pauses are. In `next` draw a call; draw the same amount of chance whatever is called, and
-/// give every write a value that no other write has (the linearizability checker then needs no
-/// guessing). All calls are checked for linearizability, key by key, without any doing of yours. What
-/// more is promised, `check` can demand: of the whole history, in which a call of unknown outcome may
-/// have taken effect at any time after its start, in part, or never. A client that must know what came
-/// of its last call learns it in `observe`, before it is asked for the next. Try it without faults,
-/// `apus sim --workload NAME --faults none`, and keep it below 50 lines: what takes more to check gets
-/// a file of its own.
+/// See the page *Add a workload*.
 package protocol Workload: SendableMetatype {
   /// As `--workload` names it.
   static var name: String { get }
@@ -32,7 +23,7 @@ package protocol Workload: SendableMetatype {
   /// A client's next call and how long it waits before it.
   mutating func next(client: Int, random: inout SplitMix64) -> (pause: Duration, call: Call)
 
-  /// What came of a client's last call; most workloads do not care.
+  /// The result of a client's last call, before its next is drawn; most workloads ignore it.
   mutating func observe(_ operation: Operation)
 
   /// What the final state or the history violates beyond linearizability; nil when all is well.

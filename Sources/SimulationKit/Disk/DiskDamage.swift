@@ -37,13 +37,13 @@ package struct DiskDamage: Sendable {
 
   /// One of the entries of a log store's logs; nil when there is none.
   package static func ofLog(
-    _ logs: any RaftLogStore, _ die: UInt64, _ otherDie: UInt64
+    _ logs: any RaftLogStore, _ randomValue: UInt64, _ otherRandomValue: UInt64
   ) throws(LogStoreError) -> DiskDamage? {
     let regions = logs.regions().filter { logs.firstIndex($0) <= logs.lastIndex($0) }
     guard !regions.isEmpty else { return nil }
-    let region = regions[Int(die % UInt64(regions.count))]
+    let region = regions[Int(randomValue % UInt64(regions.count))]
     let first = logs.firstIndex(region)
-    let index = first + otherDie % (logs.lastIndex(region) - first + 1)
+    let index = first + otherRandomValue % (logs.lastIndex(region) - first + 1)
     var damage = DiskDamage()
     damage.entry = LoggedEntry(
       region: region, index: index, term: try logs.term(region, at: index))
@@ -51,12 +51,12 @@ package struct DiskDamage: Sendable {
   }
 
   /// One of the pairs of an engine's data; nil when there is none.
-  package static func ofData(_ engine: any KVEngine, _ die: UInt64) throws(EngineError)
-    -> DiskDamage?
-  {
+  package static func ofData(
+    _ engine: any KVEngine, _ randomValue: UInt64
+  ) throws(EngineError) -> DiskDamage? {
     let pairs = try engine.scan(.default)
     guard !pairs.isEmpty else { return nil }
-    let pair = pairs[Int(die % UInt64(pairs.count))]
+    let pair = pairs[Int(randomValue % UInt64(pairs.count))]
     var damage = DiskDamage()
     damage.pair = StoredPair(family: .default, key: pair.key, value: pair.value)
     return damage

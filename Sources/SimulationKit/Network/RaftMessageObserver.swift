@@ -2,7 +2,7 @@ package import Codec
 import Raft
 
 /// Observes all raft messages of a run, delivered or not: who leads, whom replicas vote for, what they
-/// have stored. What a message has promised must stay true.
+/// have stored. What a message has acknowledged must stay true.
 package final class RaftMessageObserver {
   /// One peer of one region: what an observed message is from.
   package struct Replica: Hashable {
@@ -34,7 +34,7 @@ package final class RaftMessageObserver {
   private var votes: [VoteKey: UInt64] = [:]
   private var leaders: [TermKey: UInt64] = [:]
   private var receipts: [Replica: Receipt] = [:]
-  /// Of votes and receipts: the highest term in which something was promised.
+  /// Of votes and receipts: the highest acknowledged term.
   private var terms: [Replica: UInt64] = [:]
   private var newest: [UInt64: UInt64] = [:]
   /// Called when a region has a leader of a term higher than any before, at its first message.
@@ -96,7 +96,7 @@ package final class RaftMessageObserver {
   }
 
   private func vote(_ replica: Replica, _ term: UInt64, for candidate: UInt64) {
-    promise(replica, term)
+    acknowledge(replica, term)
     let known = votes.updateValue(candidate, forKey: VoteKey(replica: replica, term: term))
     guard let known, known != candidate else { return }
     doubleVote =
@@ -106,20 +106,20 @@ package final class RaftMessageObserver {
   }
 
   private func store(_ replica: Replica, _ term: UInt64, _ index: UInt64) {
-    promise(replica, term)
+    acknowledge(replica, term)
     let known = receipts[replica] ?? Receipt(term: 0, index: 0)
     guard (known.term, known.index) < (term, index) else { return }
     receipts[replica] = Receipt(term: term, index: index)
   }
 
-  private func promise(_ replica: Replica, _ term: UInt64) {
+  private func acknowledge(_ replica: Replica, _ term: UInt64) {
     terms[replica] = max(terms[replica] ?? 0, term)
   }
 
   // MARK: What must be true
 
   /// The term below which a replica's stored term may not be.
-  package func term(promisedBy replica: Replica) -> UInt64 { terms[replica] ?? 0 }
+  package func term(acknowledgedBy replica: Replica) -> UInt64 { terms[replica] ?? 0 }
 
   /// Whom the replica has said it votes for in a term.
   package func vote(of replica: Replica, in term: UInt64) -> UInt64? {
