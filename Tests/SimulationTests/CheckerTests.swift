@@ -214,7 +214,7 @@ import Testing
     let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       for store in stage.cluster.stores {
         let delegate = try #require(store.store?.meta.delegate(stage.regionID))
-        delegate.renew(term: 50, until: store.machine.clock.now + .seconds(1))
+        delegate.renew(Lease(term: 50, end: store.machine.clock.now + .seconds(1)))
       }
     }
     #expect(found.contains("is led by lease on"))
@@ -244,7 +244,7 @@ import Testing
     let found = try finding(LeaseChecker(), CheckerFixture()) { stage in
       for (place, store) in stage.cluster.stores.enumerated() {
         let delegate = try #require(store.store?.meta.delegate(stage.regionID))
-        delegate.renew(term: 50, until: store.machine.clock.now + .seconds(1))
+        delegate.renew(Lease(term: 50, end: store.machine.clock.now + .seconds(1)))
         if place > 0 { store.machine.process?.isPaused = true }
       }
     }
@@ -259,7 +259,7 @@ import Testing
       for store in stage.cluster.stores { store.store?.meta.delegate(try stage.regionID)?.expire() }
       let holder = try #require(stage.cluster.stores.first)
       let delegate = try #require(holder.store?.meta.delegate(stage.regionID))
-      delegate.renew(term: status.term, until: holder.machine.clock.now + .milliseconds(1))
+      delegate.renew(Lease(term: status.term, end: holder.machine.clock.now + .milliseconds(1)))
       let rival = try #require(status.region.peers.last)
       stage.cluster.network.observer.observe(
         RaftEnvelope(
@@ -275,7 +275,7 @@ import Testing
       for store in stage.cluster.stores { store.store?.meta.delegate(try stage.regionID)?.expire() }
       let store = try stage.follower()
       let delegate = try #require(store.store?.meta.delegate(stage.regionID))
-      delegate.renew(term: 1, until: store.machine.clock.now + .seconds(1))
+      delegate.renew(Lease(term: 1, end: store.machine.clock.now + .seconds(1)))
       for other in stage.cluster.stores where other !== store {
         other.machine.process?.isPaused = true
       }

@@ -102,7 +102,7 @@ package struct ApplyWorker: Handler {
     }
     let request = SnapshotRequest(
       region: applier.region, peerID: peerID, index: applier.state.appliedIndex,
-      term: applier.appliedTerm, view: engine.snapshot())
+      term: applier.appliedTerm, snapshot: engine.snapshot())
     regionWorker.post(.generate(request))
   }
 
@@ -112,8 +112,7 @@ package struct ApplyWorker: Handler {
     router.post(.applyStopped(regionID: regionID, peerID: peerID), to: regionID)
   }
 
-  /// Writes what was gathered, then responses. The order is the promise: whoever is completed can read
-  /// what was written.
+  /// Writes what was gathered. Completions run after the write, so that a requester can read its write.
   private mutating func commit() {
     guard !pending.isEmpty, !isPoisoned else { return }
     let started = clock.now

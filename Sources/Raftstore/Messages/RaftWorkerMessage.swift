@@ -20,7 +20,7 @@ package enum RaftWorkerMessage: Sendable {
   case persisted(regionID: UInt64, peerID: UInt64, number: UInt64, responses: [Message])
   /// The apply worker has applied entries.
   case applied(ApplyResult)
-  /// The apply worker release a peer that is being destroyed.
+  /// The apply worker released a peer that is being destroyed.
   case applyStopped(regionID: UInt64, peerID: UInt64)
   /// The region worker built a snapshot, or could not.
   case snapshotGenerated(

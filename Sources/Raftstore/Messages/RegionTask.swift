@@ -21,21 +21,21 @@ package enum RegionTask: Sendable {
   case deleteSnapshot(SnapshotKey, SnapshotOrigin)
 }
 
-/// A view of the engine at a known applied index, to build a snapshot from.
+/// A snapshot of the engine at a known applied index, to build a snapshot from.
 package struct SnapshotRequest: Sendable {
   package var region: Region
   package var peerID: UInt64
   package var index: UInt64
   package var term: UInt64
-  package var view: any KVSnapshot
+  package var snapshot: any KVSnapshot
 
   package init(
-    region: Region, peerID: UInt64, index: UInt64, term: UInt64, view: any KVSnapshot
+    region: Region, peerID: UInt64, index: UInt64, term: UInt64, snapshot: any KVSnapshot
   ) {
     self.region = region
     self.peerID = peerID
     self.index = index
     self.term = term
-    self.view = view
+    self.snapshot = snapshot
   }
 }

@@ -5,7 +5,7 @@ import Runtime
 // Changes to the region itself.
 extension Peer {
   func proposeAdmin(_ request: AdminRequest) {
-    guard life == .active, !isBroadcastingRemoval else {
+    guard lifecycle == .active, !isBroadcastingRemoval else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -38,7 +38,7 @@ extension Peer {
 
   private func refusal(of request: AdminRequest) -> RegionError? {
     if !node.isLeader { return notLeader }
-    guard isInitialized, incoming == nil else {
+    guard isInitialized, incomingSnapshot == nil else {
       return .regionNotInitialized(regionID: regionID)
     }
     return epochMismatch(request.epoch, RequestCheck.parts(of: request.command))
@@ -46,7 +46,8 @@ extension Peer {
 
   /// What the placement driver wants done. It asks again if it is not done.
   func executeOperator(_ order: RegionOperator) {
-    guard life == .active, !isBroadcastingRemoval, node.isLeader, order.leader.id == info.id else {
+    guard lifecycle == .active, !isBroadcastingRemoval, node.isLeader, order.leader.id == info.id
+    else {
       return
     }
     let command: AdminCommand =
@@ -93,7 +94,8 @@ extension Peer {
 
   /// Transfers leadership to whoever is closest behind, if anyone may take over.
   func evictLeaders() {
-    guard life == .active, !isBroadcastingRemoval, node.isLeader, node.leadTransferee == NodeID.none
+    guard lifecycle == .active, !isBroadcastingRemoval, node.isLeader,
+      node.leadTransferee == NodeID.none
     else {
       return
     }

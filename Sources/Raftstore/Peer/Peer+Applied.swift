@@ -5,7 +5,7 @@ import Runtime
 // What applying entries has changed.
 extension Peer {
   func applied(_ result: ApplyResult) {
-    guard life == .active else {
+    guard lifecycle == .active else {
       // Its children live on: their records are in the engine.
       for case .split(let split) in result.changes { splitApplied(split) }
       return
@@ -22,10 +22,10 @@ extension Peer {
           .gcRaftLog(regionID: regionID, peerID: info.id, index: index, term: term))
       case .split(let split): splitApplied(split)
       }
-      guard life == .active else { return }
+      guard lifecycle == .active else { return }
     }
     stepAll(result.responses)
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     if let proposedAt = result.proposedAt { renewLease(from: proposedAt) }
     storage.releaseCache(to: cacheNeed)
   }
@@ -64,7 +64,7 @@ extension Peer {
       try node.broadcastAppliedIndex(applied)
       _ = try node.applyConfChange(change)
     }
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     context.meta.set(region, delegate: delegate)
     if node.isLeader { sendHeartbeat() }
   }

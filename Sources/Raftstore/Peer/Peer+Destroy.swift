@@ -8,7 +8,7 @@ import RaftLog
 extension Peer {
   /// Begins the end; everyone who waits is completed at once.
   func destroy(_ reason: String) {
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     if let removalBroadcast { storage.region = removalBroadcast.region }
     context.logger.info("region \(regionID): peer \(info.id) is destroyed: \(reason)")
     dropLease()
@@ -19,30 +19,30 @@ extension Peer {
     failPending(.regionNotFound(regionID: regionID))
     localSteps = []
     ending = hasPromises || isPersistingSnapshot ? .tombstone : .vote
-    if incoming?.stage == .applying {
+    if incomingSnapshot?.stage == .applying {
       // The region worker writes states of its own; it must not write after the tombstone.
-      life = .awaitingSnapshotApply
+      lifecycle = .awaitingSnapshotApply
       return
     }
-    if let incoming {
-      abandonSnapshot(incoming.key)
-      self.incoming = nil
+    if let incomingSnapshot {
+      abandonSnapshot(incomingSnapshot.key)
+      self.incomingSnapshot = nil
     }
     stopApplying()
   }
 
   /// Whether the engine may have a record of a region that this peer has not taken over yet.
   private var isPersistingSnapshot: Bool {
-    if case .persisting = incoming?.stage { true } else { false }
+    if case .persisting = incomingSnapshot?.stage { true } else { false }
   }
 
   func stopApplying() {
-    life = .awaitingApply
+    lifecycle = .awaitingApply
     context.applyMessages.append(.stop(regionID: regionID, peerID: info.id))
   }
 
   func applyStopped() {
-    guard life == .awaitingApply else { return }
+    guard lifecycle == .awaitingApply else { return }
     // From here on no one else may write to its log.
     context.meta.retire(regionID)
     var task = LogWriteTask(
@@ -56,7 +56,7 @@ extension Peer {
     case .emptied: writeEmptied(&task)
     }
     post(&task)
-    life = .destroying(number: task.number)
+    lifecycle = .destroying(number: task.number)
   }
 
   private func writeTombstone(_ task: inout LogWriteTask) {
@@ -83,7 +83,7 @@ extension Peer {
       context.regionTasks.append(.destroyRange(regionID: regionID, range: region.range))
     }
     context.meta.remove(regionID, delegate: delegate)
-    life = .gone
+    lifecycle = .gone
   }
 
   /// Completes everything that waits for this peer: with `error` those whose requests were not

@@ -9,15 +9,16 @@ extension Peer {
   func renewLease(from start: Instant) {
     // Before an entry of the own term is applied, this leader may lack what its predecessor
     // acknowledged. Once leadership was offered to another one, that one may take it at any time.
-    guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, incoming == nil, !isSplitting
+    guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, incomingSnapshot == nil,
+      !isSplitting
     else {
       return
     }
     let end = start + context.config.maxLeaderLease
-    if lease.extend(term: node.term, to: end) { delegate.renew(term: node.term, until: end) }
+    if let extended = lease.extend(term: node.term, to: end) { delegate.renew(extended) }
   }
 
-  /// Whether a read of data that was taken before `now` needs no further word.
+  /// Whether the lease covers a read of data that was taken before `now`.
   func isLeaseValid(at now: Instant) -> Bool {
     hasAppliedOwnTerm && lease.isValid(term: node.term, at: now)
   }

@@ -5,29 +5,24 @@ import Runtime
 // Writes: what queued together becomes one entry.
 extension Peer {
   func write(_ request: WriteRequest) {
-    guard life == .active, !isBroadcastingRemoval else {
+    guard lifecycle == .active, !isBroadcastingRemoval else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
     writes.add(request)
   }
 
-  /// The first reason not to serve a request, in TiKV's order: store, leader, peer, term, epoch.
+  /// The first reason not to serve a request; `needsLeader` is false for reads at replicas.
   func refusal(
     of context: RequestContext, needsLeader: Bool = true, _ parts: RequestCheck.EpochParts
   ) -> RegionError? {
-    if context.peer.storeID != self.context.storeID {
-      return .storeNotMatch(
-        requestStoreID: context.peer.storeID, actualStoreID: self.context.storeID)
-    }
+    if let error = RequestCheck.store(of: context, is: self.context.storeID) { return error }
     if needsLeader, !node.isLeader { return notLeader }
-    if context.peer.id != info.id {
-      return .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: info.id)
-    }
-    guard isInitialized, incoming == nil else {
+    if let error = RequestCheck.peer(of: context, is: info.id) { return error }
+    guard isInitialized, incomingSnapshot == nil else {
       return .regionNotInitialized(regionID: regionID)
     }
-    if RequestCheck.isStale(context.term, at: node.term) { return .staleCommand }
+    if let error = RequestCheck.term(of: context, at: node.term) { return error }
     return epochMismatch(context.epoch, parts)
   }
 

@@ -6,7 +6,7 @@ import Runtime
 // Linearizable reads without log entries: by lease, else by a read index that a quorum confirms.
 extension Peer {
   func read(_ request: ReadRequest) {
-    guard life == .active, !isBroadcastingRemoval else {
+    guard lifecycle == .active, !isBroadcastingRemoval else {
       request.completion(.failure(.regionNotFound(regionID: regionID)))
       return
     }
@@ -28,11 +28,11 @@ extension Peer {
     }
     guard !waiting.isEmpty else { return }
     if node.isLeader, lease.current != nil {
-      // The view first, the time second: what is seen is older than the moment the lease covers.
-      let view = context.view()
+      // The snapshot first, the time second: what is seen is older than the moment the lease covers.
+      let snapshot = context.snapshot()
       if isLeaseValid(at: context.clock.now) {
         context.metrics.proposals.localRead.increment(by: UInt64(waiting.count))
-        grant(waiting, view)
+        grant(waiting, snapshot)
         return
       }
     }
@@ -68,21 +68,18 @@ extension Peer {
     run { node throws(RaftError) in try node.readIndex(context: context) }
   }
 
-  /// A round's name: unlike any of an earlier life of this peer, whose responses may still be on the
-  /// way.
+  /// A round's name: unlike any of an earlier process, whose responses may still arrive.
   private func readContext(_ id: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
-    for part in [reads.salt, id] {
-      for shift in stride(from: 56, through: 0, by: -8) {
-        bytes.append(UInt8(truncatingIfNeeded: part >> UInt64(shift)))
-      }
-    }
+    bytes.reserveCapacity(16)
+    bytes.appendBigEndian(reads.salt)
+    bytes.appendBigEndian(id)
     return bytes
   }
 
   private func roundID(of context: [UInt8]) -> UInt64? {
     guard context.count == 16 else { return nil }
-    let id = context[8...].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let id = context.bigEndian(at: 8)
     return readContext(id) == context ? id : nil
   }
 
@@ -99,14 +96,14 @@ extension Peer {
 
   /// Serves confirmed reads whose entries are applied.
   func grantReads() {
-    guard !reads.confirmed.isEmpty, incoming == nil else { return }
+    guard !reads.confirmed.isEmpty, incomingSnapshot == nil else { return }
     let applied = storage.applyState.appliedIndex
     var rest: [PendingReads.Confirmed] = []
     let confirmed = reads.confirmed
     reads.confirmed = []
     for group in confirmed {
       if group.index <= applied {
-        grant(group.requests, context.view())
+        grant(group.requests, context.snapshot())
       } else {
         rest.append(group)
       }
@@ -114,7 +111,7 @@ extension Peer {
     reads.confirmed = rest
   }
 
-  private func grant(_ requests: [ReadRequest], _ view: any KVSnapshot) {
+  private func grant(_ requests: [ReadRequest], _ snapshot: any KVSnapshot) {
     for request in requests {
       // The region may have changed its range while the read waited.
       if let error = epochMismatch(request.context.epoch, .version) {
@@ -124,7 +121,7 @@ extension Peer {
       request.completion(
         .success(
           ReadGrant(
-            region: region, snapshot: view, term: node.term,
+            region: region, snapshot: snapshot, term: node.term,
             writeTerm: hasAppliedOwnTerm ? node.term : nil,
             appliedIndex: storage.applyState.appliedIndex)))
     }

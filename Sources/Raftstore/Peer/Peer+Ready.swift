@@ -8,11 +8,11 @@ extension Peer {
   /// Takes the ready of this batch, if there is one.
   func handleReady() {
     // What a ready says to the core itself may make another. The rest waits for the next batch.
-    for _ in 0..<Self.maxReadiesPerBatch where life == .active && node.hasReady {
+    for _ in 0..<Self.maxReadiesPerBatch where lifecycle == .active && node.hasReady {
       guard canTakeReady() else { return }
       var taken: Ready?
       run { node throws(RaftError) in taken = try node.ready() }
-      guard life == .active, var ready = taken else { return }
+      guard lifecycle == .active, var ready = taken else { return }
       if let state = ready.softState { roleChanged(state) }
       for index in ready.messages.indices { dispatch(&ready.messages[index]) }
       for state in ready.readStates { readConfirmed(state) }
@@ -27,7 +27,7 @@ extension Peer {
 
   /// A snapshot replaces log and data: it must find nothing of the peer under way.
   private func canTakeReady() -> Bool {
-    guard node.hasPendingSnapshot, incoming?.stage == .stepped else { return true }
+    guard node.hasPendingSnapshot, incomingSnapshot?.stage == .stepped else { return true }
     if isLogWriterQuiet && isApplyQuiet { return true }
     if !isLogWriterQuiet { requestAck() }
     return false
@@ -51,7 +51,7 @@ extension Peer {
   }
 
   func stepAll(_ messages: [Message]) {
-    for message in messages where life == .active {
+    for message in messages where lifecycle == .active {
       run { node throws(RaftError) in try node.step(message) }
     }
   }
@@ -119,14 +119,14 @@ extension Peer {
   /// The log writer did everything up to task `number`.
   func persisted(number: UInt64, responses: [Message]) {
     logWrites.persisted(number)
-    if case .destroying(let last) = life, number >= last {
+    if case .destroying(let last) = lifecycle, number >= last {
       finishDestroying()
       return
     }
-    if life == .makingWay, isLogWriterQuiet { life = .gone }
-    guard life == .active else { return }
-    if let incoming, case .persisting(let last) = incoming.stage, number >= last {
-      snapshotPersisted(incoming)
+    if lifecycle == .awaitingReplacement, isLogWriterQuiet { lifecycle = .gone }
+    guard lifecycle == .active else { return }
+    if let incomingSnapshot, case .persisting(let last) = incomingSnapshot.stage, number >= last {
+      snapshotPersisted(incomingSnapshot)
     }
     stepAll(responses)
   }
@@ -142,7 +142,7 @@ extension Peer {
     for proposal in task.proposals {
       context.metrics.commitSeconds.observe(context.now - proposal.proposedAt)
     }
-    if incoming == nil {
+    if incomingSnapshot == nil {
       context.applyMessages.append(.apply(task))
     } else {
       applyQueue.defer(task)

@@ -4,7 +4,7 @@ import Raft
 import RaftLog
 import Runtime
 
-/// The promises of a peer whose log and data are gone, because a snapshot that had taken their place could
+/// What a peer must respect after it lost its log and data, because a snapshot that had taken their place could
 /// not be applied. It keeps its id, its term and its vote, and gets everything anew by a snapshot.
 ///
 /// Entries up to `index` may have been acknowledged, to leaders of terms up to `term`, and whatever of them
@@ -37,10 +37,10 @@ extension Peer {
     stopApplying()
   }
 
-  /// Records the promises in place of what is lost.
+  /// Records id, term, vote and last index.
   func writeEmptied(_ task: inout LogWriteTask) {
     guard let recovery else {
-      preconditionFailure("region \(regionID): a peer is emptied that promised nothing")
+      preconditionFailure("region \(regionID): a peer without recovery state is emptied")
     }
     var hardState = node.hardState
     hardState.commit = 0
@@ -58,9 +58,9 @@ extension Peer {
   }
 
   /// What takes the place of a peer that has lost its data; nil for others, and before it is gone.
-  var successor: PeerSeed? {
-    guard life == .gone, ending == .emptied else { return nil }
-    return PeerSeed(
+  var successor: LoadedPeer? {
+    guard lifecycle == .gone, ending == .emptied else { return nil }
+    return LoadedPeer(
       region: Region(id: regionID), info: info, applyState: ApplyState(), unfinishedSnapshot: nil,
       recovery: recovery)
   }
@@ -69,7 +69,8 @@ extension Peer {
 
   /// Tells whoever acts as leader that nothing is here: it believes otherwise, and its messages build on it.
   func requestData(after envelope: RaftEnvelope) {
-    guard incoming == nil, let type = envelope.message?.type, type == .heartbeat || type == .append
+    guard incomingSnapshot == nil, let type = envelope.message?.type,
+      type == .heartbeat || type == .append
     else { return }
     let interval = context.config.baseTickInterval * context.config.electionTicks
     if let last = recovery?.requestedAt, context.now - last < interval { return }

@@ -41,10 +41,10 @@ extension Peer {
 
   /// The placement driver's word on whether this peer is still a member.
   func membershipChecked(_ status: MembershipStatus) {
-    guard life == .active, status != .unavailable else { return }
+    guard lifecycle == .active, status != .unavailable else { return }
     let suspicion = staleness.takeSuspicion()
     if !hasPromises {
-      guard incoming == nil else { return }
+      guard incomingSnapshot == nil else { return }
       let isGone =
         switch status {
         case .removed, .unknownRegion: true

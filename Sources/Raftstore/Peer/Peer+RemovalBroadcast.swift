@@ -35,7 +35,7 @@ extension Peer {
     guard isBroadcastingRemoval, node.isLeader else { return }
     let applied = storage.applyState.appliedIndex
     run { node throws(RaftError) in try node.broadcastAppliedIndex(applied) }
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     startRound([], isRenewal: false)
   }
 

@@ -16,9 +16,9 @@ extension Peer {
   func admitSnapshot(_ snapshot: Snapshot, to receiver: PeerInfo) -> Bool {
     let key = SnapshotKey(
       regionID: regionID, term: snapshot.metadata.term, index: snapshot.metadata.index)
-    if let incoming {
+    if let incomingSnapshot {
       // One at a time. The same one again changes nothing: its files are being used.
-      if incoming.key != key { discardReceived(key) }
+      if incomingSnapshot.key != key { discardReceived(key) }
       return false
     }
     let data: RaftSnapshotData
@@ -69,16 +69,18 @@ extension Peer {
       context.meta.release(regionID)
       return false
     }
-    incoming = IncomingSnapshot(key: key, region: data.region, stage: .stepped)
+    incomingSnapshot = IncomingSnapshot(key: key, region: data.region, stage: .stepped)
     return true
   }
 
   /// After stepping an admitted snapshot: the core may have refused it.
   func resolveSnapshot() {
-    guard let incoming, incoming.stage == .stepped, !node.hasPendingSnapshot else { return }
-    self.incoming = nil
+    guard let incomingSnapshot, incomingSnapshot.stage == .stepped, !node.hasPendingSnapshot else {
+      return
+    }
+    self.incomingSnapshot = nil
     context.meta.release(regionID)
-    abandonSnapshot(incoming.key)
+    abandonSnapshot(incomingSnapshot.key)
   }
 
   /// The peer will not apply a snapshot it had taken.
@@ -93,7 +95,7 @@ extension Peer {
 
   /// Adds a snapshot to the task that stores it: *applying* in the engine first, then the log.
   func beginPersisting(_ snapshot: Snapshot, _ task: inout LogWriteTask) {
-    guard var incoming else {
+    guard var incomingSnapshot else {
       preconditionFailure("region \(regionID): a snapshot that was not admitted")
     }
     let index = snapshot.metadata.index
@@ -104,7 +106,7 @@ extension Peer {
     var data = WriteBatch()
     data.put(
       .raft, KeyLayout.regionState(regionID: regionID),
-      RegionLocalState(state: .applying, region: incoming.region).encoded())
+      RegionLocalState(state: .applying, region: incomingSnapshot.region).encoded())
     data.put(
       .raft, KeyLayout.applyState(regionID: regionID), storage.applyState.encoded())
     data.put(
@@ -113,8 +115,8 @@ extension Peer {
     task.data = data
     task.log.reset(regionID, index: index, term: term, hardState: hardState)
     task.needsAck = true
-    incoming.stage = .persisting(number: logWrites.nextNumber)
-    self.incoming = incoming
+    incomingSnapshot.stage = .persisting(number: logWrites.nextNumber)
+    self.incomingSnapshot = incomingSnapshot
     // Whoever waits for an entry that the snapshot covers cannot be told what became of it.
     proposals.failAll(.staleCommand)
   }
@@ -124,7 +126,7 @@ extension Peer {
     let old = region
     storage.region = snapshot.region
     if let member = snapshot.region.peer(id: info.id) { info = member }
-    incoming?.stage = .applying
+    incomingSnapshot?.stage = .applying
     recovery = nil
     destroyLeftovers(of: old, after: snapshot.region)
     context.regionTasks.append(
@@ -142,10 +144,12 @@ extension Peer {
 
   /// The region worker has put the data in place, or could not.
   func snapshotApplied(key: SnapshotKey, error: SnapshotError?) {
-    guard let incoming, incoming.key == key, incoming.stage == .applying else { return }
+    guard let incomingSnapshot, incomingSnapshot.key == key, incomingSnapshot.stage == .applying
+    else { return }
     if case .inProgress = error {
       // Someone looks at the files for a moment: a second reception that finds them complete.
-      context.regionTasks.append(.applySnapshot(peerID: info.id, region: incoming.region, key: key))
+      context.regionTasks.append(
+        .applySnapshot(peerID: info.id, region: incomingSnapshot.region, key: key))
       return
     }
     if let error {
@@ -153,21 +157,21 @@ extension Peer {
       context.logger.error(
         "region \(regionID): snapshot \(key) cannot be applied, the peer starts over: \(error)")
       abandonSnapshot(key)
-      self.incoming = nil
-      let isRemoved = life == .awaitingSnapshotApply
-      guard isRemoved || life == .active else { return }
-      life = .active
+      self.incomingSnapshot = nil
+      let isRemoved = lifecycle == .awaitingSnapshotApply
+      guard isRemoved || lifecycle == .active else { return }
+      lifecycle = .active
       if isRemoved { destroy("its snapshot could not be applied") } else { startOver() }
       return
     }
-    self.incoming = nil
-    if life == .awaitingSnapshotApply {
-      life = .active
+    self.incomingSnapshot = nil
+    if lifecycle == .awaitingSnapshotApply {
+      lifecycle = .active
       destroy("it was removed while a snapshot was applied")
       return
     }
-    guard life == .active else { return }
-    context.meta.set(incoming.region, delegate: delegate)
+    guard lifecycle == .active else { return }
+    context.meta.set(incomingSnapshot.region, delegate: delegate)
     context.meta.release(regionID)
     registerForApply()
     context.applyMessages.append(contentsOf: applyQueue.takeDeferred().map { .apply($0) })
@@ -185,7 +189,7 @@ extension Peer {
 
   /// The region worker has built a snapshot for a follower, or could not.
   func snapshotGenerated(_ result: Result<GeneratedSnapshot, SnapshotError>) {
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     switch result {
     case .failure(let error):
       context.metrics.snapshotFailures.increment()
@@ -206,7 +210,7 @@ extension Peer {
   }
 
   func snapshotSent(to peerID: UInt64, succeeded: Bool) {
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     run { node throws(RaftError) in try node.reportSnapshot(peerID, succeeded: succeeded) }
   }
 
@@ -214,7 +218,7 @@ extension Peer {
   func collect(_ idle: [IdleSnapshot]) {
     let disposable = SnapshotRetention.disposable(
       idle, truncatedIndex: storage.applyState.truncatedIndex,
-      truncatedTerm: storage.applyState.truncatedTerm, applying: incoming?.key,
+      truncatedTerm: storage.applyState.truncatedTerm, applying: incomingSnapshot?.key,
       now: context.clock.wallMilliseconds, timeout: context.config.snapshotTimeout)
     for snapshot in disposable {
       context.regionTasks.append(.deleteSnapshot(snapshot.key, snapshot.origin))

@@ -20,13 +20,13 @@ extension Peer {
       applied: storage.applyState.appliedIndex, firstIndex: node.firstIndex,
       lastIndex: node.lastIndex, truncatedIndex: storage.applyState.truncatedIndex,
       progress: progress, leaseMilliseconds: leaseMilliseconds,
-      isApplyingSnapshot: incoming != nil)
+      isApplyingSnapshot: incomingSnapshot != nil)
   }
 
   private var peerState: PeerState {
-    if life != .active { return .tombstone }
-    if recovery != nil && incoming == nil { return .unavailable }
-    return incoming.map { $0.stage == .stepped } == false ? .applying : .normal
+    if lifecycle != .active { return .tombstone }
+    if recovery != nil && incomingSnapshot == nil { return .unavailable }
+    return incomingSnapshot.map { $0.stage == .stepped } == false ? .applying : .normal
   }
 
   private var leaseMilliseconds: Int64? {

@@ -1,17 +1,11 @@
 import Codec
 import Raft
 
-// Messages from other stores: the pipeline in front of the raft core.
-//
-// The cases it must get right, with 1 the leader of {1, 2, 3}: (a) 2 was removed and still responds:
-// ignored, it removes itself when it applies its removal; (b) 2 was removed while cut off and later
-// asks 1 and 3 for votes: told that it is gone; (c) it can reach only 3, which does not know yet: it is
-// ignored; (d) 3 was removed as well: its tombstone responds (StoreWorker); (e) the membership moved
-// away from 1 and 3 but 2 is still in it: the new leader will find it; (f) as (e) but 2 was removed
-// as well: no one will tell it but the placement driver, which it asks (Peer+Tick).
+// Messages from other stores: the checks in front of the raft core. The cases they must get right are in the
+// page *Peers*, section *Stale peers*.
 extension Peer {
   func step(_ envelope: RaftEnvelope) {
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     // Nor does a store send to itself: a response would come back here, and might take the peer for
     // another one's.
     guard envelope.to.storeID == context.storeID, envelope.from.storeID != context.storeID else {
@@ -142,10 +136,10 @@ extension Peer {
       return canVote(message)
     case .timeoutNow:
       // Without its data in place it could lead but not serve.
-      return incoming == nil
+      return incomingSnapshot == nil
     case .readIndex:
       // A lone voter responds at once, which is right only after it has applied what it acknowledged
-      // in an earlier life.
+      // before the restart.
       return !node.isLeader || !node.isSingleton || hasAppliedOwnTerm
     case .transferLeader, .propose, .forgetLeader:
       // These begin where the leader is, or where they have their effect.
@@ -155,10 +149,8 @@ extension Peer {
     }
   }
 
-  /// A vote breaks the word an earlier life of this peer may have given: that the leader it heard of
-  /// may count on its lease. It has forgotten whom it heard of, so it waits as long as any lease
-  /// lasts. A leader that transfers leadership has given its lease up, and a region of one voter has no
-  /// one else to promise anything to.
+  /// An earlier process may have confirmed the leader's lease, and a vote could elect a second leader while it
+  /// holds. So no vote for `maxLeaderLease` plus a tick. Exempt: leadership transfer; a single voter.
   private func canVote(_ message: Message) -> Bool {
     if recovery != nil {
       context.metrics.dropped.noVote.increment()
@@ -172,7 +164,7 @@ extension Peer {
   }
 
   func unreachable(peerID: UInt64) {
-    guard life == .active, node.isLeader else { return }
+    guard lifecycle == .active, node.isLeader else { return }
     run { node throws(RaftError) in try node.reportUnreachable(peerID) }
   }
 

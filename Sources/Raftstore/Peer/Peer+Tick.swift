@@ -5,14 +5,14 @@ import Runtime
 // What recurs: raft time, log compaction, reports, the search for a lost leader.
 extension Peer {
   func tick() {
-    guard life == .active else { return }
-    if incoming == nil {
+    guard lifecycle == .active else { return }
+    if incomingSnapshot == nil {
       run { node throws(RaftError) in try node.tick() }
     } else {
       // It must not campaign for a region it cannot serve yet, but may vote for others in time.
       node.tickQuiesced()
     }
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     tickReads()
     proposals.tick(isLeader: node.isLeader, limit: 3 * context.config.electionTicks)
     if let ticks = removalBroadcast?.ticks {

@@ -18,7 +18,7 @@ final class Peer {
     /// To be forgotten when the log writer has done the task of this number.
     case destroying(number: UInt64)
     /// To be replaced by a peer that a split has created, when the log writer has done all it was given.
-    case makingWay
+    case awaitingReplacement
     case gone
     /// The raft core met a contradiction: the process is about to end.
     case broken
@@ -39,7 +39,7 @@ final class Peer {
   let delegate: ReadDelegate
   var info: PeerInfo
   var node: RawNode<PeerStorage>
-  var life = LifecycleState.active
+  var lifecycle = LifecycleState.active
   /// What is left of a peer that is being destroyed.
   var ending = Ending.tombstone
   /// Whether the present batch has given this peer something to do.
@@ -57,7 +57,7 @@ final class Peer {
   var wasLeader = false
 
   // Snapshots (Peer+Snapshot)
-  var incoming: IncomingSnapshot?
+  var incomingSnapshot: IncomingSnapshot?
   /// Its log and data were lost (Peer+Recovery).
   var recovery: DataRecovery?
 
@@ -78,44 +78,44 @@ final class Peer {
   var compaction: LogCompactionPolicy
   var staleness: StalePeerDetector
 
-  init(_ seed: PeerSeed, _ context: ShardContext, seed random: UInt64) throws(StoreError) {
+  init(_ loaded: LoadedPeer, _ context: ShardContext, seed: UInt64) throws(StoreError) {
     self.context = context
-    info = seed.info
+    info = loaded.info
     let config = context.config
     storage = try PeerStorage(
-      region: seed.region, applyState: seed.applyState, logs: context.logs,
+      region: loaded.region, applyState: loaded.applyState, logs: context.logs,
       cacheBytes: config.entryCacheBytes,
       unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
-    delegate = seed.delegate ?? ReadDelegate(region: seed.region, peer: seed.info)
-    recovery = seed.recovery
-    logWrites = LogWriteTracker(hardState: context.logs.hardState(seed.region.id))
-    applyQueue = ApplyQueue(lastIndex: seed.applyState.appliedIndex)
+    delegate = loaded.delegate ?? ReadDelegate(region: loaded.region, peer: loaded.info)
+    recovery = loaded.recovery
+    logWrites = LogWriteTracker(hardState: context.logs.hardState(loaded.region.id))
+    applyQueue = ApplyQueue(lastIndex: loaded.applyState.appliedIndex)
     do throws(RaftError) {
       node = try RawNode(
-        config: Self.raftConfig(config, seed, random, context.logger), storage: storage)
+        config: Self.raftConfig(config, loaded, seed, context.logger), storage: storage)
     } catch {
-      throw .corrupted(record: "raft state of region \(seed.region.id)", reason: "\(error)")
+      throw .corrupted(record: "raft state of region \(loaded.region.id)", reason: "\(error)")
     }
-    reads = PendingReads(salt: random ^ context.clock.wallMilliseconds)
+    reads = PendingReads(salt: seed ^ context.clock.wallMilliseconds)
     let now = context.now
-    // Peers made by messages may have lived before as well, without a trace but their vote.
+    // A peer made by a message may have existed in an earlier process too, of which only the vote is left.
     lease = LeaderLease(
       votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval))
     reporter = HeartbeatReporter(next: now)
     compaction = LogCompactionPolicy(next: now + config.logCompaction.interval)
     staleness = StalePeerDetector(now: now, firstCheck: now + config.stalePeers.checkInterval)
-    if let key = seed.unfinishedSnapshot {
+    if let key = loaded.unfinishedSnapshot {
       context.snapshots.pin(key)
-      incoming = IncomingSnapshot(key: key, region: seed.region, stage: .applying)
+      incomingSnapshot = IncomingSnapshot(key: key, region: loaded.region, stage: .applying)
     }
   }
 
   private static func raftConfig(
-    _ config: RaftstoreConfig, _ seed: PeerSeed, _ random: UInt64, _ logger: Logger
+    _ config: RaftstoreConfig, _ loaded: LoadedPeer, _ seed: UInt64, _ logger: Logger
   ) -> Config {
     var raft = Config(
-      id: seed.info.id, electionTick: config.electionTicks, heartbeatTick: config.heartbeatTicks)
-    raft.applied = seed.applyState.appliedIndex
+      id: loaded.info.id, electionTick: config.electionTicks, heartbeatTick: config.heartbeatTicks)
+    raft.applied = loaded.applyState.appliedIndex
     raft.asyncStorageWrites = true
     raft.maxSizePerMessage = config.maxSizePerMessage
     raft.maxCommittedSizePerReady = RaftstoreConfig.maxCommittedBytesPerReady
@@ -132,8 +132,8 @@ final class Peer {
     raft.readOnlyOption = .safe
     raft.disableProposalForwarding = true
     raft.stepDownOnRemoval = true
-    raft.seed = random
-    raft.logger = PeerLogger(logger, regionID: seed.region.id)
+    raft.seed = seed
+    raft.logger = PeerLogger(logger, regionID: loaded.region.id)
     return raft
   }
 
@@ -142,7 +142,7 @@ final class Peer {
   var region: Region { storage.region }
   var isInitialized: Bool { region.isInitialized }
   var regionID: UInt64 { storage.region.id }
-  var isActive: Bool { life == .active }
+  var isActive: Bool { lifecycle == .active }
   /// Whether a leader may be relied on: it has applied an entry of its own term.
   var hasAppliedOwnTerm: Bool { node.isLeader && storage.appliedTerm == node.term }
 
@@ -167,31 +167,31 @@ final class Peer {
       return nil
     } catch {
       if error.isFatal {
-        life = .broken
+        lifecycle = .broken
         context.onFatal("region \(regionID), peer \(info.id): \(error)")
       }
       return error
     }
   }
 
-  /// All workers are there: go on where the last life ended.
+  /// All workers are there: continue where the process before the restart ended.
   func begin() {
-    guard life == .active else { return }
-    if let incoming {
+    guard lifecycle == .active else { return }
+    if let incomingSnapshot {
       context.regionTasks.append(
-        .applySnapshot(peerID: info.id, region: incoming.region, key: incoming.key))
+        .applySnapshot(peerID: info.id, region: incomingSnapshot.region, key: incomingSnapshot.key))
     } else if isInitialized {
       registerForApply()
     }
     // A lone voter need not wait for anyone.
-    if incoming == nil, node.isPromotable, node.isSingleton {
+    if incomingSnapshot == nil, node.isPromotable, node.isSingleton {
       run { node throws(RaftError) in try node.campaign() }
     }
   }
 
   /// Brings the shard's count of unapplied bytes up to date.
   func countUnapplied() {
-    let size = life == .active ? node.uncommittedSize + writes.parkedBytes : 0
+    let size = lifecycle == .active ? node.uncommittedSize + writes.parkedBytes : 0
     context.unappliedBytes += size
     context.unappliedBytes -= writes.countedBytes
     writes.countedBytes = size
@@ -200,7 +200,7 @@ final class Peer {
   /// The round of a batch: propose what queued up, ask for reads, take the ready, serve reads.
   func flush() {
     defer { countUnapplied() }
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     proposeWrites()
     startReads()
     handleReady()

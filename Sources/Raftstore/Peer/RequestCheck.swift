@@ -1,7 +1,7 @@
 import Codec
 import Protobuf
 
-/// Checks of a request before it is proposed or served, in TiKV's order.
+/// Checks of a request before it is proposed or served. The page *Errors and limits* has their order.
 struct RequestCheck {
   /// Which parts of the epoch a command was made for must still hold.
   struct EpochParts: OptionSet {
@@ -10,7 +10,7 @@ struct RequestCheck {
     static let confVersion = EpochParts(rawValue: 2)
   }
 
-  /// The matrix of what each kind of command depends on. Reads and writes of data depend on the
+  /// The parts that each kind of command depends on. TiKV: `AdminCmdEpochState`. Reads and writes of data depend on the
   /// range alone.
   static func parts(of command: AdminCommand) -> EpochParts {
     switch command {
@@ -29,9 +29,22 @@ struct RequestCheck {
     }
   }
 
-  /// Whether a request was made for a term of long ago. 0 names no term, and one term back is let pass.
-  static func isStale(_ term: UInt64, at current: UInt64) -> Bool {
-    term != 0 && current > term && current - term > 1
+  /// `storeNotMatch` for a request to another store than `storeID`.
+  static func store(of context: RequestContext, is storeID: UInt64) -> RegionError? {
+    if context.peer.storeID == storeID { return nil }
+    return .storeNotMatch(requestStoreID: context.peer.storeID, actualStoreID: storeID)
+  }
+
+  /// `mismatchPeerID` for a request to another peer than `peerID`.
+  static func peer(of context: RequestContext, is peerID: UInt64) -> RegionError? {
+    if context.peer.id == peerID { return nil }
+    return .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: peerID)
+  }
+
+  /// `staleCommand` for a request of a term before the last one. 0 means no term and passes.
+  static func term(of context: RequestContext, at current: UInt64) -> RegionError? {
+    let term = context.term
+    return term != 0 && current > term && current - term > 1 ? .staleCommand : nil
   }
 
   static func epoch(

@@ -3,7 +3,7 @@ import Engine
 import Runtime
 
 extension SnapManager {
-  /// Builds the files of the region's data as the request's view shows them, or takes those that
+  /// Builds the files of the region's data as the request's snapshot shows them, or takes those that
   /// are there already.
   ///
   /// - Parameter isCancelled: asked now and then; true ends the work with `stale`.
@@ -52,7 +52,7 @@ extension SnapManager {
       try freeSpace(for: 0)
       let begun = clock.now
       let builder = SnapshotGenerator(
-        set: set, files: files, engine: engine, view: request.view,
+        set: set, files: files, engine: engine, snapshot: request.snapshot,
         range: request.region.range)
       var meta = SnapshotMeta(start: clock.wallMilliseconds)
       meta.files = try builder.generate(isCancelled)

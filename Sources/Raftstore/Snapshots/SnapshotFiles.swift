@@ -3,7 +3,7 @@ import Engine
 import Protobuf
 import Runtime
 
-/// The directory of snapshots as files: what is there, whether it fits together, and how it goes. Knows
+/// The directory of snapshots as files: what is there, whether it fits together, and how it is deleted. Knows
 /// nothing of who uses what.
 struct SnapshotFiles: Sendable {
   static let readSize = 1 << 20
@@ -97,8 +97,8 @@ struct SnapshotFiles: Sendable {
 
   // MARK: Changing
 
-  /// Gives finished temporary files their names, then says so by the meta file: what is complete
-  /// before the meta file is there after any crash.
+  /// Renames the temporary files, then writes the meta file, which marks the snapshot complete. A snapshot with a
+  /// meta file has all its files after any crash.
   func publish(_ set: SnapshotFileSet, _ meta: SnapshotMeta) throws(SnapshotError) {
     try performing { () throws(FileSystemError) in
       for (family, file) in zip(ColumnFamily.data, meta.files) where file.size > 0 {
@@ -129,7 +129,7 @@ struct SnapshotFiles: Sendable {
     }
   }
 
-  /// Runs file calls, telling their failures as the snapshot's.
+  /// Converts file system errors to `SnapshotError.io`.
   func performing<T>(_ body: () throws(FileSystemError) -> T) throws(SnapshotError) -> T {
     do throws(FileSystemError) {
       return try body()

@@ -2,7 +2,7 @@ import Codec
 import Engine
 import Runtime
 
-/// Writes one snapshot's files from a view of the engine. The caller has claimed the names.
+/// Writes one snapshot's files from a snapshot of the engine. The caller has claimed the names.
 struct SnapshotGenerator {
   /// Keys between two looks at whether anyone still wants the snapshot.
   private static let keysPerCheck = 1024
@@ -10,7 +10,7 @@ struct SnapshotGenerator {
   let set: SnapshotFileSet
   let files: SnapshotFiles
   let engine: any KVEngine
-  let view: any KVSnapshot
+  let snapshot: any KVSnapshot
   let range: KeyRange
 
   /// Writes every family's temporary file, synced, and describes them.
@@ -27,7 +27,7 @@ struct SnapshotGenerator {
     let path = files.path(set, family) + SnapshotName.temporarySuffix
     var writer: (any SSTWriter)?
     do throws(EngineError) {
-      let cursor = try view.cursor(
+      let cursor = try snapshot.cursor(
         family, from: range.start, to: range.end.isEmpty ? nil : range.end,
         fillCache: false)
       var untilCheck = 0

@@ -85,7 +85,7 @@ struct SnapshotRegistry {
 
   mutating func pin(_ key: SnapshotKey) { pins.insert(key) }
 
-  /// Pins what was received, for that range, in this life of the process and is neither removed nor claimed
+  /// Pins what was received, for that range, by this process and is neither removed nor claimed
   /// since.
   mutating func pinReceived(_ key: SnapshotKey, _ range: KeyRange) -> Bool {
     let set = SnapshotFileSet(key: key, origin: .received)

@@ -1,4 +1,4 @@
-/// The epoch changes that this peer has proposed as leader and not applied yet.
+/// The epoch changes that this peer has proposed as leader and not applied yet. TiKV: `CmdEpochChecker`.
 ///
 /// A command that depends on a part of the epoch is not proposed behind a command that changes this part: it
 /// would be refused when it is applied. Membership changes do not hold up writes.

@@ -76,7 +76,7 @@ extension Peer {
   /// on the shards that own them.
   func splitApplied(_ split: AppliedSplit) {
     storage.region = split.parent
-    let isLeading = life == .active && node.isLeader
+    let isLeading = lifecycle == .active && node.isLeader
     var entries = [StoreMeta.RegionEntry(region: split.parent, delegate: delegate)]
     var created: [SplitChild] = []
     for child in split.children where child.refusal == nil {
@@ -95,7 +95,7 @@ extension Peer {
     context.metrics.splits.increment()
     context.logger.info("region \(regionID): split into \(split.regions)")
     split.complete()
-    guard life == .active else { return }
+    guard lifecycle == .active else { return }
     if isLeading {
       // The members apply the split when they hear that it is committed; the children wait for their votes.
       let applied = storage.applyState.appliedIndex
@@ -143,7 +143,7 @@ extension Peer {
 
   /// Campaigns if no election of the region was seen here.
   func campaignAsChild() {
-    guard life == .active, isInitialized, incoming == nil, !node.isLeader,
+    guard lifecycle == .active, isInitialized, incomingSnapshot == nil, !node.isLeader,
       node.term == BootstrapRegion.term
     else { return }
     run { node throws(RaftError) in try node.campaign() }
@@ -159,16 +159,16 @@ extension Peer {
     context.router.sendToStore(.regionHeartbeat(heartbeat))
   }
 
-  // MARK: Making way, as the child's predecessor
+  // MARK: Replaced by the child
 
   /// A split has created this region, of which this peer knows nothing: it ends as soon as its vote is in the
   /// log. One that is being destroyed ends anyway.
-  func makeWay() {
-    guard life == .active else { return }
+  func awaitReplacement() {
+    guard lifecycle == .active else { return }
     failPending(.regionNotInitialized(regionID: regionID))
     localSteps = []
-    life = isLogWriterQuiet ? .gone : .makingWay
-    if life == .makingWay { requestAck() }
+    lifecycle = isLogWriterQuiet ? .gone : .awaitingReplacement
+    if lifecycle == .awaitingReplacement { requestAck() }
   }
 }
 

@@ -8,9 +8,8 @@ package final class ReadDelegate: Sendable {
   private struct State {
     var region: Region
     var peerID: UInt64
-    var term: UInt64 = 0
-    /// Leadership of `term` covers reads made before this; nil without a lease.
-    var leaseEnd: Instant?
+    /// Nil without a lease.
+    var lease: Lease?
     /// Whether the lease served a read since the raft worker last asked.
     var wasUsed = false
   }
@@ -28,19 +27,15 @@ package final class ReadDelegate: Sendable {
     state.withLock { $0.region = region }
   }
 
-  /// Grants or extends the lease. Only for a leader that has applied an entry of its own term; `end`
-  /// counts from the *send* time of a round a quorum has confirmed.
-  package func renew(term: UInt64, until end: Instant) {
-    state.withLock { state in
-      if state.term == term, let current = state.leaseEnd, current >= end { return }
-      state.term = term
-      state.leaseEnd = end
-    }
+  /// Grants or extends the lease. Only for a leader that has applied an entry of its own term. The end counts
+  /// from the *send* time of a round a quorum has confirmed, and is later than before (`LeaderLease.extend`).
+  package func renew(_ lease: Lease) {
+    state.withLock { $0.lease = lease }
   }
 
   /// Ends the lease at once: another peer may lead from now on.
   package func expire() {
-    state.withLock { $0.leaseEnd = nil }
+    state.withLock { $0.lease = nil }
   }
 
   /// Whether reads were made under the lease, or would have been, since the last call: it is worth
@@ -63,8 +58,8 @@ package final class ReadDelegate: Sendable {
   /// looks: a read that asks is `check`d.
   package func leaseTerm(at now: Instant) -> UInt64? {
     state.withLock { state in
-      guard let end = state.leaseEnd, now < end else { return nil }
-      return state.term
+      guard let lease = state.lease, lease.isValid(at: now) else { return nil }
+      return lease.term
     }
   }
 
@@ -78,16 +73,12 @@ package final class ReadDelegate: Sendable {
   ) -> Result<KeyRange, RegionError>? {
     state.withLock { state in
       state.wasUsed = true
-      guard let end = state.leaseEnd, now < end else { return nil }
-      if context.peer.storeID != storeID {
-        return .failure(
-          .storeNotMatch(requestStoreID: context.peer.storeID, actualStoreID: storeID))
-      }
-      if context.peer.id != state.peerID {
-        return .failure(
-          .mismatchPeerID(requestPeerID: context.peer.id, storePeerID: state.peerID))
-      }
-      if RequestCheck.isStale(context.term, at: state.term) { return .failure(.staleCommand) }
+      guard let lease = state.lease, lease.isValid(at: now) else { return nil }
+      let error =
+        RequestCheck.store(of: context, is: storeID)
+        ?? RequestCheck.peer(of: context, is: state.peerID)
+        ?? RequestCheck.term(of: context, at: lease.term)
+      if let error { return .failure(error) }
       // A different version may only mean that we lag behind: the raft worker decides.
       if context.epoch.version != state.region.epoch.version { return nil }
       return .success(state.region.range)

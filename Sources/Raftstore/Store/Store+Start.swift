@@ -23,17 +23,17 @@ extension Store {
     let loader = StoreLoader(
       storeID: ident.storeID, engine: environment.engine, logs: environment.logs,
       logger: environment.logger)
-    let seeds = try loader.load()
+    let peers = try loader.load()
     let meta = StoreMeta()
     let start = StoreStart(
       ident: ident, info: info, config: config, environment: environment, router: router,
       meta: meta, metrics: RaftMetrics(environment.metrics),
       disk: DiskReserve(config.reservedSpace))
-    let workers = start.spawn(seeds)
+    let workers = start.spawn(peers)
     let reader = LocalReader(
       engine: environment.engine, meta: meta, clock: environment.host.clock)
     environment.logger.info(
-      "store \(ident.storeID) of cluster \(ident.clusterID) started with \(seeds.count) peers")
+      "store \(ident.storeID) of cluster \(ident.clusterID) started with \(peers.count) peers")
     return Store(
       ident: ident, info: info, router: router, meta: meta, reader: reader, workers: workers)
   }
@@ -81,14 +81,14 @@ private struct StoreStart {
   /// Posted messages are never refused. What workers post to each other is bounded by what they were sent.
   private static let ample = 1 << 20
 
-  func spawn(_ seeds: [PeerSeed]) -> StoreWorkers {
+  func spawn(_ peers: [LoadedPeer]) -> StoreWorkers {
     let logWriter = spawnLogWriter()
     let region = spawnRegionWorker(logWriter.mailbox)
     var applies: [Worker<ApplyMessage>] = []
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
     for shard in 0..<shards {
-      let own = seeds.filter { Int($0.region.id % UInt64(shards)) == shard }
+      let own = peers.filter { Int($0.region.id % UInt64(shards)) == shard }
       let apply = spawnApplyWorker(shard, region.mailbox)
       applies.append(apply)
       rafts.append(spawnRaftWorker(shard, own, logWriter, apply, region))
@@ -140,7 +140,7 @@ private struct StoreStart {
   }
 
   private func spawnRaftWorker(
-    _ shard: Int, _ seeds: [PeerSeed], _ logWriter: Worker<LogWriteTask>,
+    _ shard: Int, _ peers: [LoadedPeer], _ logWriter: Worker<LogWriteTask>,
     _ apply: Worker<ApplyMessage>, _ region: Worker<RegionTask>
   ) -> Worker<RaftWorkerMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
@@ -154,7 +154,7 @@ private struct StoreStart {
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
         metrics: metrics, disk: disk, logWriter: logWriter.mailbox, applyWorker: apply.mailbox,
         regionWorker: region.mailbox)
-      return RaftWorker(context: context, seeds: seeds, seed: seed)
+      return RaftWorker(context: context, loaded: peers, seed: seed)
     }
   }
 

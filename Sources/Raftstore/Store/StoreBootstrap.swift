@@ -164,7 +164,7 @@ package struct StoreBootstrap {
     }
   }
 
-  /// The store has its name. A region that was prepared in an earlier life is offered again.
+  /// The store has its name. A region that was prepared by an earlier process is offered again.
   private mutating func resume() throws(StoreError) -> Action {
     guard let region = try records.preparedRegion() else { return go(to: .isBootstrapped) }
     try records.prepare(region)
@@ -172,7 +172,7 @@ package struct StoreBootstrap {
     return go(to: .bootstrap)
   }
 
-  /// Someone bootstrapped the cluster: this store in an earlier life, or another one.
+  /// The cluster is bootstrapped: by an earlier process of this store, or by another store.
   private mutating func settle(_ first: Region) throws(StoreError) {
     guard let prepared else { return }
     if first.id == prepared.id {

@@ -13,28 +13,28 @@ struct StoreLoader {
   let logger: Logger
 
   /// The peers to be started, by region id.
-  func load() throws(StoreError) -> [PeerSeed] {
-    var seeds: [PeerSeed] = []
+  func load() throws(StoreError) -> [LoadedPeer] {
+    var peers: [LoadedPeer] = []
     for (id, local) in try states() {
       switch local.state {
       case .tombstone:
         try removeLeftovers(id)
       case .applying:
-        if let seed = try restoreApplying(id, local.region) { seeds.append(seed) }
+        if let peer = try restoreApplying(id, local.region) { peers.append(peer) }
       case .normal:
-        if let seed = try restoreNormal(id, local.region) { seeds.append(seed) }
+        if let peer = try restoreNormal(id, local.region) { peers.append(peer) }
       case .unavailable:
-        if let seed = try restoreEmptied(id, local.region) { seeds.append(seed) }
+        if let peer = try restoreEmptied(id, local.region) { peers.append(peer) }
       case .merging:
         throw .corrupted(
           record: "state of region \(id)",
           reason: "it is \(local.state), which this version does not know how to go on with")
       }
     }
-    let regions = seeds.map(\.region).filter(\.isInitialized)
+    let regions = peers.map(\.region).filter(\.isInitialized)
     try checkOverlaps(regions)
     try removeStaleData(regions)
-    return seeds
+    return peers
   }
 
   private func states() throws(StoreError) -> [(UInt64, RegionLocalState)] {
@@ -61,7 +61,7 @@ struct StoreLoader {
     return result
   }
 
-  private func restoreNormal(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
+  private func restoreNormal(_ id: UInt64, _ region: Region) throws(StoreError) -> LoadedPeer? {
     guard let info = region.peer(onStore: storeID) else {
       // Its removal was applied, its end was not.
       try writeTombstone(region)
@@ -69,7 +69,7 @@ struct StoreLoader {
     }
     let state = try applyState(id)
     if state == BootstrapRegion.applyState { try beginLog(id) }
-    return PeerSeed(
+    return LoadedPeer(
       region: region, info: info, applyState: state, unfinishedSnapshot: nil)
   }
 
@@ -105,7 +105,7 @@ struct StoreLoader {
 
   /// A snapshot whose data is not in place: its log is made to begin behind it, if that had not
   /// happened yet, and the data is applied by the region worker.
-  private func restoreApplying(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
+  private func restoreApplying(_ id: UInt64, _ region: Region) throws(StoreError) -> LoadedPeer? {
     guard let info = region.peer(onStore: storeID) else {
       try writeTombstone(region)
       return nil
@@ -132,12 +132,12 @@ struct StoreLoader {
     }
     let key = SnapshotKey(
       regionID: id, term: state.truncatedTerm, index: state.truncatedIndex)
-    return PeerSeed(
+    return LoadedPeer(
       region: region, info: info, applyState: state, unfinishedSnapshot: key)
   }
 
-  /// A peer that has lost its data: its promises are what is left of it.
-  private func restoreEmptied(_ id: UInt64, _ region: Region) throws(StoreError) -> PeerSeed? {
+  /// A peer that has lost its data: id, term, vote and last index are left (`DataRecovery`).
+  private func restoreEmptied(_ id: UInt64, _ region: Region) throws(StoreError) -> LoadedPeer? {
     guard let info = region.peer(onStore: storeID) else {
       try writeTombstone(region)
       return nil
@@ -159,7 +159,7 @@ struct StoreLoader {
       batch.setHardState(id, raft.hardState)
       try write(batch)
     }
-    return PeerSeed(
+    return LoadedPeer(
       region: Region(id: id), info: info, applyState: ApplyState(), unfinishedSnapshot: nil,
       recovery: DataRecovery(index: raft.lastIndex, term: raft.hardState.term))
   }

@@ -18,28 +18,28 @@ struct RaftWorker: Handler {
   private var randomness: SplitMix64
 
   /// - Parameters:
-  ///   - seeds: the peers found at start.
+  ///   - loaded: the peers found at start.
   ///   - seed: where every random choice of the shard comes from.
-  init(context: ShardContext, seeds: [PeerSeed], seed: UInt64) {
+  init(context: ShardContext, loaded: [LoadedPeer], seed: UInt64) {
     self.context = context
     randomness = SplitMix64(seed: seed)
-    for seed in seeds {
-      guard let peer = add(seed) else { continue }
+    for peer in loaded {
+      guard let peer = add(peer) else { continue }
       context.meta.set(peer.region, delegate: peer.delegate)
     }
   }
 
   @discardableResult
-  private mutating func add(_ seed: PeerSeed) -> Peer? {
+  private mutating func add(_ loaded: LoadedPeer) -> Peer? {
     do throws(StoreError) {
-      let peer = try Peer(seed, context, seed: randomness.next())
-      peers[seed.region.id] = peer
-      let index = order.firstIndex { $0 > seed.region.id } ?? order.endIndex
-      order.insert(seed.region.id, at: index)
+      let peer = try Peer(loaded, context, seed: randomness.next())
+      peers[loaded.region.id] = peer
+      let index = order.firstIndex { $0 > loaded.region.id } ?? order.endIndex
+      order.insert(loaded.region.id, at: index)
       context.metrics.regions.add(1)
       return peer
     } catch {
-      context.onFatal("region \(seed.region.id) cannot be loaded: \(error)")
+      context.onFatal("region \(loaded.region.id) cannot be loaded: \(error)")
       return nil
     }
   }
@@ -57,8 +57,8 @@ struct RaftWorker: Handler {
       next += 1
       peer.isInBatch = false
       peer.flush()
-      if peer.life == .gone { remove(peer) }
-      if let seed = peer.successor, let next = add(seed) {
+      if peer.lifecycle == .gone { remove(peer) }
+      if let successor = peer.successor, let next = add(successor) {
         context.meta.set(next.region, delegate: next.delegate)
       }
     }
@@ -204,8 +204,8 @@ struct RaftWorker: Handler {
     peer.step(envelope)
   }
 
-  /// A message made the store worker decide that a peer belongs here. It knows nothing but its name
-  /// until a snapshot comes.
+  /// A message made the store worker decide that a peer belongs here. It knows only its ids until a snapshot
+  /// comes.
   private mutating func create(_ regionID: UInt64, _ info: PeerInfo, _ cause: RaftEnvelope) {
     if peers[regionID] == nil {
       guard context.meta.uninitializedCount < context.config.maxUninitializedPeers else {
@@ -217,7 +217,7 @@ struct RaftWorker: Handler {
       // A split that creates the region here comes first: its child gets the message.
       if context.meta.insertUninitialized(region, delegate: delegate) {
         add(
-          PeerSeed(
+          LoadedPeer(
             region: region, info: info, applyState: ApplyState(), unfinishedSnapshot: nil,
             delegate: delegate))
         context.logger.info("region \(regionID): \(info) is created by a message")
@@ -226,20 +226,20 @@ struct RaftWorker: Handler {
     deliver(cause)
   }
 
-  /// A split has created a peer. If a message has created it before, that one makes way first: the new peer
+  /// A split has created a peer. If a message has created it before, that one ends first: the new peer
   /// keeps its vote, which must be in the log by then.
   private mutating func create(_ child: SplitChild) {
     guard let present = addToBatch(child.region.id) else { return begin(child, []) }
     precondition(!present.isInitialized, "\(child.region) has been created twice")
     awaited.add(child)
-    present.makeWay()
+    present.awaitReplacement()
   }
 
   private mutating func begin(_ child: SplitChild, _ envelopes: [RaftEnvelope]) {
-    let seed = PeerSeed(
+    let created = LoadedPeer(
       region: child.region, info: child.info, applyState: BootstrapRegion.applyState,
       unfinishedSnapshot: nil, delegate: child.delegate)
-    guard let peer = add(seed) else { return }
+    guard let peer = add(created) else { return }
     _ = addToBatch(child.region.id)
     peer.begin(as: child)
     context.router.postToStore(.childCreated(regionID: child.region.id))

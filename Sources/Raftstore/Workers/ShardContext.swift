@@ -40,8 +40,8 @@ final class ShardContext {
   var logTasks: [LogWriteTask] = []
   var applyMessages: [ApplyMessage] = []
   var regionTasks: [RegionTask] = []
-  /// One view of the engine serves all reads granted in a batch.
-  private var sharedView: (any KVSnapshot)?
+  /// One snapshot of the engine serves all reads granted in a batch.
+  private var sharedSnapshot: (any KVSnapshot)?
 
   init(
     storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
@@ -86,16 +86,16 @@ final class ShardContext {
   }
 
   /// The engine as it is now; shared by the reads of one batch, taken when the first asks.
-  func view() -> any KVSnapshot {
-    if let sharedView { return sharedView }
-    let view = engine.snapshot()
-    sharedView = view
-    return view
+  func snapshot() -> any KVSnapshot {
+    if let sharedSnapshot { return sharedSnapshot }
+    let snapshot = engine.snapshot()
+    sharedSnapshot = snapshot
+    return snapshot
   }
 
-  /// Passes everything gathered to whom it is for: messages first, they have the longest way.
+  /// Passes on everything gathered; messages first: they take longest.
   func endBatch() {
-    sharedView = nil
+    sharedSnapshot = nil
     if !envelopes.isEmpty {
       metrics.sentMessages.increment(by: UInt64(envelopes.count))
       transport.send(envelopes)

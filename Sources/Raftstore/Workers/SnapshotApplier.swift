@@ -65,8 +65,8 @@ struct SnapshotApplier {
     }
   }
 
-  /// A disk that fails says nothing about the snapshot: the region stays *applying*, for the next life
-  /// of the process to go on with. Giving it up would lose what this replica has acknowledged.
+  /// A disk that fails says nothing about the snapshot: the region stays *applying*, and the next
+  /// process continues. Giving it up would lose what this replica has acknowledged.
   private static func failure(_ error: SnapshotError) -> ApplySnapshotError {
     if case .io(let reason) = error { return .disk(reason) }
     return .refused(error)

@@ -2,7 +2,7 @@ import Codec
 import Engine
 import Raft
 
-// Messages for regions this store has no peer of: most are late, few begin a peer's life.
+// Messages for regions this store has no peer of: most are late, few create a peer.
 extension StoreWorker {
   /// First votes kept at a time.
   private static let maxPendingVotes = 100

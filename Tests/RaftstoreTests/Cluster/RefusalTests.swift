@@ -22,7 +22,7 @@ import Testing
     let peer = PeerInfo(id: 3, storeID: 1)
     let region = Region(id: 2, epoch: .initial, peers: [peer])
     let delegate = ReadDelegate(region: region, peer: peer)
-    delegate.renew(term: 7, until: Instant(nanoseconds: 100))
+    delegate.renew(Lease(term: 7, end: Instant(nanoseconds: 100)))
     func check(_ term: UInt64) -> Result<KeyRange, RegionError>? {
       let context = RequestContext(regionID: 2, epoch: .initial, peer: peer, term: term)
       return delegate.check(context, now: Instant(nanoseconds: 50))
@@ -31,7 +31,7 @@ import Testing
     #expect(check(5) == .failure(.staleCommand))
     #expect(check(6) == .success(.all))
     // The store's own term may be the last one too.
-    delegate.renew(term: .max, until: Instant(nanoseconds: 100))
+    delegate.renew(Lease(term: .max, end: Instant(nanoseconds: 100)))
     #expect(check(.max) == .success(.all))
     #expect(check(.max - 2) == .failure(.staleCommand))
   }

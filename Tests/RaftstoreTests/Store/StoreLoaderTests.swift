@@ -34,7 +34,7 @@ import Testing
     try engine.write(batch, .synced)
   }
 
-  private func load() throws -> [PeerSeed] {
+  private func load() throws -> [LoadedPeer] {
     let logger = Logger(label: "loader") { _ in SwiftLogNoOpLogHandler() }
     return try StoreLoader(storeID: 11, engine: engine, logs: logs, logger: logger).load()
   }

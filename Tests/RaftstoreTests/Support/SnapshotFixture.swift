@@ -125,7 +125,7 @@ final class SnapshotFixture {
 
   func request(index: UInt64 = key.index, region: Region = region) -> SnapshotRequest {
     SnapshotRequest(
-      region: region, peerID: 71, index: index, term: Self.key.term, view: engine.snapshot())
+      region: region, peerID: 71, index: index, term: Self.key.term, snapshot: engine.snapshot())
   }
 
   // MARK: Files

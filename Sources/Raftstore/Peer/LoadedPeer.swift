@@ -1,7 +1,7 @@
 import Codec
 
-/// The initial state of a peer that is loaded at start or created by a message.
-struct PeerSeed: Sendable {
+/// The state from which a peer begins: loaded at start, or new when a message or a split creates the peer.
+struct LoadedPeer: Sendable {
   var region: Region
   var info: PeerInfo
   var applyState: ApplyState
