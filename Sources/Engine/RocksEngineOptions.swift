@@ -9,9 +9,11 @@ package struct RocksEngineOptions: Sendable {
 
   /// Which writes of the owner are synced.
   package enum SyncedWrites: Sendable {
-    /// Not all that count: what the write-ahead log loses is written again, for example from a raft log.
+    /// Only a few. The others are acknowledged before they are durable, because what a crash loses of the
+    /// write-ahead log is written again from another record, such as a raft log.
     case some
-    /// All except those whose loss does no harm.
+    /// All that are acknowledged. Only writes whose loss does no harm, such as deletes of what is not needed, are
+    /// not synced.
     case most
     /// Every write.
     case all

@@ -106,8 +106,8 @@ public struct RegionView: Sendable, Hashable {
   public var leader: PeerView?
   /// Peers from which the leader receives nothing.
   public var downPeers: [DownPeer]
-  /// Peers that lack entries the leader has already compacted or committed: they wait for a snapshot or
-  /// catch up.
+  /// Peers that lack entries the leader's log no longer holds; they wait for a snapshot. Right after a split: all
+  /// followers of a new region.
   public var pendingPeers: [PeerView]
 
   /// A peer and the seconds since the leader last received a message from it.

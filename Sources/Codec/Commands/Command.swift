@@ -21,8 +21,11 @@ package struct CommandHeader: Sendable, Hashable {
   package var peer: PeerInfo
   package var epoch: RegionEpoch
   package var term: UInt64
+  /// Kept for TiKV's format, not used; written as false.
   package var syncLog: Bool
+  /// Kept for TiKV's format, not used; written as empty.
   package var uuid: [UInt8]
+  /// Kept for TiKV's format, not used; written as 0.
   package var flags: UInt64
 
   package init(

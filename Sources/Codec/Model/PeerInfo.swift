@@ -8,11 +8,13 @@ package enum PeerRole: Int, Sendable, Hashable, CaseIterable {
   case demotingVoter = 3
 }
 
-/// One replica of a region: `metapb.PeerInfo`.
+/// One replica of a region: `metapb.Peer`.
 package struct PeerInfo: Sendable, Hashable {
   package var id: UInt64
   package var storeID: UInt64
   package var role: PeerRole
+  /// Whether the peer has a log but no data, in TiKV. No peer of this version is one; a witness of another store
+  /// gets neither leadership nor requests.
   package var isWitness: Bool
 
   package init(

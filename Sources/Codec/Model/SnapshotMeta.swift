@@ -19,10 +19,12 @@ package struct SnapshotMeta: Sendable, Hashable {
   package var files: [SnapshotFile]
   /// Made to move a replica for balance, not to repair one.
   package var forBalance: Bool
+  /// Made without data for a witness. Kept for TiKV's format, not used; written as false.
   package var forWitness: Bool
   /// When the snapshot was begun, in milliseconds since 1970.
   package var start: UInt64
   package var generateDurationSeconds: UInt64
+  /// Kept for TiKV's format, not used; written as 0.
   package var commitIndexHint: UInt64
 
   package init(
@@ -48,6 +50,7 @@ package struct RaftSnapshotData: Sendable, Hashable {
   package static let currentVersion: UInt64 = 2
 
   package var region: Region
+  /// The bytes of all files: equal to `meta.totalSize`.
   package var fileSize: UInt64
   package var version: UInt64
   package var meta: SnapshotMeta

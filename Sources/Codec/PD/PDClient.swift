@@ -3,6 +3,7 @@
 /// Calls never block. Completions run on any thread and are called exactly once. A call that fails with
 /// `unreachable` may have had its effect; nothing is retried here.
 package protocol PDClient: AnyObject, Sendable {
+  /// The id of the cluster that PD serves.
   func clusterID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void)
   /// One id that PD never allocates again, for a store, a region or a peer.
   func allocateID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void)

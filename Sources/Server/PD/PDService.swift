@@ -47,7 +47,7 @@ package final class PDService: Sendable {
       { (core, reading) throws(PDError) in try method(core, request, reading) }, completion)
   }
 
-  /// Registers everything.
+  /// Registers all methods that are served.
   package func register(on router: inout MethodRouter) {
     registerCluster(on: &router)
     registerRegions(on: &router)

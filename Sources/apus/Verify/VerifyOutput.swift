@@ -6,8 +6,11 @@ struct VerifyOutput: Encodable {
   /// The calls of one kind. Latencies are nil if none succeeded.
   struct Kind: Encodable {
     var kind: String
+    /// Calls that succeeded.
     var done: Int
+    /// Calls that had no effect.
     var failed: Int
+    /// Calls that may have taken effect.
     var unknown: Int
     var p50: Double?
     var p99: Double?
@@ -39,6 +42,7 @@ struct VerifyOutput: Encodable {
   var verdict: String
   /// Why the verdict is `undecided`.
   var reasons: [String]
+  /// What the user should know of the run beyond its verdict, such as files that could not be removed.
   var notes: [String]
   /// The path of the history.
   var history: String

@@ -13,7 +13,7 @@ struct RegionPage: Encodable {
     }
   }
 
-  /// What is written of `metapb.PeerInfo`, and its role in words.
+  /// What is written of `metapb.Peer`, and its role in words.
   struct Member: Encodable {
     var id: UInt64
     var storeID: UInt64
