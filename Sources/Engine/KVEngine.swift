@@ -53,10 +53,16 @@ package protocol KVEngine: KVReader, AnyObject {
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError)
 
-  /// About the bytes of `[from, to)` in files. Whether pairs in memory count depends on the engine.
+  /// About the bytes of `[from, to)` in files. An engine without files counts all pairs.
   func approximateSize(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError) -> UInt64
+
+  /// The pairs of `[from, to)` that are in memory and not in files yet. Visits them, and stops when their bytes
+  /// reach `limit`. Zero for an engine without files.
+  func unflushedSize(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8], limit: UInt64
+  ) throws(EngineError) -> RangeSize
 
   /// Rewrites the files of `[from, to)` without deleted pairs; nil: no bound. Returns when it is done.
   func compact(_ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?) throws(EngineError)
@@ -93,6 +99,13 @@ extension KVEngine {
       throw EngineError(.corruption, operation: "read \(path)", message: "Corruption: no keys")
     }
     return SSTBounds(first: first, last: cursor.key)
+  }
+
+  /// The default is for engines without files.
+  package func unflushedSize(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8], limit: UInt64
+  ) throws(EngineError) -> RangeSize {
+    RangeSize()
   }
 
   /// Ingests files by moving them.

@@ -170,6 +170,22 @@ package final class RocksEngine: KVEngine {
     }
   }
 
+  package func unflushedSize(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8], limit: UInt64
+  ) throws(EngineError) -> RangeSize {
+    let handle = try handle("measure memtables")
+    var size = RangeSize()
+    let iterator = handle.db.iterator(handle[family], from: from, to: to, memtablesOnly: true)
+    iterator.seekToFirst()
+    while iterator.isValid, size.bytes < limit {
+      size.bytes += UInt64(iterator.withKey { $0.byteCount } + iterator.withValue { $0.byteCount })
+      size.keys += 1
+      iterator.next()
+    }
+    try translating { () throws(RocksDBError) in try iterator.finish() }
+    return size
+  }
+
   package func usedBytes() throws(EngineError) -> UInt64 {
     let handle = try handle("measure")
     return handle.families.reduce(into: 0) { sum, family in

@@ -188,12 +188,15 @@ extension DB {
   ///   - snapshot: the state to read; nil: the present one.
   ///   - fillCache: whether blocks that are read go to the block cache.
   ///   - readahead: bytes that are read ahead; 0: RocksDB adapts it.
+  ///   - memtablesOnly: whether pairs in files are left out.
   package func iterator(
     _ family: DBColumnFamily, from lower: [UInt8]? = nil, to upper: [UInt8]? = nil,
-    at snapshot: DBSnapshot? = nil, fillCache: Bool = true, readahead: Int = 0
+    at snapshot: DBSnapshot? = nil, fillCache: Bool = true, readahead: Int = 0,
+    memtablesOnly: Bool = false
   ) -> DBIterator {
     precondition(family.dbHandle === dbHandle, "a column family of another database")
     return DBIterator(
-      family, from: lower, to: upper, at: snapshot, fillCache: fillCache, readahead: readahead)
+      family, from: lower, to: upper, at: snapshot, fillCache: fillCache, readahead: readahead,
+      memtablesOnly: memtablesOnly)
   }
 }

@@ -14,13 +14,14 @@ package struct DBIterator: ~Copyable {
 
   init(
     _ family: DBColumnFamily, from lower: [UInt8]?, to upper: [UInt8]?, at snapshot: DBSnapshot?,
-    fillCache: Bool, readahead: Int
+    fillCache: Bool, readahead: Int, memtablesOnly: Bool
   ) {
     dbHandle = family.dbHandle
     self.snapshot = snapshot
     options = rocksdb_readoptions_create()
     if let snapshot { rocksdb_readoptions_set_snapshot(options, snapshot.handle) }
     rocksdb_readoptions_set_fill_cache(options, fillCache ? 1 : 0)
+    if memtablesOnly { rocksdb_readoptions_set_read_tier(options, Self.memtableTier) }
     if readahead > 0 { rocksdb_readoptions_set_readahead_size(options, readahead) }
     var bounds: [UnsafeMutableRawBufferPointer] = []
     if let lower {
@@ -38,6 +39,9 @@ package struct DBIterator: ~Copyable {
     self.bounds = bounds
     handle = rocksdb_create_iterator_cf(dbHandle.pointer, options, family.handle)
   }
+
+  /// `kMemtableTier` of RocksDB's `ReadTier`, for which its C interface has no name.
+  private static let memtableTier: Int32 = 3
 
   deinit {
     rocksdb_iter_destroy(handle)

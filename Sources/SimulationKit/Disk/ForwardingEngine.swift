@@ -65,6 +65,12 @@ extension ForwardingEngine {
     try base.approximateSize(family, from: from, to: to)
   }
 
+  package func unflushedSize(
+    _ family: ColumnFamily, from: [UInt8], to: [UInt8], limit: UInt64
+  ) throws(EngineError) -> RangeSize {
+    try base.unflushedSize(family, from: from, to: to, limit: limit)
+  }
+
   package func compact(
     _ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?
   ) throws(EngineError) {
