@@ -10,14 +10,6 @@ package struct LogCompactionConfig: Sendable {
   package var threshold: UInt64 = 50
 }
 
-/// How regions are split.
-package struct SplitConfig: Sendable {
-  /// A region that is split keeps the right-most part under its id, and the new regions lie on its left; if
-  /// false, the other way round. Whoever requests a split decides by this, and clients with old routes are
-  /// told of the neighbors on that side.
-  package var rightDerive = true
-}
-
 /// When peers and leaders are missed, and what is then asked.
 package struct StalePeerConfig: Sendable {
   /// How often a peer looks whether it still has a leader.
@@ -118,7 +110,7 @@ package struct RaftstoreConfig: Sendable {
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
       return "raft-store-max-leader-lease must be at most the election timeout less one tick"
     }
-    return sizeProblem()
+    return split.problem() ?? sizeProblem()
   }
 
   /// What an entry must fit into on its way.

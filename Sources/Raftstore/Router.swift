@@ -39,6 +39,12 @@ package final class Router: Sendable {
     request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
   }
 
+  /// A split of a region; the completion is called in any case.
+  package func split(_ request: SplitRequest) {
+    if send(.split(request), to: request.context.regionID) { return }
+    request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
+  }
+
   /// The state of one region's replica, or of all. A store that has stopped has none; one with
   /// several shards responds to a request about all once per shard.
   package func inspect(

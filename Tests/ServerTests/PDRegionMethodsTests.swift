@@ -55,6 +55,7 @@ struct PDRegionMethodsTests {
     let steps: [RegionOperator.Step] = [
       .changePeer(change), .changePeerV2([]), .changePeerV2([change, change]),
       .transferLeader(to: peer, candidates: [peer]), .transferLeader(to: peer, candidates: []),
+      .splitRegion(keys: []), .splitRegion(keys: [[1, 2], [3]]),
     ]
     for step in steps {
       let sent = RegionOperator(

@@ -409,6 +409,14 @@ private final class AddressBook: PDClient {
   func region(
     id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
   ) { completion(.success(nil)) }
+  func askBatchSplit(
+    _ region: Region, count: UInt32,
+    _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void
+  ) { completion(.failure(.refused("no ids"))) }
+  func reportBatchSplit(
+    _ regions: [Region],
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) { completion(.success(())) }
   func storeHeartbeat(
     _ statistics: StoreHeartbeat,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void

@@ -228,12 +228,12 @@ import Testing
       for store in stage.cluster.stores {
         for region in regions { store.store?.meta.delegate(region.id)?.expire() }
       }
-      for (place, region) in regions.enumerated() {
-        let store = stage.cluster.stores[place]
+      for (position, region) in regions.enumerated() {
+        let store = stage.cluster.stores[position]
         let delegate = try #require(store.store?.meta.delegate(region.id))
-        delegate.renew(term: 50, until: store.machine.clock.now + .seconds(1))
+        delegate.renew(Lease(term: 50, end: store.machine.clock.now + .seconds(1)))
         var wide = region
-        if place == 0 { (wide.startKey, wide.endKey) = ([], []) }
+        if position == 0 { (wide.startKey, wide.endKey) = ([], []) }
         delegate.update(region: wide)
       }
     }

@@ -23,9 +23,15 @@ class RawClient:
         self._route = None
         self._stores = {}
 
-    # Routing: one region is enough for these tests' keys; errors refresh it.
+    # Routing: the region of the last key is remembered; errors refresh it.
+
+    @staticmethod
+    def _contains(region, key: bytes) -> bool:
+        return region.start_key <= key and (not region.end_key or key < region.end_key)
 
     def _context(self, key: bytes):
+        if self._route is not None and not self._contains(self._route[0], key):
+            self._route = None
         if self._route is None:
             found = self.cluster.region(key)
             if not found.region.id or not found.leader.id:

@@ -88,6 +88,15 @@ extension Kvrpcpb_RawChecksumRequest: RegionRequest {
 extension Kvrpcpb_RawCASResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawGetKeyTTLResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawChecksumResponse: RegionResponse { var refusal: String { error } }
+extension Kvrpcpb_SplitRegionRequest: RegionRequest {
+  typealias Response = Kvrpcpb_SplitRegionResponse
+  static var path: String { "/tikvpb.Tikv/SplitRegion" }
+  static var isWrite: Bool { true }
+}
+
+/// Its refusals are region errors.
+extension Kvrpcpb_SplitRegionResponse: RegionResponse { var refusal: String { "" } }
+
 extension Kvrpcpb_RawGetResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawPutResponse: RegionResponse { var refusal: String { error } }
 extension Kvrpcpb_RawBatchPutResponse: RegionResponse { var refusal: String { error } }

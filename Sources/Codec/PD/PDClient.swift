@@ -25,6 +25,15 @@ package protocol PDClient: AnyObject, Sendable {
   /// Nil if PD knows no region of this id.
   func region(
     id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void)
+  /// Ids for `count` new regions, for a split of `region` as it is now. Ids that are not used stay unused.
+  func askBatchSplit(
+    _ region: Region, count: UInt32,
+    _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void)
+  /// Reports the regions that a split has made of one, in key order. It may be lost: their leaders' heartbeats
+  /// say the same.
+  func reportBatchSplit(
+    _ regions: [Region],
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
   func storeHeartbeat(
     _ heartbeat: StoreHeartbeat,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)

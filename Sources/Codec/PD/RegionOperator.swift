@@ -7,6 +7,9 @@ package struct RegionOperator: Sendable, Hashable {
     case changePeerV2([AdminCommand.PeerChange])
     /// The leader transfers to the first of `to` and `candidates` that can take over.
     case transferLeader(to: PeerInfo, candidates: [PeerInfo])
+    /// The region is split at these keys, in the form in which regions have them; without a key, in the middle of
+    /// its data.
+    case splitRegion(keys: [[UInt8]])
   }
 
   package var regionID: UInt64
@@ -21,5 +24,17 @@ package struct RegionOperator: Sendable, Hashable {
     self.epoch = epoch
     self.leader = leader
     self.step = step
+  }
+}
+
+/// The ids of a region that a split is about to make. PD allocates each of them once.
+package struct SplitIDs: Sendable, Hashable {
+  package var regionID: UInt64
+  /// One for each peer of the region that is split, in their order.
+  package var peerIDs: [UInt64]
+
+  package init(regionID: UInt64, peerIDs: [UInt64]) {
+    self.regionID = regionID
+    self.peerIDs = peerIDs
   }
 }

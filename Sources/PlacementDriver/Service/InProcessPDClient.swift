@@ -80,6 +80,21 @@ package final class InProcessPDClient<Transport: PDTransport>: PDClient {
     }
   }
 
+  package func askBatchSplit(
+    _ region: Region, count: UInt32,
+    _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void
+  ) {
+    transport.call(
+      { (core, _) throws(PDError) in try core.askBatchSplit(region, count: count) }, completion)
+  }
+
+  package func reportBatchSplit(
+    _ regions: [Region],
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    transport.call({ (core, _) throws(PDError) in try core.reportSplit(regions) }, completion)
+  }
+
   package func storeHeartbeat(
     _ heartbeat: StoreHeartbeat,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void

@@ -103,10 +103,3 @@ extension PDCore {
     return record
   }
 }
-
-/// The ids of a region that a split is about to make.
-package struct SplitIDs: Sendable, Hashable {
-  package var regionID: UInt64
-  /// One for each peer of the region that is split, in their order.
-  package var peerIDs: [UInt64]
-}

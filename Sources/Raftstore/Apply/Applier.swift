@@ -157,7 +157,10 @@ struct Applier {
     var completion: Completion<Result<[Region], RegionError>>?
     if case .admin(let waiter) = proposal?.waiters { completion = waiter }
     result.changes.append(
-      .split(AppliedSplit(parent: region, children: children, completion: completion)))
+      .split(
+        AppliedSplit(
+          parent: region, children: children, sharesSize: split.sharesSize, completion: completion
+        )))
   }
 
   /// Where the keys may be that a split has moved between proposing and applying.

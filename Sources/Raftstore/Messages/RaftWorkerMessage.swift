@@ -11,6 +11,7 @@ package enum RaftWorkerMessage: Sendable {
   case write(WriteRequest)
   case read(ReadRequest)
   case admin(AdminRequest)
+  case split(SplitRequest)
   /// One base tick of all peers of the shard.
   case tick
 
@@ -46,6 +47,11 @@ package enum RaftWorkerMessage: Sendable {
   case evictLeaders
   /// An operator from the placement driver.
   case executeOperator(RegionOperator)
+  /// The split check worker has measured the region.
+  case splitChecked(SplitCheckResult)
+  /// The placement driver's response to a `SplitQuestion`.
+  case splitIDs(
+    regionID: UInt64, peerID: UInt64, number: UInt64, Result<[SplitIDs], PDClientError>)
   /// Snapshot files of this region that nothing uses: the peer decides which may go.
   case gcSnapshots(regionID: UInt64, [IdleSnapshot])
   /// The placement driver was asked whether a peer is still a member.
@@ -74,6 +80,7 @@ extension RaftWorkerMessage {
     case .raft(let envelope): envelope.approximateSize
     case .write(let request): request.requests.bytes.count + 256
     case .read, .admin: 256
+    case .split(let request): request.keys.reduce(256) { $0 + $1.count + 32 }
     default: 0
     }
   }

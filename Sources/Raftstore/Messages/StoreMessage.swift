@@ -9,6 +9,12 @@ package enum StoreMessage: Sendable {
   case childCreated(regionID: UInt64)
   /// A leader's report, to be completed with the region's size and sent on.
   case regionHeartbeat(RegionHeartbeat)
+  /// Have a region measured; completed by `RaftWorkerMessage.splitChecked`.
+  case checkSplit(SplitCheck)
+  /// Ask the placement driver for ids; completed by `RaftWorkerMessage.splitIDs`.
+  case askSplit(SplitQuestion)
+  /// Report the regions that a split has made, in key order.
+  case reportSplit([Region])
   /// Ask the placement driver whether a peer without a leader is still a member; completed by
   /// `RaftWorkerMessage.membershipChecked`.
   /// The region is as the peer knows it; of one that never learnt it, at least the newest epoch it

@@ -50,13 +50,14 @@ extension Peer {
     else {
       return
     }
-    let command: AdminCommand =
-      switch order.step {
-      case .changePeer(let change): .changePeer(change)
-      case .changePeerV2(let changes): .changePeerV2(changes)
-      case .transferLeader(let peer, let candidates):
-        .transferLeader(peer: peer, candidates: candidates)
-      }
+    let command: AdminCommand
+    switch order.step {
+    case .changePeer(let change): command = .changePeer(change)
+    case .changePeerV2(let changes): command = .changePeerV2(changes)
+    case .transferLeader(let peer, let candidates):
+      command = .transferLeader(peer: peer, candidates: candidates)
+    case .splitRegion(let keys): return requestSplit(at: keys, epoch: order.epoch)
+    }
     let logger = context.logger
     let id = regionID
     let abandoned = Result<[Region], RegionError>.failure(.staleCommand)

@@ -13,6 +13,7 @@ extension Peer {
     splitting.fence.applied(through: result.state.appliedIndex)
     storage.noteApplied(result.state, term: result.appliedTerm)
     reporter.recordWritten(bytes: result.writtenBytes, keys: result.writtenKeys)
+    splitting.trigger.recordWritten(result.writtenBytes)
     for change in result.changes {
       switch change {
       case .membership(let change, let region, let removesSelf):

@@ -96,5 +96,6 @@ extension Peer {
       for proposal in task.proposals { proposal.fail(.staleCommand) }
     }
     reads.failAll(error)
+    failPreparedSplit(error)
   }
 }

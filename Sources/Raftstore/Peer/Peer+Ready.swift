@@ -188,6 +188,7 @@ extension Peer {
       activity.beginLeading(region, context.now)
       reporter.requestSoon(context.now)
       compaction.schedule(after: context.now, context.config)
+      splitting.trigger.leadershipBegins(at: context.now)
       if isBroadcastingRemoval { sendRemovalBroadcast() } else { sendHeartbeat() }
       campaignChildren()
     } else if wasLeader {
@@ -196,6 +197,7 @@ extension Peer {
       context.metrics.leaders.add(-1)
       dropLease()
       reads.failLeaderReads(notLeader)
+      failPreparedSplit(notLeader)
     }
     staleness.leaderChanged(isKnown: state.leader != NodeID.none, at: context.now)
   }

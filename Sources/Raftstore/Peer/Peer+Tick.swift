@@ -24,6 +24,7 @@ extension Peer {
       renewUsedLease()
       if context.now >= compaction.next { compactLog() }
       if context.now >= reporter.next { sendHeartbeat() }
+      if context.now >= splitting.trigger.next { checkSplit() }
     }
     tickSuspicion()
     if context.now >= staleness.nextCheck { checkStale() }
@@ -105,7 +106,8 @@ extension Peer {
       pending: pending, at: context.now, interval: context.config.regionHeartbeatInterval)
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term, pendingPeers: pending,
-      downPeers: downPeers, approximateSize: 0, approximateKeys: 0,
+      downPeers: downPeers, approximateSize: splitting.trigger.size?.bytes ?? 0,
+      approximateKeys: splitting.trigger.size?.keys ?? 0,
       bytesWritten: reporter.bytesWritten, keysWritten: reporter.keysWritten)
     if context.router.sendToStore(.regionHeartbeat(heartbeat)) { reporter.sent() }
   }

@@ -68,7 +68,7 @@ final class Peer {
   var removalBroadcast: RemovalBroadcast?
 
   // Splits (Peer+Split)
-  var splitting = SplitState()
+  var splitting: SplitState
 
   // Membership (Peer+Step, Peer+Membership)
   var activity = PeerActivity()
@@ -101,6 +101,7 @@ final class Peer {
     // A peer made by a message may have existed in an earlier process too, of which only the vote is left.
     lease = LeaderLease(
       votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval))
+    splitting = SplitState(now: now)
     reporter = HeartbeatReporter(next: now)
     compaction = LogCompactionPolicy(next: now + config.logCompaction.interval)
     staleness = StalePeerDetector(now: now, firstCheck: now + config.stalePeers.checkInterval)

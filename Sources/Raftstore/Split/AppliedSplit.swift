@@ -1,4 +1,5 @@
 package import Codec
+package import Engine
 package import Runtime
 
 /// A split whose records are durable: what the raft worker of the parent has to do for it.
@@ -19,15 +20,18 @@ package struct AppliedSplit: Sendable {
   package var parent: Region
   /// In key order.
   package var children: [Child]
+  /// Whether each region has an equal share of the parent's size.
+  package var sharesSize: Bool
   /// Waits for the split where it was proposed; called with all resulting regions in key order.
   package var completion: Completion<Result<[Region], RegionError>>?
 
   package init(
-    parent: Region, children: [Child],
+    parent: Region, children: [Child], sharesSize: Bool = false,
     completion: Completion<Result<[Region], RegionError>>?
   ) {
     self.parent = parent
     self.children = children
+    self.sharesSize = sharesSize
     self.completion = completion
   }
 
@@ -49,13 +53,17 @@ package struct SplitChild: Sendable {
   package var delegate: ReadDelegate
   /// The parent's peer on this store leads: the child campaigns at once.
   package var isParentLeader: Bool
+  /// Estimated; nil if nothing is known of it.
+  package var size: RangeSize?
 
   package init(
-    region: Region, info: PeerInfo, delegate: ReadDelegate, isParentLeader: Bool
+    region: Region, info: PeerInfo, delegate: ReadDelegate, isParentLeader: Bool,
+    size: RangeSize? = nil
   ) {
     self.region = region
     self.info = info
     self.delegate = delegate
     self.isParentLeader = isParentLeader
+    self.size = size
   }
 }

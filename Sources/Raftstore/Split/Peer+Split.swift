@@ -9,6 +9,14 @@ struct SplitState {
   /// Regions that the last split has created on this store while this peer followed. Should it become the leader
   /// before it hears of one, they campaign: the leader that applied the split may not have.
   var uncampaigned: [UInt64] = []
+  /// When the region is measured (Peer+SplitRequest).
+  var trigger: SplitTrigger
+  /// The one split that is being prepared; completed by whoever takes it out.
+  var prepared: PreparedSplit?
+  /// Splits prepared so far.
+  var preparedCount: UInt64 = 0
+
+  init(now: Instant) { trigger = SplitTrigger(next: now) }
 }
 
 // Splits: proposed and applied as the parent, begun as the child.
@@ -78,6 +86,8 @@ extension Peer {
     storage.region = split.parent
     let isLeading = lifecycle == .active && node.isLeader
     var entries = [StoreMeta.RegionEntry(region: split.parent, delegate: delegate)]
+    let whole = splitting.trigger.size
+    let share = whole?.divided(by: split.children.count + 1)
     var created: [SplitChild] = []
     for child in split.children where child.refusal == nil {
       guard let info = child.region.peer(onStore: context.storeID) else {
@@ -87,9 +97,11 @@ extension Peer {
       entries.append(StoreMeta.RegionEntry(region: child.region, delegate: delegate))
       created.append(
         SplitChild(
-          region: child.region, info: info, delegate: delegate, isParentLeader: isLeading))
+          region: child.region, info: info, delegate: delegate, isParentLeader: isLeading,
+          size: split.sharesSize ? share : nil))
     }
     context.meta.update(entries)
+    splitting.trigger.regionChanged(split.sharesSize ? share : whole, at: context.now)
     for child in created { context.router.post(.createChild(child), to: child.region.id) }
     leaveRefused(split)
     context.metrics.splits.increment()
@@ -101,6 +113,7 @@ extension Peer {
       let applied = storage.applyState.appliedIndex
       run { node throws(RaftError) in try node.broadcastAppliedIndex(applied) }
       sendHeartbeat()
+      context.router.sendToStore(.reportSplit(split.regions))
     } else {
       splitting.uncampaigned = created.map(\.region.id)
     }
@@ -127,6 +140,7 @@ extension Peer {
 
   /// The first of this peer, which a split has created on this store.
   func begin(as child: SplitChild) {
+    splitting.trigger.regionChanged(child.size, at: context.now)
     var task = LogWriteTask(
       regionID: regionID, peerID: info.id, number: 0, log: LogBatch(), durability: .buffered)
     task.log.begin(regionID, after: node.hardState)
@@ -154,8 +168,9 @@ extension Peer {
   private func reportCreation() {
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term,
-      pendingPeers: region.peers.filter { $0.id != info.id }, downPeers: [], approximateSize: 0,
-      approximateKeys: 0, bytesWritten: 0, keysWritten: 0)
+      pendingPeers: region.peers.filter { $0.id != info.id }, downPeers: [],
+      approximateSize: splitting.trigger.size?.bytes ?? 0,
+      approximateKeys: splitting.trigger.size?.keys ?? 0, bytesWritten: 0, keysWritten: 0)
     context.router.sendToStore(.regionHeartbeat(heartbeat))
   }
 

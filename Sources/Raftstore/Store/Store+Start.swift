@@ -84,6 +84,7 @@ private struct StoreStart {
   func spawn(_ peers: [LoadedPeer]) -> StoreWorkers {
     let logWriter = spawnLogWriter()
     let region = spawnRegionWorker(logWriter.mailbox)
+    let splitCheck = spawnSplitCheckWorker()
     var applies: [Worker<ApplyMessage>] = []
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
@@ -93,7 +94,7 @@ private struct StoreStart {
       applies.append(apply)
       rafts.append(spawnRaftWorker(shard, own, logWriter, apply, region))
     }
-    let store = spawnStoreWorker(region.mailbox)
+    let store = spawnStoreWorker(region.mailbox, splitCheck.mailbox)
     router.attach(raft: rafts.map(\.mailbox), store: store.mailbox)
     router.broadcast(.start)
     var ends: [@Sendable () -> Void] = [{ store.stop() }]
@@ -101,6 +102,7 @@ private struct StoreStart {
     ends.append { logWriter.stop() }
     ends += applies.map { worker in { worker.stop() } }
     ends.append { region.stop() }
+    ends.append { splitCheck.stop() }
     let workers = StoreWorkers(ends: ends)
     startTimers(workers)
     return workers
@@ -124,6 +126,15 @@ private struct StoreStart {
         meta: meta, router: router,
         logWriter: logWriter, clock: environment.host.clock, metrics: environment.metrics,
         logger: environment.logger, onFatal: environment.onFatal)
+    }
+  }
+
+  private func spawnSplitCheckWorker() -> Worker<SplitCheckMessage> {
+    let (environment, config, router) = (environment, config.split, router)
+    return environment.host.spawn(name: "split-check", capacity: Self.ample) { mailbox in
+      SplitCheckWorker(
+        engine: environment.engine, config: config, router: router, mailbox: mailbox,
+        metrics: environment.metrics, logger: environment.logger)
     }
   }
 
@@ -158,7 +169,9 @@ private struct StoreStart {
     }
   }
 
-  private func spawnStoreWorker(_ region: Mailbox<RegionTask>) -> Worker<StoreMessage> {
+  private func spawnStoreWorker(
+    _ region: Mailbox<RegionTask>, _ splitCheck: Mailbox<SplitCheckMessage>
+  ) -> Worker<StoreMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     let (config, storeID, info, disk) = (config, ident.storeID, info, disk)
     let bound = MailboxBound<StoreMessage>(
@@ -167,7 +180,8 @@ private struct StoreStart {
     return environment.host.spawn(name: "store", bound: bound) { _ in
       StoreWorker(
         storeID: storeID, info: info, config: config, environment: environment, meta: meta,
-        router: router, metrics: metrics, disk: disk, regionWorker: region)
+        router: router, metrics: metrics, disk: disk, regionWorker: region,
+        splitCheckWorker: splitCheck)
     }
   }
 

@@ -101,6 +101,13 @@ struct RaftWorker: Handler {
         return
       }
       peer.proposeAdmin(request)
+    case .split(let request):
+      let id = request.context.regionID
+      guard let peer = addToBatch(id) else {
+        request.completion(.failure(.regionNotFound(regionID: id)))
+        return
+      }
+      peer.requestSplit(request)
     case .tick: tick()
     case .start: start()
     case .evictLeaders: for id in order { addToBatch(id)?.evictLeaders() }
@@ -138,11 +145,15 @@ struct RaftWorker: Handler {
       addToBatch(id)?.unreachable(peerID: peerID)
     case .executeOperator(let order):
       addToBatch(order.regionID)?.executeOperator(order)
+    case .splitChecked(let result):
+      addToBatch(result.region.id, result.peerID)?.splitChecked(result)
+    case .splitIDs(let id, let peerID, let number, let result):
+      addToBatch(id, peerID)?.splitIDsReceived(number, result)
     case .compactLog(let id):
       addToBatch(id)?.compactSoon()
     case .membershipChecked(let id, let peerID, let status):
       addToBatch(id, peerID)?.membershipChecked(status)
-    case .raft, .write, .read, .admin, .tick, .start, .evictLeaders, .inspect, .createPeer,
+    case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .createChild, .campaignChild, .gcSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")
     }

@@ -17,6 +17,7 @@ struct StoreWorker: Handler {
   let snapshots: SnapManager
   let pd: any PDClient
   let regionWorker: Mailbox<RegionTask>
+  let splitCheckWorker: Mailbox<SplitCheckMessage>
   let metrics: RaftMetrics
   let disk: DiskReserve
   let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
@@ -31,7 +32,7 @@ struct StoreWorker: Handler {
   init(
     storeID: UInt64, info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment,
     meta: StoreMeta, router: Router, metrics: RaftMetrics, disk: DiskReserve,
-    regionWorker: Mailbox<RegionTask>
+    regionWorker: Mailbox<RegionTask>, splitCheckWorker: Mailbox<SplitCheckMessage>
   ) {
     self.storeID = storeID
     self.config = config
@@ -43,6 +44,7 @@ struct StoreWorker: Handler {
     snapshots = environment.snapshots
     pd = environment.pd
     self.regionWorker = regionWorker
+    self.splitCheckWorker = splitCheckWorker
     self.metrics = metrics
     self.disk = disk
     diskSpace = environment.diskSpace
@@ -60,6 +62,9 @@ struct StoreWorker: Handler {
       case .tick(.gcSnapshots): regionWorker.post(.gcSnapshots)
       case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
       case .regionHeartbeat(let heartbeat): report(heartbeat)
+      case .checkSplit(let check): splitCheckWorker.post(.check(check))
+      case .askSplit(let question): ask(question)
+      case .reportSplit(let regions): reportSplit(regions)
       case .checkMembership(let region, let peerID): checkMembership(region, peerID)
       case .membershipFetched(let regionID, let peerID, let known, let result):
         membershipFetched(regionID, peerID, known, result)
@@ -123,37 +128,19 @@ struct StoreWorker: Handler {
     }
   }
 
-  /// Completes a leader's report with the region's size and sends it on.
+  /// Completes a leader's report with the region's size, if the leader does not know it yet, and sends it on.
   private func report(_ heartbeat: RegionHeartbeat) {
     var heartbeat = heartbeat
     do throws(EngineError) {
-      let (size, keys) = try approximateSize(of: heartbeat.region.range)
-      heartbeat.approximateSize = size
-      heartbeat.approximateKeys = keys
+      if heartbeat.approximateSize == 0 {
+        let size = try RangeSize.estimate(of: heartbeat.region.range, in: engine, limit: 0)
+        heartbeat.approximateSize = size.bytes
+        heartbeat.approximateKeys = size.keys
+      }
     } catch {
       logger.warning("region \(heartbeat.region.id): its size cannot be read: \(error)")
     }
     pd.regionHeartbeat(heartbeat)
-  }
-
-  /// About the bytes and keys of a range: keys in the proportion in which the family has them.
-  private func approximateSize(
-    of range: KeyRange
-  ) throws(EngineError) -> (size: UInt64, keys: UInt64) {
-    var size: UInt64 = 0
-    var keys: UInt64 = 0
-    let end = range.end.isEmpty ? [UInt8](repeating: 0xFF, count: 64) : range.end
-    let wholeEnd = [UInt8](repeating: 0xFF, count: 64)
-    for family in ColumnFamily.data {
-      let part = try engine.approximateSize(family, from: range.start, to: end)
-      size += part
-      guard part > 0, let all = engine.property("rocksdb.estimate-num-keys", family) else {
-        continue
-      }
-      let whole = try engine.approximateSize(family, from: [], to: wholeEnd)
-      keys += UInt64(Double(all) * min(1, Double(part) / Double(max(whole, 1))))
-    }
-    return (size, keys)
   }
 
   // MARK: Peers that may have been removed

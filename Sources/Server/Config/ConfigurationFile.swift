@@ -53,7 +53,7 @@ package struct ConfigurationFile {
 
   /// The sections with keys that apply here.
   private static let sections: Set<String> = [
-    "log", "pd", "raftstore", "security", "server", "storage",
+    "coprocessor", "log", "pd", "raftstore", "security", "server", "storage",
   ]
 
   /// Applies the file's settings to `configuration`.
@@ -183,12 +183,7 @@ package struct ConfigurationFile {
       set(&$0.gracefulShutdownTimeout, Quantity.duration($1))
     },
     "storage.data-dir": { set(&$0.dataDirectory, $1) },
-    "storage.reserve-space": { configuration, text in
-      // Not by `set`: for an optional property it would accept nil as a value.
-      guard let bytes = Quantity.bytes(text) else { return false }
-      configuration.raftstore.reservedSpace = bytes
-      return true
-    },
+    "storage.reserve-space": { optional(&$0, \.reservedSpace, Quantity.bytes($1)) },
     "storage.enable-ttl": { set(&$0.enablesTTL, Bool($1)) },
     // Only version 1 is supported: others store keys and values in other formats.
     "storage.api-version": { _, text in text == "1" },
@@ -211,6 +206,13 @@ package struct ConfigurationFile {
     "raftstore.peer-stale-state-check-interval": { duration(&$0, \.stalePeers.checkInterval, $1) },
     "raftstore.max-leader-missing-duration": { duration(&$0, \.stalePeers.maxLeaderMissing, $1) },
     "raftstore.max-peer-down-duration": { duration(&$0, \.stalePeers.maxPeerDown, $1) },
+    "raftstore.split-region-check-tick-interval": { duration(&$0, \.split.checkInterval, $1) },
+    "raftstore.region-split-check-diff": { optional(&$0, \.split.checkDiff, Quantity.bytes($1)) },
+    "raftstore.right-derive-when-split": { set(&$0.raftstore.split.rightDerive, Bool($1)) },
+    "coprocessor.region-split-size": { set(&$0.raftstore.split.size, Quantity.bytes($1)) },
+    "coprocessor.region-max-size": { optional(&$0, \.split.maxSize, Quantity.bytes($1)) },
+    "coprocessor.region-split-keys": { optional(&$0, \.split.keys, UInt64($1)) },
+    "coprocessor.region-max-keys": { optional(&$0, \.split.maxKeys, UInt64($1)) },
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
   ]
 
@@ -227,6 +229,16 @@ package struct ConfigurationFile {
   ) -> Bool {
     if !text.isEmpty && value == nil { return false }
     place = value
+    return true
+  }
+
+  /// As `set`: for an optional property that would accept nil as a value.
+  private static func optional(
+    _ configuration: inout NodeConfiguration,
+    _ place: any WritableKeyPath<RaftstoreConfig, UInt64?> & Sendable, _ value: UInt64?
+  ) -> Bool {
+    guard let value else { return false }
+    configuration.raftstore[keyPath: place] = value
     return true
   }
 

@@ -84,6 +84,13 @@ package enum SettingRange {
       .seconds(1)...year),
     Rule(
       "raftstore.max-peer-down-duration", \.raftstore.stalePeers.maxPeerDown, .seconds(1)...year),
+    Rule(
+      "raftstore.split-region-check-tick-interval", \.raftstore.split.checkInterval, often...day),
+    Rule("raftstore.region-split-check-diff", \.raftstore.split.checkDiff, 1...(1 << 50)),
+    Rule("coprocessor.region-split-size", \.raftstore.split.size, 1024...(1 << 50)),
+    Rule("coprocessor.region-max-size", \.raftstore.split.maxSize, 1024...(1 << 50)),
+    Rule("coprocessor.region-split-keys", \.raftstore.split.keys, 1...(1 << 50)),
+    Rule("coprocessor.region-max-keys", \.raftstore.split.maxKeys, 1...(1 << 50)),
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
   ]
 

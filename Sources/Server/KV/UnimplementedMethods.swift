@@ -19,16 +19,20 @@ enum UnimplementedMethods {
     respond("Coprocessor", .coprocessor(.init()), on: &router)
   }
 
-  private static func registerRaw(on router: inout MethodRouter) {
-    respond(
-      "UnsafeDestroyRange", Kvrpcpb_UnsafeDestroyRangeResponse.with { $0.error = text },
-      on: &router)
+  /// Adds the methods that only a store in a cluster serves.
+  static func registerClustered(on router: inout MethodRouter) {
     respond(
       "SplitRegion",
       Kvrpcpb_SplitRegionResponse.with {
         $0.regionError.message = text
         $0.regionError.raftEntryTooLarge = Errorpb_RaftEntryTooLarge()
       }, on: &router)
+  }
+
+  private static func registerRaw(on router: inout MethodRouter) {
+    respond(
+      "UnsafeDestroyRange", Kvrpcpb_UnsafeDestroyRangeResponse.with { $0.error = text },
+      on: &router)
     respond("MvccGetByKey", Kvrpcpb_MvccGetByKeyResponse.with { $0.error = text }, on: &router)
     respond(
       "MvccGetByStartTs", Kvrpcpb_MvccGetByStartTsResponse.with { $0.error = text }, on: &router)

@@ -124,6 +124,39 @@ package final class RemotePDClient: PDClient {
     }
   }
 
+  package func askBatchSplit(
+    _ region: Region, count: UInt32,
+    _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void
+  ) {
+    call(
+      "AskBatchSplit",
+      { header in
+        Pdpb_AskBatchSplitRequest.with {
+          $0.header = header
+          $0.region = region.wire
+          $0.splitCount = count
+        }
+      }, completion
+    ) { (response: Pdpb_AskBatchSplitResponse) in
+      response.ids.map { SplitIDs(regionID: $0.newRegionID, peerIDs: $0.newPeerIds) }
+    }
+  }
+
+  package func reportBatchSplit(
+    _ regions: [Region],
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    call(
+      "ReportBatchSplit",
+      { header in
+        Pdpb_ReportBatchSplitRequest.with {
+          $0.header = header
+          $0.regions = regions.map(\.wire)
+        }
+      }, completion
+    ) { (_: Pdpb_ReportBatchSplitResponse) in }
+  }
+
   package func storeHeartbeat(
     _ heartbeat: StoreHeartbeat,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void

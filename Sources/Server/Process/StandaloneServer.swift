@@ -78,6 +78,7 @@ package final class StandaloneServer: RunningNode {
       clusterID: pd.clusterID, storeID: info.id, streams: streams, reads: reads)
     var router = MethodRouter()
     service.register(on: &router)
+    UnimplementedMethods.registerClustered(on: &router)
     pd.service.register(on: &router)
     UnimplementedPDMethods.register(on: &router, clusterID: pd.clusterID)
     health.register(on: &router)

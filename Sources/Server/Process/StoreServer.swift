@@ -58,6 +58,7 @@ package final class StoreServer: RunningNode {
       storage: storage, format: configuration.rawFormat(runtime.host.clock),
       clusterID: store.clusterID, storeID: store.storeID, streams: streams, reads: reads)
     service.register(on: &router)
+    SplitRegionMethod(router: parts.router, clusterID: store.clusterID).register(on: &router)
     raft.register(on: &router)
     health.register(on: &router)
     let server = try await RPCServer.listen(

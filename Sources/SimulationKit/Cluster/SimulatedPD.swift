@@ -163,6 +163,7 @@ extension RegionOperator {
     case .changePeer(let change): "\(change.type) \(change.peer.id) on \(change.peer.storeID)"
     case .changePeerV2(let changes): "\(changes.count) changes"
     case .transferLeader(let peer, _): "lead by \(peer.id)"
+    case .splitRegion(let keys): keys.isEmpty ? "split in the middle" : "split at \(keys.count)"
     }
   }
 }

@@ -53,6 +53,20 @@ extension ForwardingPDClient {
     base.region(id: id, completion)
   }
 
+  func askBatchSplit(
+    _ region: Region, count: UInt32,
+    _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void
+  ) {
+    base.askBatchSplit(region, count: count, completion)
+  }
+
+  func reportBatchSplit(
+    _ regions: [Region],
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    base.reportBatchSplit(regions, completion)
+  }
+
   func storeHeartbeat(
     _ statistics: StoreHeartbeat,
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void

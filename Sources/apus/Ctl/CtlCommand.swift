@@ -17,6 +17,6 @@ struct RegionCommand: AsyncParsableCommand {
     commandName: "region", abstract: "Regions: ranges of keys, each a raft group.",
     subcommands: [
       RegionListCommand.self, RegionShowCommand.self, RegionKeyCommand.self,
-      RegionSiblingCommand.self, RegionCheckCommand.self,
+      RegionSiblingCommand.self, RegionCheckCommand.self, RegionSplitCommand.self,
     ])
 }

@@ -17,6 +17,13 @@ final class StubPD: Sendable {
     /// What a bootstrap is completed when it has been carried out.
     var losesBootstrapAnswers = false
     var forgottenRegions: Set<UInt64> = []
+    /// Regions for whose split ids were asked, in order.
+    var askedSplits: [Region] = []
+    /// Requests for ids that wait for `answerSplits`.
+    var heldSplits: [@Sendable () -> Void] = []
+    var holdsSplits = false
+    /// The regions that each reported split has made.
+    var reportedSplits: [[Region]] = []
   }
 
   let clusterID: UInt64
@@ -35,6 +42,16 @@ final class StubPD: Sendable {
 
   func heartbeat(of regionID: UInt64) -> RegionHeartbeat? {
     state.withLock { $0.regions[regionID] }
+  }
+
+  /// Answers the requests for ids that were held back.
+  func answerSplits() {
+    let held = state.withLock { state in
+      state.holdsSplits = false
+      defer { state.heldSplits = [] }
+      return state.heldSplits
+    }
+    for answer in held { answer() }
   }
 
   /// Sends an operator to the leader that was last reported.
@@ -130,6 +147,39 @@ final class StubPDClient: PDClient {
     id: UInt64, _ completion: @escaping @Sendable (Result<Region?, PDClientError>) -> Void
   ) {
     completion(stub.result { .success($0.regions[id]?.region) })
+  }
+
+  func askBatchSplit(
+    _ region: Region, count: UInt32,
+    _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void
+  ) {
+    let result = stub.result { state -> Result<[SplitIDs], PDClientError> in
+      state.askedSplits.append(region)
+      func newID() -> UInt64 {
+        state.nextID += 1
+        return state.nextID
+      }
+      return .success(
+        (0..<count).map { _ in
+          SplitIDs(regionID: newID(), peerIDs: region.peers.map { _ in newID() })
+        })
+    }
+    let isHeld = stub.state.withLock { state in
+      if state.holdsSplits { state.heldSplits.append { completion(result) } }
+      return state.holdsSplits
+    }
+    if !isHeld { completion(result) }
+  }
+
+  func reportBatchSplit(
+    _ regions: [Region],
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        state.reportedSplits.append(regions)
+        return .success(())
+      })
   }
 
   func storeHeartbeat(

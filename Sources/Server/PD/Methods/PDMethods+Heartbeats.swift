@@ -99,6 +99,9 @@ extension RegionOperator {
     case .transferLeader(let peer, let candidates):
       response.transferLeader.peer = peer.wire
       response.transferLeader.peers = candidates.map(\.wire)
+    case .splitRegion(let keys):
+      response.splitRegion.policy = keys.isEmpty ? .scan : .usekey
+      response.splitRegion.keys = keys.map(\.data)
     }
     return response
   }
@@ -119,6 +122,12 @@ extension RegionOperator {
       for peer in response.transferLeader.peers { candidates.append(try PeerInfo(peer)) }
       step = .transferLeader(
         to: try PeerInfo(response.transferLeader.peer), candidates: candidates)
+    } else if response.hasSplitRegion {
+      // The middle is always found by a scan, whichever policy asks for it.
+      let isAtKeys = response.splitRegion.policy == .usekey
+      let keys = response.splitRegion.keys.map { [UInt8]($0) }
+      guard !isAtKeys || !keys.isEmpty else { throw CodecError(.missing, "split keys") }
+      step = .splitRegion(keys: isAtKeys ? keys : [])
     } else {
       return nil
     }
