@@ -39,7 +39,7 @@ extension Peer {
   /// The region was measured. The result is of no use if it is another region by now.
   func splitChecked(_ result: SplitCheckResult) {
     let isCurrent =
-      life == .active && node.isLeader && result.region.epoch.version == region.epoch.version
+      lifecycle == .active && node.isLeader && result.region.epoch.version == region.epoch.version
     if case .middle(let number) = result.purpose { return middleFound(number, result, isCurrent) }
     splitting.trigger.end(isCurrent ? result.size : nil)
     guard isCurrent, !result.splitKeys.isEmpty, splitting.prepared == nil, !isSplitting else {
@@ -67,7 +67,7 @@ extension Peer {
 
   /// A client's or operator's request.
   func requestSplit(_ request: SplitRequest) {
-    guard life == .active, !isBroadcastingRemoval else {
+    guard lifecycle == .active, !isBroadcastingRemoval else {
       return request.completion(.failure(.regionNotFound(regionID: regionID)))
     }
     if let error = refusal(of: request.context, .version) {
