@@ -281,6 +281,41 @@ import Testing
     #expect(node.store?.meta.regions.map(\.bounds) == [["", "f"], ["f", "t"]])
   }
 
+  /// It is told to go while its split waits for the apply worker: the raft worker hears of the split afterwards.
+  @Test func aParentThatIsGoneBeforeItsSplitHasChildren() throws {
+    let cluster = try TestCluster(3, Self.config)
+    defer { cluster.shutDown() }
+    for key in ["a", "p"] { #expect(cluster.put(key, "1")) }
+    let (leader, region) = try #require(cluster.leader(forKey: "a"))
+    let node = try #require(cluster.nodes.first { $0 !== leader })
+    #expect(cluster.waitFor { node.value("p") == "1" })
+    let (own, sender) = try #require(
+      region.peer(onStore: node.id).flatMap { own in
+        region.peer(onStore: leader.id).map { (own, $0) }
+      })
+    node.stall("apply-\(shard(region.id))")
+    let done = cluster.start(.batchSplit(split("f", region, cluster)), of: region, on: leader)
+    #expect(cluster.waitFor { done.withLock { $0 != nil } })
+    let regions = try #require(try done.withLock { $0 }?.get())
+    cluster.run(.milliseconds(300))
+    var epoch = region.epoch
+    epoch.confVersion += 5
+    node.store?.router.deliver([
+      RaftEnvelope(regionID: region.id, from: sender, to: own, epoch: epoch, isTombstone: true)
+    ])
+    node.store?.router.post(
+      .membershipChecked(regionID: region.id, peerID: own.id, .removed), to: region.id)
+    #expect(cluster.waitFor { node.status(region.id)?.peerState == .tombstone })
+    node.resume()
+    #expect(cluster.waitFor { node.status(regions[0].id)?.region == regions[0] })
+    #expect(cluster.waitFor { node.value("p") == nil })
+    #expect(node.value("a") == "1")
+    #expect(node.engine.record(region.id)?.state == .tombstone)
+    #expect(node.engine.record(region.id)?.region.bounds == ["f", ""])
+    #expect(cluster.putRouted("b", "2"))
+    #expect(cluster.waitFor { node.value("b") == "2" })
+  }
+
   /// A store that missed the split and whose log was cut off gets two snapshots, in either order.
   @Test(arguments: [true, false])
   func snapshotsOfParentAndChildComeInEitherOrder(parentFirst: Bool) throws {
