@@ -44,6 +44,15 @@ import Testing
     "raftstore.peer-stale-state-check-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
     "raftstore.max-leader-missing-duration": Ends("1s", "365d", outside: "0s", "999ms", "366d"),
     "raftstore.max-peer-down-duration": Ends("1s", "365d", outside: "0s", "999ms", "366d"),
+    "raftstore.split-region-check-tick-interval": Ends(
+      "100ms", "1d", outside: "0s", "99ms", "1d1s"),
+    "raftstore.region-split-check-diff": Ends("1", "1PiB", outside: "0", "2PiB"),
+    "coprocessor.region-split-size": Ends("1KiB", "1PiB", outside: "0", "1023", "2PiB"),
+    "coprocessor.region-max-size": Ends("1KiB", "1PiB", outside: "0", "1023", "2PiB"),
+    "coprocessor.region-split-keys": Ends(
+      "1", "1125899906842624", outside: "0", "1125899906842625"),
+    "coprocessor.region-max-keys": Ends(
+      "1", "1125899906842624", outside: "0", "1125899906842625"),
     "raftstore.notify-capacity": Ends("16", "16777216", outside: "0", "15", "16777217"),
   ]
 
@@ -59,7 +68,7 @@ import Testing
   private static let texts = [
     "log.level", "server.addr", "server.advertise-addr", "server.status-addr",
     "server.advertise-status-addr", "storage.data-dir", "storage.enable-ttl",
-    "storage.api-version",
+    "storage.api-version", "raftstore.right-derive-when-split",
   ]
 
   private func read(_ text: String) throws -> NodeConfiguration {
@@ -122,6 +131,26 @@ import Testing
   func zeroIsADefault() throws {
     #expect(try problem("storage.block-cache.capacity", "0") == nil)
     #expect(try problem("raftstore.capacity", "0") == nil)
+  }
+
+  @Test("Sizes of regions: what is not set follows from the split size")
+  func splitSizes() throws {
+    let defaults = NodeConfiguration().raftstore.split
+    #expect(defaults.size == 256 << 20 && defaults.maxSize == nil && defaults.rightDerive)
+    let set = try read(
+      "[coprocessor]\nregion-split-size = \"1MiB\"\nregion-split-keys = 100\n"
+        + "[raftstore]\nright-derive-when-split = false\nregion-split-check-diff = \"1KB\"\n"
+    )
+    #expect(set.raftstore.split.size == 1 << 20 && set.raftstore.split.keys == 100)
+    #expect(!set.raftstore.split.rightDerive && set.raftstore.split.checkDiff == 1024)
+    #expect(set.problem() == nil)
+    for text in ["region-max-size = \"255MiB\"", "region-max-keys = 2559999"] {
+      #expect(try read("[coprocessor]\n\(text)\n").problem()?.contains("at least") == true)
+    }
+    #expect(try read("[coprocessor]\nregion-max-size = \"256MiB\"\n").problem() == nil)
+    #expect(throws: ConfigurationFile.Invalid.self) {
+      try read("[raftstore]\nright-derive-when-split = \"left\"\n")
+    }
   }
 
   @Test("Refuses settings that contradict each other")

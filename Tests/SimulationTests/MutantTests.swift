@@ -35,7 +35,7 @@ import Testing
   @Test(arguments: [
     Quick(name: "disk-ignores-sync", seeds: 5),
     Quick(name: "engine-drops-writes", seeds: 5),
-    Quick(name: "engine-writes-apply-state-first", seeds: 10),
+    Quick(name: "engine-writes-apply-state-first", seeds: 20),
     Quick(name: "read-local-follower", seeds: 10),
     Quick(name: "log-drops-votes", seeds: 5),
     Quick(name: "transport-grants-rejected-votes", seeds: 5),

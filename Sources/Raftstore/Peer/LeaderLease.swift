@@ -22,7 +22,8 @@ struct LeaderLease {
   private(set) var current: Lease?
   /// A term in which leadership was offered to another peer.
   private var suspendedTerm: UInt64 = 0
-  /// No votes before this: an earlier process on this store may have confirmed a leader's lease.
+  /// No votes before this: an earlier process on this store, or the peer that a child of a split has replaced, may
+  /// have confirmed a leader's lease.
   let votesAllowedAfter: Instant
 
   init(votesAllowedAfter: Instant) { self.votesAllowedAfter = votesAllowedAfter }

@@ -44,7 +44,7 @@ extension Peer {
   func applyStopped() {
     guard lifecycle == .awaitingApply else { return }
     // From here on no one else may write to its log.
-    context.meta.retire(regionID)
+    context.meta.retire(regionID, delegate: delegate)
     var task = LogWriteTask(
       regionID: regionID, peerID: info.id, number: 0, needsAck: true, log: LogBatch(),
       durability: .synced)

@@ -53,7 +53,8 @@ extension Peer {
       discardReceived(key)
       return false
     }
-    guard context.meta.reserve(data.region.range, for: regionID) else {
+    guard context.meta.reserve(data.region.range, for: regionID, delegate: delegate)
+    else {
       let others = context.meta.overlapping(data.region.range, except: regionID)
       context.logger.info(
         "region \(regionID): snapshot \(key) refused, its range overlaps regions \(others)")

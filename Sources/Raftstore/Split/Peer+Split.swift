@@ -115,7 +115,8 @@ extension Peer {
       sendHeartbeat()
       context.router.sendToStore(.reportSplit(split.regions))
     } else {
-      splitting.uncampaigned = created.map(\.region.id)
+      // Cleared by any message of a leader.
+      splitting.uncampaigned += created.map(\.region.id)
     }
   }
 
@@ -139,7 +140,12 @@ extension Peer {
   // MARK: Beginning, as the child
 
   /// The first of this peer, which a split has created on this store.
-  func begin(as child: SplitChild) {
+  func begin(as child: SplitChild, mayHaveConfirmedLease: Bool) {
+    if mayHaveConfirmedLease {
+      let config = context.config
+      lease = LeaderLease(
+        votesAllowedAfter: context.now + (config.maxLeaderLease + config.baseTickInterval))
+    }
     splitting.trigger.regionChanged(child.size, at: context.now)
     var task = LogWriteTask(
       regionID: regionID, peerID: info.id, number: 0, log: LogBatch(), durability: .buffered)
@@ -149,7 +155,7 @@ extension Peer {
     registerForApply()
     if node.isSingleton {
       run { node throws(RaftError) in try node.campaign() }
-    } else if child.isParentLeader {
+    } else if child.isParentLeader, node.term == BootstrapRegion.term {
       reportCreation()
       campaignAsChild()
     }

@@ -42,10 +42,10 @@ extension Peer {
       lifecycle == .active && node.isLeader && result.region.epoch.version == region.epoch.version
     if case .middle(let number) = result.purpose { return middleFound(number, result, isCurrent) }
     splitting.trigger.end(isCurrent ? result.size : nil)
-    guard isCurrent, !result.splitKeys.isEmpty, splitting.prepared == nil, !isSplitting else {
-      return
-    }
+    guard isCurrent, !result.splitKeys.isEmpty else { return }
+    // The region is over its limit: it is checked again unless a split is applied.
     splitting.trigger.splitBegins()
+    guard splitting.prepared == nil, !isSplitting else { return }
     let logger = context.logger
     let id = regionID
     prepareSplit(

@@ -89,9 +89,13 @@ package final class StoreMeta: Sendable {
     state.withLock { $0.held[regionID] }
   }
 
-  /// Marks a region's peer as about to be destroyed; called before its log is.
-  package func retire(_ regionID: UInt64) {
-    state.withLock { $0.held[regionID]?.isRetired = true }
+  /// Marks a region's peer, the one with that delegate, as about to be destroyed; called before its log is. A split
+  /// may have replaced the peer already: then nothing happens.
+  package func retire(_ regionID: UInt64, delegate: ReadDelegate) {
+    state.withLock { state in
+      guard state.held[regionID]?.delegate === delegate else { return }
+      state.held[regionID]?.isRetired = true
+    }
   }
 
   /// Runs `body`, which must be quick, if this store has that peer and it is not retired; it is not
@@ -129,9 +133,14 @@ package final class StoreMeta: Sendable {
 
   /// Keeps a range for a snapshot that will be applied, until `release` or `remove`. Returns false when another
   /// region covers or has reserved a part of it, or when a split has created this region.
-  package func reserve(_ range: KeyRange, for regionID: UInt64) -> Bool {
+  ///
+  /// - Parameter delegate: that of the peer that wants the range: it must still be the region's. Nil is not checked.
+  package func reserve(
+    _ range: KeyRange, for regionID: UInt64, delegate: ReadDelegate? = nil
+  ) -> Bool {
     state.withLock { state in
       if state.claims[regionID] != nil { return false }
+      if let delegate, state.held[regionID]?.delegate !== delegate { return false }
       let isTaken =
         state.table.overlapping(range).contains { $0.id != regionID }
         || state.reserved.contains { $0.key != regionID && $0.value.overlaps(range) }

@@ -246,13 +246,16 @@ struct RaftWorker: Handler {
     present.awaitReplacement()
   }
 
-  private mutating func begin(_ child: SplitChild, _ envelopes: [RaftEnvelope]) {
+  /// - Parameter mayHaveConfirmedLease: whether the peer that the child replaces may have confirmed a leader's lease.
+  private mutating func begin(
+    _ child: SplitChild, _ envelopes: [RaftEnvelope], mayHaveConfirmedLease: Bool = false
+  ) {
     let created = LoadedPeer(
       region: child.region, info: child.info, applyState: BootstrapRegion.applyState,
       unfinishedSnapshot: nil, delegate: child.delegate)
     guard let peer = add(created) else { return }
     _ = addToBatch(child.region.id)
-    peer.begin(as: child)
+    peer.begin(as: child, mayHaveConfirmedLease: mayHaveConfirmedLease)
     context.router.postToStore(.childCreated(regionID: child.region.id))
     for envelope in envelopes { deliver(envelope) }
   }
@@ -272,6 +275,9 @@ struct RaftWorker: Handler {
     peers[peer.regionID] = nil
     order.removeAll { $0 == peer.regionID }
     context.metrics.regions.add(-1)
-    if let (child, envelopes) = awaited.take(peer.regionID) { begin(child, envelopes) }
+    if let (child, envelopes) = awaited.take(peer.regionID) {
+      // A leader that the peer followed was elected: its term is above the one in which children begin.
+      begin(child, envelopes, mayHaveConfirmedLease: peer.node.term > BootstrapRegion.term)
+    }
   }
 }

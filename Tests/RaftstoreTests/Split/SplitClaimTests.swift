@@ -40,7 +40,10 @@ import Testing
     #expect(isGranted(3, 30))
     let child = region(3, "a", "b")
     meta.set(child, delegate: delegate(child, 30))
-    // The replaced peer ends: it takes nothing with it.
+    // The replaced peer may still believe that a snapshot is for it; and it ends, and takes nothing with it.
+    #expect(!meta.reserve(KeyRange(start: [0x78], end: [0x79]), for: 3, delegate: first))
+    meta.retire(3, delegate: first)
+    #expect(meta.held(3)?.isRetired == false)
     meta.remove(3, delegate: first)
     #expect(meta.held(3)?.region == child && meta.regions == [child])
     #expect(meta.delegate(3) != nil)

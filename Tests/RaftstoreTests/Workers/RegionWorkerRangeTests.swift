@@ -127,7 +127,7 @@ struct RegionWorkerRangeTests {
     fixture.hold(Fixture.region)
     fixture.run(.gcRaftLog(regionID: 7, peerID: 99, index: 30, term: 5))
     #expect(fixture.logTasks().isEmpty)  // an earlier peer of the region
-    fixture.meta.retire(7)
+    fixture.meta.retire(7, delegate: try #require(fixture.meta.delegate(7)))
     fixture.run(task)
     #expect(fixture.logTasks().isEmpty)
     fixture.hold(Fixture.region)
