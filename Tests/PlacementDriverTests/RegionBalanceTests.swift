@@ -73,6 +73,23 @@ struct RegionBalanceTests {
     #expect(scores[3] > 1000 * scores[0])
   }
 
+  /// The new replica is on a store that is silent, though no peer of it is reported as down yet: the old replica stays.
+  @Test func aMoveWaitsForTheStoreOfItsNewPeer() throws {
+    let world = try world(Array(repeating: 10, count: 6))
+    world.catchUp = false
+    for _ in 0..<20 where !world.told.contains(where: { $0.hasPrefix("learner on 6") }) {
+      try world.run(1)
+    }
+    #expect(world.told.contains { $0.hasPrefix("learner on 6") })
+    world.kill(6)
+    try world.run(3)
+    world.catchUp = true
+    try world.run(10)
+    for index in world.regions.indices {
+      #expect(Set(world.voters(index)).isSuperset(of: [1, 4, 5]), "\(world.told)")
+    }
+  }
+
   @Test func regionsScatterByGroup() throws {
     let world = try world(Array(repeating: 0, count: 12))
     for name in ["balance-leader-scheduler", "balance-region-scheduler"] {

@@ -58,10 +58,12 @@ extension PDCore {
     try makeTombstone(record)
   }
 
-  /// Makes tombstones of the stores that are being removed and hold no replica any more.
+  /// Makes tombstones of the stores that are being removed, hold no replica any more and get none.
   func makeEmptiedTombstones() throws(PDError) {
     for record in stores.records
-    where record.info.state == .offline && regions.load(ofStore: record.id).peers == 0 {
+    where record.info.state == .offline && regions.load(ofStore: record.id).peers == 0
+      && !operators.running.values.contains(where: { $0.incomingStores.contains(record.id) })
+    {
       try makeTombstone(record)
     }
   }

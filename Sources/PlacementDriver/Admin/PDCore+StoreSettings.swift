@@ -87,7 +87,7 @@ extension PDCore {
 
   /// Removes the records of tombstones on which no region has a peer. Returns how many were removed.
   ///
-  /// Such a store that reports again is then unknown instead of a tombstone: it is refused either way.
+  /// Such a store is unknown afterwards: it is no longer refused when it registers again, so its disk must be gone.
   package func removeTombstones() throws(PDError) -> Int {
     try requireBootstrapped()
     let removed = stores.records.filter {

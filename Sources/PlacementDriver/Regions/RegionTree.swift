@@ -126,6 +126,11 @@ struct RegionTree {
     for peer in record.pendingPeers {
       loads[peer.storeID, default: StoreLoad()].pendingPeers += sign
     }
+    guard !adding else { return }
+    // Store ids come from heartbeats: only those that a region names are kept.
+    for peer in record.region.peers where loads[peer.storeID] == StoreLoad() {
+      loads[peer.storeID] = nil
+    }
   }
 
   private func change(_ size: inout UInt64, _ bytes: UInt64, _ adding: Bool) {

@@ -88,6 +88,10 @@ enum OperatorStep: Sendable, Hashable {
     case .transferLeader(_, let target):
       return .transferLeader(to: target, candidates: [target])
     case .leaveJoint:
+      // A leader that is being demoted does not leave: another one must lead first.
+      if record.leader?.role == .demotingVoter {
+        return successor(record).map { .transferLeader(to: $0, candidates: [$0]) }
+      }
       return .changePeerV2([])
     }
   }

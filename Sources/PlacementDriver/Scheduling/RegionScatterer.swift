@@ -77,13 +77,14 @@ struct RegionScatterer {
     than origin: UInt64, for record: RegionRecord, others: [UInt64], _ counts: [UInt64: Int]
   ) -> UInt64? {
     let region = record.region
-    let peer = region.peer(onStore: origin)
+    // Those chosen so far: two replicas must not move to one location.
+    let rest = others.filter { $0 != origin }
     let candidates = view.stores.records.filter { store in
       !others.contains(store.id) && region.peer(onStore: store.id) == nil
         && !view.isLow(store) && view.mayReceive(store, record.approximateSize)
-        && !view.breaksIsolation(store, region, without: peer)
-        && view.isolation(ofStore: store.id, in: region, without: peer)
-          >= view.isolation(ofStore: origin, in: region, without: peer)
+        && !view.breaksIsolation(store, others: rest)
+        && view.isolation(ofStore: store.id, others: rest)
+          >= view.isolation(ofStore: origin, others: rest)
         && (counts[store.id] ?? 0) < (counts[origin] ?? 0)
     }
     return candidates.min {

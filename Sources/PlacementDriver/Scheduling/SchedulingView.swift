@@ -70,6 +70,21 @@ struct SchedulingView {
         infos(of: region, without: peer))
   }
 
+  /// How far the store is from those stores by labels.
+  func isolation(ofStore id: UInt64, others: [UInt64]) -> Double {
+    guard !config.replicas.locationLabels.isEmpty, let store = stores[id] else { return 0 }
+    return LocationScore.distinct(
+      config.replicas.locationLabels, store.info, others.compactMap { stores[$0]?.info })
+  }
+
+  /// Whether a replica on the store would break the isolation level, with the others on those stores.
+  func breaksIsolation(_ store: StoreRecord, others: [UInt64]) -> Bool {
+    !config.replicas.isolationLevel.isEmpty
+      && LocationScore.sharesLocation(
+        config.replicas.locationLabels, level: config.replicas.isolationLevel, store.info,
+        others.compactMap { stores[$0]?.info })
+  }
+
   private func infos(of region: Region, without peer: PeerInfo?) -> [StoreInfo] {
     region.peers.compactMap { $0.id == peer?.id ? nil : stores[$0.storeID]?.info }
   }

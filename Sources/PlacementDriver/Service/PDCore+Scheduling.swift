@@ -28,7 +28,9 @@ extension PDCore {
     let progress = running.advance(record, at: now)
     guard progress == .running else { return progress }
     operators.update(running)
-    if let target = running.step?.target, stores[target]?.isLost(at: now, config) ?? true {
+    // A store that gets a peer must last: a later step removes a replica that the new one stands in for.
+    let needed = running.incomingStores + [running.step?.target].compactMap { $0 }
+    if needed.contains(where: { stores[$0]?.isLost(at: now, config) ?? true }) {
       return .ended(.cancel)
     }
     return .running
@@ -111,9 +113,27 @@ extension PDCore {
     }
   }
 
+  /// Whether a promotion or a removal must wait, until the step times out, because a peer that the operator added is
+  /// silent or behind: it would count in the quorum without helping.
+  private func awaitsNewPeer(
+    _ operation: Operator, _ record: RegionRecord, _ now: Instant
+  ) -> Bool {
+    switch operation.step {
+    case .promoteLearner, .removePeer: break
+    default: return false
+    }
+    let added = operation.incomingStores
+    return record.region.peers.contains { peer in
+      guard added.contains(peer.storeID) else { return false }
+      let isUsable = stores[peer.storeID]?.isUsable(at: now, config) ?? false
+      return !isUsable || record.isDown(peer) || record.isPending(peer)
+    }
+  }
+
   /// The present command of an operator for the leader's store; nil when it is to wait.
   func send(_ operation: Operator, _ record: RegionRecord, _ now: Instant) -> RegionOperator? {
     let view = view(at: now)
+    if awaitsNewPeer(operation, record, now) { return nil }
     guard let leader = record.leader,
       let step = operation.step?.command(for: record, successor: view.successor)
     else { return nil }

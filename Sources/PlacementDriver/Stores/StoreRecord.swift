@@ -52,6 +52,7 @@ struct StoreRecord: Sendable {
   /// Whether replicas and leaders may be moved here.
   func isUsable(at now: Instant, _ config: PDConfig) -> Bool {
     info.state == .up && !isCutOff && claim == nil && isHeard(at: now, config)
+      && !isLost(at: now, config)
   }
 
   /// Whether a heartbeat came lately.
