@@ -1,5 +1,5 @@
 package import Protobuf
-package import Raft
+import Raft
 
 // What the log database holds beside entries. Only this program writes there, so that bytes are read
 // strictly: a known field of another wire type is damage.
