@@ -75,21 +75,24 @@ struct InProcessClientTests {
     try await withClient { client, worker in
       let core = worker.mailbox
       let region = Region(id: 2, epoch: .initial, peers: [PeerInfo(id: 3, storeID: 1)])
-      let last = try await withCheckedContinuation { continuation in
+      let last = Mutex<UInt64>(0)
+      let step: RegionOperator? = await withCheckedContinuation { continuation in
+        client.onOperator { continuation.resume(returning: $0) }
         core.call({ (core, reading) throws(PDError) in
           let last = try core.allocateIDs(10)
           try core.bootstrap(
             store: StoreInfo(id: 1, address: "127.0.0.1:1"), region: region, reading)
           try core.putStore(StoreInfo(id: 4, address: "127.0.0.1:4"), reading)
           return last
-        }) { continuation.resume(returning: $0) }
-      }.get()
-      let step = await withCheckedContinuation { continuation in
-        client.onOperator { continuation.resume(returning: $0) }
-        client.regionHeartbeat(
-          RegionHeartbeat(region: region, leader: region.peers[0], term: 5))
+        }) { result in
+          // From PD's thread: a test that had to wait for a thread first could find the stores silent for too long.
+          guard case .success(let id) = result else { return continuation.resume(returning: nil) }
+          last.withLock { $0 = id }
+          client.regionHeartbeat(
+            RegionHeartbeat(region: region, leader: region.peers[0], term: 5))
+        }
       }
-      let learner = PeerInfo(id: last + 1, storeID: 4, role: .learner)
+      let learner = PeerInfo(id: last.withLock { $0 } + 1, storeID: 4, role: .learner)
       #expect(
         step
           == RegionOperator(
