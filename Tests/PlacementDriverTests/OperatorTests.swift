@@ -298,6 +298,7 @@ struct OperatorTests {
     for id in [1, 4] as [UInt64] { try fixture.beat(id) }
     #expect(try change(fixture.beat(grown, leader: 1).step)?.0 == .addNode)
     fixture.pass(59)
+    try fixture.beat(4)
     #expect(try change(fixture.beat(grown, leader: 1).step)?.0 == .addNode)
     fixture.pass(2)
     #expect(try fixture.beat(grown, leader: 1).isEmpty)
