@@ -70,12 +70,22 @@ class Bed:
     def check(self):
         """Both serve clients."""
         self.rounds += 1
-        key = b"round %d" % self.rounds
-        eventually(lambda: self._put(key, VALUE), 20, "a key is written")
+        key = b"hostile round %d" % self.rounds
+        eventually(lambda: self._locate(key) and self._put(key, VALUE), 20, "a key is written")
         assert self._get(key) == VALUE
         pd = wire.module("pdpb")
         responses = self.pd_stub.Tso(iter([pd.TsoRequest(header=self.header, count=1)]), timeout=10)
         assert [response.count for response in responses] == [1]
+
+    def _locate(self, key) -> bool:
+        """Looks the key's region up, as clients do: a request may have split it."""
+        pd = wire.module("pdpb")
+        self.region = self.pd_stub.GetRegion(
+            pd.GetRegionRequest(header=self.header, region_key=key), timeout=10).region
+        self.context.region_id = self.region.id
+        self.context.region_epoch.CopyFrom(self.region.region_epoch)
+        self.context.peer.CopyFrom(self.region.peers[0])
+        return True
 
     def _put(self, key, value) -> bool:
         request = wire.module("kvrpcpb").RawPutRequest(context=self.context, key=key, value=value)
