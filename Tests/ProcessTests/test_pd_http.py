@@ -248,12 +248,8 @@ def test_unimplemented_methods_fail_at_once(cluster):
     """client-go tries again for 20 to 40 s after a status, and not after an error in the response."""
     kv = wire.module("kvrpcpb")
     stub = wire.stubs("tikvpb").TikvStub(cluster.channel(cluster.stores[0].address))
-    assert stub.RawChecksum(kv.RawChecksumRequest(), timeout=5).error
-    assert stub.RawCompareAndSwap(kv.RawCASRequest(key=b"a"), timeout=5).error
     assert stub.RawCoprocessor(kv.RawCoprocessorRequest(), timeout=5).error
     assert stub.UnsafeDestroyRange(kv.UnsafeDestroyRangeRequest(), timeout=5).error
-    split = stub.SplitRegion(kv.SplitRegionRequest(split_keys=[b"m"]), timeout=5)
-    assert split.region_error.HasField("raft_entry_too_large") and split.region_error.message
     assert stub.KvGet(kv.GetRequest(key=b"a"), timeout=5).error.abort
     pdpb = wire.module("pdpb")
     reply = cluster.pd_stub.SplitRegions(

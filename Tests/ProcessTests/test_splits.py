@@ -113,14 +113,22 @@ def test_split_region_by_request(cluster):
             wanted).leader.id and cluster.region(wanted)
 
     eventually(led(b"f"), 20, "the second region has a leader")
-    again = split(cluster, [b"g"])
+    # A leader that was just elected may be busy: clients try again.
+    def splits(keys, **options):
+        reply = split(cluster, keys, **options)
+        return None if reply.HasField("region_error") else reply
+
+    again = eventually(lambda: splits([b"g"]), 20, "a split at g")
     assert (again.left.end_key, again.right.start_key) == (b"g", b"g")
-    refused = split(cluster, [b"g"], region=eventually(led(b"g"), 20, "led"))
-    assert "no valid key found for split" in refused.region_error.message
+    whole = eventually(led(b"g"), 20, "led")
+    eventually(
+        lambda: "no valid key found for split" in split(
+            cluster, [b"g"], region=whole).region_error.message, 20, "a refusal")
 
     eventually(led(b"m"), 20, "the last region has a leader")
     encoded = b"row\0\0\0\0\0\xfa"
-    txn = split(cluster, [b"row"], raw=False, region=cluster.region(b"row"))
+    last = cluster.region(b"row")
+    txn = eventually(lambda: splits([b"row"], raw=False, region=last), 20, "a split at row")
     assert [r.start_key for r in txn.regions] == [b"m", encoded]
 
     client = RawClient(cluster)
