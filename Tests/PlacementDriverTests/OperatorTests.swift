@@ -2,7 +2,7 @@ import Codec
 import PlacementDriver
 import Testing
 
-/// One operator under the microscope.
+/// The steps, times and end of one operator.
 struct OperatorTests {
   private func fixture() throws -> (PDFixture, Region) {
     let fixture = try PDFixture()

@@ -1,6 +1,7 @@
 import Codec
 import PlacementDriver
 import Runtime
+import SwiftProtobuf
 import Wire
 
 extension PDMethods {
@@ -177,30 +178,27 @@ extension PDMethods {
 
 // MARK: - Messages that carry a region
 
-extension Pdpb_GetRegionResponse {
+/// The fields in which three messages of PD carry a region.
+private protocol RegionMessage: Message {
+  var region: Metapb_Region { get set }
+  var leader: Metapb_Peer { get set }
+  var downPeers: [Pdpb_PeerStats] { get set }
+  var pendingPeers: [Metapb_Peer] { get set }
+}
+
+extension Pdpb_GetRegionResponse: RegionMessage {}
+extension Pdpb_Region: RegionMessage {}
+extension Pdpb_RegionResponse: RegionMessage {}
+
+extension RegionMessage {
+  fileprivate init(_ summary: RegionSummary) {
+    self.init()
+    fill(summary)
+  }
+
   /// A region that PD does not know is a response without a region.
   fileprivate mutating func fill(_ summary: RegionSummary?) {
     guard let summary else { return }
-    region = summary.region.wire
-    if let known = summary.leader { leader = known.wire }
-    downPeers = summary.downPeers.map(\.wire)
-    pendingPeers = summary.pendingPeers.map(\.wire)
-  }
-}
-
-extension Pdpb_Region {
-  fileprivate init(_ summary: RegionSummary) {
-    self.init()
-    region = summary.region.wire
-    if let known = summary.leader { leader = known.wire }
-    downPeers = summary.downPeers.map(\.wire)
-    pendingPeers = summary.pendingPeers.map(\.wire)
-  }
-}
-
-extension Pdpb_RegionResponse {
-  fileprivate init(_ summary: RegionSummary) {
-    self.init()
     region = summary.region.wire
     if let known = summary.leader { leader = known.wire }
     downPeers = summary.downPeers.map(\.wire)
