@@ -10,6 +10,8 @@ package struct RegionOperator: Sendable, Hashable {
     /// The region is split at these keys, in the form in which regions have them; without a key, in the middle of
     /// its data.
     case splitRegion(keys: [[UInt8]])
+    /// The region is merged into `target`, its neighbor, as PD knows it.
+    case merge(target: Region)
   }
 
   package var regionID: UInt64

@@ -57,6 +57,9 @@ extension Peer {
     case .transferLeader(let peer, let candidates):
       command = .transferLeader(peer: peer, candidates: candidates)
     case .splitRegion(let keys): return requestSplit(at: keys, epoch: order.epoch)
+    case .merge(let target):
+      context.logger.info("region \(regionID): merge into \(target.id) is not executed: not served")
+      return
     }
     let logger = context.logger
     let id = regionID

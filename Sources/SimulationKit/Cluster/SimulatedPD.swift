@@ -164,6 +164,7 @@ extension RegionOperator {
     case .changePeerV2(let changes): "\(changes.count) changes"
     case .transferLeader(let peer, _): "lead by \(peer.id)"
     case .splitRegion(let keys): keys.isEmpty ? "split in the middle" : "split at \(keys.count)"
+    case .merge(let target): "merge into \(target.id)"
     }
   }
 }

@@ -102,6 +102,8 @@ extension RegionOperator {
     case .splitRegion(let keys):
       response.splitRegion.policy = keys.isEmpty ? .scan : .usekey
       response.splitRegion.keys = keys.map(\.data)
+    case .merge(let target):
+      response.merge.target = target.wire
     }
     return response
   }
@@ -128,6 +130,8 @@ extension RegionOperator {
       let keys = response.splitRegion.keys.map { [UInt8]($0) }
       guard !isAtKeys || !keys.isEmpty else { throw CodecError(.missing, "split keys") }
       step = .splitRegion(keys: isAtKeys ? keys : [])
+    } else if response.hasMerge {
+      step = .merge(target: try Region(response.merge.target))
     } else {
       return nil
     }
