@@ -137,3 +137,27 @@ def test_values_can_expire_in_a_playground(tmp_path):
         assert done.returncode == 0, done.stderr
     finally:
         assert process.terminate() == 0
+
+
+def test_stores_take_a_configuration(tmp_path):
+    """A file that no store could start with is refused at once; another one reaches every store."""
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('[coprocessor]\nregion-split-size = "many"\n')
+    done = playground("-C", str(wrong), "--data-dir", str(tmp_path / "none"))
+    assert done.returncode == 64 and "region-split-size" in done.stderr, done
+    assert not (tmp_path / "none").exists()
+
+    right = tmp_path / "right.toml"
+    right.write_text('some-key-of-no-store = 1\n')
+    data = tmp_path / "data"
+    process = Process(
+        "playground",
+        ["playground", "-C", str(right), "--pd-port", str(free_ports(1)[0]), "--base-port",
+         str(base_port()), "--data-dir", str(data)], tmp_path / "playground.log")
+    process.start()
+    try:
+        eventually(lambda: re.search(r"^ready$", process.tail(), re.M), 60, "the playground is ready")
+        for store in ("store1", "store2", "store3"):
+            assert "some-key-of-no-store" in (data / f"{store}.log").read_text()
+    finally:
+        assert process.terminate() == 0

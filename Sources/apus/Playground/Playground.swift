@@ -66,7 +66,8 @@ final class Playground: Sendable {
   let ports: Ports
   private let directory: String
   private let logLevel: Logger.Level
-  private let enablesTTL: Bool
+  /// Further flags of every store.
+  private let storeOptions: [String]
   private let state = Mutex(State())
   /// Open once the playground is to end.
   private let gate = Gate()
@@ -74,14 +75,14 @@ final class Playground: Sendable {
   /// - Parameters:
   ///   - directory: holds a data directory and a log file for each process. It must exist.
   ///   - logLevel: of all processes.
-  ///   - enablesTTL: whether raw values can expire.
+  ///   - storeOptions: further flags of every store.
   init(
-    directory: String, ports: Ports, logLevel: Logger.Level, enablesTTL: Bool = false
+    directory: String, ports: Ports, logLevel: Logger.Level, storeOptions: [String] = []
   ) {
     self.directory = directory
     self.ports = ports
     self.logLevel = logLevel
-    self.enablesTTL = enablesTTL
+    self.storeOptions = storeOptions
   }
 
   /// The stores' names, in the order of their ports.
@@ -113,7 +114,7 @@ final class Playground: Sendable {
           "--pd-endpoints", endpoint, "--data-dir", "\(directory)/\(name)",
           // Several stores share the machine, perhaps a small one.
           "--block-cache-capacity", "256MiB",
-        ] + (enablesTTL ? ["--enable-ttl"] : []))
+        ] + storeOptions)
     }
   }
 

@@ -23,6 +23,11 @@ struct PlaygroundCommand: AsyncParsableCommand {
   @Option(
     help: "Directory of all data and logs, kept afterwards. (default: a temporary directory)")
   var dataDir: String?
+  @Option(
+    name: [.customShort("C"), .long],
+    help: ArgumentHelp(
+      "A TOML file with settings of every store, as `apus node` takes it.", valueName: "file"))
+  var config: String?
   @Flag(name: .customLong("enable-ttl"), help: "Raw values can expire.")
   var enablesTTL = false
   @Option(name: [.customShort("L"), .long], help: "Least severe level that is logged.")
@@ -49,6 +54,23 @@ struct PlaygroundCommand: AsyncParsableCommand {
         "--pd-port \(pdPort) is one of the stores' status ports \(Self.text(statusPorts)); "
           + "choose another, or another --base-port")
     }
+    try checkConfig()
+  }
+
+  /// A file that no store could start with is refused before anything is started.
+  private func checkConfig() throws {
+    guard let config else { return }
+    var configuration = NodeConfiguration()
+    do {
+      var file = try ConfigurationFile.load(config)
+      try file.apply(to: &configuration)
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  private var storeOptions: [String] {
+    (config.map { ["--config", $0] } ?? []) + (enablesTTL ? ["--enable-ttl"] : [])
   }
 
   /// How far a store's status port is above its port.
@@ -74,7 +96,7 @@ struct PlaygroundCommand: AsyncParsableCommand {
     let directory = dataDir ?? "/tmp/apus-playground-\(getpid())"
     try files.createDirectory(directory)
     let playground = Playground(
-      directory: directory, ports: ports, logLevel: logLevel, enablesTTL: enablesTTL)
+      directory: directory, ports: ports, logLevel: logLevel, storeOptions: storeOptions)
     ProcessEnd.say("data and logs are in \(directory)")
     playground.watchSignals()
     do {
