@@ -12,15 +12,26 @@ enum SnapshotMutants {
       $0.parts.engine = { part, _, _ in LossyFilesEngine(part) }
     },
     Mutant(
-      "snapshot-message-before-files", "The message of a snapshot overtakes its files."
-    ) {
-      $0.faults = [.changeMembers, .compactLog, .partition]
-      $0.parts.transport = { part, _, _ in
-        AlteredTransport(
+      "snapshot-files-taken-away",
+      "The files of a snapshot are removed although a peer has taken it and is about to apply it."
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.host = { part, store, _ in
+        AlteredHost(
           part,
-          snapshot: { envelope, key in
-            part.send([envelope])
-            part.sendSnapshot(envelope, key: key)
+          mail: { worker, batch in
+            guard worker == "region", cluster.isBootstrapDone, let snapshots = store.snapshots
+            else { return batch }
+            for case .applySnapshot(_, _, let key)? in batch.map({ $0 as? RegionTask }) {
+              snapshots.unpin(key)
+              do throws(SnapshotError) {
+                try snapshots.delete(key, .received)
+              } catch {
+                // The files are in use or cannot be removed: the next snapshot is.
+              }
+            }
+            return batch
           })
       }
     },

@@ -150,6 +150,26 @@ import Testing
     #expect(StateMachineSafetyChecker().checkQuiescent(try stage.view()) == nil)
   }
 
+  // MARK: Snapshots
+
+  @Test func aPeerThatLosesItsLogToASnapshot() throws {
+    let stage = try CheckerFixture()
+    let checker = SnapshotChecker()
+    #expect(checker.check(try stage.view()) == nil)
+    let store = try stage.follower()
+    store.end(.killed)
+    let id = try stage.regionID
+    try changeRegion(stage) { $0.state = .unavailable }
+    try stage.write(store) { batch in
+      batch.put(
+        .raft, KeyLayout.snapshotRaftState(regionID: id),
+        RaftLocalState(hardState: HardState(term: 5), lastIndex: 9).encoded())
+    }
+    #expect(checker.check(try stage.view())?.contains("has lost its log up to 9") == true)
+    store.disk.damagedSnapshots = 1
+    #expect(checker.check(try stage.view()) == nil)
+  }
+
   // MARK: Rest
 
   /// A cluster whose snapshots, made when it was bootstrapped, are gone.

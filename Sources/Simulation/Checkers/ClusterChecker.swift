@@ -24,7 +24,7 @@ enum CheckerCatalog {
   static func make() -> [any ClusterChecker] {
     [
       ElectionSafetyChecker(), DurabilityChecker(), IndexOrderChecker(), LogMatchingChecker(),
-      LeaseChecker(),
+      LeaseChecker(), SnapshotChecker(),
       RegionChecker(), StateMachineSafetyChecker(), QuiescenceChecker(),
     ]
   }

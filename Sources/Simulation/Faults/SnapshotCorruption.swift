@@ -68,6 +68,7 @@ final class SnapshotCorruption {
     guard store.disk.files.flipBit(fault.randomValues[2] >> 8, of: "snap/" + name) else {
       return false
     }
+    if name.hasPrefix(Self.received) { store.disk.damagedSnapshots += 1 }
     context.injects(fault, "\(store.machine.name) \(name)")
     return true
   }

@@ -13,6 +13,8 @@ package final class SimulatedDisk {
   package let faults: DiskFaults
   /// Counts the disks, from 1 on: `wipe` begins the next.
   package private(set) var generation = 1
+  /// Files of received snapshots in which a fault has changed bytes, over the whole run.
+  package var damagedSnapshots = 0
 
   package init(_ machine: SimulatedMachine) throws(EngineError) {
     self.machine = machine
