@@ -53,7 +53,8 @@ package protocol KVEngine: KVReader, AnyObject {
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError)
 
-  /// About the bytes of `[from, to)` in files. An engine without files counts all pairs.
+  /// About the bytes of the keys and values of `[from, to)` in files, before compression. An engine without files
+  /// counts all pairs.
   func approximateSize(
     _ family: ColumnFamily, from: [UInt8], to: [UInt8]
   ) throws(EngineError) -> UInt64

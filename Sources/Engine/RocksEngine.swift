@@ -9,6 +9,8 @@ package final class RocksEngine: KVEngine {
   /// Nil once closed. Calls in progress, snapshots and cursors hold the handle, and the database closes when the
   /// last of them releases it.
   private let opened: Mutex<RocksHandle?>
+  /// By how much the files of each family are smaller than their pairs.
+  let compressions = Mutex<[ColumnFamily: MeasuredCompression]>([:])
 
   /// Opens the database in the directory `path`, whose parent must exist. Throws `locked`, `denied`, `noSpace`,
   /// `corruption`, `notFound` (without `createIfMissing`) or `io`.
@@ -41,7 +43,7 @@ package final class RocksEngine: KVEngine {
     return translated
   }
 
-  private func handle(_ operation: String) throws(EngineError) -> RocksHandle {
+  func handle(_ operation: String) throws(EngineError) -> RocksHandle {
     guard let handle = opened.withLock({ $0 }) else { throw .closed(operation) }
     return handle
   }
@@ -155,42 +157,6 @@ package final class RocksEngine: KVEngine {
     let handle = try handle("checkpoint")
     try translating { () throws(RocksDBError) in
       try Checkpoint.create(of: handle.db, at: path)
-    }
-  }
-
-  // MARK: Sizes
-
-  /// Counts files only: RocksDB's C interface does not report the size of a range in memtables.
-  package func approximateSize(
-    _ family: ColumnFamily, from: [UInt8], to: [UInt8]
-  ) throws(EngineError) -> UInt64 {
-    let handle = try handle("approximate size")
-    return try translating { () throws(RocksDBError) in
-      try handle.db.approximateSize(handle[family], from: from, to: to)
-    }
-  }
-
-  package func unflushedSize(
-    _ family: ColumnFamily, from: [UInt8], to: [UInt8], limit: UInt64
-  ) throws(EngineError) -> RangeSize {
-    let handle = try handle("measure memtables")
-    var size = RangeSize()
-    let iterator = handle.db.iterator(handle[family], from: from, to: to, memtablesOnly: true)
-    iterator.seekToFirst()
-    while iterator.isValid, size.bytes < limit {
-      size.bytes += UInt64(iterator.withKey { $0.byteCount } + iterator.withValue { $0.byteCount })
-      size.keys += 1
-      iterator.next()
-    }
-    try translating { () throws(RocksDBError) in try iterator.finish() }
-    return size
-  }
-
-  package func usedBytes() throws(EngineError) -> UInt64 {
-    let handle = try handle("measure")
-    return handle.families.reduce(into: 0) { sum, family in
-      sum += handle.db.property("rocksdb.total-sst-files-size", family) ?? 0
-      sum += handle.db.property("rocksdb.cur-size-all-mem-tables", family) ?? 0
     }
   }
 

@@ -137,6 +137,12 @@ extension DB {
     return size
   }
 
+  /// What compression does to a family's files, from the properties of all its tables; nil without a table.
+  /// Reads the properties of each table once and takes them from RocksDB's table cache afterwards.
+  package func compression(_ family: DBColumnFamily) -> DBCompression? {
+    text("rocksdb.aggregated-table-properties", family).flatMap(DBCompression.init)
+  }
+
   /// The value of a numeric property; nil if RocksDB does not have it.
   package func property(_ name: String, _ family: DBColumnFamily) -> UInt64? {
     var value: UInt64 = 0
@@ -170,5 +176,31 @@ package enum Checkpoint {
     }
     defer { rocksdb_checkpoint_object_destroy(object) }
     try check(operation) { rocksdb_checkpoint_create(object, path, 0, $0) }
+  }
+}
+
+/// Sizes of all tables of a family, before and after compression.
+package struct DBCompression: Sendable, Hashable {
+  /// Bytes of keys and values as they were added.
+  package var rawBytes: UInt64
+  /// Bytes of the data blocks that hold them.
+  package var blockBytes: UInt64
+
+  /// Parses the text of `rocksdb.aggregated-table-properties`: `name=value` parts separated by `; `. Nil if one of
+  /// the three sizes is missing or no block has data.
+  init?(tableProperties text: String) {
+    var found: [Substring: UInt64] = [:]
+    for part in text.split(separator: ";") {
+      let pair = part.split(separator: "=", maxSplits: 1)
+      guard pair.count == 2, let value = UInt64(pair[1].trimmingPrefix(" ")) else { continue }
+      found[pair[0].trimmingPrefix(" ")] = value
+    }
+    guard let keys = found["raw key size"], let values = found["raw value size"],
+      let blocks = found["data block size"], blocks > 0
+    else { return nil }
+    let (raw, isOverflowing) = keys.addingReportingOverflow(values)
+    if isOverflowing { return nil }
+    rawBytes = raw
+    blockBytes = blocks
   }
 }
