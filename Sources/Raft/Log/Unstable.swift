@@ -69,7 +69,7 @@ struct Unstable: ~Copyable {
   /// in storage.
   mutating func stable(to index: UInt64, term: UInt64) {
     guard let held = termIfKnown(at: index) else {
-      sink.info("entry at index \(index) missing from unstable log; ignoring")
+      sink.routine("entry at index \(index) missing from unstable log; ignoring")
       return
     }
     if index < offset {

@@ -15,7 +15,14 @@ package enum RaftLogLevel: Int, Sendable, Comparable {
 package protocol RaftLogger: AnyObject {
   /// Lines below this level are not built.
   var minimumLevel: RaftLogLevel { get }
+  /// Whether lines of level info are built of which a loaded node has one for many of its entries. etcd logs them at
+  /// that level and its traces contain them. True unless the logger says otherwise.
+  var logsRoutine: Bool { get }
   func log(_ level: RaftLogLevel, _ message: String)
+}
+
+extension RaftLogger {
+  package var logsRoutine: Bool { true }
 }
 
 /// The core's access to its logger. The text of a line that is not logged is never built.
@@ -33,6 +40,13 @@ struct LogSink {
 
   @inline(__always)
   func info(_ message: @autoclosure () -> String) { log(.info, message) }
+
+  /// A line of level info that says nothing of interest; see `RaftLogger.logsRoutine`.
+  @inline(__always)
+  func routine(_ message: @autoclosure () -> String) {
+    guard let logger, logger.minimumLevel <= .info, logger.logsRoutine else { return }
+    logger.log(.info, message())
+  }
 
   @inline(__always)
   func warning(_ message: @autoclosure () -> String) { log(.warning, message) }

@@ -4,12 +4,14 @@ import Raft
 /// Passes the raft core's lines to the store's log, with the region they are about.
 final class PeerLogger: RaftLogger {
   let minimumLevel: RaftLogLevel
+  let logsRoutine: Bool
   private let logger: Logger
   private let prefix: String
 
   init(_ logger: Logger, regionID: UInt64) {
     self.logger = logger
     prefix = "region \(regionID): "
+    logsRoutine = logger.logLevel <= .debug
     minimumLevel =
       switch logger.logLevel {
       case .trace, .debug: .debug

@@ -167,6 +167,7 @@ import Testing
   @Test func logLinesAreBuiltOnlyWhenEnabled() {
     final class Counter: RaftLogger {
       var minimumLevel = RaftLogLevel.warning
+      var logsRoutine = false
       var lines: [String] = []
       func log(_ level: RaftLogLevel, _ message: String) { lines.append(message) }
     }
@@ -181,5 +182,11 @@ import Testing
     #expect(built == 0 && counter.lines.isEmpty)
     LogSink(logger: counter).warning(text())
     #expect(built == 1 && counter.lines == ["line"])
+    counter.minimumLevel = .info
+    LogSink(logger: counter).routine(text())
+    #expect(built == 1)
+    counter.logsRoutine = true
+    LogSink(logger: counter).routine(text())
+    #expect(built == 2)
   }
 }
