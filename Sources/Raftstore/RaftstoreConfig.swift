@@ -87,6 +87,7 @@ package struct RaftstoreConfig: Sendable {
   package var logCompaction = LogCompactionConfig()
   package var stalePeers = StalePeerConfig()
   package var mailboxes = MailboxConfig()
+  package var merge = MergeConfig()
 
   package init() {}
 
@@ -110,7 +111,7 @@ package struct RaftstoreConfig: Sendable {
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
       return "raft-store-max-leader-lease must be at most the election timeout less one tick"
     }
-    return split.problem() ?? sizeProblem()
+    return split.problem() ?? merge.problem() ?? sizeProblem()
   }
 
   /// What an entry must fit into on its way.

@@ -78,6 +78,36 @@ struct CommandCodecTests {
     #expect(splits.splits.requests.first?.newPeerIds == [31, 32, 33])
   }
 
+  /// The bytes of merges, as TiKV's messages read them.
+  @Test func mergesAreTiKVs() throws {
+    let region = Region(
+      id: 7, startKey: [1], endKey: [2], epoch: RegionEpoch(confVersion: 3, version: 4),
+      peers: [PeerInfo(id: 8, storeID: 9)])
+    func admin(_ command: AdminCommand) throws -> RaftCmdpb_AdminRequest {
+      let bytes = CommandCodec.encode(header, command)
+      return try RaftCmdpb_RaftCmdRequest(serializedBytes: bytes).adminRequest
+    }
+    let prepared = try admin(.prepareMerge(.init(minIndex: 11, target: region)))
+    #expect(prepared.cmdType == .prepareMerge && prepared.prepareMerge.minIndex == 11)
+    #expect(prepared.prepareMerge.target.id == 7)
+    let entry = Raft.Entry(term: 5, index: 12, data: [1, 2])
+    let committed = try admin(
+      .commitMerge(.init(source: region, commit: 12, entries: [entry])))
+    #expect(committed.cmdType == .commitMerge && committed.commitMerge.source.id == 7)
+    #expect(committed.commitMerge.commit == 12)
+    #expect(committed.commitMerge.entries.first?.index == 12)
+    let rolledBack = try admin(.rollbackMerge(commit: 13))
+    #expect(rolledBack.cmdType == .rollbackMerge && rolledBack.rollbackMerge.commit == 13)
+  }
+
+  /// A merge with more entries than any store makes is refused before they are all in memory.
+  @Test func tooManyEntriesOfAMergeAreRefused() throws {
+    let entries = (1...5000 as ClosedRange<UInt64>).map { Raft.Entry(term: 1, index: $0) }
+    let bytes = CommandCodec.encode(
+      header, .commitMerge(.init(source: Region(), commit: 5000, entries: entries)))
+    #expect(throws: CodecError.self) { try CommandCodec.decode(bytes) }
+  }
+
   @Test func manyListsBecomeOneEntryInTheirOrder() throws {
     var values = RandomValues(2)
     let parts = (0..<5).map { _ in values.list(6) { $0.mutation() } }

@@ -33,7 +33,9 @@ struct DecoderFuzzTests {
       let envelope = values.damaged(values.envelope().encoded())
       let region = values.damaged(values.region().encoded())
       let state = values.damaged(
-        RegionLocalState(state: .applying, region: values.region()).encoded())
+        RegionLocalState(
+          state: .applying, region: values.region(), merge: values.mergeState()
+        ).encoded())
       if compare(message, Raft.Message.self, Eraftpb_Message.self) { accepted += 1 }
       if compare(envelope, RaftEnvelope.self, RaftServerpb_RaftMessage.self) { accepted += 1 }
       if compare(region, Region.self, Metapb_Region.self) { accepted += 1 }

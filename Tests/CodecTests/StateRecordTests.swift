@@ -39,7 +39,8 @@ struct StateRecordTests {
   @Test(arguments: PeerState.allCases)
   func regionState(state: PeerState) throws {
     var values = RandomValues(51)
-    let local = RegionLocalState(state: state, region: values.region())
+    let local = RegionLocalState(
+      state: state, region: values.region(), merge: values.optional { $0.mergeState() })
     let wire = try RaftServerpb_RegionLocalState(serializedBytes: local.encoded())
     #expect(wire.state.rawValue == state.rawValue)
     #expect(try Region(wire.region) == local.region)

@@ -54,6 +54,8 @@ import Testing
     "coprocessor.region-max-keys": Ends(
       "1", "1125899906842624", outside: "0", "1125899906842625"),
     "raftstore.notify-capacity": Ends("16", "16777216", outside: "0", "15", "16777217"),
+    "raftstore.merge-check-tick-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
+    "raftstore.merge-max-log-gap": Ends("1", "1024", outside: "0", "1025"),
   ]
 
   /// Malformed, or too large for anything.

@@ -43,6 +43,8 @@ import Testing
     Quick(name: "worker-loses-children", seeds: 5),
     Quick(name: "worker-keeps-split-ranges", seeds: 5),
     Quick(name: "engine-buffers-splits", seeds: 10),
+    Quick(name: "merge-keeps-the-source", seeds: 5),
+    Quick(name: "merge-rolls-back-at-once", seeds: 10),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {
     let first = try (1...bug.seeds).first { try run($0, mutant: bug.name).failure != nil }

@@ -59,6 +59,10 @@ package enum AdminCommand: Sendable, Hashable {
   /// `candidates` are further peers that would do.
   case transferLeader(peer: PeerInfo, candidates: [PeerInfo])
   case batchSplit(BatchSplit)
+  case prepareMerge(PrepareMerge)
+  case commitMerge(CommitMerge)
+  /// Ends a merge that cannot be done any more. `commit` is the index of its `prepareMerge`.
+  case rollbackMerge(commit: UInt64)
 }
 
 extension AdminCommand.ChangeType {

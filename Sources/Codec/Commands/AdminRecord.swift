@@ -9,6 +9,9 @@ extension AdminCommand {
     case .compactLog: .compactLog
     case .transferLeader: .transferLeader
     case .batchSplit: .batchSplit
+    case .prepareMerge: .prepareMerge
+    case .commitMerge: .commitMerge
+    case .rollbackMerge: .rollbackMerge
     }
   }
 
@@ -20,6 +23,9 @@ extension AdminCommand {
     case .transferLeader(let peer, let candidates):
       ProtoSize.record(peer) + ProtoSize.records(candidates)
     case .batchSplit(let split): split.protoSize
+    case .prepareMerge(let merge): merge.protoSize
+    case .commitMerge(let merge): merge.protoSize
+    case .rollbackMerge(let commit): ProtoSize.uint64(commit)
     }
   }
 
@@ -43,6 +49,13 @@ extension AdminCommand {
     case .changePeerV2(let changes):
       writer.header(11, bodySize)
       writer.records(1, changes)
+    case .prepareMerge(let merge):
+      writer.record(7, merge)
+    case .commitMerge(let merge):
+      writer.record(8, merge)
+    case .rollbackMerge(let commit):
+      writer.header(9, bodySize)
+      writer.uint64(1, commit)
     }
   }
 
@@ -75,6 +88,9 @@ private struct AdminBodies {
   private var compactLog: (index: UInt64, term: UInt64)?
   private var transferLeader: (peer: PeerInfo, candidates: [PeerInfo])?
   private var batchSplit: AdminCommand.BatchSplit?
+  private var prepareMerge: AdminCommand.PrepareMerge?
+  private var commitMerge: AdminCommand.CommitMerge?
+  private var rolledBackCommit: UInt64?
 
   func command(_ number: AdminNumber) -> AdminCommand? {
     switch number {
@@ -84,6 +100,9 @@ private struct AdminBodies {
     case .transferLeader:
       transferLeader.map { .transferLeader(peer: $0.peer, candidates: $0.candidates) }
     case .batchSplit: batchSplit.map { .batchSplit($0) }
+    case .prepareMerge: prepareMerge.map { .prepareMerge($0) }
+    case .commitMerge: commitMerge.map { .commitMerge($0) }
+    case .rollbackMerge: rolledBackCommit.map { .rollbackMerge(commit: $0) }
     }
   }
 
@@ -94,6 +113,9 @@ private struct AdminBodies {
     case 5: try mergeTransferLeader(from: &reader)
     case 10: try reader.read(&batchSplit)
     case 11: try mergeChangePeerV2(from: &reader)
+    case 7: try reader.read(&prepareMerge)
+    case 8: try reader.read(&commitMerge)
+    case 9: try mergeRollback(from: &reader)
     default: try reader.skip()
     }
   }
@@ -122,6 +144,18 @@ private struct AdminBodies {
       }
     }
     transferLeader = body
+  }
+
+  private mutating func mergeRollback(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var commit = rolledBackCommit ?? 0
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.read(&commit)
+      default: try nested.skip()
+      }
+    }
+    rolledBackCommit = commit
   }
 
   private mutating func mergeChangePeerV2(from reader: inout ProtoReader) throws(CodecError) {

@@ -14,6 +14,9 @@ enum AdminNumber: Int {
   case transferLeader = 4
   case batchSplit = 10
   case changePeerV2 = 11
+  case prepareMerge = 7
+  case commitMerge = 8
+  case rollbackMerge = 9
 }
 
 // `raft_cmdpb`: the header of a log entry and the changes to the region itself.

@@ -31,6 +31,7 @@ extension [UInt8] {
 ///     01 02 region 03             apply state
 ///     01 02 region 04             raft state of a snapshot that is being applied
 ///     01 03 region 01             region state
+///     01 02 region 05             epoch of the region that the last snapshot has brought
 package enum KeyLayout {
   private static let localPrefix: UInt8 = 0x01
   private static let raftPrefix: UInt8 = 0x02
@@ -39,6 +40,7 @@ package enum KeyLayout {
   private static let applyStateSuffix: UInt8 = 0x03
   private static let snapshotRaftStateSuffix: UInt8 = 0x04
   private static let regionStateSuffix: UInt8 = 0x01
+  private static let installedEpochSuffix: UInt8 = 0x05
 
   /// Every record of the store itself.
   package static let localRange = KeyRange(start: [localPrefix], end: [localPrefix + 1])
@@ -57,6 +59,11 @@ package enum KeyLayout {
   /// Key of the raft state that takes force when a received snapshot has been applied.
   package static func snapshotRaftState(regionID: UInt64) -> [UInt8] {
     key(raftPrefix, regionID, snapshotRaftStateSuffix)
+  }
+
+  /// Key of the `RegionEpoch` that the last received snapshot has brought; no record: none was received. Not TiKV's.
+  package static func installedEpoch(regionID: UInt64) -> [UInt8] {
+    key(raftPrefix, regionID, installedEpochSuffix)
   }
 
   // MARK: Region states

@@ -42,6 +42,7 @@ package struct ExtraMessage: Sendable, Hashable {
   }
 
   package var kind: Kind
+  /// Of a `wantRollbackMerge`: the index of the `prepareMerge`.
   package var index: UInt64
   /// The members as the responding peer knows them, in a `checkStalePeerResponse`.
   package var checkPeers: [PeerInfo]
@@ -49,11 +50,14 @@ package struct ExtraMessage: Sendable, Hashable {
   package var forcelyAwaken: Bool
   package var checkGCPeer: CheckGCPeer?
   package var snapGenPrecheckPassed: Bool
+  /// In a `wantRollbackMerge`: what the sender has seen proves that the merge cannot be committed any more. Not in
+  /// TiKV's messages.
+  package var isCertain: Bool
 
   package init(
     kind: Kind, index: UInt64 = 0, checkPeers: [PeerInfo] = [], waitData: Bool = false,
     forcelyAwaken: Bool = false, checkGCPeer: CheckGCPeer? = nil,
-    snapGenPrecheckPassed: Bool = false
+    snapGenPrecheckPassed: Bool = false, isCertain: Bool = false
   ) {
     self.kind = kind
     self.index = index
@@ -62,5 +66,6 @@ package struct ExtraMessage: Sendable, Hashable {
     self.forcelyAwaken = forcelyAwaken
     self.checkGCPeer = checkGCPeer
     self.snapGenPrecheckPassed = snapGenPrecheckPassed
+    self.isCertain = isCertain
   }
 }

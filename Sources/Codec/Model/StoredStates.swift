@@ -18,6 +18,7 @@ package enum PeerState: Int, Sendable, Hashable, CaseIterable {
   case applying = 1
   /// Removed from the region permanently; its id must never come back.
   case tombstone = 2
+  /// A merge into another region is prepared: it will end, or the merge is rolled back.
   case merging = 3
   case unavailable = 4
 }
@@ -26,10 +27,30 @@ package enum PeerState: Int, Sendable, Hashable, CaseIterable {
 package struct RegionLocalState: Sendable, Hashable {
   package var state: PeerState
   package var region: Region
+  /// Of a peer that is *merging*: its merge. Of a tombstone: the merge by which the region ended; nil when the peer
+  /// was removed.
+  package var merge: MergeState?
 
-  package init(state: PeerState = .normal, region: Region = Region()) {
+  package init(state: PeerState = .normal, region: Region = Region(), merge: MergeState? = nil) {
     self.state = state
     self.region = region
+    self.merge = merge
+  }
+}
+
+/// A merge as its source remembers it: `raft_serverpb.MergeState`.
+package struct MergeState: Sendable, Hashable {
+  /// All members of the source hold its log in front of this index.
+  package var minIndex: UInt64
+  /// The region that the source is merged into, as it was when the merge was prepared.
+  package var target: Region
+  /// The index of the `prepareMerge`.
+  package var commit: UInt64
+
+  package init(minIndex: UInt64 = 0, target: Region = Region(), commit: UInt64 = 0) {
+    self.minIndex = minIndex
+    self.target = target
+    self.commit = commit
   }
 }
 

@@ -9,6 +9,7 @@ extension ExtraMessage: ProtoRecord {
     ProtoSize.number(kind.rawValue) + ProtoSize.uint64(index) + ProtoSize.records(checkPeers)
       + ProtoSize.bool(waitData) + ProtoSize.bool(forcelyAwaken)
       + ProtoSize.record(checkGCPeer) + ProtoSize.bool(snapGenPrecheckPassed)
+      + ProtoSize.bool(isCertain)
   }
 
   package func write(to writer: inout ProtoWriter) {
@@ -19,6 +20,7 @@ extension ExtraMessage: ProtoRecord {
     writer.bool(5, forcelyAwaken)
     writer.record(6, checkGCPeer)
     writer.bool(10, snapGenPrecheckPassed)
+    writer.bool(15, isCertain)
   }
 
   package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
@@ -31,6 +33,7 @@ extension ExtraMessage: ProtoRecord {
       case 5: try reader.read(&forcelyAwaken)
       case 6: try reader.read(&checkGCPeer)
       case 10: try reader.read(&snapGenPrecheckPassed)
+      case 15: try reader.read(&isCertain)
       default: try reader.skip()
       }
     }

@@ -27,11 +27,14 @@ extension StoreIdent: ProtoRecord {
 extension RegionLocalState: ProtoRecord {
   package init() { self.init(state: .normal) }
 
-  package var protoSize: Int { ProtoSize.number(state.rawValue) + ProtoSize.record(region) }
+  package var protoSize: Int {
+    ProtoSize.number(state.rawValue) + ProtoSize.record(region) + ProtoSize.record(merge)
+  }
 
   package func write(to writer: inout ProtoWriter) {
     writer.number(1, state.rawValue)
     writer.record(2, region)
+    writer.record(3, merge)
   }
 
   package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
@@ -39,6 +42,32 @@ extension RegionLocalState: ProtoRecord {
       switch reader.field {
       case 1: try reader.read(&state, "peer state")
       case 2: try reader.read(&region)
+      case 3: try reader.read(&merge)
+      default: try reader.skip()
+      }
+    }
+  }
+}
+
+extension MergeState: ProtoRecord {
+  package init() { self.init(commit: 0) }
+
+  package var protoSize: Int {
+    ProtoSize.uint64(minIndex) + ProtoSize.record(target) + ProtoSize.uint64(commit)
+  }
+
+  package func write(to writer: inout ProtoWriter) {
+    writer.uint64(1, minIndex)
+    writer.record(2, target)
+    writer.uint64(3, commit)
+  }
+
+  package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
+    while try reader.next() {
+      switch reader.field {
+      case 1: try reader.read(&minIndex)
+      case 2: try reader.read(&target)
+      case 3: try reader.read(&commit)
       default: try reader.skip()
       }
     }

@@ -132,6 +132,36 @@ extension RawNode {
     try core.sendAppend(to: slot)
   }
 
+  /// Appends entries that the group has committed, and commits the log up to `commit`, although no leader has sent
+  /// them: the owner has learnt otherwise what is committed, and the members that could send it may be gone.
+  ///
+  /// Entries that the log holds are passed over. A leader holds all that is committed; another node that lacks some
+  /// becomes a follower of no one, in the term of the last of them if that is later than its own.
+  ///
+  /// - Returns: false, and nothing is changed, if there is a gap between the log and what is needed up to `commit`, or
+  ///   a snapshot is about to replace the log.
+  package mutating func appendCommitted(
+    _ entries: [Entry], commit: UInt64
+  ) throws(RaftError) -> Bool {
+    guard core.log.unstable.snapshot == nil else { return false }
+    let news = entries.filter { $0.index > core.log.committed && $0.index <= commit }
+    guard let first = news.first, let last = news.last else {
+      guard commit <= core.log.lastIndex else { return false }
+      try core.log.commit(to: commit)
+      return true
+    }
+    guard last.index == commit, first.index <= core.log.lastIndex + 1,
+      last.index - first.index + 1 == UInt64(news.count),
+      let before = try core.log.termIfHeld(at: first.index - 1)
+    else { return false }
+    if try core.log.findConflict(news) != 0 {
+      core.becomeFollower(term: max(core.term, last.term), leader: NodeID.none)
+    }
+    let previous = EntryID(term: before, index: first.index - 1)
+    _ = try core.log.maybeAppend(after: previous, news, leaderCommit: commit)
+    return true
+  }
+
   /// Sends heartbeats at once (as leader).
   package mutating func ping() throws(RaftError) {
     guard core.role == .leader else { return }

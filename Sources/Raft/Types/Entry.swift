@@ -12,7 +12,7 @@ package enum EntryType: UInt8, Sendable, Hashable {
 
 /// One entry of the replicated log. Term and index identify it: no two different entries of a group share
 /// both.
-package struct Entry: Sendable, Equatable {
+package struct Entry: Sendable, Hashable {
   package var term: UInt64
   package var index: UInt64
   package var data: [UInt8]

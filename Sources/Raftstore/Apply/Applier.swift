@@ -8,30 +8,43 @@ import Runtime
 /// the same entries from the same state writes the same data.
 struct Applier {
   let peerID: UInt64
-  private(set) var region: Region
+  var region: Region
   private(set) var state: ApplyState
   private(set) var appliedTerm: UInt64
   /// The regions that the last split has created, as they were then.
   private var siblings: [Region] = []
   /// The log removed this peer: what follows is not for it.
   private var isRemoved = false
+  /// The merge of the region that is prepared. While there is one only its rollback is applied.
+  var merge: MergeState?
+  /// A merge into this region that waits for its source: the next entry is the one that commits it.
+  var awaitedMerge: AdminCommand.CommitMerge?
+  /// The source that is caught up for the next entry.
+  var readySource: (id: UInt64, commit: UInt64)?
 
   init(_ registration: ApplyRegistration) {
     peerID = registration.peerID
     region = registration.region
     state = registration.state
     appliedTerm = registration.appliedTerm
+    merge = registration.merge
   }
 
   /// Applies a task's entries and adds one result for the raft worker.
-  mutating func apply(_ task: ApplyTask, _ context: inout ApplyContext) throws(ApplyError) {
+  ///
+  /// - Returns: what is left of the task because the next entry is a merge that waits for its source; nil if all is
+  ///   applied.
+  mutating func apply(
+    _ task: ApplyTask, _ context: inout ApplyContext
+  ) throws(ApplyError) -> ApplyTask? {
     var result = ApplyResult(
       regionID: task.regionID, peerID: peerID, state: state, appliedTerm: appliedTerm,
       changes: [], responses: task.responses, proposedAt: nil, writtenBytes: 0, writtenKeys: 0)
     let bytesBefore = context.batch.byteSize
     let keysBefore = context.batch.count
     var next = 0
-    for entry in task.entries {
+    var rest: ApplyTask?
+    for (position, entry) in task.entries.enumerated() {
       var proposal: Proposal?
       if next < task.proposals.count, task.proposals[next].index == entry.index {
         proposal = task.proposals[next]
@@ -46,11 +59,16 @@ struct Applier {
         entry.index == state.appliedIndex + 1,
         "region \(region.id): entry \(entry.index) does not follow \(state.appliedIndex)")
       try apply(entry, proposal, &result, &context)
+      if awaitedMerge != nil {
+        rest = task.dropping(position)
+        result.responses = []
+        break
+      }
       state.appliedIndex = entry.index
       appliedTerm = entry.term
       if let proposal { result.proposedAt = proposal.proposedAt }
     }
-    precondition(next == task.proposals.count, "a proposal without its entry")
+    precondition(rest != nil || next == task.proposals.count, "a proposal without its entry")
     state.commitIndex = max(state.commitIndex, state.appliedIndex)
     state.commitTerm = appliedTerm
     context.batch.put(.raft, KeyLayout.applyState(regionID: region.id), state.encoded())
@@ -59,6 +77,7 @@ struct Applier {
     result.writtenBytes = UInt64(context.batch.byteSize - bytesBefore)
     result.writtenKeys = UInt64(context.batch.count - keysBefore - 1)
     context.results.append(result)
+    return rest
   }
 
   private mutating func apply(
@@ -85,7 +104,8 @@ struct Applier {
     _ context: inout ApplyContext
   ) throws(ApplyError) {
     let mark = context.batch.mark
-    var writer = CommandWriter(region: region, batch: context.batch)
+    var writer = CommandWriter(
+      region: region, isMerging: merge != nil, batch: context.batch)
     context.batch = WriteBatch()
     let outcome: CommandWriter.Outcome
     do throws(CodecError) {
@@ -111,7 +131,8 @@ struct Applier {
   ) throws(ApplyError) {
     switch command.admin {
     case .compactLog(let index, let term):
-      if index > state.truncatedIndex && index <= state.appliedIndex {
+      // The members may need the log in front of a prepared merge.
+      if index > state.truncatedIndex && index <= state.appliedIndex && merge == nil {
         state.truncatedIndex = index
         state.truncatedTerm = term
         result.changes.append(.compactLog(index: index, term: term))
@@ -119,6 +140,12 @@ struct Applier {
       respond(proposal, nil, &context)
     case .batchSplit(let split):
       try applySplit(split, command.header, proposal, &result, &context)
+    case .prepareMerge(let merge):
+      applyPrepareMerge(merge, command.header, proposal, &result, &context)
+    case .commitMerge(let merge):
+      try applyCommitMerge(merge, command.header, proposal, &result, &context)
+    case .rollbackMerge(let commit):
+      applyRollbackMerge(commit, command.header, proposal, &result, &context)
     case .changePeer, .changePeerV2, .transferLeader, nil:
       // None of these is proposed as a normal entry; a peer that does not know one must not guess.
       respond(
@@ -206,6 +233,7 @@ struct Applier {
   private func effect(
     of change: ConfChangeV2, _ command: Command?
   ) -> Result<Region, RegionError> {
+    if merge != nil { return .failure(.proposalInMergingMode(regionID: region.id)) }
     let changes: [AdminCommand.PeerChange]
     switch command?.admin {
     case .changePeer(let single): changes = [single]
@@ -225,7 +253,7 @@ struct Applier {
 
   // MARK: Responses
 
-  private func respond(
+  func respond(
     _ proposal: Proposal?, _ error: RegionError?, _ context: inout ApplyContext
   ) {
     switch proposal?.waiters {

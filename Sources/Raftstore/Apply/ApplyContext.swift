@@ -7,13 +7,17 @@ import Runtime
 struct ApplyContext {
   /// Decides which regions created by splits this store takes over.
   let splits: SplitApplier
+  let merges: MergeApplier
   var batch = WriteBatch()
   /// The batch must be durable before its results are reported.
   var mustSync = false
   var outcomes: [ApplyOutcome] = []
   var results: [ApplyResult] = []
 
-  init(splits: SplitApplier) { self.splits = splits }
+  init(splits: SplitApplier, merges: MergeApplier) {
+    self.splits = splits
+    self.merges = merges
+  }
 
   var isEmpty: Bool { batch.isEmpty && outcomes.isEmpty && results.isEmpty }
 

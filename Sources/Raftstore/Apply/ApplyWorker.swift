@@ -6,9 +6,9 @@ package import Runtime
 /// Applies committed entries of all regions of a shard: one write batch over many regions, with each
 /// region's `ApplyState` inside it, then the responses.
 ///
-/// Nothing is synced here but splits: the raft log is the redo log of the engine, and it is cut only after
+/// Nothing is synced here but splits and merges: the raft log is the redo log of the engine, and it is cut only after
 /// the engine was made durable (`RegionTask.gcRaftLog`). The new regions of a split have logs of their own,
-/// which must not be older than their records.
+/// which must not be older than their records; the log of a region that was merged is destroyed at once.
 package struct ApplyWorker: Handler {
   /// Bytes gathered before a batch is written although more is queued: bounds memory and latency.
   private static let batchBytes = 4 << 20
@@ -23,6 +23,8 @@ package struct ApplyWorker: Handler {
   private let clock: any Clock
 
   private var appliers: [UInt64: Applier] = [:]
+  /// Regions whose next entry is a merge that waits for its source, with all messages for them, in order.
+  private var waiting: [UInt64: [ApplyMessage]] = [:]
   private var pending: ApplyContext
   /// The engine can no longer be trusted: nothing is applied or acknowledged from here on.
   private var isPoisoned = false
@@ -33,7 +35,8 @@ package struct ApplyWorker: Handler {
     onFatal: @escaping @Sendable (String) -> Void
   ) {
     self.engine = engine
-    pending = ApplyContext(splits: SplitApplier(engine: engine, meta: meta))
+    pending = ApplyContext(
+      splits: SplitApplier(engine: engine, meta: meta), merges: MergeApplier(engine: engine))
     self.router = router
     self.regionWorker = regionWorker
     self.logger = logger
@@ -46,26 +49,43 @@ package struct ApplyWorker: Handler {
   }
 
   package mutating func handle(_ batch: [ApplyMessage]) {
-    for message in batch {
-      if isPoisoned {
-        abandon(message)
-        continue
-      }
-      switch message {
-      case .register(let registration):
-        appliers[registration.region.id] = Applier(registration)
-      case .apply(let task):
-        apply(task)
-      case .generateSnapshot(let regionID, let peerID):
-        generateSnapshot(regionID: regionID, peerID: peerID)
-      case .stop(let regionID, let peerID):
-        stop(regionID: regionID, peerID: peerID)
-      }
+    for message in batch { handle(message) }
+  }
+
+  private mutating func handle(_ message: ApplyMessage) {
+    if isPoisoned { return abandon(message) }
+    if let id = message.waitingRegionID, waiting[id] != nil {
+      waiting[id]?.append(message)
+      return
+    }
+    switch message {
+    case .register(let registration):
+      appliers[registration.region.id] = Applier(registration)
+    case .apply(let task):
+      apply(task)
+    case .generateSnapshot(let regionID, let peerID):
+      generateSnapshot(regionID: regionID, peerID: peerID)
+    case .stop(let regionID, let peerID):
+      stop(regionID: regionID, peerID: peerID)
+    case .resumeMerge(let source):
+      resume(source)
+    case .abandonMerge(let regionID, let peerID):
+      abandonMerge(regionID: regionID, peerID: peerID)
     }
   }
 
   package mutating func flush() {
     commit()
+  }
+
+  /// What waits for the source of a merge is committed, and may be applied by others: no one can tell.
+  package mutating func stop() {
+    for id in waiting.keys.sorted() {
+      for case .apply(let task) in waiting[id] ?? [] {
+        for proposal in task.proposals { proposal.fail(.staleCommand) }
+      }
+    }
+    waiting = [:]
   }
 
   private mutating func apply(_ task: ApplyTask) {
@@ -78,8 +98,9 @@ package struct ApplyWorker: Handler {
       return
     }
     appliedEntries.increment(by: UInt64(task.entries.count))
+    let rest: ApplyTask?
     do throws(ApplyError) {
-      try applier.apply(task, &pending)
+      rest = try applier.apply(task, &pending)
     } catch {
       for proposal in task.proposals where proposal.index >= error.index {
         proposal.fail(.undeterminedResult(message: "the store failed while applying"))
@@ -88,12 +109,48 @@ package struct ApplyWorker: Handler {
       return
     }
     appliers[task.regionID] = applier
+    if let rest, let merge = applier.awaitedMerge { wait(rest, merge) }
     if pending.batch.byteSize >= Self.batchBytes { commit() }
   }
 
+  // MARK: Merges
+
+  /// The task goes on when the source of the merge has applied its log up to the merge. Its peer may be on another
+  /// shard: nothing waits here but this region.
+  private mutating func wait(_ task: ApplyTask, _ merge: AdminCommand.CommitMerge) {
+    waiting[task.regionID] = [.apply(task)]
+    let request = CatchUpRequest(
+      merge, targetRegionID: task.regionID, targetPeerID: task.peerID)
+    router.post(.catchUpLogs(request), to: merge.source.id)
+  }
+
+  private mutating func resume(_ source: CaughtUpSource) {
+    let id = source.targetRegionID
+    guard let merge = appliers[id]?.awaitedMerge, appliers[id]?.peerID == source.targetPeerID,
+      merge.source.id == source.sourceRegionID, merge.commit == source.commit,
+      let messages = waiting.removeValue(forKey: id)
+    else { return }
+    appliers[id]?.awaitedMerge = nil
+    appliers[id]?.readySource = (source.sourceRegionID, source.commit)
+    for message in messages { handle(message) }
+  }
+
+  private mutating func abandonMerge(regionID: UInt64, peerID: UInt64) {
+    guard appliers[regionID]?.peerID == peerID,
+      let messages = waiting.removeValue(forKey: regionID)
+    else { return }
+    appliers[regionID] = nil
+    for message in messages { handle(message) }
+  }
+
+  // MARK: Snapshots and the end of peers
+
   private mutating func generateSnapshot(regionID: UInt64, peerID: UInt64) {
     commit()
-    guard !isPoisoned, let applier = appliers[regionID], applier.peerID == peerID else {
+    // One of a region that is merging could not be told from one of a region whose merge was rolled back.
+    guard !isPoisoned, let applier = appliers[regionID], applier.peerID == peerID,
+      applier.merge == nil
+    else {
       let error = SnapshotError.stale("region \(regionID) is not applied here")
       router.post(
         .snapshotGenerated(regionID: regionID, peerID: peerID, result: .failure(error)),
@@ -137,6 +194,8 @@ package struct ApplyWorker: Handler {
     for outcome in pending.outcomes { outcome.abandon() }
     for result in pending.results { result.abandonAll() }
     pending.removeAll()
+    for id in waiting.keys.sorted() { waiting[id]?.forEach(abandon) }
+    waiting = [:]
     onFatal(reason)
   }
 
@@ -144,5 +203,17 @@ package struct ApplyWorker: Handler {
   private func abandon(_ message: ApplyMessage) {
     guard case .apply(let task) = message else { return }
     for proposal in task.proposals { proposal.fail(.undeterminedResult(message: "store stops")) }
+  }
+}
+
+extension ApplyMessage {
+  /// The region that the message waits with, should that wait for the source of a merge.
+  fileprivate var waitingRegionID: UInt64? {
+    switch self {
+    case .register(let registration): registration.region.id
+    case .apply(let task): task.regionID
+    case .generateSnapshot(let regionID, _), .stop(let regionID, _): regionID
+    case .resumeMerge, .abandonMerge: nil
+    }
   }
 }

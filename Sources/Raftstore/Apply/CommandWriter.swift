@@ -13,13 +13,16 @@ struct CommandWriter: CommandVisitor {
   }
 
   private let region: Region
+  /// The region takes no writes: a merge of it is prepared.
+  private let isMerging: Bool
   private(set) var batch: WriteBatch
   private var header = CommandHeader()
   private var refusal: RegionError?
   private var command: AdminCommand?
 
-  init(region: Region, batch: consuming WriteBatch) {
+  init(region: Region, isMerging: Bool, batch: consuming WriteBatch) {
     self.region = region
+    self.isMerging = isMerging
     self.batch = batch
   }
 
@@ -81,9 +84,12 @@ struct CommandWriter: CommandVisitor {
   /// A split or merge between proposing and applying moves keys to other regions; the version tells.
   private mutating func currentEpoch() -> Bool {
     if refusal != nil { return false }
-    if header.epoch.version == region.epoch.version { return true }
-    refusal = .epochNotMatch(currentRegions: [region])
-    return false
+    guard header.epoch.version == region.epoch.version else {
+      refusal = .epochNotMatch(currentRegions: [region])
+      return false
+    }
+    if isMerging { refusal = .proposalInMergingMode(regionID: region.id) }
+    return !isMerging
   }
 
   private func notInRegion(_ key: [UInt8]) -> RegionError {

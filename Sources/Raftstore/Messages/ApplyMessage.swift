@@ -12,6 +12,10 @@ package enum ApplyMessage: Sendable {
   case generateSnapshot(regionID: UInt64, peerID: UInt64)
   /// Let go of the peer; completed by `RaftWorkerMessage.applyStopped`.
   case stop(regionID: UInt64, peerID: UInt64)
+  /// The source of a committed merge is caught up on this store: the target goes on.
+  case resumeMerge(CaughtUpSource)
+  /// There will be no such source: the target gives up its data.
+  case abandonMerge(regionID: UInt64, peerID: UInt64)
 }
 
 /// The state from which a peer's entries are applied.
@@ -21,12 +25,18 @@ package struct ApplyRegistration: Sendable {
   package var state: ApplyState
   /// The term of the entry at `state.appliedIndex`.
   package var appliedTerm: UInt64
+  /// The merge of the region that is prepared; nil: none is.
+  package var merge: MergeState?
 
-  package init(peerID: UInt64, region: Region, state: ApplyState, appliedTerm: UInt64) {
+  package init(
+    peerID: UInt64, region: Region, state: ApplyState, appliedTerm: UInt64,
+    merge: MergeState? = nil
+  ) {
     self.peerID = peerID
     self.region = region
     self.state = state
     self.appliedTerm = appliedTerm
+    self.merge = merge
   }
 }
 
@@ -49,6 +59,14 @@ package struct ApplyTask: Sendable {
     self.entries = entries
     self.proposals = proposals
     self.responses = responses
+  }
+
+  /// The task without its first `count` entries and those who wait for them.
+  func dropping(_ count: Int) -> Self {
+    var rest = self
+    rest.entries = Array(entries[count...])
+    if let first = rest.entries.first { rest.proposals.removeAll { $0.index < first.index } }
+    return rest
   }
 }
 
@@ -97,6 +115,12 @@ package struct ApplyResult: Sendable {
     case compactLog(index: UInt64, term: UInt64)
     /// The region was split. Its completion waits for the raft worker.
     case split(AppliedSplit)
+    /// A merge of the region into another one is prepared.
+    case mergePrepared(Region, MergeState)
+    /// The region has taken over the range of another one. Its completion waits for the raft worker.
+    case mergeCommitted(AppliedMerge)
+    /// The prepared merge has come to nothing.
+    case mergeRolledBack(Region)
   }
 
   package var regionID: UInt64
@@ -128,14 +152,24 @@ package struct ApplyResult: Sendable {
   /// The raft worker that owns the peer has stopped, or the peer is gone: completes the requests that waited
   /// for it. What they asked for is durable.
   func completeAll() {
-    for case .split(let split) in changes { split.complete() }
+    for change in changes {
+      switch change {
+      case .split(let split): split.complete()
+      case .mergeCommitted(let merge): merge.complete()
+      default: break
+      }
+    }
   }
 
   /// The changes could not be written: whether they were is not known.
   func abandonAll() {
-    for case .split(let split) in changes {
-      split.completion?(
-        .failure(.undeterminedResult(message: "the store failed while applying")))
+    let error = RegionError.undeterminedResult(message: "the store failed while applying")
+    for change in changes {
+      switch change {
+      case .split(let split): split.completion?(.failure(error))
+      case .mergeCommitted(let merge): merge.completion?(.failure(error))
+      default: break
+      }
     }
   }
 }

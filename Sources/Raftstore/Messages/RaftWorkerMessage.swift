@@ -58,6 +58,25 @@ package enum RaftWorkerMessage: Sendable {
   case membershipChecked(regionID: UInt64, peerID: UInt64, MembershipStatus)
   /// Asks for one region's state, or all; for operators and tests.
   case inspect(regionID: UInt64?, Completion<[RegionStatus]>)
+  /// The apply worker of a merge's target waits for the source's peer here: to the source.
+  case catchUpLogs(CatchUpRequest)
+  /// The response to that: to the target.
+  case sourceCaughtUp(CaughtUpSource)
+  /// The merge is applied here: to the source.
+  case sourceMerged(regionID: UInt64)
+  /// The source has no data here: to the target, which waits for it.
+  case sourceLost(regionID: UInt64, peerID: UInt64)
+  /// A snapshot with keys of a merged region waits: to that region.
+  case releaseSource(SourceRelease)
+  /// The response to that: to the region with the snapshot.
+  case sourceReleased(SourceRelease)
+  /// The snapshot is not applied: to the region that has made way.
+  case reclaimSource(regionID: UInt64)
+  /// Another region has its keys at a later version.
+  case suspectMerge(regionID: UInt64)
+  /// The placement driver confirms that the region was merged. `isMember`: this store is a member of a region that has
+  /// its keys.
+  case mergeConfirmed(regionID: UInt64, peerID: UInt64, isMember: Bool)
 }
 
 /// What the placement driver knows of a peer's membership.

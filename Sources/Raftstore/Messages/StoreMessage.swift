@@ -23,6 +23,8 @@ package enum StoreMessage: Sendable {
   /// What the placement driver said to that.
   case membershipFetched(
     regionID: UInt64, peerID: UInt64, knownConfVersion: UInt64, Result<Region?, PDClientError>)
+  /// Ask the placement driver whether the region was merged; completed by `RaftWorkerMessage.mergeConfirmed`.
+  case checkMerge(region: Region, peerID: UInt64)
 }
 
 extension StoreMessage {

@@ -6,6 +6,8 @@ import Raft
 struct CompactionReader: CommandVisitor {
   private(set) var index: UInt64?
   private(set) var term: UInt64 = 0
+  /// The merge that the entry commits; nil when it commits none.
+  private(set) var merge: AdminCommand.CommitMerge?
 
   /// Entries with such a command are never longer (`EnvelopeCheck` sees to that): what is longer is not
   /// looked at.
@@ -34,6 +36,10 @@ struct CompactionReader: CommandVisitor {
   ) {}
 
   mutating func admin(_ command: AdminCommand) {
-    if case .compactLog(let index, let term) = command { (self.index, self.term) = (index, term) }
+    switch command {
+    case .compactLog(let index, let term): (self.index, self.term) = (index, term)
+    case .commitMerge(let merge): self.merge = merge
+    default: break
+    }
   }
 }

@@ -36,13 +36,17 @@ enum EnvelopeCheck {
   /// it, at each restart: by then nothing else is left to do, for skipping it would make replicas
   /// differ. So it must not get into a log. Keys and values are passed over, not looked at: this costs
   /// less than the decoding of the message has.
-  private static func isReadable(_ entry: Entry) -> Bool {
+  ///
+  /// - Parameter isShipped: it is an entry of another region's log inside of one that commits a merge.
+  private static func isReadable(_ entry: Entry, isShipped: Bool = false) -> Bool {
     do {
       if entry.type == .normal {
         // What the core appends by itself has no data.
         if entry.data.isEmpty { return true }
         var visitor = CompactionReader()
         try CommandCodec.visit(entry.data, &visitor)
+        if isShipped { return visitor.index == nil && visitor.merge == nil }
+        if let merge = visitor.merge { return isReadable(merge) }
         // A longer one would be padded, so that `CompactionReader` does not look at it.
         return visitor.index == nil || entry.data.count <= CompactionReader.maxBytes
       }
@@ -54,6 +58,21 @@ enum EnvelopeCheck {
     } catch {
       return false
     }
+  }
+
+  /// Whether the entries of the source that a merge carries can be appended to its log: normal ones, up to the merge,
+  /// without a gap. Only the last of them, which prepared the merge, changes the region.
+  private static func isReadable(_ merge: AdminCommand.CommitMerge) -> Bool {
+    guard var index = merge.entries.first?.index else { return true }
+    guard index > 0, merge.commit < maxEpoch, merge.entries.last?.index == merge.commit else {
+      return false
+    }
+    for entry in merge.entries {
+      guard entry.index == index, entry.type == .normal, isReadable(entry, isShipped: true)
+      else { return false }
+      index += 1
+    }
+    return true
   }
 
   /// Why a region that another store describes cannot be taken over; nil when it can.

@@ -11,6 +11,8 @@ struct LoadedPeer: Sendable {
   var recovery: DataRecovery?
   /// Where its local reads are checked; nil: it makes one.
   var delegate: ReadDelegate?
+  /// The merge of the region that is prepared; nil: none is.
+  var merge: MergeState?
 }
 
 /// A snapshot that replaces this peer's log and data, and the stage it has reached.
@@ -27,4 +29,7 @@ struct IncomingSnapshot: Equatable {
   var key: SnapshotKey
   var region: Region
   var stage: Stage
+  /// Regions with keys of the snapshot that were asked to make way, and those that have.
+  var asked: Set<UInt64> = []
+  var released: Set<UInt64> = []
 }

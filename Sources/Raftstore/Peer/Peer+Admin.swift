@@ -29,6 +29,13 @@ extension Peer {
       }
     case .batchSplit(let split):
       proposeSplit(split, request.completion)
+    case .prepareMerge(let merge):
+      proposePrepareMerge(into: merge.target, request.completion)
+    case .commitMerge(let merge):
+      proposeCommitMerge(merge, request.completion)
+    case .rollbackMerge:
+      // The members decide it by what they see of the target.
+      request.completion(.failure(.other(message: "a merge is not rolled back by request")))
     }
   }
 
@@ -41,7 +48,11 @@ extension Peer {
     guard isInitialized, incomingSnapshot == nil else {
       return .regionNotInitialized(regionID: regionID)
     }
-    return epochMismatch(request.epoch, RequestCheck.parts(of: request.command))
+    if let error = epochMismatch(request.epoch, RequestCheck.parts(of: request.command)) {
+      return error
+    }
+    if case .transferLeader = request.command { return nil }
+    return isMerging ? .proposalInMergingMode(regionID: regionID) : nil
   }
 
   /// What the placement driver wants done. It asks again if it is not done.
@@ -57,9 +68,7 @@ extension Peer {
     case .transferLeader(let peer, let candidates):
       command = .transferLeader(peer: peer, candidates: candidates)
     case .splitRegion(let keys): return requestSplit(at: keys, epoch: order.epoch)
-    case .merge(let target):
-      context.logger.info("region \(regionID): merge into \(target.id) is not executed: not served")
-      return
+    case .merge(let target): command = .prepareMerge(.init(minIndex: 0, target: target))
     }
     let logger = context.logger
     let id = regionID
@@ -128,6 +137,14 @@ extension Peer {
 
   private func changeMembers(_ changes: [AdminCommand.PeerChange], _ request: AdminRequest) {
     context.metrics.proposals.confChange.increment()
+    guard !splitting.fence.isPending(RequestCheck.parts(of: request.command), term: node.term)
+    else {
+      request.completion(
+        .failure(
+          .serverIsBusy(
+            reason: "another change of the region's epoch is not applied yet", backoffMs: 0)))
+      return
+    }
     do throws(MembershipRefusal) {
       try checkMembership(changes)
     } catch {

@@ -7,7 +7,14 @@ extension Peer {
   func applied(_ result: ApplyResult) {
     guard lifecycle == .active else {
       // Its children live on: their records are in the engine.
-      for case .split(let split) in result.changes { splitApplied(split) }
+      for change in result.changes {
+        switch change {
+        case .split(let split): splitApplied(split)
+        // Its range grows before it is given up.
+        case .mergeCommitted(let merge): mergeCommitted(merge)
+        default: break
+        }
+      }
       return
     }
     splitting.fence.applied(through: result.state.appliedIndex)
@@ -22,6 +29,9 @@ extension Peer {
         context.regionTasks.append(
           .gcRaftLog(regionID: regionID, peerID: info.id, index: index, term: term))
       case .split(let split): splitApplied(split)
+      case .mergePrepared(let region, let state): mergePrepared(region, state)
+      case .mergeCommitted(let merge): mergeCommitted(merge)
+      case .mergeRolledBack(let region): mergeRolledBack(region)
       }
       guard lifecycle == .active else { return }
     }

@@ -26,6 +26,7 @@ extension Peer {
     }
     if let incomingSnapshot {
       abandonSnapshot(incomingSnapshot.key)
+      reclaimSources()
       self.incomingSnapshot = nil
     }
     stopApplying()
@@ -38,10 +39,12 @@ extension Peer {
 
   func stopApplying() {
     lifecycle = .awaitingApply
+    if let request = merging.request.take() { context.lost(request) }
     context.applyMessages.append(.stop(regionID: regionID, peerID: info.id))
   }
 
   func applyStopped() {
+    if lifecycle == .awaitingMerge { return sourceStopped() }
     guard lifecycle == .awaitingApply else { return }
     // From here on no one else may write to its log.
     context.meta.retire(regionID, delegate: delegate)
@@ -54,9 +57,11 @@ extension Peer {
       // It must not vote twice, should a message make it again; nothing else of it matters.
       if node.hardState.vote == NodeID.none { task.log.destroy(regionID) }
     case .emptied: writeEmptied(&task)
+    case .merged: preconditionFailure("region \(regionID): its end is the target's")
     }
     post(&task)
     lifecycle = .destroying(number: task.number)
+    respondToRelease()
   }
 
   private func writeTombstone(_ task: inout LogWriteTask) {
@@ -66,6 +71,7 @@ extension Peer {
       RegionLocalState(state: .tombstone, region: tombstone).encoded())
     data.delete(.raft, KeyLayout.applyState(regionID: regionID))
     data.delete(.raft, KeyLayout.snapshotRaftState(regionID: regionID))
+    data.delete(.raft, KeyLayout.installedEpoch(regionID: regionID))
     task.data = data
     task.log.destroy(regionID)
   }
@@ -79,7 +85,7 @@ extension Peer {
   }
 
   func finishDestroying() {
-    if isInitialized {
+    if isInitialized, ending != .merged {
       context.regionTasks.append(.destroyRange(regionID: regionID, range: region.range))
     }
     context.meta.remove(regionID, delegate: delegate)

@@ -10,7 +10,7 @@ extension Peer {
     // Before an entry of the own term is applied, this leader may lack what its predecessor
     // acknowledged. Once leadership was offered to another one, that one may take it at any time.
     guard hasAppliedOwnTerm, node.leadTransferee == NodeID.none, incomingSnapshot == nil,
-      !isSplitting
+      !isSplitting, !isMerging
     else {
       return
     }

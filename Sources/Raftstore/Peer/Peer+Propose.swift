@@ -86,6 +86,7 @@ extension Peer {
 
   private func refusal(of request: WriteRequest) -> RegionError? {
     if let error = refusal(of: request.context, .version) { return error }
+    if isMerging { return .proposalInMergingMode(regionID: regionID) }
     if let term = request.requiredTerm, term != node.term {
       // Leadership was lost and regained since the read: another leader may have written. Nothing is proposed.
       return .notLeader(regionID: regionID, leader: nil)

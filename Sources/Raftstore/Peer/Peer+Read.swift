@@ -48,6 +48,9 @@ extension Peer {
     let context = request.context
     let isReplicaRead = context.replicaRead || context.staleRead
     if let error = refusal(of: context, needsLeader: !isReplicaRead, .version) { return error }
+    if isMerging {
+      return .readIndexNotReady(reason: "a merge of the region is under way", regionID: regionID)
+    }
     if !node.isLeader && node.leaderID == NodeID.none { return notLeader }
     return nil
   }

@@ -28,6 +28,7 @@ extension Peer {
   /// A snapshot replaces log and data: it must find nothing of the peer under way.
   private func canTakeReady() -> Bool {
     guard node.hasPendingSnapshot, incomingSnapshot?.stage == .stepped else { return true }
+    guard areSourcesReleased() else { return false }
     if isLogWriterQuiet && isApplyQuiet { return true }
     if !isLogWriterQuiet { requestAck() }
     return false

@@ -84,6 +84,8 @@ extension Peer {
   /// As leader: a member says that it has lost its log. Should that not be true, it costs a snapshot.
   func restartReplication(to peer: PeerInfo) {
     guard node.isLeader, region.peer(id: peer.id) != nil else { return }
+    // A merge counts on the log that it has acknowledged; no snapshot is made of a region that is merging.
+    if isMerging || isSplitting || !hasAppliedOwnTerm { return }
     guard activity.beginRestart(of: peer.id, region, context.now) else { return }
     context.logger.warning(
       "region \(regionID): peer \(peer.id) has lost its data, it is sent everything anew")

@@ -53,11 +53,14 @@ extension Peer {
       discardReceived(key)
       return false
     }
-    guard context.meta.reserve(data.region.range, for: regionID, delegate: delegate)
+    guard
+      context.meta.reserve(
+        data.region.range, for: regionID, delegate: delegate, version: data.region.epoch.version)
     else {
       let others = context.meta.overlapping(data.region.range, except: regionID)
       context.logger.info(
         "region \(regionID): snapshot \(key) refused, its range overlaps regions \(others)")
+      for id in others { context.router.post(.suspectMerge(regionID: id), to: id) }
       context.metrics.dropped.overlap.increment()
       discardReceived(key)
       return false
@@ -113,6 +116,9 @@ extension Peer {
     data.put(
       .raft, KeyLayout.snapshotRaftState(regionID: regionID),
       RaftLocalState(hardState: hardState, lastIndex: index).encoded())
+    data.put(
+      .raft, KeyLayout.installedEpoch(regionID: regionID), incomingSnapshot.region.epoch.encoded())
+    endSources(incomingSnapshot, &data)
     task.data = data
     task.log.reset(regionID, index: index, term: term, hardState: hardState)
     task.needsAck = true
@@ -129,13 +135,16 @@ extension Peer {
     if let member = snapshot.region.peer(id: info.id) { info = member }
     incomingSnapshot?.stage = .applying
     recovery = nil
+    // None is made of a region that is merging: the merge was rolled back meanwhile.
+    merging.end()
+    removeSources(snapshot)
     destroyLeftovers(of: old, after: snapshot.region)
     context.regionTasks.append(
       .applySnapshot(peerID: info.id, region: snapshot.region, key: snapshot.key))
   }
 
   /// A region that shrank leaves data behind that belongs to no one, or to others by now.
-  private func destroyLeftovers(of old: Region, after new: Region) {
+  func destroyLeftovers(of old: Region, after new: Region) {
     guard old.isInitialized else { return }
     let held = context.meta.occupied(in: old.range, except: regionID) + [new.range]
     for piece in old.range.subtracting(held) {
@@ -176,6 +185,8 @@ extension Peer {
     context.meta.release(regionID)
     registerForApply()
     context.applyMessages.append(contentsOf: applyQueue.takeDeferred().map { .apply($0) })
+    if merging.release != nil { return stopAsSource() }
+    catchUp()
   }
 
   func registerForApply() {
@@ -183,7 +194,7 @@ extension Peer {
       .register(
         ApplyRegistration(
           peerID: info.id, region: region, state: storage.applyState,
-          appliedTerm: storage.appliedTerm)))
+          appliedTerm: storage.appliedTerm, merge: merging.prepared)))
   }
 
   // MARK: Sending

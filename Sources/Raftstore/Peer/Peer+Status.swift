@@ -26,7 +26,8 @@ extension Peer {
   private var peerState: PeerState {
     if lifecycle != .active { return .tombstone }
     if recovery != nil && incomingSnapshot == nil { return .unavailable }
-    return incomingSnapshot.map { $0.stage == .stepped } == false ? .applying : .normal
+    if incomingSnapshot.map({ $0.stage == .stepped }) == false { return .applying }
+    return isMerging ? .merging : .normal
   }
 
   private var leaseMilliseconds: Int64? {

@@ -46,6 +46,7 @@ extension Peer {
 
   /// A store that knows better says that this peer was removed.
   private func handleTombstone(_ envelope: RaftEnvelope) {
+    if envelope.mergeTarget != nil { return mergedByMessage(envelope) }
     guard envelope.to.id == info.id, region.epoch.isStale(comparedTo: envelope.epoch) else {
       return
     }
@@ -100,6 +101,7 @@ extension Peer {
         RaftEnvelope(
           regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: response))
     case .availabilityResponse where extra.waitData: restartReplication(to: envelope.from)
+    case .wantRollbackMerge: rollbackWanted(by: envelope.from, extra)
     default:
       // The response alone shows that someone is there; the others are not used by this version.
       break
@@ -140,7 +142,8 @@ extension Peer {
     case .readIndex:
       // A lone voter responds at once, which is right only after it has applied what it acknowledged
       // before the restart.
-      return !node.isLeader || !node.isSingleton || hasAppliedOwnTerm
+      // While the region is merging its range may have another owner at any moment.
+      return !node.isLeader || (!node.isSingleton || hasAppliedOwnTerm) && !isMerging
     case .transferLeader, .propose, .forgetLeader:
       // These begin where the leader is, or where they have their effect.
       return false

@@ -22,10 +22,11 @@ extension Peer {
       }
     } else if node.isLeader {
       renewUsedLease()
-      if context.now >= compaction.next { compactLog() }
+      if context.now >= compaction.next, !isMerging { compactLog() }
       if context.now >= reporter.next { sendHeartbeat() }
-      if context.now >= splitting.trigger.next { checkSplit() }
+      if context.now >= splitting.trigger.next, !isMerging { checkSplit() }
     }
+    if isMerging, context.now >= merging.nextCheck { checkMerge() }
     tickSuspicion()
     if context.now >= staleness.nextCheck { checkStale() }
   }

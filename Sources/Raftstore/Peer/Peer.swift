@@ -20,6 +20,8 @@ final class Peer {
     /// To be replaced by a peer that a split has created, when the log writer has done all it was given.
     case awaitingReplacement
     case gone
+    /// The source of a merge that is committed: it has applied everything, and ends when the target has its range.
+    case awaitingMerge
     /// The raft core met a contradiction: the process is about to end.
     case broken
   }
@@ -32,6 +34,8 @@ final class Peer {
     case vote
     /// Itself, without log and data (`DataRecovery`).
     case emptied
+    /// Nothing but the tombstone that the target of its merge has written. The data is the target's.
+    case merged
   }
 
   let context: ShardContext
@@ -70,6 +74,9 @@ final class Peer {
   // Splits (Peer+Split)
   var splitting: SplitState
 
+  // Merges (Peer+MergeSource)
+  var merging: MergeProgress
+
   // Membership (Peer+Step, Peer+Membership)
   var activity = PeerActivity()
 
@@ -102,6 +109,7 @@ final class Peer {
     lease = LeaderLease(
       votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval))
     splitting = SplitState(now: now)
+    merging = MergeProgress(prepared: loaded.merge, now: now)
     reporter = HeartbeatReporter(next: now)
     compaction = LogCompactionPolicy(next: now + config.logCompaction.interval)
     staleness = StalePeerDetector(now: now, firstCheck: now + config.stalePeers.checkInterval)

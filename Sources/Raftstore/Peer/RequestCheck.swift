@@ -16,6 +16,7 @@ struct RequestCheck {
     switch command {
     case .changePeer, .changePeerV2: .confVersion
     case .batchSplit: [.version, .confVersion]
+    case .prepareMerge, .commitMerge, .rollbackMerge: [.version, .confVersion]
     case .transferLeader, .compactLog: []
     }
   }
@@ -25,6 +26,8 @@ struct RequestCheck {
     switch command {
     case .changePeer, .changePeerV2: .confVersion
     case .batchSplit: .version
+    case .prepareMerge: [.version, .confVersion]
+    case .commitMerge, .rollbackMerge: .version
     case .transferLeader, .compactLog: []
     }
   }

@@ -21,8 +21,8 @@ struct SplitState {
 
 // Splits: proposed and applied as the parent, begun as the child.
 extension Peer {
-  /// Whether this peer has proposed a split as leader that it has not applied yet. Until then it has no lease and
-  /// proposes no write: keys are about to move to regions of which it knows nothing.
+  /// Whether this peer has proposed a split, or a step of a merge, as leader that it has not applied yet. Until then
+  /// its lease is not extended and it proposes no write: keys are about to move from or to other regions.
   var isSplitting: Bool { splitting.fence.isPending(.version, term: node.term) }
 
   // MARK: Proposing

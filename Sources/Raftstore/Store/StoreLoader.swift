@@ -26,9 +26,7 @@ struct StoreLoader {
       case .unavailable:
         if let peer = try restoreEmptied(id, local.region) { peers.append(peer) }
       case .merging:
-        throw .corrupted(
-          record: "state of region \(id)",
-          reason: "it is \(local.state), which this version does not know how to go on with")
+        if let peer = try restoreMerging(id, local) { peers.append(peer) }
       }
     }
     let regions = peers.map(\.region).filter(\.isInitialized)
@@ -71,6 +69,18 @@ struct StoreLoader {
     if state == BootstrapRegion.applyState { try beginLog(id) }
     return LoadedPeer(
       region: region, info: info, applyState: state, unfinishedSnapshot: nil)
+  }
+
+  /// The source of a merge goes on where it was: with its target, or with a rollback.
+  private func restoreMerging(
+    _ id: UInt64, _ local: RegionLocalState
+  ) throws(StoreError) -> LoadedPeer? {
+    guard let merge = local.merge else {
+      throw .corrupted(record: "state of region \(id)", reason: "it is merging, into no region")
+    }
+    var peer = try restoreNormal(id, local.region)
+    peer?.merge = merge
+    return peer
   }
 
   /// Begins the log of a region that a split has created, if a crash came before its peer could. What the peer
@@ -182,13 +192,16 @@ struct StoreLoader {
   private func removeLeftovers(_ id: UInt64) throws(StoreError) {
     let applyKey = KeyLayout.applyState(regionID: id)
     let snapshotKey = KeyLayout.snapshotRaftState(regionID: id)
+    let epochKey = KeyLayout.installedEpoch(regionID: id)
     do throws(EngineError) {
       let leftApply = try engine.get(.raft, applyKey)
       let leftSnapshot = try engine.get(.raft, snapshotKey)
-      if leftApply != nil || leftSnapshot != nil {
+      let leftEpoch = try engine.get(.raft, epochKey)
+      if leftApply != nil || leftSnapshot != nil || leftEpoch != nil {
         var batch = WriteBatch()
         batch.delete(.raft, applyKey)
         batch.delete(.raft, snapshotKey)
+        batch.delete(.raft, epochKey)
         try engine.write(batch, .synced)
       }
     } catch {

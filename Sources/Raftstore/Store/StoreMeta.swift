@@ -29,6 +29,8 @@ package final class StoreMeta: Sendable {
     /// Regions that an applied split has created and no raft worker has taken over yet, with the id of the peer.
     /// No region is in both `claims` and `reserved`.
     var claims: [UInt64: UInt64] = [:]
+    /// Regions of `held` that were merged while their peers here were out of reach.
+    var merged: Set<UInt64> = []
   }
 
   let state = Mutex(State())
@@ -79,6 +81,7 @@ package final class StoreMeta: Sendable {
       guard let entry = state.held[regionID], entry.delegate === delegate else { return }
       state.held[regionID] = nil
       state.reserved[regionID] = nil
+      state.merged.remove(regionID)
       if entry.region.isInitialized { state.table.replace([entry.region], by: []) }
       delegates.set(regionID, nil)
     }
@@ -110,6 +113,10 @@ package final class StoreMeta: Sendable {
   /// Where local reads of a region are checked.
   package func delegate(_ regionID: UInt64) -> ReadDelegate? { delegates[regionID] }
 
+  func setDelegate(_ regionID: UInt64, _ delegate: ReadDelegate?) {
+    delegates.set(regionID, delegate)
+  }
+
   // MARK: Ranges
 
   /// The ranges that regions other than `regionID` cover, or will cover by a snapshot, as far as they
@@ -134,15 +141,20 @@ package final class StoreMeta: Sendable {
   /// Keeps a range for a snapshot that will be applied, until `release` or `remove`. Returns false when another
   /// region covers or has reserved a part of it, or when a split has created this region.
   ///
-  /// - Parameter delegate: that of the peer that wants the range: it must still be the region's. Nil is not checked.
+  /// - Parameters:
+  ///   - delegate: that of the peer that wants the range: it must still be the region's. Nil is not checked.
+  ///   - version: that of the region with the snapshot. Regions of lower ones that were merged do not count.
   package func reserve(
-    _ range: KeyRange, for regionID: UInt64, delegate: ReadDelegate? = nil
+    _ range: KeyRange, for regionID: UInt64, delegate: ReadDelegate? = nil, version: UInt64 = 0
   ) -> Bool {
     state.withLock { state in
       if state.claims[regionID] != nil { return false }
       if let delegate, state.held[regionID]?.delegate !== delegate { return false }
       let isTaken =
-        state.table.overlapping(range).contains { $0.id != regionID }
+        state.table.overlapping(range).contains { other in
+          other.id != regionID
+            && !(state.merged.contains(other.id) && other.epoch.version < version)
+        }
         || state.reserved.contains { $0.key != regionID && $0.value.overlaps(range) }
       if !isTaken { state.reserved[regionID] = range }
       return !isTaken

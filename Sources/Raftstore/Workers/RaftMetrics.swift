@@ -10,6 +10,8 @@ struct ProposalMetrics: Sendable {
   let confChange: Counter
   let transferLeader: Counter
   let split: Counter
+  let prepareMerge: Counter
+  let commitMerge: Counter
 
   init(_ metrics: Metrics) {
     func counter(_ kind: String) -> Counter {
@@ -24,6 +26,8 @@ struct ProposalMetrics: Sendable {
     confChange = counter("conf_change")
     transferLeader = counter("transfer_leader")
     split = counter("split")
+    prepareMerge = counter("prepare_merge")
+    commitMerge = counter("commit_merge")
   }
 }
 
@@ -71,6 +75,8 @@ struct RaftMetrics: Sendable {
   let diskFull: Gauge
   let splits: Counter
   let refusedChildren: Counter
+  let merges: Counter
+  let mergesRolledBack: Counter
 
   init(_ metrics: Metrics) {
     func region(_ kind: String) -> Gauge {
@@ -110,5 +116,9 @@ struct RaftMetrics: Sendable {
     refusedChildren = metrics.counter(
       "apus_raftstore_split_child_refused_total",
       "Regions created by splits that this store did not take over, because it had a peer of them")
+    merges = metrics.counter(
+      "apus_raftstore_region_merge_total", "Merges by which a region of this store grew")
+    mergesRolledBack = metrics.counter(
+      "apus_raftstore_region_merge_rollback_total", "Prepared merges that came to nothing")
   }
 }

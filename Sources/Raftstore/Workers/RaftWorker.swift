@@ -153,6 +153,23 @@ struct RaftWorker: Handler {
       addToBatch(id)?.compactSoon()
     case .membershipChecked(let id, let peerID, let status):
       addToBatch(id, peerID)?.membershipChecked(status)
+    case .catchUpLogs(let request): catchUp(request)
+    case .sourceCaughtUp(let source):
+      addToBatch(source.targetRegionID, source.targetPeerID)?.sourceCaughtUp(source)
+    case .sourceMerged(let id): addToBatch(id)?.sourceMerged()
+    case .sourceLost(let id, let peerID): addToBatch(id, peerID)?.sourceLost()
+    case .releaseSource(let release):
+      guard let peer = addToBatch(release.sourceRegionID) else {
+        context.router.post(.sourceReleased(release), to: release.targetRegionID)
+        return
+      }
+      peer.makeWay(release)
+    case .sourceReleased(let release):
+      addToBatch(release.targetRegionID, release.targetPeerID)?.sourceReleased(release)
+    case .reclaimSource(let id): addToBatch(id)?.reclaimSource()
+    case .suspectMerge(let id): addToBatch(id)?.suspectMerge()
+    case .mergeConfirmed(let id, let peerID, let isMember):
+      addToBatch(id, peerID)?.mergeConfirmed(isMember: isMember)
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .createChild, .campaignChild, .gcSnapshots, .storeUnreachable:
       preconditionFailure("a message that is dispatched elsewhere")
@@ -191,6 +208,15 @@ struct RaftWorker: Handler {
   private func inspect(_ id: UInt64?) -> [RegionStatus] {
     if let id { return peers[id].map { [$0.status] } ?? [] }
     return order.compactMap { peers[$0]?.status }
+  }
+
+  private mutating func catchUp(_ request: CatchUpRequest) {
+    guard let peer = addToBatch(request.source.id), peer.isInitialized else {
+      // What it could vote for is over: a committed merge is the end of its region.
+      addToBatch(request.source.id)?.destroy("its region was merged, and its data is lost")
+      return context.lost(request)
+    }
+    peer.catchUp(request)
   }
 
   // MARK: Peers come and go

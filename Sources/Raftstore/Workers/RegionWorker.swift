@@ -190,7 +190,8 @@ package struct RegionWorker: Handler {
 
   /// The range of a region that is recorded as living, whatever the task thinks of it.
   private func normalRange(of regionID: UInt64) throws(EngineError) -> KeyRange? {
-    guard let local = try localState(regionID), local.state == .normal else { return nil }
+    guard let local = try localState(regionID), local.state == .normal || local.state == .merging
+    else { return nil }
     return local.region.range
   }
 

@@ -32,10 +32,11 @@ extension StoreWorker {
       return
     }
     let range = KeyRange(start: envelope.startKey, end: envelope.endKey)
-    let others = meta.overlapping(range, except: envelope.regionID)
+    let others = meta.overlapping(range, except: envelope.regionID).filter { !meta.isMerged($0) }
     if !others.isEmpty {
       // A split that frees space for it may not have been applied here yet.
       if message.isFirstVote { holdVote(envelope) }
+      suspectMerges(of: others, version: envelope.epoch.version)
       metrics.dropped.overlap.increment()
       return
     }
@@ -62,6 +63,7 @@ extension StoreWorker {
       if envelope.message?.isFirstVote == true { holdVote(envelope) }
       return false
     }
+    if answerForMerged(envelope, local) { return false }
     let region = local.region
     if envelope.epoch.isStale(comparedTo: region.epoch) {
       let isMember = region.peer(onStore: envelope.from.storeID) != nil

@@ -68,6 +68,7 @@ struct StoreWorker: Handler {
       case .checkMembership(let region, let peerID): checkMembership(region, peerID)
       case .membershipFetched(let regionID, let peerID, let known, let result):
         membershipFetched(regionID, peerID, known, result)
+      case .checkMerge(let region, let peerID): checkMerge(region, peerID)
       }
     }
   }

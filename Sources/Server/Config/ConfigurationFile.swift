@@ -214,6 +214,8 @@ package struct ConfigurationFile {
     "coprocessor.region-split-keys": { optional(&$0, \.split.keys, UInt64($1)) },
     "coprocessor.region-max-keys": { optional(&$0, \.split.maxKeys, UInt64($1)) },
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
+    "raftstore.merge-check-tick-interval": { duration(&$0, \.merge.checkInterval, $1) },
+    "raftstore.merge-max-log-gap": { set(&$0.raftstore.merge.maxLogGap, UInt64($1)) },
   ]
 
   /// Sets a property; false if the text had no value.

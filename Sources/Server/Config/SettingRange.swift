@@ -92,6 +92,8 @@ package enum SettingRange {
     Rule("coprocessor.region-split-keys", \.raftstore.split.keys, 1...(1 << 50)),
     Rule("coprocessor.region-max-keys", \.raftstore.split.maxKeys, 1...(1 << 50)),
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
+    Rule("raftstore.merge-check-tick-interval", \.raftstore.merge.checkInterval, often...day),
+    Rule("raftstore.merge-max-log-gap", \.raftstore.merge.maxLogGap, 1...1024),
   ]
 
   /// The range of a store's setting as text; nil if it has none.

@@ -97,9 +97,16 @@ final class RegionChecker: ClusterChecker {
     return "the epoch of \(status.region) was \(before) before"
   }
 
-  /// All regions as they are newest, end to end.
+  /// All regions as they are newest, end to end. A region all of whose keys are another one's at a later version was
+  /// merged into that, or into one before it.
   private func gap() -> String? {
-    let regions = newest.values.sorted { $0.startKey.lexicographicallyPrecedes($1.startKey) }
+    let known = newest.values.sorted { $0.epoch.version > $1.epoch.version }
+    var regions: [Region] = []
+    for region in known
+    where KeyRange.all.subtracting(regions.map(\.range)).contains(where: region.range.overlaps) {
+      regions.append(region)
+    }
+    regions.sort { $0.startKey.lexicographicallyPrecedes($1.startKey) }
     guard let first = regions.first, let last = regions.last else { return nil }
     if !first.startKey.isEmpty { return "no region has the keys before \(first)" }
     if !last.endKey.isEmpty { return "no region has the keys after \(last)" }

@@ -17,6 +17,7 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   // Region changes, drawn like faults
   case transferLeader = "transfer-leader", changeMembers = "change-members"
   case compactLog = "compact-log", split
+  case merge
 }
 
 /// One fault of a run, decided before the run begins: so that runs can be repeated with fewer of them.

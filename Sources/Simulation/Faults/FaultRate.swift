@@ -45,6 +45,7 @@ struct FaultRate {
     case .changeMembers: FaultRate(gaps: 400...4_000)
     case .compactLog: FaultRate(gaps: 200...3_000)
     case .split: FaultRate(gaps: 500...5_000)
+    case .merge: FaultRate(gaps: 500...5_000)
     }
   }
 }

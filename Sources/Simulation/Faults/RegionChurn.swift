@@ -34,6 +34,8 @@ final class RegionChurn {
         transfer(fault, leader.status, leader.store)
       case .split:
         if regions.count < Self.maxRegions { split(fault, leader.status, leader.store) }
+      case .merge:
+        merge(fault, leader.status, leader.store, regions)
       case .changeMembers:
         changeMembers(fault, leader.status, leader.store)
       default: preconditionFailure("\(fault.kind) belongs to another class")
@@ -115,6 +117,25 @@ final class RegionChurn {
       guard let self, !context.isOver, case .success(let last) = result else { return }
       body(Array((last - UInt64(count) + 1)...last))
     }
+  }
+
+  // MARK: Merges
+
+  /// Merges a region into a neighbor of its own.
+  private func merge(
+    _ fault: PlannedFault, _ status: RegionStatus, _ store: SimulatedStore, _ regions: [Region]
+  ) {
+    let region = status.region
+    let neighbors = regions.filter { other in
+      other.id != region.id
+        && (!other.endKey.isEmpty && other.endKey == region.startKey
+          || !region.endKey.isEmpty && region.endKey == other.startKey)
+    }
+    guard !neighbors.isEmpty else { return }
+    let chosen = neighbors[Int(fault.randomValues[1] % UInt64(neighbors.count))]
+    // As the store knows it: another one is refused.
+    let target = store.store?.meta.held(chosen.id)?.region ?? chosen
+    order(fault, .prepareMerge(.init(minIndex: 0, target: target)), status, store)
   }
 
   // MARK: Members

@@ -64,7 +64,7 @@ package final class SimulatedNemesis {
       if fault.randomValues[0] & 2 == 0 { corruption.inject(fault) } else { losses.inject(fault) }
     case .wipe:
       losses.inject(fault)
-    case .transferLeader, .changeMembers, .compactLog, .split:
+    case .transferLeader, .changeMembers, .compactLog, .split, .merge:
       churn.inject(fault)
     }
   }

@@ -25,7 +25,9 @@ package struct DiskView {
     package var lostIndex: UInt64?
 
     /// Data, apply state and log are all there and belong together.
-    package var isLive: Bool { local?.state == .normal && apply != nil }
+    package var isLive: Bool {
+      (local?.state == .normal || local?.state == .merging) && apply != nil
+    }
   }
 
   /// What a region's log on disk spans: indexes of its first and its last entry.

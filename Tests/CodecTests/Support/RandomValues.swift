@@ -88,11 +88,15 @@ struct RandomValues {
   }
 
   mutating func admin() -> AdminCommand {
-    switch count(5) {
+    switch count(8) {
     case 0: .changePeer(peerChange())
     case 1: .changePeerV2(list { $0.peerChange() })
     case 2: .compactLog(index: number(), term: number())
     case 3: .transferLeader(peer: peer(), candidates: list { $0.peer() })
+    case 4: .prepareMerge(.init(minIndex: number(), target: region()))
+    case 5:
+      .commitMerge(.init(source: region(), commit: number(), entries: list { $0.entry() }))
+    case 6: .rollbackMerge(commit: number())
     default:
       .batchSplit(
         AdminCommand.BatchSplit(
@@ -153,7 +157,11 @@ struct RandomValues {
         ExtraMessage.CheckGCPeer(
           fromRegionID: $0.number(), checkRegionID: $0.number(), checkRegionEpoch: $0.epoch(),
           checkPeer: $0.peer())
-      }, snapGenPrecheckPassed: bool())
+      }, snapGenPrecheckPassed: bool(), isCertain: bool())
+  }
+
+  mutating func mergeState() -> MergeState {
+    MergeState(minIndex: number(), target: region(), commit: number())
   }
 
   mutating func envelope() -> RaftEnvelope {

@@ -106,7 +106,7 @@ final class SimulatedStores {
     switch step.step {
     case .transferLeader(let peer, _): transfer(index, peer.storeID)
     case .changePeer(let change): try self.change(index, change)
-    case .changePeerV2, .splitRegion: break
+    case .changePeerV2, .splitRegion, .merge: break
     }
   }
 

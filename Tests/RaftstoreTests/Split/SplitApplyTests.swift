@@ -42,8 +42,9 @@ import Testing
     var applier = Applier(
       ApplyRegistration(
         peerID: 2, region: region, state: BootstrapRegion.applyState, appliedTerm: 5))
-    var context = ApplyContext(splits: SplitApplier(engine: engine, meta: meta))
-    try applier.apply(
+    var context = ApplyContext(
+      splits: SplitApplier(engine: engine, meta: meta), merges: MergeApplier(engine: engine))
+    _ = try applier.apply(
       ApplyTask(regionID: 1, peerID: 2, entries: entries, proposals: proposals, responses: []),
       &context)
     return (context, applier.region)

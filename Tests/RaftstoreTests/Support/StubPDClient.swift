@@ -201,6 +201,11 @@ final class StubPDClient: PDClient {
         if known.term > heartbeat.term { return }
         if heartbeat.region.epoch.isStale(comparedTo: known.region.epoch) { return }
       }
+      // What it has taken over is gone.
+      state.regions = state.regions.filter { _, other in
+        other.region.epoch.version >= heartbeat.region.epoch.version
+          || !other.region.range.overlaps(heartbeat.region.range)
+      }
       state.regions[heartbeat.region.id] = heartbeat
     }
   }
