@@ -25,6 +25,13 @@ package struct StalePeerConfig: Sendable {
   package var membershipCheckInterval: Duration = .seconds(5)
 }
 
+/// When regions that are not used hibernate.
+package struct HibernationConfig: Sendable {
+  package var isEnabled = true
+  /// How long a region is not used before its leader asks the others to hibernate.
+  package var idleTime: Duration = .seconds(10)
+}
+
 /// Bounds of the mailboxes, in messages and bytes.
 package struct MailboxConfig: Sendable {
   /// Messages that wait for one raft worker.
@@ -86,6 +93,7 @@ package struct RaftstoreConfig: Sendable {
   package var split = SplitConfig()
   package var logCompaction = LogCompactionConfig()
   package var stalePeers = StalePeerConfig()
+  package var hibernation = HibernationConfig()
   package var mailboxes = MailboxConfig()
   package var merge = MergeConfig()
 
@@ -111,8 +119,16 @@ package struct RaftstoreConfig: Sendable {
     if maxLeaderLease > baseTickInterval * (electionTicks - 1) {
       return "raft-store-max-leader-lease must be at most the election timeout less one tick"
     }
+    if hibernation.isEnabled, stalePeers.maxPeerDown < stalePeers.checkInterval * 2 {
+      // A hibernated leader hears of the others once in an interval.
+      return "max-peer-down-duration must be at least twice peer-stale-state-check-interval while "
+        + "hibernate-regions is true"
+    }
     return split.problem() ?? merge.problem() ?? sizeProblem()
   }
+
+  /// How often stores show each other that they are alive: the leaders of hibernated regions do not.
+  var livenessInterval: Duration { baseTickInterval * max(1, electionTicks / 2) }
 
   /// What an entry must fit into on its way.
   private func sizeProblem() -> String? {

@@ -67,7 +67,12 @@ package final class Router: Sendable {
   @discardableResult
   package func deliver(_ envelopes: [RaftEnvelope]) -> Int {
     var dropped = 0
-    for envelope in envelopes where !send(.raft(envelope), to: envelope.regionID) { dropped += 1 }
+    for envelope in envelopes {
+      let isQueued =
+        envelope.isOfNoRegion
+        ? sendToStore(.raft(envelope)) : send(.raft(envelope), to: envelope.regionID)
+      if !isQueued { dropped += 1 }
+    }
     return dropped
   }
 

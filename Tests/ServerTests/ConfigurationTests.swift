@@ -53,6 +53,9 @@ import Testing
       "1", "1125899906842624", outside: "0", "1125899906842625"),
     "coprocessor.region-max-keys": Ends(
       "1", "1125899906842624", outside: "0", "1125899906842625"),
+    "raftstore.hibernate-timeout": Ends("0s", "1d", outside: "1d1s"),
+    "raftstore.abnormal-leader-missing-duration": Ends(
+      "1s", "365d", outside: "0s", "999ms", "366d"),
     "raftstore.notify-capacity": Ends("16", "16777216", outside: "0", "15", "16777217"),
     "raftstore.merge-check-tick-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
     "raftstore.merge-max-log-gap": Ends("1", "1024", outside: "0", "1025"),
@@ -70,7 +73,7 @@ import Testing
   private static let texts = [
     "log.level", "server.addr", "server.advertise-addr", "server.status-addr",
     "server.advertise-status-addr", "storage.data-dir", "storage.enable-ttl",
-    "storage.api-version", "raftstore.right-derive-when-split",
+    "storage.api-version", "raftstore.right-derive-when-split", "raftstore.hibernate-regions",
   ]
 
   private func read(_ text: String) throws -> NodeConfiguration {

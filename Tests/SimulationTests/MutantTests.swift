@@ -45,6 +45,9 @@ import Testing
     Quick(name: "engine-buffers-splits", seeds: 10),
     Quick(name: "merge-keeps-the-source", seeds: 5),
     Quick(name: "merge-rolls-back-at-once", seeds: 10),
+    Quick(name: "sleep-outlives-stores", seeds: 10),
+    Quick(name: "sleep-without-agreement", seeds: 5),
+    Quick(name: "sleep-keeps-sending", seeds: 5),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {
     let first = try (1...bug.seeds).first { try run($0, mutant: bug.name).failure != nil }

@@ -103,6 +103,11 @@ struct Unstable: ~Copyable {
     snapshotInProgress = false
   }
 
+  /// Frees the memory of entries that are stable.
+  mutating func releaseBuffer() {
+    if entries.isEmpty { entries = [] }
+  }
+
   /// Appends entries and drops what they replace. Replaced entries that were in progress are returned again.
   /// Traps on a gap.
   mutating func truncateAndAppend(_ fresh: some Collection<Entry>) {

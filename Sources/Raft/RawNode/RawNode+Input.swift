@@ -162,6 +162,14 @@ extension RawNode {
     return true
   }
 
+  /// Frees memory that is kept for reuse: nothing will happen for a while.
+  package mutating func releaseBuffers() {
+    core.log.unstable.releaseBuffer()
+    for slot in 0..<core.tracker.progress.count {
+      core.tracker.progress.values[slot].inflights.releaseBuffer()
+    }
+  }
+
   /// Sends heartbeats at once (as leader).
   package mutating func ping() throws(RaftError) {
     guard core.role == .leader else { return }

@@ -55,6 +55,11 @@ package struct Inflights: Sendable, Equatable {
     bytes = 0
   }
 
+  /// Frees the memory of an empty window.
+  mutating func releaseBuffer() {
+    if count == 0 { buffer = [] }
+  }
+
   /// Changes the limit of messages; those in the window stay. 0 pauses the peer.
   mutating func resize(to newSize: Int) {
     size = newSize

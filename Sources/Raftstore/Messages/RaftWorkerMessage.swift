@@ -77,6 +77,8 @@ package enum RaftWorkerMessage: Sendable {
   /// The placement driver confirms that the region was merged. `isMember`: this store is a member of a region that has
   /// its keys.
   case mergeConfirmed(regionID: UInt64, peerID: UInt64, isMember: Bool)
+  /// More hibernated followers of leaders on a store that is gone are to be woken. Sent by the raft worker to itself.
+  case wakeSleepers
 }
 
 /// What the placement driver knows of a peer's membership.
@@ -201,6 +203,10 @@ package struct RegionStatus: Sendable {
   package var progress: [PeerProgress]
   package var leaseMilliseconds: Int64?
   package var isApplyingSnapshot: Bool
+  /// Whether the peer is hibernated.
+  package var isAsleep = false
+  /// How often it has hibernated.
+  package var sleeps: UInt64 = 0
 
   /// What the leader knows of one replica.
   package struct PeerProgress: Sendable {

@@ -25,6 +25,8 @@ package enum StoreMessage: Sendable {
     regionID: UInt64, peerID: UInt64, knownConfVersion: UInt64, Result<Region?, PDClientError>)
   /// Ask the placement driver whether the region was merged; completed by `RaftWorkerMessage.mergeConfirmed`.
   case checkMerge(region: Region, peerID: UInt64)
+  /// A raft worker has its first hibernated follower of a leader on the store, or none any more.
+  case watchStore(storeID: UInt64, begins: Bool)
 }
 
 extension StoreMessage {
@@ -40,4 +42,6 @@ package enum StoreTick: Sendable {
   case checkDisk
   case gcSnapshots
   case purgeLogs
+  /// Beats between stores (`StoreLiveness`).
+  case liveness
 }

@@ -34,4 +34,10 @@ struct HeartbeatReporter {
   }
 
   mutating func requestSoon(_ now: Instant) { next = now }
+
+  /// The region has hibernated: no report before.
+  mutating func postpone(until time: Instant) { next = max(next, time) }
+
+  /// The region is awake: no report later.
+  mutating func hasten(to time: Instant) { next = min(next, time) }
 }

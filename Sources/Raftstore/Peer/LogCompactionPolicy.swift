@@ -18,6 +18,8 @@ struct LogCompactionPolicy {
   private(set) var next: Instant
   /// Checks in a row that found too little to be worth a compaction.
   private var skipped = 0
+  /// Whether a check is due that does not wait for the next interval.
+  private(set) var isRequested = false
 
   /// Checks after which even a few entries are worth a compaction.
   static let maxSkipped = 6
@@ -27,16 +29,24 @@ struct LogCompactionPolicy {
   /// Waits for a whole interval: to be called when leadership begins and before each check.
   mutating func schedule(after now: Instant, _ config: RaftstoreConfig) {
     next = now + config.logCompaction.interval
+    isRequested = false
   }
 
   /// The space that the log takes is wanted: the next check is due, and takes what it finds.
   mutating func requestSoon(_ now: Instant) {
     skipped = Self.maxSkipped
     next = now
+    isRequested = true
   }
 
   /// A compaction is proposed.
   mutating func noteProposed() { skipped = 0 }
+
+  /// Whether all members have entries that the log can do without.
+  static func isWorthwhile(_ log: LogState) -> Bool {
+    log.replicated >= log.first && log.last - log.first >= 3
+      && min(log.replicated, log.applied) > log.first
+  }
 
   /// The last entry to be cut away; nil when nothing is worth a proposal.
   ///

@@ -181,6 +181,7 @@ extension Peer {
   // MARK: Roles
 
   private func roleChanged(_ state: SoftState) {
+    schedule.hibernation.roleChanged(context.now, isLeader: state.role == .leader)
     if state.role == .leader {
       guard !wasLeader else { return }
       wasLeader = true

@@ -14,13 +14,16 @@ extension Peer {
             isActive: known.recentActive, isLearner: known.isLearner))
       }
     }
-    return RegionStatus(
+    var status = RegionStatus(
       region: region, peer: info, peerState: peerState, role: node.role,
       leaderPeerID: node.leaderID, term: node.term, vote: node.vote, committed: node.committed,
       applied: storage.applyState.appliedIndex, firstIndex: node.firstIndex,
       lastIndex: node.lastIndex, truncatedIndex: storage.applyState.truncatedIndex,
       progress: progress, leaseMilliseconds: leaseMilliseconds,
       isApplyingSnapshot: incomingSnapshot != nil)
+    status.isAsleep = isAsleep
+    status.sleeps = schedule.hibernation.sleeps
+    return status
   }
 
   private var peerState: PeerState {

@@ -24,7 +24,9 @@ extension Peer {
     if !isInitialized { activity.recordRemoteEpoch(envelope.epoch) }
     if let extra = envelope.extra { handleExtra(extra, from: envelope) }
     if recovery != nil { requestData(after: envelope) }
-    guard let message = envelope.message, shouldStep(message) else { return }
+    guard let message = envelope.message else { return }
+    wake(for: message)
+    guard shouldStep(message) else { return }
     if let problem = impossibleCompaction(in: message) { return context.refused(envelope, problem) }
     if let snapshot = message.snapshot {
       guard admitSnapshot(snapshot, to: envelope.to) else { return }
@@ -37,6 +39,7 @@ extension Peer {
     }
     if envelope.from.id == node.leaderID {
       staleness.heardFromLeader(context.now)
+      leaderSpoke()
       splitting.uncampaigned = []
     }
     if node.isLeader, message.type == .appendResponse, reporter.hasReportedPending {
@@ -96,12 +99,15 @@ extension Peer {
   private func handleExtra(_ extra: ExtraMessage, from envelope: RaftEnvelope) {
     switch extra.kind {
     case .checkStalePeer:
+      handleHibernationMessage(extra, from: envelope)
       let response = ExtraMessage(kind: .checkStalePeerResponse, checkPeers: region.peers)
       context.envelopes.append(
         RaftEnvelope(
           regionID: regionID, from: info, to: envelope.from, epoch: region.epoch, extra: response))
     case .availabilityResponse where extra.waitData: restartReplication(to: envelope.from)
     case .wantRollbackMerge: rollbackWanted(by: envelope.from, extra)
+    case .regionWakeUp, .hibernateRequest, .hibernateResponse:
+      handleHibernationMessage(extra, from: envelope)
     default:
       // The response alone shows that someone is there; the others are not used by this version.
       break
@@ -167,7 +173,10 @@ extension Peer {
   }
 
   func unreachable(peerID: UInt64) {
-    guard lifecycle == .active, node.isLeader else { return }
+    guard lifecycle == .active else { return }
+    if peerID == node.leaderID { return leaderUnreachable() }
+    // A hibernated leader sends nothing that could be lost.
+    guard node.isLeader, !isAsleep else { return }
     run { node throws(RaftError) in try node.reportUnreachable(peerID) }
   }
 

@@ -6,8 +6,9 @@ import Runtime
 extension Peer {
   func tick() {
     guard lifecycle == .active else { return }
+    var hasActed = false
     if incomingSnapshot == nil {
-      run { node throws(RaftError) in try node.tick() }
+      run { node throws(RaftError) in hasActed = try node.tick() }
     } else {
       // It must not campaign for a region it cannot serve yet, but may vote for others in time.
       node.tickQuiesced()
@@ -22,6 +23,16 @@ extension Peer {
       }
     } else if node.isLeader {
       renewUsedLease()
+    }
+    runDue()
+    guard lifecycle == .active else { return }
+    considerHibernation(hasSentHeartbeats: hasActed)
+    searchLeader()
+  }
+
+  /// What is due by the clock; at hibernated peers too.
+  func runDue() {
+    if node.isLeader, !isBroadcastingRemoval {
       if context.now >= compaction.next, !isMerging { compactLog() }
       if context.now >= reporter.next { sendHeartbeat() }
       if context.now >= splitting.trigger.next, !isMerging { checkSplit() }
@@ -39,6 +50,7 @@ extension Peer {
     let config = context.config
     staleness.schedule(context.now + config.stalePeers.checkInterval)
     if node.leaderID != NodeID.none { staleness.leaderChanged(isKnown: true, at: context.now) }
+    checkSleep()
     if !hasPromises {
       // Whoever keeps sending to it need not be a leader.
       if context.now - staleness.membershipCheckSentAt >= config.stalePeers.abnormalLeaderMissing {
@@ -88,14 +100,19 @@ extension Peer {
   }
 
   private func compactionIndex() -> UInt64? {
+    compaction.lastIndexToCut(logState, context.config)
+  }
+
+  private var logState: LogCompactionPolicy.LogState {
     var replicated = node.lastIndex
     node.forEachProgress { _, progress in replicated = min(replicated, progress.match) }
-    return compaction.lastIndexToCut(
-      LogCompactionPolicy.LogState(
-        first: storage.firstIndex(), last: node.lastIndex,
-        applied: storage.applyState.appliedIndex, replicated: replicated, bytes: storage.logBytes),
-      context.config)
+    return LogCompactionPolicy.LogState(
+      first: storage.firstIndex(), last: node.lastIndex,
+      applied: storage.applyState.appliedIndex, replicated: replicated, bytes: storage.logBytes)
   }
+
+  /// Whether the log would be cut if its space were wanted.
+  var isCompactionWorthwhile: Bool { LogCompactionPolicy.isWorthwhile(logState) }
 
   // MARK: Reports
 
@@ -104,7 +121,9 @@ extension Peer {
     guard node.isLeader, isInitialized else { return }
     let pending = pendingPeers
     reporter.begin(
-      pending: pending, at: context.now, interval: context.config.regionHeartbeatInterval)
+      pending: pending, at: context.now,
+      interval: isAsleep
+        ? context.config.sleepingHeartbeatInterval : context.config.regionHeartbeatInterval)
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term, pendingPeers: pending,
       downPeers: downPeers, approximateSize: splitting.trigger.size?.bytes ?? 0,
@@ -123,7 +142,7 @@ extension Peer {
 
   private var downPeers: [DownPeer] {
     region.peers.compactMap { peer in
-      guard peer.id != info.id, let silence = activity.silence(of: peer.id, at: context.now),
+      guard peer.id != info.id, let silence = activity.totalSilence(of: peer.id, at: context.now),
         silence >= context.config.stalePeers.maxPeerDown
       else { return nil }
       return DownPeer(peer: peer, seconds: UInt64(max(0, silence.inSeconds)))

@@ -46,8 +46,8 @@ final class Peer {
   var lifecycle = LifecycleState.active
   /// What is left of a peer that is being destroyed.
   var ending = Ending.tombstone
-  /// Whether the present batch has given this peer something to do.
-  var isInBatch = false
+  /// When it has something to do, and whether it is hibernated (Peer+Hibernation).
+  var schedule: PeerSchedule
 
   // Proposing (Peer+Propose)
   var writes = PendingWrites()
@@ -105,6 +105,7 @@ final class Peer {
     }
     reads = PendingReads(salt: seed ^ context.clock.wallMilliseconds)
     let now = context.now
+    schedule = PeerSchedule(now: now)
     // A peer made by a message may have existed in an earlier process too, of which only the vote is left.
     lease = LeaderLease(
       votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval))
@@ -212,10 +213,12 @@ final class Peer {
     guard lifecycle == .active else { return }
     proposeWrites()
     startReads()
+    wakeIfReady()
     handleReady()
     grantReads()
     if storage.takeSnapshotRequest() {
       context.applyMessages.append(.generateSnapshot(regionID: regionID, peerID: info.id))
     }
+    settleHibernation()
   }
 }

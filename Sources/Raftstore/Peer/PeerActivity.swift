@@ -18,6 +18,9 @@ struct PeerActivity {
 
   private static let restartInterval = Duration.seconds(5)
 
+  /// When this leader was woken last: hibernated, it hears of no one.
+  private var awakeSince: Instant?
+
   // MARK: Where peers are
 
   /// Remembers where a peer is that a response may have to be sent to.
@@ -39,6 +42,7 @@ struct PeerActivity {
   /// A new leader counts from now on.
   mutating func beginLeading(_ region: Region, _ now: Instant) {
     lastContact = [:]
+    awakeSince = nil
     membershipChanged(region, now)
   }
 
@@ -58,8 +62,17 @@ struct PeerActivity {
     return true
   }
 
-  /// For how long the peer has not been heard of; nil when it is not a member or this peer did not lead.
+  /// A hibernated leader was woken.
+  mutating func resume(_ now: Instant) { awakeSince = now }
+
+  /// For how long the peer has not been heard of while this leader was awake; nil when it is not a member or this
+  /// peer did not lead.
   func silence(of id: UInt64, at now: Instant) -> Duration? {
+    lastContact[id].map { now - max($0, awakeSince ?? $0) }
+  }
+
+  /// As `silence`, but the time in which this leader was hibernated counts.
+  func totalSilence(of id: UInt64, at now: Instant) -> Duration? {
     lastContact[id].map { now - $0 }
   }
 }

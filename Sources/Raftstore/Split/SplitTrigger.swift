@@ -11,7 +11,7 @@ struct SplitTrigger {
   private(set) var measured: RangeSize?
   /// A check is due even if little was written: nothing is known, or the last one has found that the region must be
   /// split.
-  private var isForced = true
+  private(set) var isForced = true
   private var isRunning = false
   /// Checks in a row that made way for a snapshot.
   private var postponed = 0

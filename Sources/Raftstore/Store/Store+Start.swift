@@ -194,6 +194,8 @@ private struct StoreStart {
     router.sendToStore(.tick(.heartbeat))
     workers.add(host.every(config.baseTickInterval) { router.tick() })
     workers.add(
+      host.every(config.livenessInterval) { router.sendToStore(.tick(.liveness)) })
+    workers.add(
       host.every(config.diskCheckInterval) { router.sendToStore(.tick(.checkDisk)) })
     workers.add(
       host.every(config.storeHeartbeatInterval) { router.sendToStore(.tick(.heartbeat)) })

@@ -77,6 +77,8 @@ struct RaftMetrics: Sendable {
   let refusedChildren: Counter
   let merges: Counter
   let mergesRolledBack: Counter
+  let ticking: Gauge
+  let silentStores: Counter
 
   init(_ metrics: Metrics) {
     func region(_ kind: String) -> Gauge {
@@ -120,5 +122,11 @@ struct RaftMetrics: Sendable {
       "apus_raftstore_region_merge_total", "Merges by which a region of this store grew")
     mergesRolledBack = metrics.counter(
       "apus_raftstore_region_merge_rollback_total", "Prepared merges that came to nothing")
+    ticking = metrics.gauge(
+      "tikv_raftstore_hibernated_peer_state", "Peers that are not hibernated",
+      labels: [("state", "awaken")])
+    silentStores = metrics.counter(
+      "apus_raftstore_store_silent_total",
+      "Times a store became silent on which hibernated regions have their leaders")
   }
 }

@@ -9,13 +9,17 @@ import Runtime
 /// It never waits: log, data, files and network are other workers'.
 struct RaftWorker: Handler {
   let context: ShardContext
-  private var peers: [UInt64: Peer] = [:]
+  private(set) var peers: [UInt64: Peer] = [:]
   /// The ids of `peers`, ascending: what is done for all is done in this order.
-  private var order: [UInt64] = []
+  private(set) var order: [UInt64] = []
   private var peersInBatch: [Peer] = []
   /// Children of splits that wait for their place.
   private var awaited = AwaitedChildren()
   private var randomness: SplitMix64
+  /// Who gets ticks, and when the others are due (RaftWorker+Timers).
+  var timers = ShardTimers()
+  /// Hibernated followers that are to be woken because the store of their leader is gone.
+  var toWake: [UInt64] = []
 
   /// - Parameters:
   ///   - loaded: the peers found at start.
@@ -34,14 +38,26 @@ struct RaftWorker: Handler {
     do throws(StoreError) {
       let peer = try Peer(loaded, context, seed: randomness.next())
       peers[loaded.region.id] = peer
-      let index = order.firstIndex { $0 > loaded.region.id } ?? order.endIndex
-      order.insert(loaded.region.id, at: index)
+      order.insert(loaded.region.id, at: position(of: loaded.region.id))
+      peer.schedule.isTicking = true
+      timers.start(loaded.region.id)
+      context.metrics.ticking.add(1)
       context.metrics.regions.add(1)
       return peer
     } catch {
       context.onFatal("region \(loaded.region.id) cannot be loaded: \(error)")
       return nil
     }
+  }
+
+  /// The index in `order` of the first id that is not less.
+  private func position(of id: UInt64) -> Int {
+    var (low, high) = (0, order.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if order[middle] < id { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   mutating func handle(_ batch: [RaftWorkerMessage]) {
@@ -55,8 +71,9 @@ struct RaftWorker: Handler {
     while next < peersInBatch.count {
       let peer = peersInBatch[next]
       next += 1
-      peer.isInBatch = false
+      peer.schedule.isInBatch = false
       peer.flush()
+      settle(peer)
       if peer.lifecycle == .gone { remove(peer) }
       if let successor = peer.successor, let next = add(successor) {
         context.meta.set(next.region, delegate: next.delegate)
@@ -87,6 +104,7 @@ struct RaftWorker: Handler {
         request.completion(.failure(.regionNotFound(regionID: id)))
         return
       }
+      peer.wakeForRequest()
       peer.write(request)
     case .read(let request):
       let id = request.context.regionID
@@ -94,12 +112,14 @@ struct RaftWorker: Handler {
         request.completion(.failure(.regionNotFound(regionID: id)))
         return
       }
+      if !request.context.replicaRead { peer.wakeForRequest() }
       peer.read(request)
     case .admin(let request):
       guard let peer = addToBatch(request.regionID) else {
         request.completion(.failure(.regionNotFound(regionID: request.regionID)))
         return
       }
+      peer.wakeForRequest()
       peer.proposeAdmin(request)
     case .split(let request):
       let id = request.context.regionID
@@ -107,6 +127,7 @@ struct RaftWorker: Handler {
         request.completion(.failure(.regionNotFound(regionID: id)))
         return
       }
+      peer.wakeForRequest()
       peer.requestSplit(request)
     case .tick: tick()
     case .start: start()
@@ -116,8 +137,8 @@ struct RaftWorker: Handler {
     case .createChild(let child): create(child)
     case .campaignChild(let id): addToBatch(id)?.campaignAsChild()
     case .gcSnapshots(let id, let idle): collect(id, idle)
-    case .storeUnreachable(let storeID):
-      for id in order { addToBatch(id)?.unreachable(storeID: storeID) }
+    case .storeUnreachable(let storeID): storeUnreachable(storeID)
+    case .wakeSleepers: wakeSleepers()
     default: report(message)
     }
   }
@@ -171,16 +192,16 @@ struct RaftWorker: Handler {
     case .mergeConfirmed(let id, let peerID, let isMember):
       addToBatch(id, peerID)?.mergeConfirmed(isMember: isMember)
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
-      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable:
+      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .wakeSleepers:
       preconditionFailure("a message that is dispatched elsewhere")
     }
   }
 
   /// The peer of a region, noted for the end of the batch.
-  private mutating func addToBatch(_ regionID: UInt64) -> Peer? {
+  mutating func addToBatch(_ regionID: UInt64) -> Peer? {
     guard let peer = peers[regionID] else { return nil }
-    if !peer.isInBatch {
-      peer.isInBatch = true
+    if !peer.schedule.isInBatch {
+      peer.schedule.isInBatch = true
       peersInBatch.append(peer)
     }
     return peer
@@ -189,20 +210,6 @@ struct RaftWorker: Handler {
   private mutating func addToBatch(_ regionID: UInt64, _ peerID: UInt64) -> Peer? {
     guard peers[regionID]?.info.id == peerID else { return nil }
     return addToBatch(regionID)
-  }
-
-  private mutating func tick() {
-    var leaderless: Int64 = 0
-    for id in order {
-      guard let peer = addToBatch(id) else { continue }
-      peer.tick()
-      if let since = peer.staleness.leaderlessSince,
-        context.now - since >= context.config.stalePeers.abnormalLeaderMissing
-      {
-        leaderless += 1
-      }
-    }
-    context.metrics.leaderMissing.set(leaderless)
   }
 
   private func inspect(_ id: UInt64?) -> [RegionStatus] {
@@ -299,7 +306,7 @@ struct RaftWorker: Handler {
   private mutating func remove(_ peer: Peer) {
     guard peers[peer.regionID] === peer else { return }
     peers[peer.regionID] = nil
-    order.removeAll { $0 == peer.regionID }
+    order.remove(at: position(of: peer.regionID))
     context.metrics.regions.add(-1)
     if let (child, envelopes) = awaited.take(peer.regionID) {
       // A leader that the peer followed was elected: its term is above the one in which children begin.

@@ -14,6 +14,7 @@ extension StoreWorker {
       metrics.dropped.wrongStore.increment()
       return
     }
+    if envelope.isOfNoRegion { return receiveBeat(envelope) }
     if let held = meta.held(envelope.regionID), held.region.id == envelope.regionID {
       // It came into being meanwhile; one that is being destroyed drops what it gets.
       router.deliver([envelope])

@@ -28,6 +28,8 @@ struct StoreWorker: Handler {
   /// First votes for regions that a split may be about to make here, oldest first.
   var pendingVotes: [RaftEnvelope] = []
   var envelopes: [RaftEnvelope] = []
+  /// Of stores on which hibernated followers have their leaders (StoreWorker+Liveness).
+  var liveness = StoreLiveness()
 
   init(
     storeID: UInt64, info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment,
@@ -69,6 +71,8 @@ struct StoreWorker: Handler {
       case .membershipFetched(let regionID, let peerID, let known, let result):
         membershipFetched(regionID, peerID, known, result)
       case .checkMerge(let region, let peerID): checkMerge(region, peerID)
+      case .tick(.liveness): tickLiveness()
+      case .watchStore(let storeID, let begins): liveness.watch(storeID, begins)
       }
     }
   }

@@ -213,6 +213,11 @@ package struct ConfigurationFile {
     "coprocessor.region-max-size": { optional(&$0, \.split.maxSize, Quantity.bytes($1)) },
     "coprocessor.region-split-keys": { optional(&$0, \.split.keys, UInt64($1)) },
     "coprocessor.region-max-keys": { optional(&$0, \.split.maxKeys, UInt64($1)) },
+    "raftstore.hibernate-regions": { set(&$0.raftstore.hibernation.isEnabled, Bool($1)) },
+    "raftstore.hibernate-timeout": { duration(&$0, \.hibernation.idleTime, $1) },
+    "raftstore.abnormal-leader-missing-duration": {
+      duration(&$0, \.stalePeers.abnormalLeaderMissing, $1)
+    },
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
     "raftstore.merge-check-tick-interval": { duration(&$0, \.merge.checkInterval, $1) },
     "raftstore.merge-max-log-gap": { set(&$0.raftstore.merge.maxLogGap, UInt64($1)) },

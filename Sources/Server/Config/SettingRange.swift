@@ -91,6 +91,10 @@ package enum SettingRange {
     Rule("coprocessor.region-max-size", \.raftstore.split.maxSize, 1024...(1 << 50)),
     Rule("coprocessor.region-split-keys", \.raftstore.split.keys, 1...(1 << 50)),
     Rule("coprocessor.region-max-keys", \.raftstore.split.maxKeys, 1...(1 << 50)),
+    Rule("raftstore.hibernate-timeout", \.raftstore.hibernation.idleTime, .zero...day),
+    Rule(
+      "raftstore.abnormal-leader-missing-duration", \.raftstore.stalePeers.abnormalLeaderMissing,
+      .seconds(1)...year),
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
     Rule("raftstore.merge-check-tick-interval", \.raftstore.merge.checkInterval, often...day),
     Rule("raftstore.merge-max-log-gap", \.raftstore.merge.maxLogGap, 1...1024),

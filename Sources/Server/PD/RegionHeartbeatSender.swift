@@ -37,8 +37,8 @@ final class RegionHeartbeatSender: Sendable {
 
   private static let firstBackoff = Duration.milliseconds(100)
   private static let longestBackoff = Duration.seconds(2)
-  /// Leaders report once a minute; an older report is from a former leader.
-  private static let staleness = Duration.seconds(150)
+  /// Hibernated leaders report every five minutes; an older report is from a former leader.
+  private static let staleness = Duration.seconds(750)
 
   private let connection: PDConnection
   private let host: any WorkerHost

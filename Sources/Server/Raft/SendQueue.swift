@@ -64,6 +64,8 @@ extension RaftEnvelope {
   /// Whether the message is small and elections depend on it.
   fileprivate var isUrgent: Bool {
     switch message?.type {
+    // Messages beside the raft protocol.
+    case nil: true
     case .heartbeat, .heartbeatResponse, .vote, .voteResponse, .preVote, .preVoteResponse: true
     default: false
     }

@@ -25,7 +25,7 @@ enum CheckerCatalog {
     [
       ElectionSafetyChecker(), DurabilityChecker(), IndexOrderChecker(), LogMatchingChecker(),
       LeaseChecker(), SnapshotChecker(),
-      RegionChecker(), StateMachineSafetyChecker(), QuiescenceChecker(),
+      RegionChecker(), StateMachineSafetyChecker(), HibernationChecker(), QuiescenceChecker(),
     ]
   }
 }

@@ -12,6 +12,8 @@ final class FaultContext {
   private(set) var injected: [FaultKind: Int] = [:]
   /// From here on no fault is injected any more.
   private(set) var isOver = false
+  /// No client calls before this.
+  private var quietUntil = Instant(nanoseconds: 0)
   /// The leader of each region at the last inspection.
   private var leaders: [(region: UInt64, store: Int)] = []
 
@@ -47,6 +49,18 @@ final class FaultContext {
   }
 
   func finish() { isOver = true }
+
+  // MARK: Clients
+
+  /// Clients make no call for a while, so that regions hibernate.
+  func quiet(_ fault: PlannedFault) {
+    injects(fault, "for \(fault.lasts)")
+    quietUntil = max(quietUntil, scheduler.now + fault.lasts)
+    after(fault.lasts) { [weak self] in self?.ends(fault) }
+  }
+
+  /// How long a client that would call now is to wait.
+  var pause: Duration { isOver ? .zero : max(.zero, quietUntil - scheduler.now) }
 
   // MARK: Targets
 

@@ -18,6 +18,8 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   case transferLeader = "transfer-leader", changeMembers = "change-members"
   case compactLog = "compact-log", split
   case merge
+  // Clients
+  case quiet
 }
 
 /// One fault of a run, decided before the run begins: so that runs can be repeated with fewer of them.

@@ -46,6 +46,8 @@ struct FaultRate {
     case .compactLog: FaultRate(gaps: 200...3_000)
     case .split: FaultRate(gaps: 500...5_000)
     case .merge: FaultRate(gaps: 500...5_000)
+    case .quiet:
+      FaultRate(gaps: 4_000...10_000, lengths: 1_000...5_000, longLengths: 6_000...12_000)
     }
   }
 }

@@ -66,8 +66,12 @@ package final class SimulatedNemesis {
       losses.inject(fault)
     case .transferLeader, .changeMembers, .compactLog, .split, .merge:
       churn.inject(fault)
+    case .quiet: context.quiet(fault)
     }
   }
+
+  /// How long a client that would call now is to wait.
+  package var pause: Duration { context.pause }
 
   /// Ends all faults: starts what is down and replaces what is damaged.
   package func heal() {

@@ -92,7 +92,9 @@ package final class Simulation {
         number: number, cluster: cluster, recorder: recorder, replicaReads: 4,
         seed: clientRandom.next(),
         next: { [unowned self] in
-          isCalling ? workload.next(client: number, random: &clientRandom) : nil
+          guard isCalling else { return nil }
+          let (pause, call) = workload.next(client: number, random: &clientRandom)
+          return (pause + nemesis.pause, call)
         },
         done: { [unowned self] in workload.observe($0) })
       clients.append(client)

@@ -1,5 +1,6 @@
 package import Codec
 import Raft
+package import Runtime
 
 /// Observes all raft messages of a run, delivered or not: who leads, whom replicas vote for, what they
 /// have stored. What a message has acknowledged must stay true.
@@ -41,6 +42,7 @@ package final class RaftMessageObserver {
   package var onNewLeader: ((Replica, _ term: UInt64) -> Void)?
   /// The store of each peer: it never changes.
   private var stores: [Replica: UInt64] = [:]
+  private var sentAt: [Replica: Instant] = [:]
   /// The first peer that sent messages from two stores.
   package private(set) var stray: String?
   /// The first two votes of one peer in one term for different candidates.
@@ -51,10 +53,13 @@ package final class RaftMessageObserver {
   package init() {}
 
   /// Takes in one message at the moment it is sent.
-  package func observe(_ envelope: RaftEnvelope) {
+  package func observe(
+    _ envelope: RaftEnvelope, at now: Instant = Instant(nanoseconds: 0)
+  ) {
     let replica = Replica(region: envelope.regionID, peer: envelope.from.id)
     settle(replica, on: envelope.from.storeID)
     guard let message = envelope.message else { return }
+    sentAt[replica] = now
     switch message.type {
     case .append, .heartbeat, .snapshot, .timeoutNow:
       lead(replica, message.term)
@@ -115,6 +120,9 @@ package final class RaftMessageObserver {
   private func acknowledge(_ replica: Replica, _ term: UInt64) {
     terms[replica] = max(terms[replica] ?? 0, term)
   }
+
+  /// When the replica sent its last raft message; nil if it never did. Messages beside the protocol do not count.
+  package func lastSent(by replica: Replica) -> Instant? { sentAt[replica] }
 
   // MARK: What must be true
 

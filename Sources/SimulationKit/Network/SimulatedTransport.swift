@@ -27,7 +27,7 @@ package final class SimulatedTransport: Transport {
     let network = network.value
     var groups: [(store: UInt64, envelopes: [RaftEnvelope])] = []
     for envelope in envelopes {
-      network.observer.observe(envelope)
+      network.observer.observe(envelope, at: network.scheduler.now)
       if let index = groups.firstIndex(where: { $0.store == envelope.to.storeID }) {
         groups[index].envelopes.append(envelope)
       } else {
@@ -77,7 +77,7 @@ package final class SimulatedTransport: Transport {
   package func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {
     guard process.isAlive else { return }
     let network = network.value
-    network.observer.observe(envelope)
+    network.observer.observe(envelope, at: network.scheduler.now)
     let stream = SnapshotStream(
       envelope: envelope, key: key, process: process, network: network, directory: directory.value,
       snapshots: snapshots, router: router)
