@@ -84,8 +84,10 @@ package struct RaftstoreConfig: Sendable {
   /// Peers made by messages that have not learnt their regions yet, in all; further ones are not made.
   package var maxUninitializedPeers = 1024
 
-  /// Raft workers, each with an apply worker; regions are spread over them by their id.
+  /// Raft workers; regions are spread over them by their id.
   package var shards = 1
+  /// Apply workers; regions are spread over them by their id. Nil: as many as raft workers.
+  package var applyWorkers: Int?
   /// Bytes of proposals of one raft worker's leaders that are not applied yet; beyond it further ones are
   /// refused as busy. The log writer and the apply worker hold nothing else of leaders.
   package var maxUnappliedBytes: UInt64 = 512 << 20

@@ -56,6 +56,8 @@ import Testing
     "raftstore.hibernate-timeout": Ends("0s", "1d", outside: "1d1s"),
     "raftstore.abnormal-leader-missing-duration": Ends(
       "1s", "365d", outside: "0s", "999ms", "366d"),
+    "raftstore.store-pool-size": Ends("1", "64", outside: "0", "65"),
+    "raftstore.apply-pool-size": Ends("1", "64", outside: "0", "65"),
     "raftstore.notify-capacity": Ends("16", "16777216", outside: "0", "15", "16777217"),
     "raftstore.merge-check-tick-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
     "raftstore.merge-max-log-gap": Ends("1", "1024", outside: "0", "1025"),

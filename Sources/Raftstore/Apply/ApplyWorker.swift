@@ -3,7 +3,7 @@ package import Engine
 package import Logging
 package import Runtime
 
-/// Applies committed entries of all regions of a shard: one write batch over many regions, with each
+/// Applies committed entries of its regions: one write batch over many regions, with each
 /// region's `ApplyState` inside it, then the responses.
 ///
 /// Nothing is synced here but splits and merges: the raft log is the redo log of the engine, and it is cut only after

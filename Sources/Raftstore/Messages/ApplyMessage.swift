@@ -18,6 +18,17 @@ package enum ApplyMessage: Sendable {
   case abandonMerge(regionID: UInt64, peerID: UInt64)
 }
 
+extension ApplyMessage {
+  /// The region it concerns: decides which apply worker gets it.
+  var regionID: UInt64 {
+    switch self {
+    case .register(let registration): registration.region.id
+    case .apply(let task): task.regionID
+    case .generateSnapshot(let regionID, _), .stop(let regionID, _): regionID
+    }
+  }
+}
+
 /// The state from which a peer's entries are applied.
 package struct ApplyRegistration: Sendable {
   package var peerID: UInt64

@@ -85,14 +85,14 @@ private struct StoreStart {
     let logWriter = spawnLogWriter()
     let region = spawnRegionWorker(logWriter.mailbox)
     let splitCheck = spawnSplitCheckWorker()
-    var applies: [Worker<ApplyMessage>] = []
+    let applies = (0..<max(1, config.applyWorkers ?? config.shards)).map {
+      spawnApplyWorker($0, region.mailbox)
+    }
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
     for shard in 0..<shards {
       let own = peers.filter { Int($0.region.id % UInt64(shards)) == shard }
-      let apply = spawnApplyWorker(shard, region.mailbox)
-      applies.append(apply)
-      rafts.append(spawnRaftWorker(shard, own, logWriter, apply, region))
+      rafts.append(spawnRaftWorker(shard, own, logWriter, applies, region))
     }
     let store = spawnStoreWorker(region.mailbox, splitCheck.mailbox)
     router.attach(raft: rafts.map(\.mailbox), store: store.mailbox)
@@ -139,10 +139,10 @@ private struct StoreStart {
   }
 
   private func spawnApplyWorker(
-    _ shard: Int, _ region: Mailbox<RegionTask>
+    _ number: Int, _ region: Mailbox<RegionTask>
   ) -> Worker<ApplyMessage> {
     let (environment, router, meta) = (environment, router, meta)
-    return environment.host.spawn(name: "apply-\(shard)", capacity: Self.ample) { _ in
+    return environment.host.spawn(name: "apply-\(number)", capacity: Self.ample) { _ in
       ApplyWorker(
         engine: environment.engine, meta: meta, router: router, regionWorker: region,
         logger: environment.logger, metrics: environment.metrics,
@@ -152,7 +152,7 @@ private struct StoreStart {
 
   private func spawnRaftWorker(
     _ shard: Int, _ peers: [LoadedPeer], _ logWriter: Worker<LogWriteTask>,
-    _ apply: Worker<ApplyMessage>, _ region: Worker<RegionTask>
+    _ applies: [Worker<ApplyMessage>], _ region: Worker<RegionTask>
   ) -> Worker<RaftWorkerMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     let (config, storeID, disk) = (config, ident.storeID, disk)
@@ -163,8 +163,8 @@ private struct StoreStart {
     return environment.host.spawn(name: "raft-\(shard)", bound: bound) { _ in
       let context = ShardContext(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
-        metrics: metrics, disk: disk, logWriter: logWriter.mailbox, applyWorker: apply.mailbox,
-        regionWorker: region.mailbox)
+        metrics: metrics, disk: disk, logWriter: logWriter.mailbox,
+        applyWorkers: applies.map(\.mailbox), regionWorker: region.mailbox)
       return RaftWorker(context: context, loaded: peers, seed: seed)
     }
   }

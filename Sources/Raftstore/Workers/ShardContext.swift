@@ -22,7 +22,8 @@ final class ShardContext {
   let disk: DiskReserve
   let onFatal: @Sendable (String) -> Void
   private let logWriter: Mailbox<LogWriteTask>
-  private let applyWorker: Mailbox<ApplyMessage>
+  /// A region's messages go to the worker at its id modulo their number.
+  private let applyWorkers: [Mailbox<ApplyMessage>]
   private let regionWorker: Mailbox<RegionTask>
 
   /// The time of the present batch: read once, so that a batch costs one look at the clock.
@@ -46,7 +47,7 @@ final class ShardContext {
   init(
     storeID: UInt64, config: RaftstoreConfig, environment: RaftstoreEnvironment, meta: StoreMeta,
     router: Router, metrics: RaftMetrics, disk: DiskReserve, logWriter: Mailbox<LogWriteTask>,
-    applyWorker: Mailbox<ApplyMessage>, regionWorker: Mailbox<RegionTask>
+    applyWorkers: [Mailbox<ApplyMessage>], regionWorker: Mailbox<RegionTask>
   ) {
     self.storeID = storeID
     self.config = config
@@ -62,7 +63,7 @@ final class ShardContext {
     self.disk = disk
     onFatal = environment.onFatal
     self.logWriter = logWriter
-    self.applyWorker = applyWorker
+    self.applyWorkers = applyWorkers
     self.regionWorker = regionWorker
     now = clock.now
     startedAt = now
@@ -106,12 +107,24 @@ final class ShardContext {
       logTasks.removeAll(keepingCapacity: true)
     }
     if !applyMessages.isEmpty {
-      if !applyWorker.post(contentsOf: applyMessages) { abandon(applyMessages) }
+      postApplies()
       applyMessages.removeAll(keepingCapacity: true)
     }
     if !regionTasks.isEmpty {
       regionWorker.post(contentsOf: regionTasks)
       regionTasks.removeAll(keepingCapacity: true)
+    }
+  }
+
+  private func postApplies() {
+    let count = UInt64(applyWorkers.count)
+    if count == 1 {
+      if !applyWorkers[0].post(contentsOf: applyMessages) { abandon(applyMessages) }
+      return
+    }
+    for index in 0..<count {
+      let own = applyMessages.filter { $0.regionID % count == index }
+      if !own.isEmpty, !applyWorkers[Int(index)].post(contentsOf: own) { abandon(own) }
     }
   }
 

@@ -218,6 +218,12 @@ package struct ConfigurationFile {
     "raftstore.abnormal-leader-missing-duration": {
       duration(&$0, \.stalePeers.abnormalLeaderMissing, $1)
     },
+    "raftstore.store-pool-size": { set(&$0.raftstore.shards, Int($1)) },
+    "raftstore.apply-pool-size": { configuration, text in
+      guard let count = Int(text) else { return false }
+      configuration.raftstore.applyWorkers = count
+      return true
+    },
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
     "raftstore.merge-check-tick-interval": { duration(&$0, \.merge.checkInterval, $1) },
     "raftstore.merge-max-log-gap": { set(&$0.raftstore.merge.maxLogGap, UInt64($1)) },

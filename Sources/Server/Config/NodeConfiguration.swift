@@ -19,7 +19,7 @@ package struct NodeConfiguration: Sendable {
   /// Labels for placement, one of each key.
   package var labels: [Label] = []
   package var logLevel = Logger.Level.info
-  package var raftstore = RaftstoreConfig()
+  package var raftstore = NodeConfiguration.raftstoreDefaults
   /// The size of the block cache in bytes; 0 for 45 % of the memory of the machine or of the process's control
   /// group.
   package var blockCacheCapacity: UInt64 = 0
@@ -34,6 +34,13 @@ package struct NodeConfiguration: Sendable {
   package var gracefulShutdownTimeout: Duration = .seconds(20)
   /// Nil for plain text.
   package var security: SecurityConfiguration?
+
+  /// Half of the cores, at most four, for each kind of worker: the others are for requests, the log and the engine.
+  private static var raftstoreDefaults: RaftstoreConfig {
+    var config = RaftstoreConfig()
+    config.shards = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2))
+    return config
+  }
 
   /// A label of a store, for placement. Names and values follow TiKV's rules.
   package struct Label: Sendable, Hashable {

@@ -95,6 +95,8 @@ package enum SettingRange {
     Rule(
       "raftstore.abnormal-leader-missing-duration", \.raftstore.stalePeers.abnormalLeaderMissing,
       .seconds(1)...year),
+    Rule("raftstore.store-pool-size", \.raftstore.shards, 1...64),
+    Rule("raftstore.apply-pool-size", \.raftstore.applyWorkers, 1...64),
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
     Rule("raftstore.merge-check-tick-interval", \.raftstore.merge.checkInterval, often...day),
     Rule("raftstore.merge-max-log-gap", \.raftstore.merge.maxLogGap, 1...1024),

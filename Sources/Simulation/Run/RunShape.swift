@@ -26,6 +26,7 @@ enum RunShape {
     store.stalePeers.maxLeaderMissing = .seconds(10)
     store.stalePeers.maxPeerDown = .seconds(8)
     store.shards = [1, 1, 2, 4][Int(random.next() % 4)]
+    if random.next() % 4 == 0 { store.applyWorkers = Int(1 + random.next() % 4) }
     store.hibernation.idleTime = .milliseconds(Int64.random(in: 100...1_500, using: &random))
     if random.next() & 1 == 0 { store.entryCacheBytes = 256 }
     shape.raftstore = store

@@ -66,6 +66,10 @@ struct NodeCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Interval of raft log compaction checks, for example 3s.", valueName: "duration"))
   var raftLogGcTickInterval: Duration?
+  @Option(help: "Threads that run the raft of regions. (default: half of the cores, at most 4)")
+  var raftWorkers: Int?
+  @Option(help: "Threads that apply committed entries. (default: as many as raft workers)")
+  var applyWorkers: Int?
   @Flag(
     name: .customLong("enable-ttl"),
     help: "Raw values can expire. The same for all stores of a cluster, from their first start on.")
@@ -146,6 +150,8 @@ struct NodeCommand: AsyncParsableCommand {
     if let raftLogGcCountLimit {
       configuration.raftstore.logCompaction.count = raftLogGcCountLimit
     }
+    if let raftWorkers { configuration.raftstore.shards = raftWorkers }
+    if let applyWorkers { configuration.raftstore.applyWorkers = applyWorkers }
     if let raftLogGcTickInterval {
       configuration.raftstore.logCompaction.interval = raftLogGcTickInterval
     }
