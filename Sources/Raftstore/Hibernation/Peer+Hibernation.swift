@@ -74,8 +74,8 @@ extension Peer {
   /// Whether nothing waits here, whoever leads.
   private var isQuiet: Bool {
     lifecycle == .active && isInitialized && incomingSnapshot == nil && recovery == nil
-      && !isBroadcastingRemoval && !isMerging && merging.request == nil && !node.hasReady && reads.isEmpty && writes.isEmpty
-      && proposals.isEmpty && node.committed == node.lastIndex
+      && !isBroadcastingRemoval && !isMerging && merging.request == nil && !node.hasReady
+      && reads.isEmpty && writes.isEmpty && proposals.isEmpty && node.committed == node.lastIndex
       && storage.applyState.appliedIndex == node.lastIndex
   }
 
