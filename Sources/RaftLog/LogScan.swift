@@ -2,17 +2,17 @@ import Protobuf
 import Raft
 import RocksDB
 
-/// Reads a whole log database, builds the index of every region, and throws `corrupted` if the stored data is
-/// inconsistent.
+/// Reads a log database, builds the index of every region, and throws `corrupted` if what it reads is inconsistent:
+/// the whole of it (`table`), or what opening needs (`indexTable`).
 struct LogScan {
-  private let db: DB
+  let db: DB
 
   init(_ db: DB) {
     self.db = db
   }
 
   /// What was read of one region. Its keys are in this order: entries, state, truncated state, keys, tombstone.
-  fileprivate struct Region {
+  struct Region {
     var id: UInt64
     var first: UInt64?
     var last: UInt64 = 0
@@ -24,6 +24,8 @@ struct LogScan {
     var hasTombstone = false
   }
 
+  /// Reads every entry.
+  ///
   /// - Parameter deep: whether entries are decoded completely, not only their term and index.
   func table(deep: Bool) throws(LogStoreError) -> LogTable {
     var table = LogTable()
@@ -59,7 +61,7 @@ struct LogScan {
     return table
   }
 
-  private func add(_ region: Region, to table: inout LogTable) throws(LogStoreError) {
+  func add(_ region: Region, to table: inout LogTable) throws(LogStoreError) {
     func broken(_ reason: String) -> LogStoreError {
       .corrupted(location: "\(db.path), region \(region.id)", reason: reason)
     }
@@ -101,7 +103,7 @@ struct LogScan {
 }
 
 extension LogScan.Region {
-  fileprivate mutating func add(
+  mutating func add(
     _ suffix: LogKeys.Suffix, _ rest: ArraySlice<UInt8>, _ value: RawSpan, deep: Bool
   ) throws(CodecError) {
     switch suffix {

@@ -30,7 +30,7 @@ package final class RocksDBLogStore: RaftLogStore {
   /// Never locked during a call that may block. Changed only with `writer` locked, after the write it reflects.
   private let table: Mutex<LogTable>
 
-  /// Opens the store in the directory `path`, whose parent must exist, and reads it completely to build the index.
+  /// Opens the store in the directory `path`, whose parent must exist, and builds the index by a few reads per region.
   ///
   /// Throws `locked`, `denied`, `noSpace`, `corrupted`, `newerFormat` or `io`.
   package init(
@@ -47,7 +47,7 @@ package final class RocksDBLogStore: RaftLogStore {
       throw LogStoreError(error, path: path)
     }
     try Self.checkFormat(of: db, readOnly: options.readOnly)
-    table = Mutex(try LogScan(db).table(deep: false))
+    table = Mutex(try LogScan(db).indexTable())
     opened = Mutex(db)
   }
 

@@ -82,11 +82,67 @@ struct LogDamageTests {
         == [Entry(term: 1, index: 9, data: [5, 6])])
   }
 
-  @Test(arguments: [UInt8(1), 5, 9])
+  @Test(arguments: [UInt8(1), 9])
   func s39_aMissingEntryIsNamed(index: UInt8) throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.delete($1, key(index)) }
-    expectCorrupted(fixture, index == 5 ? "follows" : "incomplete")
+    expectCorrupted(fixture, "incomplete")
+  }
+
+  /// Opening does not read the entries in the middle; who needs one finds out.
+  @Test func s39_aMissingEntryInTheMiddleIsFoundWhenItIsRead() throws {
+    let fixture = try fixture()
+    try tamper(fixture) { $0.delete($1, key(5)) }
+    let store = try RocksDBLogStore(path: fixture.path)
+    #expect(try store.entries(1, from: 6, to: 10, maxBytes: .max).count == 4)
+    #expect(throws: LogStoreError.self) {
+      try store.entries(1, from: 1, to: 10, maxBytes: .max)
+    }
+    #expect(throws: LogStoreError.self) { try store.verify(deep: false) }
+  }
+
+  /// A log is opened without its data: what is broken there does not show, and costs nothing.
+  @Test func openingReadsNoEntryButTheFirstTheLastAndChangesOfTerm() throws {
+    let fixture = try LogFixture(.rocks)
+    try fixture.write(.synced) {
+      $0.append(1, run(1, 1...100))
+      $0.append(1, run(3, 101...105))
+      $0.append(1, run(7, 106...250))
+      $0.setHardState(1, HardState(term: 7, vote: 2, commit: 200))
+      $0.append(2, run(1, 1...4))
+      $0.compact(2, to: 4, term: 1)
+    }
+    try tamper(fixture) { batch, family in
+      // A binary search between 1 and 250 looks at neither.
+      batch.put(family, key(3), [0xff])
+      batch.put(family, key(240), [0xff])
+    }
+    let store = try RocksDBLogStore(path: fixture.path)
+    #expect(store.firstIndex(1) == 1)
+    #expect(store.lastIndex(1) == 250)
+    let terms: [(UInt64, UInt64)] = [(1, 1), (100, 1), (101, 3), (105, 3), (106, 7), (250, 7)]
+    for (index, term) in terms {
+      #expect(try store.term(1, at: index) == term)
+    }
+    #expect(store.hardState(1) == HardState(term: 7, vote: 2, commit: 200))
+    #expect(store.lastIndex(2) == 4)
+    #expect(store.firstIndex(2) == 5)
+    #expect(throws: LogStoreError.self) { try store.verify(deep: false) }
+  }
+
+  @Test func theSizeOfALogIsKnownWhenItIsOpened() throws {
+    let fixture = try LogFixture(.rocks)
+    let data = [UInt8](repeating: 7, count: 10_000)
+    try fixture.write(.synced) { batch in
+      for index in 1...400 as ClosedRange<UInt64> {
+        batch.append(1, [Entry(term: 1, index: index, data: data)])
+      }
+      batch.append(2, run(1, 1...9))
+    }
+    try fixture.store.close()
+    let store = try RocksDBLogStore(path: fixture.path)
+    #expect((3_500_000...4_500_000).contains(store.openedBytes(1)))
+    #expect(store.openedBytes(2) < 200_000)
   }
 
   @Test func s39_aLogWithoutItsState() throws {

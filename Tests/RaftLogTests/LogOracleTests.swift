@@ -13,8 +13,9 @@ struct LogOracleTests {
     var refused = 0
     for round in 1...1500 {
       var batch = LogBatch()
-      for _ in 0..<Int.random(in: 1...4, using: &random) {
-        let region = UInt64.random(in: 1...12, using: &random)
+      // Of different regions: what is random fits the log as it was before the batch.
+      let regions = (1...12 as ClosedRange<UInt64>).shuffled(using: &random)
+      for region in regions.prefix(Int.random(in: 1...4, using: &random)) {
         add(to: &batch, region, oracle, &random)
       }
       let durability: Durability = round % 20 == 0 ? .synced : .buffered
@@ -43,7 +44,9 @@ struct LogOracleTests {
     switch Int.random(in: 0..<100, using: &random) {
     case 0..<55:
       let start = UInt64.random(in: max(first, 3) - 2...last + 2, using: &random)
-      var entryTerm = term
+      // Terms never decrease within a log.
+      let before = (try? oracle.term(region, at: max(start, first) - 1)) ?? 0
+      var entryTerm = max(term, before)
       let entries = (0..<UInt64.random(in: 1...30, using: &random)).map { offset in
         entryTerm += Int.random(in: 0..<10, using: &random) == 0 ? 1 : 0
         return entry(entryTerm, start + offset)
