@@ -6,6 +6,11 @@ package struct LogCompactionConfig: Sendable {
   package var count: UInt64 = 196_608
   /// Bytes of entries beyond which the log is cut as well.
   package var bytes: UInt64 = 192 << 20
+  /// Bytes of entries up to which the log is kept for a follower that is being sent a snapshot, whatever `count` and
+  /// `bytes` say. At least `bytes`.
+  package var snapshotBytes: UInt64 = 2 << 30
+  /// How long a compacted log waits for others, so that one barrier of the engine serves all.
+  package var syncInterval: Duration = .seconds(2)
   /// Replicated entries worth a compaction.
   package var threshold: UInt64 = 50
 }

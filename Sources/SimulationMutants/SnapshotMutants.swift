@@ -23,8 +23,8 @@ enum SnapshotMutants {
           mail: { worker, batch in
             guard worker == "region", cluster.isBootstrapDone, let snapshots = store.snapshots
             else { return batch }
-            for case .applySnapshot(_, _, let key)? in batch.map({ $0 as? RegionTask }) {
-              snapshots.unpin(key)
+            for case .applySnapshot(let peerID, _, let key)? in batch.map({ $0 as? RegionTask }) {
+              snapshots.unpin(key, for: peerID)
               do throws(SnapshotError) {
                 try snapshots.delete(key, .received)
               } catch {
@@ -32,6 +32,36 @@ enum SnapshotMutants {
               }
             }
             return batch
+          })
+      }
+    },
+    Mutant(
+      "snapshot-requests-lost", "The apply worker drops the requests to generate snapshots."
+    ) { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.host = { part, _, _ in
+        AlteredHost(
+          part,
+          mail: { worker, batch in
+            guard worker.hasPrefix("apply"), cluster.isBootstrapDone else { return batch }
+            return batch.filter { message in
+              if case .generateSnapshot? = message as? ApplyMessage { false } else { true }
+            }
+          })
+      }
+    },
+    Mutant("snapshot-receivers-busy", "Stores never have a place for a snapshot.") { setup in
+      let cluster = ClusterReference(&setup)
+      setup.faults = [.changeMembers, .compactLog, .partition]
+      setup.parts.transport = { part, _, _ in
+        AlteredTransport(
+          part,
+          alter: { envelope in
+            guard cluster.isBootstrapDone else { return [envelope] }
+            var envelope = envelope
+            envelope.extra?.snapGenPrecheckPassed = false
+            return [envelope]
           })
       }
     },

@@ -15,7 +15,7 @@ package struct ApplyWorker: Handler {
 
   private let engine: any KVEngine
   private let router: Router
-  private let regionWorker: Mailbox<RegionTask>
+  private let generations: SnapshotGenerations
   private let logger: Logger
   private let onFatal: @Sendable (String) -> Void
   private let appliedEntries: Counter
@@ -30,7 +30,7 @@ package struct ApplyWorker: Handler {
   private var isPoisoned = false
 
   package init(
-    engine: any KVEngine, meta: StoreMeta, router: Router, regionWorker: Mailbox<RegionTask>,
+    engine: any KVEngine, meta: StoreMeta, router: Router, generations: SnapshotGenerations,
     logger: Logger, metrics: Metrics, clock: any Clock,
     onFatal: @escaping @Sendable (String) -> Void
   ) {
@@ -38,7 +38,7 @@ package struct ApplyWorker: Handler {
     pending = ApplyContext(
       splits: SplitApplier(engine: engine, meta: meta), merges: MergeApplier(engine: engine))
     self.router = router
-    self.regionWorker = regionWorker
+    self.generations = generations
     self.logger = logger
     self.clock = clock
     self.onFatal = onFatal
@@ -63,8 +63,8 @@ package struct ApplyWorker: Handler {
       appliers[registration.region.id] = Applier(registration)
     case .apply(let task):
       apply(task)
-    case .generateSnapshot(let regionID, let peerID):
-      generateSnapshot(regionID: regionID, peerID: peerID)
+    case .generateSnapshot(let regionID, let peerID, let cancellation):
+      generateSnapshot(regionID: regionID, peerID: peerID, cancellation)
     case .stop(let regionID, let peerID):
       stop(regionID: regionID, peerID: peerID)
     case .resumeMerge(let source):
@@ -145,7 +145,10 @@ package struct ApplyWorker: Handler {
 
   // MARK: Snapshots and the end of peers
 
-  private mutating func generateSnapshot(regionID: UInt64, peerID: UInt64) {
+  private mutating func generateSnapshot(
+    regionID: UInt64, peerID: UInt64, _ cancellation: SnapshotCancellation
+  ) {
+    if cancellation.isCancelled { return }
     commit()
     // One of a region that is merging could not be told from one of a region whose merge was rolled back.
     guard !isPoisoned, let applier = appliers[regionID], applier.peerID == peerID,
@@ -159,8 +162,8 @@ package struct ApplyWorker: Handler {
     }
     let request = SnapshotRequest(
       region: applier.region, peerID: peerID, index: applier.state.appliedIndex,
-      term: applier.appliedTerm, snapshot: engine.snapshot())
-    regionWorker.post(.generate(request))
+      term: applier.appliedTerm, snapshot: engine.snapshot(), cancellation: cancellation)
+    generations.submit(request)
   }
 
   private mutating func stop(regionID: UInt64, peerID: UInt64) {
@@ -212,7 +215,7 @@ extension ApplyMessage {
     switch self {
     case .register(let registration): registration.region.id
     case .apply(let task): task.regionID
-    case .generateSnapshot(let regionID, _), .stop(let regionID, _): regionID
+    case .generateSnapshot(let regionID, _, _), .stop(let regionID, _): regionID
     case .resumeMerge, .abandonMerge: nil
     }
   }

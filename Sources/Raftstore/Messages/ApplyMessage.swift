@@ -9,7 +9,7 @@ package enum ApplyMessage: Sendable {
   case register(ApplyRegistration)
   case apply(ApplyTask)
   /// Take a view of the engine between two batches and have a snapshot built from it.
-  case generateSnapshot(regionID: UInt64, peerID: UInt64)
+  case generateSnapshot(regionID: UInt64, peerID: UInt64, SnapshotCancellation)
   /// Let go of the peer; completed by `RaftWorkerMessage.applyStopped`.
   case stop(regionID: UInt64, peerID: UInt64)
   /// The source of a committed merge is caught up on this store: the target goes on.

@@ -12,6 +12,9 @@ struct LogCompactionPolicy {
     var replicated: UInt64
     /// Bytes of the entries that the log holds.
     var bytes: UInt64
+    /// The index of the oldest snapshot that a follower is being sent or has just got: entries after it are needed
+    /// once the follower has applied it. Nil without any.
+    var neededForSnapshots: UInt64?
   }
 
   /// Not before this.
@@ -51,7 +54,9 @@ struct LogCompactionPolicy {
   /// The last entry to be cut away; nil when nothing is worth a proposal.
   ///
   /// The log is cut where all members have it, or, when it has become too long or too large, in the middle
-  /// of what it holds: members that lack more than that get a snapshot.
+  /// of what it holds: members that lack more than that get a snapshot. While one is under way the log after it is
+  /// kept, up to `snapshotBytes`: if it were cut, the follower would need another one as soon as it has applied
+  /// this, and a large region under writes would never converge.
   mutating func lastIndexToCut(_ log: LogState, _ config: RaftstoreConfig) -> UInt64? {
     var index: UInt64
     if log.applied > log.first && log.applied - log.first >= config.logCompaction.count
@@ -67,6 +72,9 @@ struct LogCompactionPolicy {
       return nil
     } else {
       index = log.replicated
+    }
+    if let needed = log.neededForSnapshots, log.bytes < config.logCompaction.snapshotBytes {
+      index = min(index, needed)
     }
     index = min(index, log.applied)
     return index > log.first ? index - 1 : nil

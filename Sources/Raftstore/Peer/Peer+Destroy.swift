@@ -12,6 +12,7 @@ extension Peer {
     if let removalBroadcast { storage.region = removalBroadcast.region }
     context.logger.info("region \(regionID): peer \(info.id) is destroyed: \(reason)")
     dropLease()
+    stopSending()
     if wasLeader {
       wasLeader = false
       context.metrics.leaders.add(-1)

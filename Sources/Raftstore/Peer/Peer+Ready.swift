@@ -170,7 +170,7 @@ extension Peer {
 
   private func sendSnapshot(_ message: Message) {
     guard let snapshot = message.snapshot, let envelope = envelope(for: message) else {
-      snapshotSent(to: message.to, succeeded: false)
+      snapshotSent(to: message.to, index: nil, succeeded: false)
       return
     }
     let key = SnapshotKey(
@@ -198,6 +198,7 @@ extension Peer {
       context.metrics.leaderChanges.increment()
       context.metrics.leaders.add(-1)
       dropLease()
+      stopSending()
       reads.failLeaderReads(notLeader)
       failPreparedSplit(notLeader)
     }

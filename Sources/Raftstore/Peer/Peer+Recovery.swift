@@ -30,6 +30,7 @@ extension Peer {
   func startOver() {
     context.logger.warning("region \(regionID): peer \(info.id) starts over without its data")
     dropLease()
+    stopSending()
     failPending(.regionNotFound(regionID: regionID))
     localSteps = []
     recovery = DataRecovery(index: node.lastIndex, term: node.term)

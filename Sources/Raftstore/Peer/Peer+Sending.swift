@@ -146,13 +146,16 @@ extension Peer {
     var lowest = storage.snapshotIndex
     var catchingUp: [UInt64: UInt64] = [:]
     let last = node.lastIndex
+    let patience = context.config.logCompaction.interval * Self.patientIntervals
     node.forEachProgress { id, progress in
-      guard id != info.id, progress.recentActive else { return }
+      // Not the core's own record of contacts, which begins anew with every check of the quorum.
+      let silence = activity.silence(of: id, at: context.now) ?? .zero
+      guard id != info.id, silence < patience else { return }
       var needed: UInt64?
       if progress.state == .snapshot {
         needed = progress.pendingSnapshot
       } else if let index = storage.sending.catchingUp[id],
-        progress.match + Self.nearlyUpToDate < last
+        progress.match < index || progress.match + Self.nearlyUpToDate < last
       {
         // Until the follower has applied the snapshot, what it matches is what it did before.
         needed = max(index, progress.match)
@@ -164,6 +167,8 @@ extension Peer {
     return lowest
   }
 
+  /// Intervals of log compaction after which a follower that is not heard of has the log cut behind its snapshot.
+  private static let patientIntervals = 10
   /// Entries that a follower may lack and yet counts as one that writes do not leave behind.
   private static let nearlyUpToDate: UInt64 = 1024
 }

@@ -4,7 +4,7 @@ import Protobuf
 import Raft
 import RaftLog
 
-// Snapshots: received ones replace log and data step by step, made ones go to followers.
+// Received snapshots replace log and data step by step. Those for followers are in Peer+Sending.
 //
 // A received snapshot is, in this order: checked and its range reserved; stepped; stored as *applying*
 // state in the engine, then in the log; applied by the region worker; live. A crash at any point
@@ -67,7 +67,7 @@ extension Peer {
     }
     // From here on nothing that removes files, queued earlier for the same snapshot, can do so. Without the
     // files stepping it would cut off the log, and nothing could be put in its place.
-    guard context.snapshots.pinReceived(key, data.region.range) else {
+    guard context.snapshots.pinReceived(key, data.region.range, for: info.id) else {
       context.logger.warning(
         "region \(regionID): snapshot \(key) refused: its files are not here")
       context.meta.release(regionID)
@@ -89,7 +89,7 @@ extension Peer {
 
   /// The peer will not apply a snapshot it had taken.
   func abandonSnapshot(_ key: SnapshotKey) {
-    context.snapshots.unpin(key)
+    context.snapshots.unpin(key, for: info.id)
     discardReceived(key)
   }
 
@@ -197,34 +197,7 @@ extension Peer {
           appliedTerm: storage.appliedTerm, merge: merging.prepared)))
   }
 
-  // MARK: Sending
-
-  /// The region worker has built a snapshot for a follower, or could not.
-  func snapshotGenerated(_ result: Result<GeneratedSnapshot, SnapshotError>) {
-    guard lifecycle == .active else { return }
-    switch result {
-    case .failure(let error):
-      context.metrics.snapshotFailures.increment()
-      context.logger.warning("region \(regionID): no snapshot could be generated: \(error)")
-      storage.finishSnapshot(.failure(error))
-    case .success(let generated):
-      do throws(CodecError) {
-        let data = try RaftSnapshotData(decoding: generated.data)
-        let metadata = SnapshotMetadata(
-          confState: data.region.confState, index: generated.key.index, term: generated.key.term)
-        storage.finishSnapshot(.success(Snapshot(data: generated.data, metadata: metadata)))
-        // The follower is offered it with the next append: no need to wait for a heartbeat.
-        run { node throws(RaftError) in try node.ping() }
-      } catch {
-        storage.finishSnapshot(.failure(.io("\(error)")))
-      }
-    }
-  }
-
-  func snapshotSent(to peerID: UInt64, succeeded: Bool) {
-    guard lifecycle == .active else { return }
-    run { node throws(RaftError) in try node.reportSnapshot(peerID, succeeded: succeeded) }
-  }
+  // MARK: Files
 
   /// Snapshot unused files: those this peer has no use for either may go.
   func collect(_ idle: [IdleSnapshot]) {

@@ -108,6 +108,9 @@ extension Peer {
     case .wantRollbackMerge: rollbackWanted(by: envelope.from, extra)
     case .regionWakeUp, .hibernateRequest, .hibernateResponse:
       handleHibernationMessage(extra, from: envelope)
+    case .snapGenPrecheckRequest: respondToCheck(envelope)
+    case .snapGenPrecheckResponse:
+      receiverChecked(envelope.from, passed: extra.snapGenPrecheckPassed)
     default:
       // The response alone shows that someone is there; the others are not used by this version.
       break

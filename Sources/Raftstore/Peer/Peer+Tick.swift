@@ -23,6 +23,7 @@ extension Peer {
       }
     } else if node.isLeader {
       renewUsedLease()
+      tickSending()
     }
     runDue()
     guard lifecycle == .active else { return }
@@ -108,7 +109,8 @@ extension Peer {
     node.forEachProgress { _, progress in replicated = min(replicated, progress.match) }
     return LogCompactionPolicy.LogState(
       first: storage.firstIndex(), last: node.lastIndex,
-      applied: storage.applyState.appliedIndex, replicated: replicated, bytes: storage.logBytes)
+      applied: storage.applyState.appliedIndex, replicated: replicated, bytes: storage.logBytes,
+      neededForSnapshots: indexNeededForSnapshots())
   }
 
   /// Whether the log would be cut if its space were wanted.

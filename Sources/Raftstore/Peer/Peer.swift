@@ -115,7 +115,7 @@ final class Peer {
     compaction = LogCompactionPolicy(next: now + config.logCompaction.interval)
     staleness = StalePeerDetector(now: now, firstCheck: now + config.stalePeers.checkInterval)
     if let key = loaded.unfinishedSnapshot {
-      context.snapshots.pin(key)
+      context.snapshots.pin(key, for: loaded.info.id)
       incomingSnapshot = IncomingSnapshot(key: key, region: loaded.region, stage: .applying)
     }
   }
@@ -216,9 +216,7 @@ final class Peer {
     wakeIfReady()
     handleReady()
     grantReads()
-    if storage.takeSnapshotRequest() {
-      context.applyMessages.append(.generateSnapshot(regionID: regionID, peerID: info.id))
-    }
+    if storage.takeSnapshotRequest() { checkReceivers() }
     settleHibernation()
   }
 }

@@ -11,9 +11,12 @@ final class PeerStorage: LogStorage {
   /// A snapshot of this region that is to be sent to a follower.
   enum SnapshotState {
     case idle
-    /// The core asked for one; the peer has not passed it on yet.
+    /// The core asked for one; the peer has not asked the receivers yet.
     case requested
-    case generating
+    /// The receivers are asked whether they can take one.
+    case checking
+    /// Since entries up to `index` were applied.
+    case generating(SnapshotCancellation, index: UInt64)
     case available(Snapshot)
   }
 
@@ -29,6 +32,8 @@ final class PeerStorage: LogStorage {
   private var lastTerm: UInt64
   private(set) var snapshotState = SnapshotState.idle
   private(set) var snapshotFailures = 0
+  /// What the peer knows of those who need one (Peer+Sending).
+  var sending = SnapshotSendingState()
   /// About the bytes of entries between the log's start and its end.
   private(set) var logBytes: UInt64
 
@@ -167,7 +172,7 @@ final class PeerStorage: LogStorage {
     applyState = ApplyState(
       appliedIndex: index, truncatedIndex: index, truncatedTerm: term, commitIndex: index,
       commitTerm: term)
-    snapshotState = .idle
+    cancelSnapshot()
   }
 
   /// The log was cut by applying a compaction.
@@ -198,8 +203,31 @@ final class PeerStorage: LogStorage {
   /// Whether the core asked for a snapshot since the last call.
   func takeSnapshotRequest() -> Bool {
     guard case .requested = snapshotState else { return false }
-    snapshotState = .generating
+    snapshotState = .checking
     return true
+  }
+
+  /// A receiver can take a snapshot: the one that was asked for is to be generated. Nil if none is waited for.
+  func beginGenerating() -> SnapshotCancellation? {
+    guard case .checking = snapshotState else { return nil }
+    let cancellation = SnapshotCancellation()
+    snapshotState = .generating(cancellation, index: applyState.appliedIndex)
+    return cancellation
+  }
+
+  /// No follower needs a snapshot any more, or this peer is not to send one.
+  func cancelSnapshot() {
+    if case .generating(let cancellation, _) = snapshotState { cancellation.cancel() }
+    snapshotState = .idle
+  }
+
+  /// The index from which on the log is needed by whoever gets the snapshot that is being made; nil without one.
+  var snapshotIndex: UInt64? {
+    switch snapshotState {
+    case .idle, .requested, .checking: nil
+    case .generating(_, let index): index
+    case .available(let snapshot): snapshot.metadata.index
+    }
   }
 
   /// The region worker is done; an unusable result is dropped and recreated when asked for.

@@ -53,9 +53,10 @@ extension SnapManager {
       let begun = clock.now
       let builder = SnapshotGenerator(
         set: set, files: files, engine: engine, snapshot: request.snapshot,
-        range: request.region.range)
+        range: request.region.range, maxFileBytes: limits.maxFileBytes,
+        throttle: { self.throttle($0) })
       var meta = SnapshotMeta(start: clock.wallMilliseconds)
-      meta.files = try builder.generate(isCancelled)
+      meta.files = try builder.generate { isCancelled() || request.cancellation.isCancelled }
       let taken = clock.now - begun
       meta.generateDurationSeconds = UInt64(clamping: taken.components.seconds)
       try files.publish(set, meta)

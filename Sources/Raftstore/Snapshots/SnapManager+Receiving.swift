@@ -92,8 +92,9 @@ extension SnapManager {
   func checkKeys(
     _ set: SnapshotFileSet, _ meta: SnapshotMeta, _ range: KeyRange, suffix: String = ""
   ) throws(SnapshotError) {
-    for (family, file) in zip(ColumnFamily.data, meta.files) where file.size > 0 {
-      let path = files.path(set, family) + suffix
+    var last: (family: ColumnFamily, key: [UInt8])?
+    for ((family, name), file) in zip(files.paths(set, meta), meta.files) where file.size > 0 {
+      let path = name + suffix
       let bounds: SSTBounds
       do throws(EngineError) {
         bounds = try engine.boundsOfSST(path)
@@ -108,6 +109,11 @@ extension SnapManager {
         throw .corrupted(
           path: path, reason: "key \(shown) is not in the region's range \(range)")
       }
+      if let last, last.family == family, !last.key.lexicographicallyPrecedes(bounds.first) {
+        metrics.corrupted.increment()
+        throw .corrupted(path: path, reason: "its keys do not follow those of the file before")
+      }
+      last = (family, bounds.last)
     }
   }
 
@@ -119,6 +125,7 @@ extension SnapManager {
     let end = clock.now + limits.deliveryGrace
     registry.withLock { registry in
       registry.release(set, from: .receiving)
+      registry.endReservation(set.key.regionID)
       if let range { registry.deliver(set.key, range, until: end) }
     }
   }

@@ -20,11 +20,17 @@ package final class SnapManager: Sendable {
   let registry = Mutex(SnapshotRegistry())
   /// Snapshots by whose names directories go that are none of ours.
   private let foreign = Mutex<Set<SnapshotFileSet>>([])
+  private let rate: Mutex<ByteRate>
+  private let pause: @Sendable (Duration) -> Void
 
+  /// - Parameter pause: blocks the thread that long; called to keep to `SnapshotLimits.maxBytesPerSecond`.
   package init(
     directory: String, fileSystem: any FileSystem, engine: any KVEngine, clock: any Clock,
-    metrics: Metrics, limits: SnapshotLimits = SnapshotLimits()
+    metrics: Metrics, limits: SnapshotLimits = SnapshotLimits(),
+    pause: @escaping @Sendable (Duration) -> Void = { _ in }
   ) {
+    self.pause = pause
+    rate = Mutex(ByteRate(bytesPerSecond: limits.maxBytesPerSecond))
     self.directory = directory
     self.limits = limits
     self.engine = engine
@@ -137,6 +143,29 @@ package final class SnapManager: Sendable {
     return result
   }
 
+  // MARK: Limits
+
+  /// Waits until so many bytes may be read or written.
+  func throttle(_ bytes: Int) {
+    let delay = rate.withLock { $0.delay(for: bytes, now: clock.now) }
+    if delay > .zero { pause(delay) }
+  }
+
+  /// Whether a leader that wants to generate a snapshot of the region for this store may: it keeps a place for
+  /// its reception, for `SnapshotLimits.reservationTime`. No I/O.
+  package func reserveReceiving(_ regionID: UInt64) -> Bool {
+    let now = clock.now
+    return registry.withLock {
+      $0.reserve(
+        regionID, limit: limits.maxReceiving, now: now, until: now + limits.reservationTime)
+    }
+  }
+
+  /// Ends the sending of the region's snapshots: this store does not lead it any more. No I/O.
+  package func cancelSending(_ regionID: UInt64) {
+    registry.withLock { $0.cancelSending(regionID) }
+  }
+
   // MARK: Letting go
 
   /// Removes a snapshot's files; a snapshot in use is refused as busy.
@@ -151,11 +180,10 @@ package final class SnapManager: Sendable {
 
   /// Removes files the caller has claimed.
   func removeClaimed(_ set: SnapshotFileSet) throws(SnapshotError) {
+    // First: a removal that fails has taken some of the files, and no peer may take what is left for a snapshot.
+    if set.origin == .received { registry.withLock { $0.endDelivery(set.key) } }
     try files.remove(set)
-    registry.withLock { registry in
-      registry.setSize(set, 0)
-      if set.origin == .received { registry.endDelivery(set.key) }
-    }
+    registry.withLock { $0.setSize(set, 0) }
   }
 
   /// Removes what a failed attempt has left. That this fails too changes nothing for the caller: the
@@ -171,6 +199,7 @@ package final class SnapManager: Sendable {
   /// Frees space for `needed` more bytes by removing idle generated snapshots, oldest first.
   func freeSpace(for needed: UInt64) throws(SnapshotError) {
     func fits() -> Bool {
+      if limits.maxTotalSize == 0 { return true }
       let total = registry.withLock { $0.totalSize }
       let (sum, overflow) = total.addingReportingOverflow(needed)
       return !overflow && sum <= limits.maxTotalSize

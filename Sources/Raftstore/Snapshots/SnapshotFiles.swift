@@ -9,14 +9,32 @@ struct SnapshotFiles: Sendable {
   static let readSize = 1 << 20
   /// Far beyond any disk: sums of the sizes of all snapshots stay far from overflow.
   static let maxFileSize: UInt64 = 1 << 50
+  /// Files of one snapshot: with the default size of a file, of a region of 1.6 TB.
+  static let maxFiles = 1 << 14
 
   let directory: String
   let system: any FileSystem
 
   func path(_ name: String) -> String { directory + "/" + name }
 
-  func path(_ set: SnapshotFileSet, _ family: ColumnFamily) -> String {
-    path(SnapshotName.data(set, family))
+  func path(_ set: SnapshotFileSet, _ family: ColumnFamily, _ number: Int = 0) -> String {
+    path(SnapshotName.data(set, family, number))
+  }
+
+  /// The families and paths of the files of a meta without `problem`, in its order. An empty family's file is not
+  /// there.
+  func paths(
+    _ set: SnapshotFileSet, _ meta: SnapshotMeta
+  ) -> [(family: ColumnFamily, path: String)] {
+    var number = 0
+    return meta.files.indices.map { position in
+      let name = meta.files[position].cf
+      number = position > 0 && meta.files[position - 1].cf == name ? number + 1 : 0
+      guard let family = ColumnFamily.data.first(where: { $0.name == name }) else {
+        preconditionFailure("a meta with an unknown family was accepted")
+      }
+      return (family, path(set, family, number))
+    }
   }
 
   // MARK: Reading
@@ -49,8 +67,7 @@ struct SnapshotFiles: Sendable {
       throw .corrupted(path: path, reason: "\(error)")
     }
     if let problem = Self.problem(of: meta) { throw .corrupted(path: path, reason: problem) }
-    for (family, file) in zip(ColumnFamily.data, meta.files) {
-      let path = self.path(set, family)
+    for ((_, path), file) in zip(paths(set, meta), meta.files) {
       let size = try performing { () throws(FileSystemError) in try system.size(of: path) }
       if (size ?? 0) != file.size {
         throw .corrupted(path: path, reason: "\(size ?? 0) bytes instead of \(file.size)")
@@ -60,10 +77,17 @@ struct SnapshotFiles: Sendable {
   }
 
   /// Why this is not the meta of a snapshot as this version makes them: one file for each data
-  /// family, in their order.
+  /// family at least, in their order; several only of a family with data.
   static func problem(of meta: SnapshotMeta) -> String? {
-    guard meta.files.map(\.cf) == ColumnFamily.data.map(\.name) else {
-      return "files of \(meta.files.map(\.cf)) instead of \(ColumnFamily.data.map(\.name))"
+    guard meta.files.count <= maxFiles else { return "\(meta.files.count) files" }
+    var families: [String] = []
+    for file in meta.files where families.last != file.cf { families.append(file.cf) }
+    guard families == ColumnFamily.data.map(\.name) else {
+      return "files of \(families) instead of \(ColumnFamily.data.map(\.name))"
+    }
+    for (file, next) in zip(meta.files, meta.files.dropFirst())
+    where file.cf == next.cf && (file.size == 0 || next.size == 0) {
+      return "an empty file among several of \(file.cf)"
     }
     for file in meta.files {
       if file.size > maxFileSize { return "impossible sizes" }
@@ -101,8 +125,7 @@ struct SnapshotFiles: Sendable {
   /// meta file has all its files after any crash.
   func publish(_ set: SnapshotFileSet, _ meta: SnapshotMeta) throws(SnapshotError) {
     try performing { () throws(FileSystemError) in
-      for (family, file) in zip(ColumnFamily.data, meta.files) where file.size > 0 {
-        let path = self.path(set, family)
+      for ((_, path), file) in zip(paths(set, meta), meta.files) where file.size > 0 {
         try system.rename(path + SnapshotName.temporarySuffix, to: path)
       }
       try system.syncDirectory(directory)
@@ -122,10 +145,14 @@ struct SnapshotFiles: Sendable {
     }
   }
 
-  /// Removes all files of a snapshot, the meta file first.
+  /// Removes all files of a snapshot. The meta file goes first: without it the others mean nothing, so they may
+  /// follow at any time.
   func remove(_ set: SnapshotFileSet) throws(SnapshotError) {
     try performing { () throws(FileSystemError) in
-      for name in SnapshotName.all(set) { try system.remove(path(name)) }
+      try system.remove(path(SnapshotName.meta(set)))
+      for name in try system.list(directory).sorted() where SnapshotName.parse(name) == set {
+        try system.remove(path(name))
+      }
     }
   }
 

@@ -1,12 +1,21 @@
 /// Limits of the space and the streams of snapshots.
 package struct SnapshotLimits: Sendable {
   /// Bytes of all snapshot files together; beyond it idle generated ones go, then new ones are
-  /// refused.
-  package var maxTotalSize: UInt64 = .max
-  /// Snapshots sent at once; the transport has as many senders.
-  package var maxSending = 2
-  /// Snapshots received at once; further ones are refused as busy, and their leaders try again.
+  /// refused. 0: no limit.
+  package var maxTotalSize: UInt64 = 0
+  /// Snapshots sent at once; further ones fail at once, and their leaders try again.
+  package var maxSending = 32
+  /// Snapshots received at once, with those that wait to be applied; further ones are refused as busy, and
+  /// their leaders try again.
   package var maxReceiving = 32
+  /// Threads that build snapshots.
+  package var generators = 2
+  /// Bytes a second that are read and written for snapshots: to build, to send and to receive them. 0: no limit.
+  package var maxBytesPerSecond: UInt64 = 100 << 20
+  /// Bytes of keys and values after which a family's data continues in another file.
+  package var maxFileBytes: UInt64 = 100 << 20
+  /// How long a leader that asked whether it may generate a snapshot is expected to send it.
+  package var reservationTime: Duration = .seconds(60)
   /// How long a received snapshot counts as in use before its peer takes it up: the message that
   /// names it is on its way through the mailboxes.
   package var deliveryGrace: Duration = .seconds(300)

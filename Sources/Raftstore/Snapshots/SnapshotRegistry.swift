@@ -10,6 +10,8 @@ struct SnapshotRegistry {
   private struct Use {
     var counts = [Int](repeating: 0, count: SnapshotActivity.allCases.count)
     var isClaimed = false
+    /// No one wants it any more: whoever sends it is to stop.
+    var isCancelled = false
 
     var isIdle: Bool { !isClaimed && counts.allSatisfy { $0 == 0 } }
   }
@@ -26,9 +28,11 @@ struct SnapshotRegistry {
   /// Received snapshots, complete, whose message may not have reached its peer yet, and until when they
   /// are kept for it.
   private var deliveries: [SnapshotKey: Delivery] = [:]
-  /// Received snapshots that a peer has taken and is going to apply: complete, and not to be removed or
-  /// received again, although no one works on their files at the moment.
-  private var pins: Set<SnapshotKey> = []
+  /// Received snapshots and the ids of the peers that have taken them and are going to apply them: complete, and
+  /// not to be removed or received again, although no one works on their files at the moment. No set is empty.
+  private var pins: [SnapshotKey: Set<UInt64>] = [:]
+  /// Regions whose leader was promised that it may send a snapshot, and until when.
+  private var reservations: [UInt64: Instant] = [:]
   private(set) var totalSize: UInt64 = 0
 
   func count(_ activity: SnapshotActivity) -> Int { totals[activity.rawValue] }
@@ -83,22 +87,53 @@ struct SnapshotRegistry {
 
   // MARK: Pins
 
-  mutating func pin(_ key: SnapshotKey) { pins.insert(key) }
+  mutating func pin(_ key: SnapshotKey, for peerID: UInt64) {
+    pins[key, default: []].insert(peerID)
+  }
 
   /// Pins what was received, for that range, by this process and is neither removed nor claimed
   /// since.
-  mutating func pinReceived(_ key: SnapshotKey, _ range: KeyRange) -> Bool {
+  mutating func pinReceived(_ key: SnapshotKey, _ range: KeyRange, for peerID: UInt64) -> Bool {
     let set = SnapshotFileSet(key: key, origin: .received)
     guard deliveries[key]?.range == range, uses[set]?.isClaimed != true else { return false }
-    pins.insert(key)
+    pin(key, for: peerID)
     return true
   }
 
-  mutating func unpin(_ key: SnapshotKey) { pins.remove(key) }
+  mutating func unpin(_ key: SnapshotKey, for peerID: UInt64) {
+    guard var peers = pins[key] else { return }
+    peers.remove(peerID)
+    pins[key] = peers.isEmpty ? nil : peers
+  }
 
   func isPinned(_ set: SnapshotFileSet) -> Bool {
-    set.origin == .received && pins.contains(set.key)
+    set.origin == .received && pins[set.key] != nil
   }
+
+  // MARK: Cancellation
+
+  /// Whoever sends a snapshot of the region is to stop.
+  mutating func cancelSending(_ regionID: UInt64) {
+    for set in uses.keys where set.origin == .generated && set.key.regionID == regionID {
+      uses[set]?.isCancelled = true
+    }
+  }
+
+  func isCancelled(_ set: SnapshotFileSet) -> Bool { uses[set]?.isCancelled ?? false }
+
+  // MARK: Reservations
+
+  /// Promises the region's leader that its snapshot will be received; false when as many are promised, received
+  /// or waiting to be applied as may be.
+  mutating func reserve(_ regionID: UInt64, limit: Int, now: Instant, until end: Instant) -> Bool {
+    for (region, expiry) in reservations where expiry <= now { reservations[region] = nil }
+    guard reservations[regionID] == nil else { return true }
+    guard reservations.count + count(.receiving) + pins.count < limit else { return false }
+    reservations[regionID] = end
+    return true
+  }
+
+  mutating func endReservation(_ regionID: UInt64) { reservations[regionID] = nil }
 
   // MARK: Sizes
 

@@ -24,6 +24,8 @@ package final class SnapshotSink: Sendable {
   private let manager: SnapManager
   private let set: SnapshotFileSet
   private let range: KeyRange
+  /// Of the announced files, in their order.
+  private let paths: [String]
   private let state = Mutex(State())
 
   init(
@@ -34,6 +36,7 @@ package final class SnapshotSink: Sendable {
     self.set = set
     self.meta = meta
     key = set.key
+    paths = manager.files.paths(set, meta).map(\.path)
   }
 
   deinit {
@@ -45,6 +48,7 @@ package final class SnapshotSink: Sendable {
   /// Takes the next bytes. Each file is verified and synced as it becomes complete; bytes beyond
   /// the announced sizes are an error. After any error the reception has failed.
   package func write(_ bytes: [UInt8]) throws(SnapshotError) {
+    manager.throttle(bytes.count)
     try state.withLock { (state) throws(SnapshotError) in
       guard state.phase == .open else { throw .stale("reception of \(key) has ended") }
       do throws(SnapshotError) {
@@ -76,7 +80,7 @@ package final class SnapshotSink: Sendable {
       skipEmptyFiles(&state)
       if state.file < meta.files.count {
         throw .corrupted(
-          path: path(state.file),
+          path: paths[state.file],
           reason: "\(state.written) of \(meta.files[state.file].size) bytes arrived")
       }
       try manager.checkKeys(set, meta, range, suffix: SnapshotName.temporarySuffix)
@@ -106,15 +110,13 @@ package final class SnapshotSink: Sendable {
   /// Whether the claim on the files was given back.
   private let isReleased = Mutex(false)
 
-  private func path(_ file: Int) -> String { manager.files.path(set, ColumnFamily.data[file]) }
-
   private func skipEmptyFiles(_ state: inout State) {
     while state.file < meta.files.count, meta.files[state.file].size == 0 { state.file += 1 }
   }
 
   private func append(_ bytes: [UInt8], _ state: inout State) throws(SnapshotError) {
     let file = meta.files[state.file]
-    let temporary = path(state.file) + SnapshotName.temporarySuffix
+    let temporary = paths[state.file] + SnapshotName.temporarySuffix
     try manager.files.performing { () throws(FileSystemError) in
       let handle: any WritableFile
       if let open = state.handle {

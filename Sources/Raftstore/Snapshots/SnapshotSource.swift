@@ -20,6 +20,8 @@ package final class SnapshotSource: Sendable {
   package let meta: SnapshotMeta
   private let manager: SnapManager
   private let set: SnapshotFileSet
+  /// Of the files, in the order of the meta.
+  private let paths: [String]
   private let state = Mutex(State())
 
   init(_ manager: SnapManager, _ set: SnapshotFileSet, _ meta: SnapshotMeta) {
@@ -27,6 +29,7 @@ package final class SnapshotSource: Sendable {
     self.set = set
     self.meta = meta
     key = set.key
+    paths = manager.files.paths(set, meta).map(\.path)
   }
 
   deinit {
@@ -41,12 +44,21 @@ package final class SnapshotSource: Sendable {
   /// after all of it has travelled, and get the same file again on the next try.
   package func read(upTo count: Int) throws(SnapshotError) -> [UInt8] {
     precondition(count > 0, "a read is for at least one byte")
+    if manager.registry.withLock({ $0.isCancelled(set) }) {
+      throw .stale("sending snapshot \(key) was cancelled")
+    }
+    let bytes = try next(count)
+    manager.throttle(bytes.count)
+    return bytes
+  }
+
+  private func next(_ count: Int) throws(SnapshotError) -> [UInt8] {
     return try state.withLock { (state) throws(SnapshotError) in
       precondition(!state.isFinished, "a finished source was read")
       while state.file < meta.files.count, meta.files[state.file].size == 0 { state.file += 1 }
       guard state.file < meta.files.count else { return [] }
       let file = meta.files[state.file]
-      let path = manager.files.path(set, ColumnFamily.data[state.file])
+      let path = paths[state.file]
       let left = file.size - state.offset
       let bytes = try manager.files.performing { () throws(FileSystemError) in
         let handle: any ReadableFile

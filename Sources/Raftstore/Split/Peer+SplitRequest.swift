@@ -25,7 +25,7 @@ extension Peer {
     let isGenerating =
       switch storage.snapshotState {
       case .requested, .generating: true
-      case .idle, .available: false
+      case .idle, .checking, .available: false
       }
     guard hasAppliedOwnTerm, !isSplitting, splitting.prepared == nil else { return }
     guard

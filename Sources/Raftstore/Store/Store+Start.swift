@@ -85,8 +85,10 @@ private struct StoreStart {
     let logWriter = spawnLogWriter()
     let region = spawnRegionWorker(logWriter.mailbox)
     let splitCheck = spawnSplitCheckWorker()
+    let generations = SnapshotGenerations()
+    let generators = spawnGenerators(generations)
     let applies = (0..<max(1, config.applyWorkers ?? config.shards)).map {
-      spawnApplyWorker($0, region.mailbox)
+      spawnApplyWorker($0, generations)
     }
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
@@ -101,6 +103,8 @@ private struct StoreStart {
     ends += rafts.map { worker in { worker.stop() } }
     ends.append { logWriter.stop() }
     ends += applies.map { worker in { worker.stop() } }
+    ends.append { generations.stop() }
+    ends += generators.map { worker in { worker.stop() } }
     ends.append { region.stop() }
     ends.append { splitCheck.stop() }
     let workers = StoreWorkers(ends: ends)
@@ -120,13 +124,30 @@ private struct StoreStart {
 
   private func spawnRegionWorker(_ logWriter: Mailbox<LogWriteTask>) -> Worker<RegionTask> {
     let (environment, router, meta) = (environment, router, meta)
-    return environment.host.spawn(name: "region", capacity: Self.ample) { _ in
+    let interval = config.logCompaction.syncInterval
+    return environment.host.spawn(name: "region", capacity: Self.ample) { mailbox in
       RegionWorker(
         engine: environment.engine, logs: environment.logs, snapshots: environment.snapshots,
         meta: meta, router: router,
         logWriter: logWriter, clock: environment.host.clock, metrics: environment.metrics,
-        logger: environment.logger, onFatal: environment.onFatal)
+        logger: environment.logger,
+        logSyncInterval: interval,
+        later: { task, delay in _ = environment.host.after(delay) { mailbox.post(task) } },
+        onFatal: environment.onFatal)
     }
+  }
+
+  private func spawnGenerators(_ generations: SnapshotGenerations) -> [Worker<SnapshotWakeUp>] {
+    let (environment, router, meta) = (environment, router, meta)
+    let workers = (0..<max(1, environment.snapshots.limits.generators)).map { number in
+      environment.host.spawn(name: "snap-generate-\(number)", capacity: Self.ample) { _ in
+        SnapshotGenerationWorker(
+          generations: generations, snapshots: environment.snapshots, meta: meta, router: router,
+          logger: environment.logger)
+      }
+    }
+    generations.attach(workers.map(\.mailbox))
+    return workers
   }
 
   private func spawnSplitCheckWorker() -> Worker<SplitCheckMessage> {
@@ -139,12 +160,12 @@ private struct StoreStart {
   }
 
   private func spawnApplyWorker(
-    _ number: Int, _ region: Mailbox<RegionTask>
+    _ number: Int, _ generations: SnapshotGenerations
   ) -> Worker<ApplyMessage> {
     let (environment, router, meta) = (environment, router, meta)
     return environment.host.spawn(name: "apply-\(number)", capacity: Self.ample) { _ in
       ApplyWorker(
-        engine: environment.engine, meta: meta, router: router, regionWorker: region,
+        engine: environment.engine, meta: meta, router: router, generations: generations,
         logger: environment.logger, metrics: environment.metrics,
         clock: environment.host.clock, onFatal: environment.onFatal)
     }

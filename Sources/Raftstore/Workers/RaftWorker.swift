@@ -160,8 +160,8 @@ struct RaftWorker: Handler {
       addToBatch(id, peerID)?.snapshotGenerated(result)
     case .snapshotApplied(let id, let peerID, let key, let error):
       addToBatch(id, peerID)?.snapshotApplied(key: key, error: error)
-    case .snapshotSent(let id, let toPeerID, _, let succeeded):
-      addToBatch(id)?.snapshotSent(to: toPeerID, succeeded: succeeded)
+    case .snapshotSent(let id, let toPeerID, let key, let succeeded):
+      addToBatch(id)?.snapshotSent(to: toPeerID, index: key.index, succeeded: succeeded)
     case .peerUnreachable(let id, let peerID):
       addToBatch(id)?.unreachable(peerID: peerID)
     case .executeOperator(let order):

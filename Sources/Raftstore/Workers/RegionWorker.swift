@@ -1,12 +1,16 @@
 import Codec
+import Collections
 package import Engine
 package import Logging
 import Protobuf
 package import RaftLog
 package import Runtime
 
-/// Does what takes long with files and ranges, one task at a time and in order: builds and installs
-/// snapshots, deletes ranges, clears away logs and snapshot files.
+/// Does what takes long with files and ranges, one task at a time and in order: installs snapshots, deletes ranges,
+/// clears away logs and snapshot files.
+///
+/// Snapshots wait, in order, while the engine slows writes down because it has too many files to merge: ingesting
+/// more would stop the writes of all regions.
 ///
 /// A crash in the middle of any task leaves what a restart does again: a region stays *applying*
 /// until its data is in place, and files without their meta are removed at start.
@@ -22,11 +26,26 @@ package struct RegionWorker: Handler {
   private let onFatal: @Sendable (String) -> Void
   private let snapshotApplyTime: Histogram
   private let destroyTime: Histogram
+  private let delayedApplies: Counter
+  /// How long a compacted log waits for others to share the barrier; zero: for those of its batch.
+  private let logSyncInterval: Duration
+  /// Posts a task to this worker after a while.
+  private let later: @Sendable (RegionTask, Duration) -> Void
 
-  /// Logs to be dropped once the engine is durable: one barrier serves all of a batch.
+  /// Logs to be dropped once the engine is durable: one barrier serves all of them. The first one has set the timer.
   private var compactedLogs: [CompactedLog] = []
+  /// The logs have waited long enough for others to share the barrier.
+  private var isLogSyncDue = false
+  /// Snapshots to be applied, in the order in which they were persisted.
+  private var waiting: Deque<WaitingSnapshot> = []
   /// Set by the first failure of the engine's disk; nothing is done or promised after.
   private var failure: String?
+
+  private struct WaitingSnapshot {
+    var key: SnapshotKey
+    var region: Region
+    var peerID: UInt64
+  }
 
   private struct CompactedLog {
     var regionID: UInt64
@@ -35,12 +54,18 @@ package struct RegionWorker: Handler {
     var term: UInt64
   }
 
+  /// - Parameters:
+  ///   - logSyncInterval: how long a compacted log waits for others before the engine is synced for it.
+  ///   - later: posts a task to this worker after a while.
   package init(
     engine: any KVEngine, logs: any RaftLogStore, snapshots: SnapManager, meta: StoreMeta,
     router: Router,
     logWriter: Mailbox<LogWriteTask>, clock: any Clock, metrics: Metrics, logger: Logger,
+    logSyncInterval: Duration, later: @escaping @Sendable (RegionTask, Duration) -> Void,
     onFatal: @escaping @Sendable (String) -> Void
   ) {
+    self.logSyncInterval = logSyncInterval
+    self.later = later
     self.engine = engine
     self.logs = logs
     self.snapshots = snapshots
@@ -52,19 +77,29 @@ package struct RegionWorker: Handler {
     self.logWriter = logWriter
     snapshotApplyTime = metrics.histogram(
       "apus_snapshot_apply_seconds", "Time to apply a received snapshot.")
+    delayedApplies = metrics.counter(
+      "apus_snapshot_apply_delayed_total",
+      "Times a snapshot was not applied yet because the engine slows writes down.")
     destroyTime = metrics.histogram(
       "apus_region_destroy_range_seconds", "Time to delete a range of data.")
   }
 
+  /// How long a snapshot waits for an engine that slows writes down before it looks again.
+  private static let retryInterval = Duration.seconds(1)
+
   package mutating func handle(_ batch: [RegionTask]) {
     for task in batch {
       switch task {
-      case .generate(let request): generate(request)
-      case .applySnapshot(let peerID, let region, let key): applySnapshot(key, region, peerID)
+      case .applySnapshot(let peerID, let region, let key):
+        waiting.append(WaitingSnapshot(key: key, region: region, peerID: peerID))
+        if waiting.count == 1 { applyWaiting() }
+      case .retryApplying: applyWaiting()
       case .destroyRange(let regionID, let range): destroy(range, of: regionID)
       case .gcRaftLog(let regionID, let peerID, let index, let term):
+        if compactedLogs.isEmpty, logSyncInterval > .zero { later(.syncLogs, logSyncInterval) }
         compactedLogs.append(
           CompactedLog(regionID: regionID, peerID: peerID, index: index, term: term))
+      case .syncLogs: isLogSyncDue = true
       case .purgeLogs: purgeLogs()
       case .gcSnapshots: gcSnapshots()
       case .deleteSnapshot(let key, let origin): release(key, origin)
@@ -73,29 +108,35 @@ package struct RegionWorker: Handler {
   }
 
   package mutating func flush() {
-    gcRaftLogs()
+    if isLogSyncDue || logSyncInterval == .zero || compactedLogs.count >= Self.maxCompactedLogs {
+      gcRaftLogs()
+    }
   }
+
+  /// Compacted logs that are worth a barrier at once.
+  private static let maxCompactedLogs = 512
 
   // MARK: Snapshots
 
-  private func generate(_ request: SnapshotRequest) {
-    let region = request.region
-    let result: Result<GeneratedSnapshot, SnapshotError>
-    do throws(SnapshotError) {
-      if let failure { throw .io(failure) }
-      let snapshot = try snapshots.generate(request) {
-        // A peer that is gone needs no snapshot any more.
-        meta.held(region.id)?.region.peer(id: request.peerID) == nil
+  /// Applies the snapshots that wait, as far as the engine can take their data now.
+  private mutating func applyWaiting() {
+    while let next = waiting.first {
+      if isEngineOverloaded {
+        delayedApplies.increment()
+        later(.retryApplying, Self.retryInterval)
+        return
       }
-      logger.info("region \(region.id): snapshot \(snapshot.key) is ready")
-      result = .success(snapshot)
-    } catch {
-      logger.warning("region \(region.id): cannot generate a snapshot: \(error)")
-      result = .failure(error)
+      waiting.removeFirst()
+      applySnapshot(next.key, next.region, next.peerID)
     }
-    router.post(
-      .snapshotGenerated(regionID: region.id, peerID: request.peerID, result: result),
-      to: region.id)
+  }
+
+  /// Whether RocksDB slows down or has stopped writes, for its level 0 or what is to be compacted.
+  private var isEngineOverloaded: Bool {
+    [ColumnFamily.default, .write].contains { family in
+      (engine.property("rocksdb.actual-delayed-write-rate", family) ?? 0) > 0
+        || (engine.property("rocksdb.is-write-stopped", family) ?? 0) > 0
+    }
   }
 
   private mutating func applySnapshot(_ key: SnapshotKey, _ region: Region, _ peerID: UInt64) {
@@ -105,8 +146,9 @@ package struct RegionWorker: Handler {
     let begun = clock.now
     var failed: SnapshotError?
     do throws(ApplySnapshotError) {
-      try SnapshotApplier(engine: engine, snapshots: snapshots, key: key, region: region)
-        .applySnapshot()
+      try SnapshotApplier(
+        engine: engine, snapshots: snapshots, key: key, region: region, peerID: peerID
+      ).applySnapshot()
       snapshotApplyTime.observe(clock.now - begun)
       logger.info("region \(region.id): snapshot \(key) is applied")
     } catch {
@@ -208,6 +250,7 @@ package struct RegionWorker: Handler {
 
   /// Lets the log writer drop what the engine has made durable.
   private mutating func gcRaftLogs() {
+    isLogSyncDue = false
     defer { compactedLogs.removeAll(keepingCapacity: true) }
     if compactedLogs.isEmpty || failure != nil { return }
     do throws(EngineError) {

@@ -12,6 +12,8 @@ struct SnapshotApplier {
   let snapshots: SnapManager
   let key: SnapshotKey
   let region: Region
+  /// The peer that applies it, by whose name the files are pinned.
+  let peerID: UInt64
 
   func applySnapshot() throws(ApplySnapshotError) {
     switch try installState() {
@@ -24,7 +26,7 @@ struct SnapshotApplier {
     }
     let files = try acquireFiles()
     var isApplied = false
-    defer { snapshots.finishApplying(key, delete: isApplied) }
+    defer { snapshots.finishApplying(key, for: peerID, delete: isApplied) }
     do throws(EngineError) {
       try RangeDeleter(engine: engine).delete(region.range)
     } catch {
@@ -56,7 +58,7 @@ struct SnapshotApplier {
   }
 
   private func releaseFiles() throws(ApplySnapshotError) {
-    snapshots.unpin(key)
+    snapshots.unpin(key, for: peerID)
     do throws(SnapshotError) {
       try snapshots.delete(key, .received)
     } catch {

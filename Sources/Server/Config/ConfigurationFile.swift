@@ -224,6 +224,17 @@ package struct ConfigurationFile {
       configuration.raftstore.applyWorkers = count
       return true
     },
+    "raftstore.raft-log-compact-sync-interval": { duration(&$0, \.logCompaction.syncInterval, $1) },
+    "raftstore.snap-generator-pool-size": { set(&$0.snapshots.generators, Int($1)) },
+    "raftstore.max-snapshot-file-raw-size": {
+      set(&$0.snapshots.maxFileBytes, Quantity.bytes($1))
+    },
+    "server.concurrent-send-snap-limit": { set(&$0.snapshots.maxSending, Int($1)) },
+    "server.concurrent-recv-snap-limit": { set(&$0.snapshots.maxReceiving, Int($1)) },
+    "server.snap-io-max-bytes-per-sec": {
+      set(&$0.snapshots.maxBytesPerSecond, Quantity.bytes($1))
+    },
+    "server.snap-max-total-size": { set(&$0.snapshots.maxTotalSize, Quantity.bytes($1)) },
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
     "raftstore.merge-check-tick-interval": { duration(&$0, \.merge.checkInterval, $1) },
     "raftstore.merge-max-log-gap": { set(&$0.raftstore.merge.maxLogGap, UInt64($1)) },

@@ -20,6 +20,7 @@ package struct NodeConfiguration: Sendable {
   package var labels: [Label] = []
   package var logLevel = Logger.Level.info
   package var raftstore = NodeConfiguration.raftstoreDefaults
+  package var snapshots = SnapshotLimits()
   /// The size of the block cache in bytes; 0 for 45 % of the memory of the machine or of the process's control
   /// group.
   package var blockCacheCapacity: UInt64 = 0

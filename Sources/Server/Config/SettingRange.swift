@@ -97,6 +97,16 @@ package enum SettingRange {
       .seconds(1)...year),
     Rule("raftstore.store-pool-size", \.raftstore.shards, 1...64),
     Rule("raftstore.apply-pool-size", \.raftstore.applyWorkers, 1...64),
+    Rule(
+      "raftstore.raft-log-compact-sync-interval", \.raftstore.logCompaction.syncInterval,
+      .zero...hour),
+    Rule("raftstore.snap-generator-pool-size", \.snapshots.generators, 1...16),
+    Rule("raftstore.max-snapshot-file-raw-size", \.snapshots.maxFileBytes, 1024...(1 << 40)),
+    Rule("server.concurrent-send-snap-limit", \.snapshots.maxSending, 1...1024),
+    Rule("server.concurrent-recv-snap-limit", \.snapshots.maxReceiving, 1...1024),
+    Rule(
+      "server.snap-io-max-bytes-per-sec", \.snapshots.maxBytesPerSecond, 1024...(1 << 40), or: 0),
+    Rule("server.snap-max-total-size", \.snapshots.maxTotalSize, (1 << 20)...(1 << 60), or: 0),
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
     Rule("raftstore.merge-check-tick-interval", \.raftstore.merge.checkInterval, often...day),
     Rule("raftstore.merge-max-log-gap", \.raftstore.merge.maxLogGap, 1...1024),

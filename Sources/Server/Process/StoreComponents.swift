@@ -31,7 +31,8 @@ struct StoreComponents: Sendable {
     let logs = try EngineOpener.logs(directory, tables: tables[1], identity: identity)
     let snapshots = SnapManager(
       directory: directory.path + "/snap", fileSystem: runtime.files, engine: engine,
-      clock: runtime.host.clock, metrics: runtime.metrics)
+      clock: runtime.host.clock, metrics: runtime.metrics, limits: configuration.snapshots,
+      pause: { BinarySemaphore().wait(atMost: $0) })
     do throws(SnapshotError) {
       let directories = try snapshots.open()
       if !directories.isEmpty {

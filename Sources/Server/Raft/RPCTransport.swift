@@ -16,7 +16,7 @@ package final class RPCTransport: Transport {
 
   private let state = Mutex(State())
   private let context: TransportContext
-  private let senders: [Worker<SnapshotSending>]
+  private let senders: SnapshotSenders
 
   /// - Parameters:
   ///   - router: is notified of unreachable stores and of ended snapshots.
@@ -40,11 +40,7 @@ package final class RPCTransport: Transport {
       group: group, raftGroup: raftGroup, host: host, configuration: configuration, logger: logger,
       metrics: TransportMetrics(metrics), hasTTL: hasTTL)
     self.context = context
-    senders = (0..<max(1, snapshots.limits.maxSending)).map { number in
-      host.spawn(name: "snap-send-\(number)", capacity: 64) { _ in
-        SnapshotSender(context: context, snapshots: snapshots)
-      }
-    }
+    senders = SnapshotSenders(context: context, snapshots: snapshots)
   }
 
   package func identify(_ ident: StoreIdent, incarnation: UInt64) {
@@ -70,9 +66,7 @@ package final class RPCTransport: Transport {
   }
 
   package func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {
-    let sending = SnapshotSending(envelope: envelope, key: key)
-    let sender = senders[Int(envelope.to.storeID % UInt64(senders.count))]
-    if !sender.mailbox.send(sending) { sending.report(succeeded: false, to: context.router) }
+    senders.send(SnapshotSending(envelope: envelope, key: key))
   }
 
   /// Closes all connections; queued messages are lost. Blocks until snapshots in progress have ended.
@@ -83,7 +77,7 @@ package final class RPCTransport: Transport {
       return state.links.sorted { $0.key < $1.key }.map(\.value)
     }
     context.isStopping.store(true, ordering: .relaxed)
-    for sender in senders { sender.stop() }
+    senders.close()
     for link in links { link.close() }
   }
 

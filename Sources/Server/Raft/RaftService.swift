@@ -13,7 +13,9 @@ package final class RaftService: Sendable {
   private let gate: StoreStreamGate
   private let router: Router
   private let snapshots: SnapManager
-  private let worker: Worker<SnapshotReceipt>
+  /// Threads that write received snapshots; a stream belongs to one of them.
+  private let receivers: [Worker<SnapshotReceipt>]
+  private let nextReceiver = Atomic(0)
   private let received: Counter
   private let misdirected: Counter
   private let refused: [String: Counter]
@@ -41,8 +43,10 @@ package final class RaftService: Sendable {
     self.router = router
     self.snapshots = snapshots
     self.streams = streams
-    worker = host.spawn(name: "snap-receive", capacity: 1024) { _ in
-      SnapshotReceiver(router: router, logger: logger)
+    receivers = (0..<min(Self.maxReceivers, max(1, snapshots.limits.maxReceiving))).map { number in
+      host.spawn(name: "snap-receive-\(number)", capacity: 1024) { _ in
+        SnapshotReceiver(router: router, logger: logger)
+      }
     }
     received = metrics.counter(
       "tikv_server_raft_message_recv_total", "Raft messages received from other stores.")
@@ -86,8 +90,17 @@ package final class RaftService: Sendable {
         storeID: service.ident.storeID, fromStoreID: sender.identity.fromStoreID,
         snapshots: service.snapshots)
       return SnapshotStreamHandler(
-        call, sender, reader, service.worker.mailbox, timeout: service.snapshotTimeout)
+        call, sender, reader, service.receiver, timeout: service.snapshotTimeout)
     }
+  }
+
+  /// Syncing a file of one stream must not hold up all others.
+  private static let maxReceivers = 4
+
+  /// The thread of the next snapshot stream.
+  private var receiver: Mailbox<SnapshotReceipt> {
+    let number = nextReceiver.wrappingAdd(1, ordering: .relaxed).newValue
+    return receivers[Int(UInt(bitPattern: number) % UInt(receivers.count))].mailbox
   }
 
   /// Admits a stream by the identity in its headers; nil if it was refused and its messages are ignored.
@@ -125,7 +138,9 @@ package final class RaftService: Sendable {
   }
 
   /// Writes the snapshot data that has arrived, and ends the worker. Blocks.
-  package func stop() { worker.stop() }
+  package func stop() {
+    for receiver in receivers { receiver.stop() }
+  }
 
   /// Delivers the messages whose sender is the store that opened the stream and whose receiver is this store.
   private func deliver(_ envelopes: [RaftEnvelope], from sender: AdmittedStream) {

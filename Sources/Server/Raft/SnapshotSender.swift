@@ -19,6 +19,60 @@ struct SnapshotSending: Sendable {
   }
 }
 
+/// The threads that send snapshots: one for each under way, up to the limit. They are created when they are first
+/// needed. Any thread may call.
+final class SnapshotSenders: Sendable {
+  private struct State {
+    var workers: [Worker<SnapshotSending>] = []
+    /// Positions in `workers`.
+    var idle: [Int] = []
+    var isClosed = false
+  }
+
+  private let context: TransportContext
+  private let snapshots: SnapManager
+  private let state = Mutex(State())
+
+  init(context: TransportContext, snapshots: SnapManager) {
+    self.context = context
+    self.snapshots = snapshots
+  }
+
+  /// Sends on a thread of its own. Reports failure at once when as many as may be are being sent: the leader tries
+  /// again with a later heartbeat.
+  func send(_ sending: SnapshotSending) {
+    let worker = state.withLock { state -> Worker<SnapshotSending>? in
+      if state.isClosed { return nil }
+      if let number = state.idle.popLast() { return state.workers[number] }
+      guard state.workers.count < max(1, snapshots.limits.maxSending) else { return nil }
+      let worker = spawn(state.workers.count)
+      state.workers.append(worker)
+      return worker
+    }
+    if let worker, worker.mailbox.send(sending) { return }
+    context.metrics.refusedSnapshots.increment()
+    sending.report(succeeded: false, to: context.router)
+  }
+
+  private func spawn(_ number: Int) -> Worker<SnapshotSending> {
+    let (context, snapshots) = (context, snapshots)
+    return context.host.spawn(name: "snap-send-\(number)", capacity: 64) { [weak self] _ in
+      SnapshotSender(context: context, snapshots: snapshots) { [weak self] in
+        self?.state.withLock { $0.idle.append(number) }
+      }
+    }
+  }
+
+  /// Blocks until the snapshots in progress have ended, which `TransportContext.isStopping` hastens.
+  func close() {
+    let workers = state.withLock { state in
+      state.isClosed = true
+      return state.workers
+    }
+    for worker in workers { worker.stop() }
+  }
+}
+
 /// Sends snapshots one after the other. Reads files and waits for the network on its own thread.
 struct SnapshotSender: Handler {
   /// Why a snapshot was not sent.
@@ -28,9 +82,14 @@ struct SnapshotSender: Handler {
 
   let context: TransportContext
   let snapshots: SnapManager
+  /// Called after each snapshot, however it has ended.
+  let onIdle: @Sendable () -> Void
 
   mutating func handle(_ batch: [SnapshotSending]) {
-    for sending in batch { send(sending) }
+    for sending in batch {
+      send(sending)
+      onIdle()
+    }
   }
 
   private func send(_ sending: SnapshotSending) {

@@ -67,7 +67,10 @@ final class TransportContext: Sendable {
 
   /// A connection for a snapshot.
   func makeChannel(to target: RPCTarget) -> RPCChannel {
-    RPCChannel(target: target, group: group, configuration: configuration, logger: logger)
+    var configuration = configuration
+    // There may be one for each snapshot that is sent.
+    configuration.sendBufferBytes = 1 << 20
+    return RPCChannel(target: target, group: group, configuration: configuration, logger: logger)
   }
 }
 
@@ -76,12 +79,16 @@ struct TransportMetrics: Sendable {
   let sent: Counter
   let dropped: Counter
   let failures: Counter
+  let refusedSnapshots: Counter
 
   init(_ metrics: Metrics) {
     sent = metrics.counter("tikv_server_raft_message_flush_total", "Batches of raft messages sent.")
     dropped = metrics.counter(
       "tikv_raftstore_raft_dropped_message_total", "Raft messages dropped before sending.",
       labels: [("type", "transport")])
+    refusedSnapshots = metrics.counter(
+      "apus_snapshot_send_refused_total",
+      "Snapshots not sent because as many as may be were being sent.")
     failures = metrics.counter(
       "tikv_server_report_failure_msg_total", "Times another store could not be reached.",
       labels: [("type", "unreachable")])

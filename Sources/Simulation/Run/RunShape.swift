@@ -19,6 +19,9 @@ enum RunShape {
     store.logPurgeInterval = .seconds(3)
     store.logCompaction.interval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
     store.logCompaction.count = UInt64.random(in: 10...200, using: &random)
+    // Sometimes logs are cut although a snapshot is under way.
+    if random.next() % 4 == 0 { store.logCompaction.snapshotBytes = 1024 }
+    store.logCompaction.syncInterval = .milliseconds([0, 0, 500, 2_000][Int(random.next() % 4)])
     store.logCompaction.threshold = UInt64.random(in: 2...50, using: &random)
     store.snapshotTimeout = .seconds(10)
     store.stalePeers.checkInterval = .seconds(4)

@@ -77,6 +77,23 @@ struct PeerStateTests {
     #expect(result11 == nil)
   }
 
+  /// A snapshot under way: the log behind it stays, within a bound.
+  @Test func theLogBehindASnapshotIsKept() {
+    var config = RaftstoreConfig()
+    config.logCompaction.bytes = 100
+    config.logCompaction.snapshotBytes = 500
+    var policy = LogCompactionPolicy(next: start)
+    var state = log(replicated: 1, bytes: 499)
+    state.neededForSnapshots = 300
+    #expect(policy.lastIndexToCut(state, config) == 299)
+    state.neededForSnapshots = 900
+    #expect(policy.lastIndexToCut(state, config) == 499)
+    state.neededForSnapshots = 1
+    #expect(policy.lastIndexToCut(state, config) == nil)
+    state.bytes = 500
+    #expect(policy.lastIndexToCut(state, config) == 499)
+  }
+
   @Test func fewEntriesAreWorthACompactionAfterAWhile() {
     let config = RaftstoreConfig()
     var policy = LogCompactionPolicy(next: start)

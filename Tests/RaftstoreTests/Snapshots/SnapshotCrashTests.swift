@@ -37,7 +37,7 @@ struct SnapshotCrashTests {
       try expectWholeOrGone(fixture)
       try fixture.receive(chunks)
       _ = try fixture.manager.beginApplying(SnapshotFixture.key)
-      fixture.manager.finishApplying(SnapshotFixture.key, delete: true)
+      fixture.manager.finishApplying(SnapshotFixture.key, for: 72, delete: true)
       #expect(try fixture.names == [])
     }
     #expect(steps > 15)

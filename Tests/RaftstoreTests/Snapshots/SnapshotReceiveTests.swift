@@ -42,7 +42,7 @@ struct SnapshotReceiveTests {
     // While it is being applied, too.
     _ = try receiver.manager.beginApplying(snapshot.key)
     #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) == nil)
-    receiver.manager.finishApplying(snapshot.key, delete: true)
+    receiver.manager.finishApplying(snapshot.key, for: 72, delete: true)
     #expect(try receiver.names == [])
   }
 
@@ -54,7 +54,7 @@ struct SnapshotReceiveTests {
     #expect(try receiver.manager.idle().isEmpty)
     _ = try receiver.manager.beginApplying(snapshot.key)
     receiver.failOperations(after: 0)
-    receiver.manager.finishApplying(snapshot.key, delete: true)
+    receiver.manager.finishApplying(snapshot.key, for: 72, delete: true)
     receiver.failOperations(after: nil)
     #expect(try receiver.manager.idle().map(\.key) == [snapshot.key])
   }
@@ -203,13 +203,13 @@ struct SnapshotReceiveTests {
   @Test func aSnapshotThatAPeerHasTakenStays() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     try receiver.receive(try sender.chunks(snapshot))
-    #expect(receiver.manager.pinReceived(snapshot.key, range))
+    #expect(receiver.manager.pinReceived(snapshot.key, range, for: 72))
     #expect(throws: SnapshotError.self) { try receiver.manager.delete(snapshot.key, .received) }
     #expect(try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data) == nil)
     receiver.clock.advance(.seconds(3600))
     #expect(try receiver.manager.idle() == [])
     #expect(try !receiver.manager.beginApplying(snapshot.key).isEmpty)
-    receiver.manager.finishApplying(snapshot.key, delete: true)
+    receiver.manager.finishApplying(snapshot.key, for: 72, delete: true)
     #expect(try receiver.names == [])
     #expect(receiver.manager.statistics == SnapshotStatistics())
   }
@@ -217,8 +217,8 @@ struct SnapshotReceiveTests {
   @Test func aSnapshotThatAPeerHasGivenUpGoes() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
     try receiver.receive(try sender.chunks(snapshot))
-    #expect(receiver.manager.pinReceived(snapshot.key, range))
-    receiver.manager.unpin(snapshot.key)
+    #expect(receiver.manager.pinReceived(snapshot.key, range, for: 72))
+    receiver.manager.unpin(snapshot.key, for: 72)
     try receiver.manager.delete(snapshot.key, .received)
     #expect(try receiver.names == [])
   }
@@ -258,7 +258,7 @@ struct SnapshotReceiveTests {
       }
       sink.abandon()
       #expect(try receiver.names == [])
-      #expect(!receiver.manager.pinReceived(forged.key, range))
+      #expect(!receiver.manager.pinReceived(forged.key, range, for: 72))
       #expect(receiver.manager.statistics == SnapshotStatistics())
     }
     #expect(receiver.metrics.text().contains("apus_snapshot_corrupted_total 2"))
@@ -276,9 +276,9 @@ struct SnapshotReceiveTests {
       let receiver = try SnapshotFixture(backend)
       // For its own region it is fine, and stays for a while.
       try receiver.receive(try sender.chunks(snapshot))
-      #expect(receiver.manager.pinReceived(snapshot.key, wide.range))
-      receiver.manager.unpin(snapshot.key)
-      #expect(!receiver.manager.pinReceived(snapshot.key, range))
+      #expect(receiver.manager.pinReceived(snapshot.key, wide.range, for: 72))
+      receiver.manager.unpin(snapshot.key, for: 72)
+      #expect(!receiver.manager.pinReceived(snapshot.key, range, for: 72))
       var data = try RaftSnapshotData(decoding: snapshot.data)
       data.region = SnapshotFixture.region
       snapshot.data = data.encoded()
@@ -290,7 +290,7 @@ struct SnapshotReceiveTests {
           return reason.contains("not in the region's range")
         }
         #expect(try receiver.names == [])
-        #expect(!receiver.manager.pinReceived(snapshot.key, range))
+        #expect(!receiver.manager.pinReceived(snapshot.key, range, for: 72))
         #expect(receiver.manager.statistics == SnapshotStatistics())
       }
     }
@@ -299,17 +299,17 @@ struct SnapshotReceiveTests {
   /// A peer that relied on such files would lose what it has.
   @Test func onlyWhatIsHereCanBePinned() throws {
     let (sender, receiver, snapshot) = try SnapshotFixture.pair(.memory)
-    #expect(!receiver.manager.pinReceived(snapshot.key, range))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range, for: 72))
     let sink = try #require(
       try receiver.manager.beginReceiving(snapshot.key, data: snapshot.data))
-    #expect(!receiver.manager.pinReceived(snapshot.key, range))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range, for: 72))
     sink.abandon()
-    #expect(!receiver.manager.pinReceived(snapshot.key, range))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range, for: 72))
     try receiver.receive(try sender.chunks(snapshot))
     try receiver.manager.delete(snapshot.key, .received)
-    #expect(!receiver.manager.pinReceived(snapshot.key, range))
+    #expect(!receiver.manager.pinReceived(snapshot.key, range, for: 72))
     try receiver.receive(try sender.chunks(snapshot))
-    #expect(receiver.manager.pinReceived(snapshot.key, range))
+    #expect(receiver.manager.pinReceived(snapshot.key, range, for: 72))
   }
 
   @Test func theStreamHasAnOrder() throws {

@@ -50,10 +50,9 @@ struct SnapshotSendTests {
     #expect(try fixture.names == [])
   }
 
-  /// Found by simulation: a removal that failed at a name behind the last file left the bytes counted
-  /// permanently, and each took capacity from snapshots to come.
+  /// Found by simulation: a removal that failed left the bytes counted permanently, and each took capacity from
+  /// snapshots to come.
   @Test func aRemovalThatFailsLeavesNothingInTheBooks() throws {
-    var wasLeftCounted = false
     for step in 0..<40 {
       let fixture = try SnapshotFixture(.memory)
       try fixture.fill()
@@ -63,9 +62,6 @@ struct SnapshotSendTests {
       source.finish(succeeded: true)
       let isThrough = !fixture.hasFailed
       fixture.failOperations(after: nil)
-      if try fixture.names.isEmpty, fixture.manager.statistics.totalSize > 0 {
-        wasLeftCounted = true
-      }
       for snapshot in try fixture.manager.idle() {
         try fixture.manager.delete(snapshot.key, snapshot.origin)
       }
@@ -73,7 +69,6 @@ struct SnapshotSendTests {
       #expect(fixture.manager.statistics == SnapshotStatistics(), "step \(step)")
       if isThrough { break }
     }
-    #expect(wasLeftCounted)
   }
 
   @Test func aFailedStreamKeepsTheFiles() throws {

@@ -20,18 +20,30 @@ final class RegionWorkerFixture {
   private let router = Router()
   private let raft = Mailbox<RaftWorkerMessage>(capacity: 100, wake: {})
   private let logs = Mailbox<LogWriteTask>(capacity: 100, wake: {})
+  /// How often the worker asked to be called again for snapshots that wait.
+  let retries = Shared<UInt64>()
   private lazy var worker = makeWorker()
 
-  init(_ store: SnapshotFixture) {
+  /// Set before the first task.
+  var logSyncInterval = Duration.zero
+  /// Between the worker and the store's engine.
+  private let wrap: (any KVEngine) -> any KVEngine
+
+  init(_ store: SnapshotFixture, engine wrap: @escaping (any KVEngine) -> any KVEngine = { $0 }) {
     self.store = store
+    self.wrap = wrap
     router.attach(raft: [raft], store: Mailbox<StoreMessage>(capacity: 1, wake: {}))
   }
 
   private func makeWorker() -> RegionWorker {
     RegionWorker(
-      engine: store.engine, logs: MemoryLogStore(), snapshots: store.manager, meta: meta,
+      engine: wrap(store.engine), logs: MemoryLogStore(), snapshots: store.manager, meta: meta,
       router: router,
       logWriter: logs, clock: store.clock, metrics: Metrics(), logger: Logger(label: "test"),
+      logSyncInterval: logSyncInterval,
+      later: { [retries] task, _ in
+        if case .retryApplying = task { retries.withLock { $0 += 1 } }
+      },
       onFatal: { [fatal] reason in fatal.add(reason) })
   }
 
@@ -46,6 +58,16 @@ final class RegionWorkerFixture {
   func run(_ tasks: RegionTask...) {
     worker.handle(tasks)
     worker.flush()
+  }
+
+  /// Generates the snapshots that were asked for, as one thread of the pool.
+  func generate(_ requests: SnapshotRequest...) {
+    let generations = SnapshotGenerations()
+    for request in requests { generations.submit(request) }
+    var worker = SnapshotGenerationWorker(
+      generations: generations, snapshots: store.manager, meta: meta, router: router,
+      logger: Logger(label: "test"))
+    worker.handle([SnapshotWakeUp()])
   }
 
   /// What reached the raft worker since the last look.

@@ -57,6 +57,8 @@ final class TestNode {
   var engine: MemoryEngine { simulated.disk.engine }
   var files: MemoryFileSystem { simulated.disk.files }
   var metrics: Metrics { simulated.metrics }
+  /// Nil while there is no process.
+  var snapshots: SnapManager? { simulated.snapshots }
   /// Why its processes ended themselves.
   var fatalReasons: [String] { simulated.selfStops }
 

@@ -110,6 +110,30 @@ struct RegionWorkerRangeTests {
     #expect(compactions == [[7, 30, 5], [7, 40, 6]])
   }
 
+  /// TiKV's raft-log-compact-sync-interval: logs of many regions share one barrier.
+  @Test func compactedLogsWaitForEachOther() throws {
+    let fixture = Fixture(try SnapshotFixture(.memory))
+    fixture.logSyncInterval = .seconds(2)
+    fixture.hold(Fixture.region)
+    let engine = try #require(fixture.store.engine as? MemoryEngine)
+    let barriers = engine.traffic.barriers
+    for index in [30, 40, 50] as [UInt64] {
+      fixture.run(.gcRaftLog(regionID: 7, peerID: 71, index: index, term: 5))
+    }
+    #expect(fixture.logTasks().isEmpty)
+    #expect(engine.traffic.barriers == barriers)
+    fixture.run(.syncLogs)
+    #expect(fixture.logTasks().count == 3)
+    #expect(engine.traffic.barriers == barriers + 1)
+    fixture.run(.syncLogs)
+    #expect(engine.traffic.barriers == barriers + 1)
+    // So many are worth a barrier at once.
+    for index in 0..<512 as Range<UInt64> {
+      fixture.run(.gcRaftLog(regionID: 7, peerID: 71, index: 60 + index, term: 5))
+    }
+    #expect(engine.traffic.barriers == barriers + 2)
+  }
+
   @Test func aFailedBarrierKeepsTheLog() throws {
     let fixture = Fixture(try SnapshotFixture(.memory))
     fixture.hold(Fixture.region)

@@ -4,6 +4,7 @@ import Runtime
 import Testing
 
 @testable import Raftstore
+@testable import SimulationKit
 
 /// Building for a peer, installing for a peer, and asking peers what may go.
 struct RegionWorkerSnapshotTests {
@@ -16,7 +17,7 @@ struct RegionWorkerSnapshotTests {
     let fixture = Fixture(try SnapshotFixture(backend))
     try fixture.store.fill()
     fixture.hold(Fixture.region)
-    fixture.run(.generate(fixture.store.request()))
+    fixture.generate(fixture.store.request())
     let messages = fixture.messages()
     guard messages.count == 1, case .snapshotGenerated(7, 71, .success(let snapshot)) = messages[0]
     else {
@@ -30,7 +31,7 @@ struct RegionWorkerSnapshotTests {
   @Test func aPeerThatIsGoneNeedsNone() throws {
     let fixture = Fixture(try SnapshotFixture(.memory))
     try fixture.store.fill()
-    fixture.run(.generate(fixture.store.request()))
+    fixture.generate(fixture.store.request())
     let messages = fixture.messages()
     guard messages.count == 1, case .snapshotGenerated(7, 71, .failure(.stale)) = messages[0]
     else {
@@ -143,13 +144,6 @@ struct RegionWorkerSnapshotTests {
     // Nothing is promised afterwards.
     fixture.run(.gcRaftLog(regionID: 7, peerID: 72, index: 3, term: 1))
     #expect(fixture.logTasks().isEmpty)
-    fixture.hold(Fixture.region)
-    fixture.run(.generate(fixture.store.request()))
-    guard case .snapshotGenerated(_, _, .failure(.io)) = try #require(fixture.messages().first)
-    else {
-      Issue.record("a worker that stopped went on")
-      return
-    }
   }
 
   /// The peer must not learn of it: it would destroy itself, and with it what it has acknowledged. (Found
@@ -199,6 +193,34 @@ struct RegionWorkerSnapshotTests {
     // What a death has kept from being deleted, the next collection finds.
     fixture.run(.gcSnapshots)
     #expect(try fixture.store.names == [])
+  }
+
+  // MARK: Waiting
+
+  /// TiKV's ingest_maybe_slowdown_writes: snapshots wait, in order, until the engine does not slow writes down any
+  /// more.
+  @Test(arguments: ["rocksdb.actual-delayed-write-rate", "rocksdb.is-write-stopped"])
+  func snapshotsWaitForAnEngineThatSlowsWritesDown(property: String) throws {
+    let (received, expected) = try Fixture.receiving(.memory)
+    let busy = Shared<UInt64>(1)
+    let fixture = Fixture(received.store) { BusyEngine(base: $0, name: property, value: busy) }
+    fixture.startApplyingSnapshot()
+    #expect(fixture.messages().isEmpty)
+    #expect(fixture.retries.withLock { $0 } == 1)
+    // One more behind it changes nothing.
+    fixture.startApplyingSnapshot()
+    #expect(fixture.retries.withLock { $0 } == 1)
+    fixture.run(.retryApplying)
+    #expect(fixture.messages().isEmpty)
+    #expect(fixture.retries.withLock { $0 } == 2)
+    #expect(try fixture.state == .applying)
+    busy.withLock { $0 = 0 }
+    fixture.run(.retryApplying)
+    #expect(fixture.messages().count == 2)
+    #expect(fixture.retries.withLock { $0 } == 2)
+    #expect(try fixture.state == .normal)
+    #expect(
+      try SnapshotFixture.data(fixture.store.engine, Fixture.region.range) == expected)
   }
 
   // MARK: Collecting
@@ -253,5 +275,22 @@ struct RegionWorkerSnapshotTests {
     fixture.store.clock.advance(.seconds(301))
     fixture.run(.gcSnapshots)
     #expect(try fixture.store.names == [])
+  }
+}
+
+/// An engine with one property of a given value.
+private final class BusyEngine: ForwardingEngine {
+  let base: any KVEngine
+  private let name: String
+  private let value: Shared<UInt64>
+
+  init(base: any KVEngine, name: String, value: Shared<UInt64>) {
+    self.base = base
+    self.name = name
+    self.value = value
+  }
+
+  func property(_ name: String, _ family: ColumnFamily) -> UInt64? {
+    name == self.name ? value.withLock { $0 } : base.property(name, family)
   }
 }
