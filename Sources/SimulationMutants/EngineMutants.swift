@@ -53,6 +53,14 @@ enum EngineMutants {
         }
       }
     },
+    Mutant(
+      "engine-forgets-joint-states",
+      "The state of a region in a joint configuration is stored as if the change were complete."
+    ) {
+      $0.faults = [.jointChange, .kill, .transferLeader]
+      $0.shape.stores = 4
+      $0.parts.engine = { part, _, _ in AlteredEngine(part) { [$0.map(leavingJointState)] } }
+    },
     Mutant("engine-drops-range-deletes", "Deleting a range of data deletes nothing.") {
       $0.faults = [.changeMembers, .compactLog, .partition]
       $0.parts.engine = { part, _, _ in
@@ -92,6 +100,22 @@ enum EngineMutants {
   private static func isRegionState(_ key: [UInt8]) -> Bool {
     let range = KeyLayout.regionStateRange
     return range.contains(key)
+  }
+
+  private static func leavingJointState(
+    _ operation: WriteBatch.Operation
+  ) -> WriteBatch.Operation {
+    guard case .put(.raft, let key, let value) = operation, isRegionState(key),
+      var local = try? RegionLocalState(decoding: value), local.region.isJoint
+    else { return operation }
+    for index in local.region.peers.indices {
+      switch local.region.peers[index].role {
+      case .incomingVoter: local.region.peers[index].role = .voter
+      case .demotingVoter: local.region.peers[index].role = .learner
+      case .voter, .learner: break
+      }
+    }
+    return .put(.raft, key: key, value: local.encoded())
   }
 
   private static func isApplyState(_ key: [UInt8]) -> Bool {

@@ -47,6 +47,15 @@ enum PDMutants {
         FollowerRemovingPDClient(part, process.machine.scheduler, cluster)
       }
     },
+    Mutant(
+      "pd-keeps-joint-states", "The placement driver never has a joint configuration left."
+    ) {
+      $0.faults = [.jointChange]
+      $0.shape.stores = 4
+      $0.parts.pd = { part, _, _ in
+        OperatorDroppingPDClient(part) { $0.step == .changePeerV2([]) }
+      }
+    },
   ]
 }
 
@@ -97,5 +106,22 @@ private final class FollowerRemovingPDClient: ForwardingPDClient {
       RegionOperator(
         regionID: heartbeat.region.id, epoch: heartbeat.region.epoch, leader: heartbeat.leader,
         step: .changePeer(AdminCommand.PeerChange(type: .removeNode, peer: victim))))
+  }
+}
+
+/// Some operators do not arrive.
+private final class OperatorDroppingPDClient: ForwardingPDClient {
+  let base: any PDClient
+  private let drops: @Sendable (RegionOperator) -> Bool
+
+  init(_ base: any PDClient, _ drops: @escaping @Sendable (RegionOperator) -> Bool) {
+    self.base = base
+    self.drops = drops
+  }
+
+  func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
+    base.onOperator { [drops] order in
+      if !drops(order) { receive(order) }
+    }
   }
 }

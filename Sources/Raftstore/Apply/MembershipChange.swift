@@ -23,7 +23,7 @@ enum MembershipChange {
   private static func simple(
     _ change: AdminCommand.PeerChange, _ region: Region
   ) throws(Refusal) -> Region {
-    if isJoint(region) { throw Refusal(reason: "\(region) is in a joint configuration") }
+    if region.isJoint { throw Refusal(reason: "\(region) is in a joint configuration") }
     var region = region
     let index = try index(of: change.peer, in: region)
     switch (change.type, index) {
@@ -32,6 +32,8 @@ enum MembershipChange {
       throw Refusal(reason: "\(change.peer) is not a member of \(region)")
     case (.addNode, let index?) where region.peers[index].role == .learner:
       region.peers[index].role = .voter
+    case (.addLearnerNode, let index?) where region.peers[index].role == .voter:
+      region.peers[index].role = .learner
     case (.addNode, nil): region.peers.append(with(change.peer, role: .voter))
     case (.addLearnerNode, nil): region.peers.append(with(change.peer, role: .learner))
     case (.addNode, _?), (.addLearnerNode, _?):
@@ -46,7 +48,7 @@ enum MembershipChange {
   private static func enterJoint(
     _ changes: [AdminCommand.PeerChange], _ region: Region
   ) throws(Refusal) -> Region {
-    if isJoint(region) { throw Refusal(reason: "\(region) is in a joint configuration") }
+    if region.isJoint { throw Refusal(reason: "\(region) is in a joint configuration") }
     var region = region
     var seen: Set<UInt64> = []
     for change in changes {
@@ -107,10 +109,6 @@ enum MembershipChange {
         reason: "store \(peer.storeID) has peer \(region.peers[index].id), not \(peer.id)")
     }
     return index
-  }
-
-  private static func isJoint(_ region: Region) -> Bool {
-    region.peers.contains { $0.role == .incomingVoter || $0.role == .demotingVoter }
   }
 
   private static func with(_ peer: PeerInfo, role: PeerRole) -> PeerInfo {

@@ -29,6 +29,7 @@ final class QuiescenceChecker: ClusterChecker {
 
   private func unequal(_ region: Region, _ view: ClusterView) -> String? {
     guard let leader = view.leader(of: region.id) else { return "\(region) has no leader" }
+    if region.isJoint { return "\(region) was left in a joint configuration" }
     let last = leader.status.lastIndex
     for peer in region.peers {
       guard let disk = view.disks.first(where: { $0.storeID == peer.storeID }),

@@ -17,7 +17,7 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   // Region changes, drawn like faults
   case transferLeader = "transfer-leader", changeMembers = "change-members"
   case compactLog = "compact-log", split
-  case merge
+  case jointChange = "joint-change", merge
   // Clients
   case quiet
 }

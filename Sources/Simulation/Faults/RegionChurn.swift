@@ -7,8 +7,8 @@ import SimulationKit
 
 /// Region changes throughout the run, as an operator or another placement driver might request.
 final class RegionChurn {
-  private let context: FaultContext
-  private let losses: PermanentLosses
+  let context: FaultContext
+  let losses: PermanentLosses
   /// Asks the placement driver for ids.
   private let process: SimulatedProcess
 
@@ -38,6 +38,8 @@ final class RegionChurn {
         merge(fault, leader.status, leader.store, regions)
       case .changeMembers:
         changeMembers(fault, leader.status, leader.store)
+      case .jointChange:
+        changeJointly(fault, leader.status, leader.store)
       default: preconditionFailure("\(fault.kind) belongs to another class")
       }
     }
@@ -52,7 +54,7 @@ final class RegionChurn {
     order(fault, .transferLeader(peer: target, candidates: []), status, store)
   }
 
-  private func order(
+  func order(
     _ fault: PlannedFault, _ command: AdminCommand, _ status: RegionStatus,
     _ store: SimulatedStore
   ) {
@@ -110,7 +112,7 @@ final class RegionChurn {
   }
 
   /// Passes on so many new ids; does nothing when the placement driver gives none.
-  private func allocateIDs(_ count: Int, _ body: @escaping ([UInt64]) -> Void) {
+  func allocateIDs(_ count: Int, _ body: @escaping ([UInt64]) -> Void) {
     context.cluster.pd.call(from: process, timeout: .seconds(3)) { (core, _) throws(PDError) in
       try core.allocateIDs(UInt64(count))
     } _: { [weak self] result in

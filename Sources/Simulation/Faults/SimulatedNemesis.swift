@@ -64,7 +64,7 @@ package final class SimulatedNemesis {
       if fault.randomValues[0] & 2 == 0 { corruption.inject(fault) } else { losses.inject(fault) }
     case .wipe:
       losses.inject(fault)
-    case .transferLeader, .changeMembers, .compactLog, .split, .merge:
+    case .transferLeader, .changeMembers, .compactLog, .split, .jointChange, .merge:
       churn.inject(fault)
     case .quiet: context.quiet(fault)
     }

@@ -4,9 +4,7 @@ package import PlacementDriver
 import Runtime
 
 /// PD's machine: the real `PDHandler` on a worker and a disk of its own.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-package final class SimulatedPD: @unchecked Sendable {
+package final class SimulatedPD {
   package let machine: SimulatedMachine
   private let network: SimulatedNetwork
   private let config: PDConfig
@@ -39,10 +37,11 @@ package final class SimulatedPD: @unchecked Sendable {
     let host = SimulatedHost(process)
     let (config, clusterID, engine) = (config, clusterID, wrapEngine(engine))
     let clock = machine.clock
+    let bound = ThreadBound(WeakPD(self))
     let push = PDHandler.PushHandlers(
       opened: { _ in },
-      deliver: { [weak self] replies in self?.deliver(replies, from: process) },
-      failed: { [weak self] _ in self?.machine.endProcess() })
+      deliver: { replies in bound.value.pd?.deliver(replies, from: process) },
+      failed: { _ in bound.value.pd?.machine.endProcess() })
     let worker = host.spawn(name: "placement", capacity: 65_536) { _ in
       PDHandler(
         engine: engine, config: config, newClusterID: clusterID, clock: clock, metrics: nil,
@@ -75,9 +74,9 @@ package final class SimulatedPD: @unchecked Sendable {
     network.call(
       from: caller, to: machine, timeout: timeout,
       serve: { [self] _, respond in
-        let reply = Reply(respond)
-        guard let mailbox = worker?.mailbox else { return reply.send(.failure(.stopped)) }
-        mailbox.call(body) { reply.send(self.amended($0)) }
+        guard let mailbox = worker?.mailbox else { return respond(.failure(.stopped)) }
+        let bound = ThreadBound((pd: self, respond: respond))
+        mailbox.call(body) { bound.value.respond(bound.value.pd.amended($0)) }
       },
       completion: { (result: Result<Result<Response, PDError>, CallFailure>) in
         switch result {
@@ -115,10 +114,11 @@ package final class SimulatedPD: @unchecked Sendable {
     guard process.isAlive else { return }
     network.send(.call, from: process.machine.number, to: machine) { [self] pd in
       machineOfStore[heartbeat.leader.storeID] = process.machine.number
+      let bound = ThreadBound(WeakPD(self))
       worker?.mailbox.call({ (core, reading) throws(PDError) in
         try core.regionHeartbeat(heartbeat, reading)
-      }) { [weak self] result in
-        self?.reported(heartbeat, result, from: pd)
+      }) { result in
+        bound.value.pd?.reported(heartbeat, result, from: pd)
       }
     }
   }
@@ -169,13 +169,9 @@ extension RegionOperator {
   }
 }
 
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-private final class Reply<Response>: @unchecked Sendable {
-  private let body: (Result<Response, PDError>) -> Void
+/// PD's machine as its callbacks know it, which must not keep it.
+private struct WeakPD {
+  weak var pd: SimulatedPD?
 
-  init(_ body: @escaping (Result<Response, PDError>) -> Void) {
-    self.body = body
-  }
-
-  func send(_ result: Result<Response, PDError>) { body(result) }
+  init(_ pd: SimulatedPD) { self.pd = pd }
 }

@@ -13,31 +13,29 @@ extension SimulatedPDClient {
 }
 
 /// Calls from one process to PD's machine.
-///
-/// Safety of `@unchecked Sendable`: belongs to the one thread of its scheduler.
-package final class SimulatedPDTransport: PDTransport, @unchecked Sendable {
+package final class SimulatedPDTransport: PDTransport {
   private static let timeout = Duration.seconds(3)
 
   private let process: SimulatedProcess
-  private let pd: SimulatedPD
+  private let pd: ThreadBound<SimulatedPD>
 
   init(process: SimulatedProcess, pd: SimulatedPD) {
     self.process = process
-    self.pd = pd
+    self.pd = ThreadBound(pd)
   }
 
   package func call<Response: Sendable>(
     _ body: @escaping @Sendable (PDCore, ClockReading) throws(PDError) -> Response,
     _ completion: @escaping @Sendable (Result<Response, PDClientError>) -> Void
   ) {
-    pd.call(from: process, timeout: Self.timeout, body, completion)
+    pd.value.call(from: process, timeout: Self.timeout, body, completion)
   }
 
   package func report(_ heartbeat: RegionHeartbeat) {
-    pd.report(heartbeat, from: process)
+    pd.value.report(heartbeat, from: process)
   }
 
   package func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
-    pd.connect(process, receive)
+    pd.value.connect(process, receive)
   }
 }

@@ -120,7 +120,8 @@ import Testing
       case .success(let joint) = cluster.proposeAdmin(
         .changePeerV2([
           AdminCommand.PeerChange(type: .addNode, peer: learner),
-          AdminCommand.PeerChange(type: .addLearnerNode, peer: leaving),
+          AdminCommand.PeerChange(
+            type: .addLearnerNode, peer: PeerInfo(id: leaving.id, storeID: out.id, role: .learner)),
         ]))
     else {
       Issue.record("the joint change was refused")
@@ -143,7 +144,7 @@ import Testing
   @Test func operatorsAreCarriedOut() throws {
     let cluster = try TestCluster(3, replicas: 2)
     defer { cluster.shutDown() }
-    let peer = PeerInfo(id: cluster.pd.nextID, storeID: cluster.nodes[2].id)
+    let peer = PeerInfo(id: cluster.pd.nextID, storeID: cluster.nodes[2].id, role: .learner)
     cluster.pd.order(
       .changePeer(AdminCommand.PeerChange(type: .addLearnerNode, peer: peer)),
       regionID: cluster.regionID)

@@ -114,7 +114,9 @@ final class TestCluster {
   func change(
     _ type: AdminCommand.ChangeType, _ peer: PeerInfo, until done: (Region) -> Bool
   ) -> Bool {
-    let command = AdminCommand.changePeer(AdminCommand.PeerChange(type: type, peer: peer))
+    var named = peer
+    named.role = type == .addLearnerNode ? .learner : type == .addNode ? .voter : peer.role
+    let command = AdminCommand.changePeer(AdminCommand.PeerChange(type: type, peer: named))
     for _ in 0..<50 {
       if let region, done(region) { return true }
       _ = proposeAdmin(command)
