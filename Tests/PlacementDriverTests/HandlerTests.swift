@@ -9,7 +9,7 @@ import Testing
 struct HandlerTests {
   /// What the handler pushed.
   private final class PushRecorder: Sendable {
-    let opened = Mutex<Result<UInt64, PDError>?>(nil)
+    let opened = Mutex<Result<OpenedPD, PDError>?>(nil)
     let failures = Mutex<[PDError]>([])
     let delivered = Mutex<[UInt64]>([])
 
@@ -50,13 +50,13 @@ struct HandlerTests {
     var last = Timestamp.zero
     for _ in 0..<100 {
       let next = try await call(worker) { (core, reading) throws(PDError) in
-        try core.timestamps(3, reading)
+        try core.timestamps.take(3, reading)
       }.get()
       #expect(next > last)
       last = next
     }
     let refused = await call(worker) { (core, reading) throws(PDError) in
-      try core.timestamps(0, reading)
+      try core.timestamps.take(0, reading)
     }
     #expect(throws: PDError.self) { try refused.get() }
     _ = worker.mailbox.send(.tick)
@@ -64,7 +64,7 @@ struct HandlerTests {
     host.shutdown()
     #expect(metrics.text().contains("pd_tso_events{type=\"given\"} 300"))
     #expect(metrics.text().contains("pd_cluster_status{type=\"region_count\"} 0"))
-    #expect(try pushed.opened.withLock { $0 }?.get() == 77)
+    #expect(try pushed.opened.withLock { $0 }?.get().clusterID == 77)
     #expect(pushed.failures.withLock { $0.isEmpty })
   }
 

@@ -28,13 +28,15 @@ struct SchedulerTests {
 
   @Test func aRemovedSchedulerStaysRemoved() throws {
     let world = try world()
-    #expect(names(world.fixture) == [leaders, "balance-region-scheduler"])
+    #expect(
+      names(world.fixture) == [leaders, "balance-region-scheduler", "balance-hot-region-scheduler"])
     try world.fixture.core.removeScheduler(leaders)
     #expect(throws: PDError.self) { try world.fixture.core.removeScheduler(leaders) }
     try world.run(10)
     #expect(led(world, 1) == 9)
     try world.fixture.restart(lossy: true)
-    #expect(names(world.fixture) == ["balance-region-scheduler"])
+    #expect(
+      names(world.fixture) == ["balance-region-scheduler", "balance-hot-region-scheduler"])
     try world.run(10)
     #expect(led(world, 1) == 9)
     try world.fixture.core.addScheduler(leaders, store: nil)

@@ -15,7 +15,7 @@ struct SplitTests {
   private func ask(
     _ fixture: PDFixture, _ region: Region, _ count: UInt32
   ) throws -> [SplitIDs] {
-    try fixture.core.askBatchSplit(region, count: count)
+    try fixture.core.askBatchSplit(region, count: count, fixture.reading)
   }
 
   private func refusal(
@@ -89,7 +89,7 @@ struct SplitTests {
         for id in [split.regionID] + split.peerIDs { #expect(seen.insert(id).inserted) }
       }
     }
-    let single = try fixture.core.askSplit(wide)
+    let single = try fixture.core.askSplit(wide, fixture.reading)
     #expect(single.peerIDs.count == 3 && !seen.contains(single.regionID))
   }
 

@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 
+from harness import wire
 from harness.cluster import Cluster
 from harness.process import binary, eventually
 
@@ -84,7 +85,7 @@ def test_operators_are_added_shown_and_remembered(cluster):
     followers = [p["store_id"] for p in found["peers"] if p["id"] != found["leader"]["id"]]
     ctl(cluster, "scheduler", "pause", "all", 600)
     assert ctl(cluster, "scheduler", "show", "--status", "paused").split() == [
-        "balance-leader-scheduler", "balance-region-scheduler"]
+        "balance-leader-scheduler", "balance-region-scheduler", "balance-hot-region-scheduler"]
     message = ctl(cluster, "operator", "add", "transfer-leader", found["id"], followers[0])
     assert message.strip() == "The operator is created."
     eventually(
@@ -108,6 +109,8 @@ def test_operators_are_added_shown_and_remembered(cluster):
                  {"name": "add-peer", "region_id": found["id"], "store_id": "x"}):
         assert send(cluster, "POST", "operators", body)[0] == 400, body
     ctl(cluster, "operator", "add", "transfer-leader", found["id"], code=64)
+    ctl(cluster, "operator", "add", "merge-region", found["id"], code=64)
+    assert "not found" in ctl(cluster, "operator", "add", "merge-region", found["id"], 99999, code=1)
     ctl(cluster, "scheduler", "resume", "all")
     assert ctl(cluster, "scheduler", "show", "--status", "paused") == ""
 
@@ -123,7 +126,7 @@ def test_schedulers_and_settings_outlast_a_restart(cluster):
     cluster.pd.start()
     eventually(lambda: send(cluster, "GET", "version")[0] == 200, 30, "the placement driver is back")
     assert ctl(cluster, "scheduler", "show").split() == [
-        "evict-leader-scheduler", "balance-leader-scheduler"]
+        "evict-leader-scheduler", "balance-leader-scheduler", "balance-hot-region-scheduler"]
     assert list(
         get(cluster, "scheduler-config/evict-leader-scheduler/list")["store-id-ranges"]) == [str(one)]
     schedule = json.loads(ctl(cluster, "config", "show", "schedule"))
@@ -149,6 +152,11 @@ def test_regions_are_found(cluster):
     assert json.loads(ctl(cluster, "region", "check", "miss-peer"))["count"] == 0
     assert json.loads(ctl(cluster, "region", "check", "empty-region"))["count"] >= 1
     assert get(cluster, "regions/size?limit=1")["count"] == 1
+    assert get(cluster, "regions/writeflow?limit=1")["count"] == 1
+    assert set(json.loads(ctl(cluster, "hot", "write"))) == {"as_peer", "as_leader"}
+    assert set(json.loads(ctl(cluster, "hot", "read"))) == {"as_peer", "as_leader"}
+    rates = json.loads(ctl(cluster, "hot", "store"))
+    assert set(rates["bytes-write-rate"]) == {str(id) for id in store_ids(cluster)}
     assert send(cluster, "GET", "regions/check/nothing")[0] == 400
     assert send(cluster, "GET", "regions/sibling/99999")[0] == 404
 
@@ -187,3 +195,32 @@ def test_what_is_not_a_change_is_refused(cluster):
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request, timeout=30)
     assert error.value.code == 400
+
+
+def test_regions_are_split_by_operators_and_requests(cluster):
+    """`operator add split-region`, `SplitRegions` and `SplitAndScatterRegions` of `pdpb.PD`."""
+    ctl(cluster, "scheduler", "pause", "all", 600)
+    found = region(cluster)
+    ctl(cluster, "operator", "add", "split-region", found["id"], "--policy", "usekey", code=64)
+    ctl(cluster, "operator", "add", "split-region", found["id"], "--keys", "6d", code=64)
+    body = {"name": "split-region", "region_id": found["id"], "policy": "usekey", "keys": ["zz"]}
+    assert send(cluster, "POST", "operators", body)[0] == 400
+    ctl(cluster, "operator", "add", "split-region", found["id"], "--policy", "usekey", "--keys", "6d,74")
+    eventually(lambda: len(get(cluster, "regions")["regions"]) == 3, 30, "three regions")
+    assert "admin-split-region" in ctl(cluster, "operator", "history")
+    pdpb = wire.module("pdpb")
+    keys = [b"c", b"m", b"p"]
+    reply = cluster.pd_stub.SplitRegions(
+        pdpb.SplitRegionsRequest(header=cluster.header(), split_keys=keys), timeout=60)
+    assert not reply.header.error.message and reply.finished_percentage == 100
+    assert len(set(reply.regions_id)) == 3
+    starts = {r["start_key"] for r in get(cluster, "regions")["regions"]}
+    assert starts == {"", "63", "6D", "70", "74"}
+    reply = cluster.pd_stub.SplitAndScatterRegions(
+        pdpb.SplitAndScatterRegionsRequest(header=cluster.header(), split_keys=[b"e"], group="g"),
+        timeout=60)
+    assert reply.split_finished_percentage == 100 and reply.scatter_finished_percentage == 100
+    refused = cluster.pd_stub.SplitRegions(
+        pdpb.SplitRegionsRequest(header=cluster.header(), split_keys=[b""]), timeout=5)
+    assert refused.header.error.message and refused.finished_percentage == 0
+    ctl(cluster, "scheduler", "resume", "all")

@@ -251,10 +251,6 @@ def test_unimplemented_methods_fail_at_once(cluster):
     assert stub.RawCoprocessor(kv.RawCoprocessorRequest(), timeout=5).error
     assert stub.UnsafeDestroyRange(kv.UnsafeDestroyRangeRequest(), timeout=5).error
     assert stub.KvGet(kv.GetRequest(key=b"a"), timeout=5).error.abort
-    pdpb = wire.module("pdpb")
-    reply = cluster.pd_stub.SplitRegions(
-        pdpb.SplitRegionsRequest(header=cluster.header(), split_keys=[b"m"]), timeout=5)
-    assert reply.header.error.message and reply.finished_percentage == 0
     with pytest.raises(grpc.RpcError) as error:
         cluster.channel(cluster.pd_address).unary_unary(
             "/pdpb.PD/NoSuchMethod", request_serializer=bytes, response_deserializer=bytes)(b"", timeout=5)

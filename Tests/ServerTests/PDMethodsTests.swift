@@ -118,14 +118,6 @@ struct PDMethodsTests {
   // MARK: Ids, time, configuration
 
   @Test func countsAreRepeated() throws {
-    let timestamps = try PDMethods.tso(
-      core,
-      .with {
-        $0.header = header
-        $0.count = 42
-      }, reading)
-    #expect(timestamps.count == 42 && timestamps.header.clusterID == Self.clusterID)
-    #expect(timestamps.timestamp.logical == 42)
     let ids = try PDMethods.allocID(core, .with { $0.header = header }, reading)
     #expect(ids.count == 1 && ids.id == 1001)
   }

@@ -13,11 +13,13 @@ package struct RegionHeartbeat: Sendable, Hashable {
   /// Since the leader's previous report.
   package var bytesWritten: UInt64
   package var keysWritten: UInt64
+  package var bytesRead: UInt64
+  package var keysRead: UInt64
 
   package init(
     region: Region, leader: PeerInfo, term: UInt64, pendingPeers: [PeerInfo] = [],
     downPeers: [DownPeer] = [], approximateSize: UInt64 = 0, approximateKeys: UInt64 = 0,
-    bytesWritten: UInt64 = 0, keysWritten: UInt64 = 0
+    bytesWritten: UInt64 = 0, keysWritten: UInt64 = 0, bytesRead: UInt64 = 0, keysRead: UInt64 = 0
   ) {
     self.region = region
     self.leader = leader
@@ -28,6 +30,8 @@ package struct RegionHeartbeat: Sendable, Hashable {
     self.approximateKeys = approximateKeys
     self.bytesWritten = bytesWritten
     self.keysWritten = keysWritten
+    self.bytesRead = bytesRead
+    self.keysRead = keysRead
   }
 }
 

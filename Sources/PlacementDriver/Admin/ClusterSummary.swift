@@ -21,7 +21,6 @@ package struct ClusterSummary: Sendable, Hashable {
 
 /// Counters since PD's start.
 package struct PDStatistics: Sendable, Hashable {
-  package var timestamps: UInt64 = 0
   package var heartbeats: UInt64 = 0
   package var refusedHeartbeats: UInt64 = 0
   /// Commands sent to leaders, repetitions counted.

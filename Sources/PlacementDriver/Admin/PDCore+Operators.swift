@@ -50,6 +50,9 @@ extension PDCore {
     guard !record.isJoint else {
       throw PDError(.failedPrecondition, "region \(record.id) is in a joint configuration")
     }
+    if case .merge(let target) = request.change {
+      return try requestMerge(record.id, into: target, reading.now)
+    }
     let plan = try plan(request, record, reading.now)
     if let running = operators[record.id], running.priority >= plan.priority {
       throw PDError(
@@ -106,7 +109,29 @@ extension PDCore {
           .failedPrecondition, "peer \(peer.id) is the only voter of region \(record.id)")
       }
       return plan("remove-peer", .remove(peer))
+    case .split(let keys):
+      return plan("split-region", .split(keys: try splitKeys(keys, record)))
+    case .merge(let target):
+      guard let target = regions.record(id: target) else {
+        throw PDError(.notFound, "region \(target) not found")
+      }
+      return plan("merge-region", .merge(into: target.region))
     }
+  }
+
+  /// The keys in order and without repetitions, all of them inside the region.
+  private func splitKeys(
+    _ keys: [[UInt8]], _ record: RegionRecord
+  ) throws(PDError) -> [[UInt8]] {
+    guard keys.count <= Int(Self.maxSplitCount) else {
+      throw PDError(
+        .invalidArgument, "\(keys.count) keys, more than \(Self.maxSplitCount)")
+    }
+    let range = record.region.range
+    guard keys.allSatisfy({ range.contains($0) && $0 != range.start && !$0.isEmpty }) else {
+      throw PDError(.invalidArgument, "a key is not inside region \(record.id)")
+    }
+    return Set(keys).sorted { $0.lexicographicallyPrecedes($1) }
   }
 
   private func peer(_ store: UInt64, _ record: RegionRecord) throws(PDError) -> PeerInfo {
@@ -144,6 +169,10 @@ package struct OperatorRequest: Sendable, Hashable {
     case transferPeer(from: UInt64, to: UInt64)
     case addPeer(store: UInt64)
     case removePeer(store: UInt64)
+    /// Into this region, a neighbor.
+    case merge(region: UInt64)
+    /// At these keys, in the form in which regions have them; without a key, in the middle of the data.
+    case split(keys: [[UInt8]])
   }
 
   package var regionID: UInt64

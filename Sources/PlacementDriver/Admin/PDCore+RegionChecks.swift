@@ -10,8 +10,7 @@ extension PDCore {
     if let left = regions.record(beforeThatOf: record.region.startKey) {
       siblings.append(RegionSummary(left))
     }
-    let end = record.region.endKey
-    if !end.isEmpty, let right = regions.record(containing: end), right.region.startKey == end {
+    if let right = regions.record(afterThatOf: record.region) {
       siblings.append(RegionSummary(right))
     }
     return siblings

@@ -10,6 +10,9 @@ package struct RegionSummary: Sendable, Hashable {
   /// Bytes, as the leader estimates.
   package var approximateSize: UInt64
   package var approximateKeys: UInt64
+  /// What the leader counted between its last two reports.
+  package var read: RegionFlow
+  package var written: RegionFlow
 
   init(_ record: RegionRecord) {
     region = record.region
@@ -18,6 +21,8 @@ package struct RegionSummary: Sendable, Hashable {
     downPeers = record.downPeers
     approximateSize = record.approximateSize
     approximateKeys = record.approximateKeys
+    read = record.read.last
+    written = record.written.last
   }
 }
 

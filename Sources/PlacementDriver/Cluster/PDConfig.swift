@@ -30,8 +30,6 @@ package struct PDConfig: Sendable, Hashable {
   package var regionBalanceInterval: Duration = .seconds(5)
   /// How long after a start nothing is balanced, unless 80 % of the leaders are known before.
   package var warmUpTime: Duration = .seconds(60)
-  /// Regions checked in one tick.
-  package var patrolBatch = 1024
   /// Peers per minute that a store may get, and lose, unless it has limits of its own.
   package var storeLimit = 15.0
   /// Regions (leaders) by which stores may differ from their average before balancing moves one; 0 is one, and more in
@@ -44,6 +42,10 @@ package struct PDConfig: Sendable, Hashable {
   package var maxPendingPeerCount = 64
   /// Where replicas are placed, and what the replica checker may do.
   package var replicas = ReplicaRules()
+  /// When regions count as hot, and how they are balanced.
+  package var hotRegions = HotRegionRules()
+  /// When small regions are merged.
+  package var merging = MergeRules()
   /// Where clients reach this placement driver, as `http://host:port`.
   package var advertiseClientURLs: [String]
   /// Bounds on what clients make PD keep and send.
@@ -67,6 +69,56 @@ package struct ReplicaRules: Sendable, Hashable {
   package var makesUpReplicas = true
   package var removesExtraReplicas = true
   package var replacesForLocation = true
+  /// Whether several voters of a region change at once, through a joint configuration.
+  package var usesJointConsensus = true
+  /// Regions checked in one tick at least: as many as PD checks in that time, 128 each 10 ms.
+  package var patrolBatch = 2560
+
+  package init() {}
+}
+
+/// When small regions are merged into their neighbors.
+package struct MergeRules: Sendable, Hashable {
+  private static let mebibyte: UInt64 = 1 << 20
+
+  /// Bytes of the largest region that is merged into a neighbor, in MiB; 0 merges none.
+  package var maxMebibytes = 54
+  /// Keys of such a region; 0 for 10,000 for each MiB.
+  package var maxKeyCount = 0
+  /// How long a region is left alone after a split, and all regions after the start.
+  package var splitMergeInterval: Duration = .seconds(3600)
+  /// Concurrent operators of merges, two for each; 0 disables merging.
+  package var scheduleLimit = 8
+  /// Whether regions are merged into the next one only, never into the previous.
+  package var isOneWay = false
+  /// At what size stores split a region, and how large its parts are: so that no merged region is split at once.
+  package var regionMaxMebibytes = 384
+  package var regionSplitMebibytes = 256
+
+  package init() {}
+
+  /// In bytes.
+  var maxSize: UInt64 { UInt64(clamping: maxMebibytes) &* Self.mebibyte }
+  var maxKeys: UInt64 {
+    UInt64(clamping: maxKeyCount > 0 ? maxKeyCount : maxMebibytes &* 10_000)
+  }
+  /// In bytes; at least one MiB.
+  var regionMaxSize: UInt64 { UInt64(clamping: max(1, regionMaxMebibytes)) &* Self.mebibyte }
+  var regionSplitSize: UInt64 { UInt64(clamping: max(1, regionSplitMebibytes)) &* Self.mebibyte }
+  /// Bytes of the largest region that another one is merged into.
+  var largestTarget: UInt64 { max(500 * Self.mebibyte, 4 &* regionMaxSize) }
+}
+
+/// When regions count as hot, and how they are balanced.
+package struct HotRegionRules: Sendable, Hashable {
+  /// Concurrent operators that move hot regions; 0 disables it.
+  package var scheduleLimit = 4
+  /// Intervals of high flow after which a region is hot.
+  package var hits = 3
+  /// Over what time the flow of a region is measured, at least.
+  package var interval: Duration = .seconds(10)
+  /// How often one kind of flow is balanced.
+  package var scheduleInterval: Duration = .seconds(1)
 
   package init() {}
 }

@@ -53,6 +53,11 @@ package struct PDError: Error, Sendable, Hashable {
     self.init(.internal, "placement driver state: \(error)")
   }
 
+  /// A request names another cluster.
+  package static func mismatch(_ clusterID: UInt64, _ named: UInt64) -> PDError {
+    PDError(.failedPrecondition, "mismatch cluster id, need \(clusterID) but got \(named)")
+  }
+
   /// The call arrived when PD was no longer running.
   package static let stopped = PDError(.unavailable, "the placement driver has stopped")
 }

@@ -15,6 +15,8 @@ struct RegionRecord: Sendable {
   var laggingSince: [UInt64: Instant] = [:]
   var approximateSize: UInt64 = 0
   var approximateKeys: UInt64 = 0
+  var read = FlowMeter()
+  var written = FlowMeter()
   /// When its leader reported this last; nil while none has, as after a restart or a report of a split.
   var confirmedAt: Instant?
 
@@ -48,7 +50,5 @@ struct RegionRecord: Sendable {
   var isHealthy: Bool { pendingPeers.isEmpty && downPeers.isEmpty }
 
   /// Whether a membership change was begun and not ended.
-  var isJoint: Bool {
-    region.peers.contains { $0.role == .incomingVoter || $0.role == .demotingVoter }
-  }
+  var isJoint: Bool { region.isJoint }
 }

@@ -13,6 +13,8 @@ struct RegionTree {
   /// Only looked up by key; whatever is in order comes from `order`.
   private var records: [UInt64: RegionRecord] = [:]
   private var loads: [UInt64: StoreLoad] = [:]
+  /// Only looked up by key.
+  private var placements: [UInt64: StoreRegions] = [:]
   /// Regions of which a leader is known.
   private(set) var ledCount = 0
 
@@ -25,6 +27,8 @@ struct RegionTree {
   var all: some Sequence<RegionRecord> { order.lazy.compactMap { records[$0.id] } }
 
   func load(ofStore id: UInt64) -> StoreLoad { loads[id] ?? StoreLoad() }
+
+  func regions(ofStore id: UInt64) -> StoreRegions { placements[id] ?? StoreRegions() }
 
   // MARK: Looking up
 
@@ -41,6 +45,14 @@ struct RegionTree {
     guard let previous = self[position - 1], previous.region.endKey == order[position].startKey
     else { return nil }
     return previous
+  }
+
+  /// The region that begins where this one ends.
+  func record(afterThatOf region: Region) -> RegionRecord? {
+    guard !region.endKey.isEmpty, let next = record(containing: region.endKey),
+      next.region.startKey == region.endKey
+    else { return nil }
+    return next
   }
 
   /// Regions that hold keys of `range`, in key order, at most `limit`.
@@ -82,7 +94,8 @@ struct RegionTree {
       remove(id: other.id)
       removed.append(other.id)
     }
-    if let old = records[record.id] {
+    let before = records[record.id]
+    if let old = before {
       account(old, adding: false)
       if old.region.startKey != record.region.startKey { removeEntry(of: old) }
     }
@@ -92,12 +105,14 @@ struct RegionTree {
     }
     records[record.id] = record
     account(record, adding: true)
+    place(record.id, before, record)
     return removed
   }
 
   mutating func remove(id: UInt64) {
     guard let record = records.removeValue(forKey: id) else { return }
     account(record, adding: false)
+    place(id, record, nil)
     removeEntry(of: record)
   }
 
@@ -109,6 +124,23 @@ struct RegionTree {
     order.remove(at: position)
   }
 
+  /// Moves a region between the sets of stores; a heartbeat that changes nothing costs nothing.
+  private mutating func place(_ id: UInt64, _ old: RegionRecord?, _ new: RegionRecord?) {
+    let (from, to) = (old?.leader?.storeID, new?.leader?.storeID)
+    if from != to {
+      if let from { placements[from]?.leaders.remove(id) }
+      if let to { placements[to, default: StoreRegions()].leaders.insert(id) }
+    }
+    let (before, after) = (old?.region.peers ?? [], new?.region.peers ?? [])
+    for peer in before where !after.contains(where: { $0.storeID == peer.storeID }) {
+      placements[peer.storeID]?.peers.remove(id)
+      if placements[peer.storeID]?.peers.count == 0 { placements[peer.storeID] = nil }
+    }
+    for peer in after where !before.contains(where: { $0.storeID == peer.storeID }) {
+      placements[peer.storeID, default: StoreRegions()].peers.insert(id)
+    }
+  }
+
   private mutating func account(_ record: RegionRecord, adding: Bool) {
     let sign = adding ? 1 : -1
     if let leader = record.leader {
@@ -116,6 +148,8 @@ struct RegionTree {
       loads[leader.storeID, default: StoreLoad()].leaders += sign
       change(
         &loads[leader.storeID, default: StoreLoad()].leaderSize, record.approximateSize, adding)
+      change(&loads[leader.storeID, default: StoreLoad()].readRate, record.read.rate, adding)
+      change(&loads[leader.storeID, default: StoreLoad()].writeRate, record.written.rate, adding)
     }
     for peer in record.region.peers {
       loads[peer.storeID, default: StoreLoad()].peers += sign
@@ -136,6 +170,10 @@ struct RegionTree {
   private func change(_ size: inout UInt64, _ bytes: UInt64, _ adding: Bool) {
     // Estimates come from outside: wrapping both ways keeps the sum right whatever they are.
     size = adding ? size &+ bytes : size &- bytes
+  }
+
+  private func change(_ sum: inout RegionFlow, _ flow: RegionFlow, _ adding: Bool) {
+    sum = adding ? sum &+ flow : sum &- flow
   }
 
   /// The position of the first region that starts at or after `key`.

@@ -10,6 +10,9 @@ struct StoreLoad: Sendable, Hashable {
   var balancedSize: UInt64 = 0
   /// Bytes of the regions led from here.
   var leaderSize: UInt64 = 0
+  /// What is read from and written to the regions led from here in a second.
+  var readRate = RegionFlow()
+  var writeRate = RegionFlow()
 
   /// What a region of that many bytes counts in balancing.
   static func balanced(_ bytes: UInt64) -> UInt64 { max(bytes, 1 << 20) }

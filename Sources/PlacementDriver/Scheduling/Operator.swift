@@ -33,6 +33,10 @@ struct Operator: Sendable {
     case region
     /// Leaders are spread unevenly, or must leave a store.
     case leader
+    /// Regions are small.
+    case merge
+    /// Clients read or write some regions much more than others.
+    case hotRegion
   }
 
   /// An operator of higher priority replaces the running one of its region.
@@ -74,11 +78,15 @@ struct Operator: Sendable {
   private(set) var stepStartedAt: Instant
   /// When its step was sent last; nil before.
   var sentAt: Instant?
+  /// The other region of a merge, whose operator ends with this one; nil for what is no merge.
+  var partner: UInt64?
 
   /// An operator on a region as it is now.
+  ///
+  /// - Parameter timeouts: one for each step; nil for those of the steps.
   init(
     _ plan: SchedulingPlan, steps: [OperatorStep], _ record: RegionRecord, at now: Instant,
-    _ config: PDConfig
+    _ config: PDConfig, timeouts: [Duration]? = nil
   ) {
     precondition(!steps.isEmpty, "an operator without steps")
     regionID = record.id
@@ -92,7 +100,7 @@ struct Operator: Sendable {
     peers = record.region.peers
     createdAt = now
     stepStartedAt = now
-    timeouts = steps.map { $0.timeout(config, bytes: record.approximateSize) }
+    self.timeouts = timeouts ?? steps.map { $0.timeout(config, bytes: record.approximateSize) }
   }
 
   /// The current step; nil when all are done.
@@ -105,17 +113,29 @@ struct Operator: Sendable {
   /// The kind in PD's words.
   var kindText: String {
     switch kind {
-    case .admin: changesMembers ? "admin,region" : "admin,leader"
+    case .admin: "admin," + effect
     case .replica: "replica,region"
     case .region: "region"
     case .leader: "leader"
+    case .merge: changesMembers ? "merge,region" : "merge"
+    case .hotRegion: changesMembers ? "hot-region,region" : "hot-region,leader"
+    }
+  }
+
+  private var effect: String {
+    switch steps.last {
+    case .merge, .absorb: changesMembers ? "merge,region" : "merge"
+    case .split: "split"
+    default: changesMembers ? "region" : "leader"
     }
   }
 
   private var changesMembers: Bool {
     steps.contains { step in
-      if case .transferLeader = step { return false }
-      return true
+      switch step {
+      case .transferLeader, .merge, .absorb, .split: false
+      default: true
+      }
     }
   }
 
@@ -128,9 +148,10 @@ struct Operator: Sendable {
   mutating func advance(_ record: RegionRecord, at now: Instant) -> Progress {
     // A split or merge leaves another region than the one the decision was made for.
     // So does a region that turns out never to have had the epoch.
-    guard record.region.epoch.version == epoch.version,
-      record.region.epoch.confVersion >= epoch.confVersion
-    else { return .ended(.cancel) }
+    guard record.region.epoch.confVersion >= epoch.confVersion, explainsVersion(of: record) else {
+      return .ended(.cancel)
+    }
+    if case .absorb = step, record.region.epoch.version != epoch.version { return .ended(.success) }
     while let step, step.isFinished(in: record) {
       current += 1
       stepStartedAt = now
@@ -145,9 +166,21 @@ struct Operator: Sendable {
     return isOverdue(at: now) ? .ended(.timeout) : .running
   }
 
+  /// Whether the region's version is the one the decision was made for, or the current step has changed it.
+  private func explainsVersion(of record: RegionRecord) -> Bool {
+    let version = record.region.epoch.version
+    if version == epoch.version { return true }
+    guard version > epoch.version, let step else { return false }
+    return switch step {
+    // A merge that was rolled back has raised it twice.
+    case .merge: version - epoch.version == 1
+    case .absorb, .split: step.isVisible(in: record)
+    default: false
+    }
+  }
+
   /// Whether the members changed more often than this operator's steps account for.
   private func hasForeignChange(_ record: RegionRecord) -> Bool {
-    if steps.contains(.leaveJoint) { return false }
     var explained = steps[..<current].reduce(0) { $0 + $1.confVersionDelta }
     if let step, step.isVisible(in: record) { explained += step.confVersionDelta }
     // Versions come from outside: their difference is computed only where there is one.
@@ -158,7 +191,6 @@ struct Operator: Sendable {
   /// Whether the members are those the decision was made for, changed by steps of this operator only.
   /// Others show that the decision was made for what the region never was.
   private func hasExpectedPeers(_ record: RegionRecord) -> Bool {
-    if steps.contains(.leaveJoint) { return true }
     let found = Set(record.region.peers)
     var expected = peers
     for (index, step) in steps.enumerated() {

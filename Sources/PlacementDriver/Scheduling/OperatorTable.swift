@@ -71,6 +71,10 @@ struct OperatorTable {
     if history.count == Self.historyCapacity { history.removeFirst() }
     history.append(ended)
     count(operation.name, status)
+    // Neither half of a merge goes on without the other.
+    if let partner = operation.partner, running[partner]?.partner == regionID {
+      end(partner, status == .success ? .success : .cancel, at: now)
+    }
   }
 
   /// Drops the last operators of regions that ended long ago.

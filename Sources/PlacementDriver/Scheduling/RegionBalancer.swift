@@ -2,63 +2,97 @@ import Codec
 
 /// Spreads replicas over the stores by their size: a replica moves where that brings two stores closer together and
 /// leaves the region's replicas as far apart as they were.
+///
+/// A round looks at some regions of each store, those of the most loaded store first.
 struct RegionBalancer {
   let view: SchedulingView
+  private let stores: [StoreRecord]
+  private let scores: [UInt64: StoreScore]
+  /// Bytes by which stores may differ from their average: some regions of average size.
+  private let tolerance: Double
+  /// Bytes that the plans of this round move.
+  private var moved: [UInt64: Double] = [:]
+  /// Regions of this round's plans.
+  private var planned: Set<UInt64> = []
 
-  /// At most `limit` moves, found in key order.
-  func plans(limit: Int) -> [(RegionRecord, SchedulingPlan)] {
-    let stores = view.stores.records.filter {
-      $0.isUsable(at: view.now, view.config) && $0.heartbeat?.isBusy != true
-    }
-    let scores = Dictionary(uniqueKeysWithValues: stores.map { ($0.id, view.score($0)) })
-    /// Bytes that the plans of this round move.
-    var moved: [UInt64: Double] = [:]
-    func score(_ id: UInt64, _ delta: Double = 0) -> Double {
-      scores[id]?.score(delta: (moved[id] ?? 0) + delta) ?? 0
-    }
-    let tolerance = tolerance(stores)
-    guard limit > 0,
-      stores.contains(where: { source in
-        stores.contains {
-          score(source.id, -tolerance) >= score($0.id, tolerance) && source.id != $0.id
-        }
-      })
-    else { return [] }
+  init(view: SchedulingView) {
+    self.view = view
+    stores = view.balancedStores
+    scores = Dictionary(uniqueKeysWithValues: stores.map { ($0.id, view.score($0)) })
+    tolerance = Self.tolerance(stores, view)
+  }
 
+  /// At most `limit` moves.
+  mutating func plans(
+    limit: Int, _ cursors: inout RegionCursors
+  ) -> [(RegionRecord, SchedulingPlan)] {
     var plans: [(RegionRecord, SchedulingPlan)] = []
-    for record in view.regions.all {
-      guard plans.count < limit else { break }
-      guard isSettled(record) else { continue }
-      let size = Double(StoreLoad.balanced(record.approximateSize))
-      let margin = max(size, tolerance)
-      let sources = record.region.peers.sorted {
-        (score($0.storeID), $0.storeID) > (score($1.storeID), $1.storeID)
+    while plans.count < limit {
+      let ranked = stores.sorted { (score($0.id), $0.id) > (score($1.id), $1.id) }
+      guard let least = ranked.last else { break }
+      var found: (RegionRecord, SchedulingPlan)?
+      for source in ranked where found == nil {
+        // The stores behind are less loaded.
+        guard score(source.id, -tolerance) >= score(least.id, tolerance) else { break }
+        found = move(from: source, &cursors)
       }
-      var move: (peer: PeerInfo, store: UInt64)?
-      for peer in sources where move == nil {
-        guard let source = view.stores[peer.storeID],
-          view.allows(.removePeer, source, record.approximateSize)
-        else { continue }
-        let targets = stores.filter { target in
-          isAllowed(target, record, replacing: peer)
-            && score(peer.storeID, -margin) >= score(target.id, margin)
-        }
-        let best = targets.min { (score($0.id), $0.id) < (score($1.id), $1.id) }
-        if let best { move = (peer, best.id) }
-      }
-      guard let move else { continue }
-      moved[move.peer.storeID, default: 0] -= size
-      moved[move.store, default: 0] += size
-      plans.append((record, plan(record, move.peer, move.store)))
+      guard let found else { break }
+      plans.append(found)
     }
     return plans
   }
 
-  private func plan(_ record: RegionRecord, _ peer: PeerInfo, _ store: UInt64) -> SchedulingPlan {
+  private func score(_ id: UInt64, _ delta: Double = 0) -> Double {
+    scores[id]?.score(delta: (moved[id] ?? 0) + delta) ?? 0
+  }
+
+  /// The move of one replica away from a store: rather of one that follows than of one that leads.
+  private mutating func move(
+    from source: StoreRecord, _ cursors: inout RegionCursors
+  ) -> (RegionRecord, SchedulingPlan)? {
+    let ids = cursors.next(
+      .balanceRegion, ofStore: source.id, in: view.regions.regions(ofStore: source.id).peers)
+    var led: (record: RegionRecord, peer: PeerInfo, store: UInt64)?
+    for id in ids {
+      guard !planned.contains(id), let record = view.regions.record(id: id), isSettled(record),
+        view.allows(.removePeer, source, record.approximateSize),
+        let peer = record.region.peer(onStore: source.id), let target = target(record, peer)
+      else { continue }
+      if record.leader?.id == peer.id {
+        led = led ?? (record, peer, target)
+        continue
+      }
+      cursors.used(id, of: ids, .balanceRegion, ofStore: source.id)
+      return plan(record, peer, target)
+    }
+    return led.map { plan($0.record, $0.peer, $0.store) }
+  }
+
+  private func target(_ record: RegionRecord, _ peer: PeerInfo) -> UInt64? {
+    let margin = max(size(record), tolerance)
+    let targets = stores.filter { target in
+      score(peer.storeID, -margin) >= score(target.id, margin)
+        && isAllowed(target, record, replacing: peer)
+    }
+    return targets.min { (score($0.id), $0.id) < (score($1.id), $1.id) }?.id
+  }
+
+  private func size(_ record: RegionRecord) -> Double {
+    Double(StoreLoad.balanced(record.approximateSize))
+  }
+
+  private mutating func plan(
+    _ record: RegionRecord, _ peer: PeerInfo, _ store: UInt64
+  ) -> (RegionRecord, SchedulingPlan) {
+    moved[peer.storeID, default: 0] -= size(record)
+    moved[store, default: 0] += size(record)
+    planned.insert(record.id)
     let reason =
       "store \(peer.storeID) holds \(view.regions.load(ofStore: peer.storeID).size >> 20) MiB, store "
       + "\(store) holds \(view.regions.load(ofStore: store).size >> 20) MiB"
-    return SchedulingPlan("balance-region", reason, .region, .low, .move(peer, store: store))
+    return (
+      record, SchedulingPlan("balance-region", reason, .region, .low, .move(peer, store: store))
+    )
   }
 
   private func isAllowed(
@@ -73,8 +107,7 @@ struct RegionBalancer {
         >= view.isolation(of: peer, in: region)
   }
 
-  /// Bytes by which stores may differ from their average: some regions of average size.
-  private func tolerance(_ stores: [StoreRecord]) -> Double {
+  private static func tolerance(_ stores: [StoreRecord], _ view: SchedulingView) -> Double {
     let loads = stores.map { view.regions.load(ofStore: $0.id) }
     let peers = loads.reduce(0) { $0 + $1.peers }
     guard peers > 0 else { return 0 }
@@ -87,6 +120,7 @@ struct RegionBalancer {
   /// A region that lacks nothing: only such ones are moved for balance's sake.
   private func isSettled(_ record: RegionRecord) -> Bool {
     record.leader != nil && record.isHealthy && view.operators.isFree(record.id, at: view.now)
+      && !view.isHot(record.id)
       && record.region.peers.count == view.maxReplicas
       && record.region.peers.allSatisfy { $0.role == .voter && view.isUsable($0.storeID) }
   }

@@ -12,7 +12,8 @@ struct ReplicaChecker {
   func check(_ record: RegionRecord) -> SchedulingPlan? {
     guard record.leader != nil else { return nil }
     if record.isJoint {
-      return plan("leave-joint-state", "a membership change was left half done", .high, .leaveJoint)
+      return plan(
+        "leave-joint-state", "a membership change was left half done", .high, .leaveJoint)
     }
     let peers = record.region.peers
     // PD does not know the store: its own state may be incomplete, so the region is left alone.

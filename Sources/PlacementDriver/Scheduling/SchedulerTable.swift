@@ -5,6 +5,7 @@ package enum Scheduler: String, Sendable, Hashable, CaseIterable {
   case evictLeader = "evict-leader-scheduler"
   case balanceLeader = "balance-leader-scheduler"
   case balanceRegion = "balance-region-scheduler"
+  case balanceHotRegion = "balance-hot-region-scheduler"
 }
 
 /// Whether a scheduler runs, as changed at run time. Durable.

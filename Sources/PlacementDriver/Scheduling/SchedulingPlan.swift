@@ -13,6 +13,10 @@ struct SchedulingPlan: Sendable, Hashable {
     case relocate(stores: [UInt64], leader: UInt64?)
     case transferLeader(from: UInt64, to: PeerInfo)
     case leaveJoint
+    /// Replicas on the stores of the target's, then the merge.
+    case merge(into: Region)
+    /// At these keys; without a key, in the middle of the region's data.
+    case split(keys: [[UInt8]])
   }
 
   /// What the operator will be called, one of a fixed set: metrics are counted by it.

@@ -11,6 +11,7 @@ struct SchedulingView {
   let maxReplicas: Int
   /// Stores that leaders must leave.
   let evicting: Set<UInt64>
+  let hotRegions: HotRegionTable
   let now: Instant
 
   func isUsable(_ storeID: UInt64) -> Bool {
@@ -28,7 +29,15 @@ struct SchedulingView {
     return now - since > limit
   }
 
+  /// Whether clients read or write the region so much that it is left to the balancing of hot regions.
+  func isHot(_ id: UInt64) -> Bool { hotRegions.isHot(id, hits: config.hotRegions.hits) }
+
   // MARK: Load
+
+  /// The stores between which balancing moves leaders and replicas.
+  var balancedStores: [StoreRecord] {
+    stores.records.filter { $0.isUsable(at: now, config) && $0.heartbeat?.isBusy != true }
+  }
 
   /// Peers that the store will have when all running operators are finished.
   func plannedPeers(_ storeID: UInt64) -> Int {
@@ -148,10 +157,15 @@ struct SchedulingView {
       peer.role == .voter && peer.id != record.leader?.id && !record.isPending(peer)
         && !record.isDown(peer) && isUsable(peer.storeID)
     }
-    func rank(_ peer: PeerInfo) -> (Int, Int, UInt64) {
-      (evicting.contains(peer.storeID) ? 1 : 0, plannedLeaders(peer.storeID), peer.storeID)
-    }
-    return candidates.min { rank($0) < rank($1) }
+    return candidates.min { leaderRank($0.storeID) < leaderRank($1.storeID) }
+  }
+
+  /// How well a store is placed to lead one more region: the lower the better.
+  func leaderRank(_ storeID: UInt64) -> (Int, Int, Int, UInt64) {
+    (
+      isUsable(storeID) ? 0 : 1, evicting.contains(storeID) ? 1 : 0, plannedLeaders(storeID),
+      storeID
+    )
   }
 
   private func isFull(_ store: StoreRecord) -> Bool {

@@ -85,7 +85,9 @@ package final class InProcessPDClient<Transport: PDTransport>: PDClient {
     _ completion: @escaping @Sendable (Result<[SplitIDs], PDClientError>) -> Void
   ) {
     transport.call(
-      { (core, _) throws(PDError) in try core.askBatchSplit(region, count: count) }, completion)
+      { (core, reading) throws(PDError) in
+        try core.askBatchSplit(region, count: count, reading)
+      }, completion)
   }
 
   package func reportBatchSplit(

@@ -22,20 +22,10 @@ extension PDCore {
     return try ids.take(count, &storage)
   }
 
-  /// Takes `count` consecutive timestamps and returns the largest.
-  package func timestamps(
-    _ count: UInt64, _ reading: ClockReading
-  ) throws(PDError) -> Timestamp {
-    try requireUsable()
-    let last = try oracle.take(count, reading, &storage)
-    statistics.timestamps += count
-    return last
-  }
-
   /// The smallest timestamp that any allocator may still give: PD has one allocator, so a new timestamp.
   package func minTimestamp(_ reading: ClockReading) throws(PDError) -> Timestamp {
     try requireUsable()
-    return try oracle.take(1, reading, &storage)
+    return try timestamps.take(1, reading)
   }
 
   // MARK: Bootstrap
@@ -103,7 +93,7 @@ extension PDCore {
     maxReplicas = Int(count)
   }
 
-  private func clusterBytes(_ maxReplicas: Int) -> [UInt8] {
+  func clusterBytes(_ maxReplicas: Int) -> [UInt8] {
     ClusterInfo(id: clusterID, maxPeerCount: UInt32(clamping: maxReplicas)).encoded()
   }
 

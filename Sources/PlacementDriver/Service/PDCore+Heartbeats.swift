@@ -10,9 +10,10 @@ extension PDCore {
   ) throws(PDError) -> RegionOperator? {
     do {
       try requireBootstrapped()
-      let record = try record(of: heartbeat, reading)
+      var record = try record(of: heartbeat, reading)
       try refuseStale(record, reading)
-      try save(record)
+      meter(heartbeat, &record, reading)
+      endOperators(of: try save(record), replacedBy: record, reading.now)
       stores.update(heartbeat.leader.storeID) { $0.recordHeartbeat(at: reading) }
       statistics.heartbeats += 1
       return try schedule(record.id, reading.now)
@@ -66,22 +67,43 @@ extension PDCore {
       guard let known = region.peer(id: down.peer.id), !record.isDown(known) else { continue }
       record.downPeers.append(DownPeer(peer: known, seconds: down.seconds))
     }
-    let before = regions.record(id: region.id)?.laggingSince ?? [:]
+    let before = regions.record(id: region.id)
     for peer in record.pendingPeers + record.downPeers.map(\.peer) {
-      record.laggingSince[peer.id] = before[peer.id] ?? reading.now
+      record.laggingSince[peer.id] = before?.laggingSince[peer.id] ?? reading.now
     }
+    (record.read, record.written) = (before?.read ?? FlowMeter(), before?.written ?? FlowMeter())
     return record
   }
 
-  /// Keeps a record in memory and, when the region itself changed, on disk.
-  func save(_ record: RegionRecord) throws(PDError) {
+  /// Takes in what was read from and written to the region since its leader's last report.
+  private func meter(
+    _ heartbeat: RegionHeartbeat, _ record: inout RegionRecord, _ reading: ClockReading
+  ) {
+    let interval = config.hotRegions.interval
+    let read = RegionFlow(bytes: heartbeat.bytesRead, keys: heartbeat.keysRead)
+    if record.read.add(read, at: reading.now, interval: interval) {
+      hotRegions.read.record(
+        record.id, record.read.rate, ledFrom: heartbeat.leader.storeID, at: reading.now)
+    }
+    let written = RegionFlow(bytes: heartbeat.bytesWritten, keys: heartbeat.keysWritten)
+    if record.written.add(written, at: reading.now, interval: interval) {
+      hotRegions.write.record(
+        record.id, record.written.rate, ledFrom: heartbeat.leader.storeID, at: reading.now)
+    }
+  }
+
+  /// Keeps a record in memory and, when the region itself changed, on disk. Returns the ids of the regions that it
+  /// has driven out.
+  @discardableResult
+  func save(_ record: RegionRecord) throws(PDError) -> [UInt64] {
     let isNew = regions.record(id: record.id)?.region != record.region
     let removed = regions.put(record)
-    guard isNew || !removed.isEmpty else { return }
+    guard isNew || !removed.isEmpty else { return removed }
     var batch = WriteBatch()
     for id in removed { batch.delete(.raft, PDKeys.region(id)) }
     batch.put(.raft, PDKeys.region(record.id), record.region.encoded())
     // A heartbeat brings the region again if a crash loses it, so the write is not synced.
     try storage.write(batch, synced: false)
+    return removed
   }
 }

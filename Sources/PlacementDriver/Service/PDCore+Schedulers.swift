@@ -147,9 +147,11 @@ extension PDCore {
         "isolation-level \(changed.replicas.isolationLevel) is not one of location-labels")
     }
     if changed.maxReplicas != maxReplicas {
-      try setReplicaCount(UInt32(clamping: changed.maxReplicas))
+      batch.put(.raft, PDKeys.cluster, clusterBytes(changed.maxReplicas))
     }
     try storage.write(batch)
+    maxReplicas = changed.maxReplicas
     config = changed
+    recentSplits = recentSplits.with(interval: config.merging.splitMergeInterval)
   }
 }

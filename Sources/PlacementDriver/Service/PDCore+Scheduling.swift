@@ -16,10 +16,11 @@ extension PDCore {
         if status == .timeout { return nil }
       }
     }
-    guard operators.count(.replica) < config.replicaScheduleLimit,
-      let plan = ReplicaChecker(view: view(at: now)).check(record)
-    else { return nil }
-    return try begin(plan, record, now)
+    if let plan = ReplicaChecker(view: view(at: now)).check(record) {
+      guard operators.count(.replica) < config.replicaScheduleLimit else { return nil }
+      return try begin(plan, record, now)
+    }
+    return try checkMerge(record, now)
   }
 
   private func progress(
@@ -30,7 +31,9 @@ extension PDCore {
     operators.update(running)
     // A store that gets a peer must last: a later step removes a replica that the new one stands in for.
     let needed = running.incomingStores + [running.step?.target].compactMap { $0 }
-    if needed.contains(where: { stores[$0]?.isLost(at: now, config) ?? true }) {
+    if needed.contains(where: { stores[$0]?.isLost(at: now, config) ?? true })
+      || isOutdatedMerge(running)
+    {
       return .ended(.cancel)
     }
     return .running
@@ -55,7 +58,7 @@ extension PDCore {
     // An administrator's request is not held back, but counts.
     guard plan.kind == .admin || changes.allSatisfy({ view.allows($0, $1, record.approximateSize) })
     else { return nil }
-    let steps = try steps(plan.change, record)
+    let steps = try steps(plan.change, record, view)
     guard !steps.isEmpty else { return nil }
     let operation = Operator(plan, steps: steps, record, at: now, config)
     for (direction, store) in changes {
@@ -81,15 +84,19 @@ extension PDCore {
     case .relocate(let targets, _):
       added = targets.filter { region.peer(onStore: $0) == nil }
       removed = region.peers.map(\.storeID).filter { !targets.contains($0) }
-    case .promote, .transferLeader, .leaveJoint: break
+    case .merge(let target):
+      added = target.peers.map(\.storeID).filter { region.peer(onStore: $0) == nil }
+      removed = region.peers.map(\.storeID).filter { target.peer(onStore: $0) == nil }
+    case .promote, .transferLeader, .leaveJoint, .split: break
     }
     return added.compactMap { stores[$0] }.map { (.addPeer, $0) }
       + removed.compactMap { stores[$0] }.map { (.removePeer, $0) }
   }
 
   private func steps(
-    _ change: SchedulingPlan.Change, _ record: RegionRecord
+    _ change: SchedulingPlan.Change, _ record: RegionRecord, _ view: SchedulingView
   ) throws(PDError) -> [OperatorStep] {
+    let peers = record.region.peers
     switch change {
     case .add(let store):
       let peer = PeerInfo(id: try ids.take(1, &storage), storeID: store, role: .learner)
@@ -97,19 +104,43 @@ extension PDCore {
     case .promote(let peer):
       return [.promoteLearner(peer)]
     case .remove(let peer):
+      let rest = peers.filter { $0.id != peer.id }
+      // The builder knows how one of two voters goes.
+      if peer.role == .voter, rest.count == 1, rest[0].role == .voter {
+        return try relocation([rest[0].storeID], nil, record, view)
+      }
       return [.removePeer(peer)]
     case .move(let old, let store):
+      if config.replicas.usesJointConsensus, peers.allSatisfy({ $0.role == .voter }) {
+        let rest = peers.filter { $0.id != old.id }.map(\.storeID)
+        return try relocation(rest + [store], nil, record, view)
+      }
       let peer = PeerInfo(id: try ids.take(1, &storage), storeID: store, role: .learner)
       return [.addLearner(peer), .promoteLearner(peer), .removePeer(old)]
     case .relocate(let targets, let leader):
-      let builder = OperatorBuilder(region: record.region, leader: record.leader)
-      return try builder.steps(to: targets, leader: leader) { () throws(PDError) in
-        try ids.take(1, &storage)
-      }
+      return try relocation(targets, leader, record, view)
     case .transferLeader(let from, let target):
       return [.transferLeader(from: from, to: target)]
     case .leaveJoint:
-      return [.leaveJoint]
+      return [.leaveJoint(JointChange(unfinishedIn: record.region))]
+    case .merge(let target):
+      let aligned = try relocation(target.peers.map(\.storeID), nil, record, view)
+      return aligned + [.merge(source: record.region, target: target)]
+    case .split(let keys):
+      return [.split(record.region, keys: keys)]
+    }
+  }
+
+  /// The steps to voters on exactly `targets`.
+  private func relocation(
+    _ targets: [UInt64], _ leader: UInt64?, _ record: RegionRecord, _ view: SchedulingView
+  ) throws(PDError) -> [OperatorStep] {
+    let builder = OperatorBuilder(
+      region: record.region, leader: record.leader,
+      usesJointConsensus: config.replicas.usesJointConsensus,
+      prefersLeader: { view.leaderRank($0) < view.leaderRank($1) })
+    return try builder.steps(to: targets, leader: leader) { () throws(PDError) in
+      try ids.take(1, &storage)
     }
   }
 
@@ -119,7 +150,7 @@ extension PDCore {
     _ operation: Operator, _ record: RegionRecord, _ now: Instant
   ) -> Bool {
     switch operation.step {
-    case .promoteLearner, .removePeer: break
+    case .promoteLearner, .enterJoint, .removePeer: break
     default: return false
     }
     let added = operation.incomingStores
@@ -133,7 +164,7 @@ extension PDCore {
   /// The present command of an operator for the leader's store; nil when it is to wait.
   func send(_ operation: Operator, _ record: RegionRecord, _ now: Instant) -> RegionOperator? {
     let view = view(at: now)
-    if awaitsNewPeer(operation, record, now) { return nil }
+    if awaitsNewPeer(operation, record, now) || awaitsMerge(operation, record) { return nil }
     guard let leader = record.leader,
       let step = operation.step?.command(for: record, successor: view.successor)
     else { return nil }

@@ -1,4 +1,5 @@
 package import Codec
+import Collections
 import Runtime
 
 extension PDCore {
@@ -10,14 +11,20 @@ extension PDCore {
   // MARK: Ids of new regions
 
   /// Ids for one new region and its peers.
-  package func askSplit(_ region: Region) throws(PDError) -> SplitIDs {
+  package func askSplit(
+    _ region: Region, _ reading: ClockReading
+  ) throws(PDError) -> SplitIDs {
     try requireBootstrapped()
     try requireCurrent(region)
-    return try splitIDs(region)
+    let split = try splitIDs(region)
+    recentSplits.record([region.id, split.regionID], at: reading.now)
+    return split
   }
 
   /// Ids for `count` new regions and their peers; the store splits by itself with them.
-  package func askBatchSplit(_ region: Region, count: UInt32) throws(PDError) -> [SplitIDs] {
+  package func askBatchSplit(
+    _ region: Region, count: UInt32, _ reading: ClockReading
+  ) throws(PDError) -> [SplitIDs] {
     try requireBootstrapped()
     try requireCurrent(region)
     guard (1...Self.maxSplitCount).contains(count) else {
@@ -36,6 +43,7 @@ extension PDCore {
     var all: [SplitIDs] = []
     all.reserveCapacity(Int(count))
     for _ in 0..<count { all.append(try splitIDs(region)) }
+    recentSplits.record([region.id] + all.map(\.regionID), at: reading.now)
     return all
   }
 
@@ -57,6 +65,43 @@ extension PDCore {
         "invalid region epoch, request: \(region.epoch), current: \(known.epoch)")
     }
     try check(region)
+  }
+
+  // MARK: Splits on request
+
+  /// Has regions split so that each of `keys` begins a region, and reports how far that is. Call it again until all are
+  /// done: an operator that failed is replaced by another one.
+  ///
+  /// - Parameter keys: in the form in which regions have them; without repetitions.
+  package func splitRegions(
+    at keys: [[UInt8]], _ reading: ClockReading
+  ) throws(PDError) -> SplitProgress {
+    try requireBootstrapped()
+    guard keys.count <= Int(Self.maxSplitCount), keys.allSatisfy({ !$0.isEmpty }) else {
+      throw PDError(
+        refusal: .invalidValue,
+        "expected 1 to \(Self.maxSplitCount) split keys, none of them empty")
+    }
+    var progress = SplitProgress(keyCount: keys.count)
+    var left: OrderedDictionary<UInt64, [[UInt8]]> = [:]
+    for key in keys {
+      guard let record = regions.record(containing: key) else { continue }
+      if record.region.startKey == key {
+        progress.regionIDs.append(record.id)
+      } else {
+        left[record.id, default: []].append(key)
+      }
+    }
+    for (id, keys) in left {
+      guard let record = regions.record(id: id), record.leader != nil, !record.isJoint else {
+        continue
+      }
+      let sorted = keys.sorted { $0.lexicographicallyPrecedes($1) }
+      let plan = SchedulingPlan(
+        "split-region", "requested", .admin, .high, .split(keys: sorted))
+      _ = try create(plan, record, reading.now)
+    }
+    return progress
   }
 
   // MARK: Reports
@@ -101,5 +146,22 @@ extension PDCore {
     record.leader = parent?.leader.flatMap { part.peer(onStore: $0.storeID) }
     record.term = known?.term ?? 0
     return record
+  }
+}
+
+/// How far a request to split regions is.
+package struct SplitProgress: Sendable, Hashable {
+  /// The regions that begin at requested keys.
+  package var regionIDs: [UInt64] = []
+  private let keyCount: Int
+
+  init(keyCount: Int) { self.keyCount = keyCount }
+
+  /// Whether each key begins a region.
+  package var isDone: Bool { regionIDs.count == keyCount }
+
+  /// 0 to 100.
+  package var percentage: UInt64 {
+    keyCount == 0 ? 100 : UInt64(regionIDs.count * 100 / keyCount)
   }
 }

@@ -7,7 +7,7 @@ extension PDCore {
   /// - Returns: operator steps for leaders, to be sent without waiting for their next heartbeats.
   package func tick(_ reading: ClockReading) throws(PDError) -> [RegionOperator] {
     if let failure { throw failure }
-    try oracle.extend(wallMilliseconds: reading.wallMilliseconds, &storage)
+    try timestamps.extend(wallMilliseconds: reading.wallMilliseconds)
     if reading.now - syncedAt >= .seconds(3) {
       try storage.sync()
       syncedAt = reading.now
@@ -16,10 +16,19 @@ extension PDCore {
     try settleClaims(at: reading)
     try makeEmptiedTombstones()
     operators.prune(at: reading.now)
+    refreshHotRegions(reading.now)
     var steps = try pushOperators(reading.now)
     steps += try checkRegions(reading.now)
     steps += try balance(reading)
     return steps
+  }
+
+  private func refreshHotRegions(_ now: Instant) {
+    // Leaders report once a minute at least.
+    let memory = max(.seconds(180), config.hotRegions.interval * 3)
+    let leader = { [regions] (id: UInt64) in regions.record(id: id)?.leader?.storeID }
+    hotRegions.read.refresh(at: now, memory: memory, leader: leader)
+    hotRegions.write.refresh(at: now, memory: memory, leader: leader)
   }
 
   /// Repeats steps whose effect was not seen, and ends operators that take too long.
@@ -45,7 +54,7 @@ extension PDCore {
   /// Checks the next regions in key order: no heartbeat reports that a store is lost.
   private func checkRegions(_ now: Instant) throws(PDError) -> [RegionOperator] {
     var steps: [RegionOperator] = []
-    for _ in 0..<min(config.patrolBatch, regions.count) {
+    for _ in 0..<min(patrolBatch, regions.count) {
       if patrolPosition >= regions.count { patrolPosition = 0 }
       let record = regions[patrolPosition]
       patrolPosition += 1
@@ -53,6 +62,11 @@ extension PDCore {
       if let step = try schedule(record.id, now) { steps.append(step) }
     }
     return steps
+  }
+
+  /// Regions that a tick checks: in a large cluster more, so that a round does not take longer and longer.
+  private var patrolBatch: Int {
+    max(config.replicas.patrolBatch, min(20 * 8192, 20 * (regions.count / 1024)))
   }
 
   private func balance(_ reading: ClockReading) throws(PDError) -> [RegionOperator] {
@@ -80,6 +94,7 @@ extension PDCore {
     switch scheduler {
     case .balanceLeader, .evictLeader: config.leaderBalanceInterval
     case .balanceRegion: config.regionBalanceInterval
+    case .balanceHotRegion: config.hotRegions.scheduleInterval
     }
   }
 
@@ -87,11 +102,19 @@ extension PDCore {
     let view = view(at: now)
     let leaders = config.leaderScheduleLimit - operators.count(.leader)
     switch scheduler {
-    case .balanceLeader: return LeaderBalancer(view: view).plans(limit: leaders)
-    case .evictLeader: return LeaderEvictor(view: view).plans(limit: leaders)
+    case .balanceLeader:
+      var balancer = LeaderBalancer(view: view)
+      return balancer.plans(limit: leaders, &cursors)
+    case .evictLeader: return LeaderEvictor(view: view).plans(limit: leaders, &cursors)
     case .balanceRegion:
       let limit = config.balanceScheduleLimit - operators.count(.region)
-      return RegionBalancer(view: view).plans(limit: limit)
+      var balancer = RegionBalancer(view: view)
+      return balancer.plans(limit: limit, &cursors)
+    case .balanceHotRegion:
+      guard operators.count(.hotRegion) < config.hotRegions.scheduleLimit else { return [] }
+      defer { hotRegions.isWriteTurn.toggle() }
+      let balancer = HotRegionBalancer(view: view, kind: hotRegions.isWriteTurn ? .write : .read)
+      return balancer.plan().map { [$0] } ?? []
     }
   }
 }

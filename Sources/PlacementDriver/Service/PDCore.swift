@@ -17,7 +17,8 @@ package final class PDCore {
 
   var storage: PDStorage
   var ids: IDAllocator
-  var oracle: TimestampOracle
+  /// Also called by others, on other threads.
+  package let timestamps: TimestampService
   var safePoints: SafePoints
   var stores = StoreTable()
   var regions = RegionTree()
@@ -26,12 +27,15 @@ package final class PDCore {
   var limits = StoreLimits()
   var schedulers = SchedulerTable()
   var scatterGroups = ScatterGroups()
+  var recentSplits: RecentSplits
+  var hotRegions = HotRegionTable()
   package internal(set) var isBootstrapped = false
   /// The number of voters that regions are brought to, 1 or more; durable.
   var maxReplicas: Int
 
   let startedAt: Instant
   var patrolPosition = 0
+  var cursors = RegionCursors()
   var syncedAt: Instant
   /// Whether enough leaders are known to check how they are spread.
   var isWarm = false
@@ -58,7 +62,7 @@ package final class PDCore {
       clusterID = newClusterID
     }
     ids = try IDAllocator(storage)
-    oracle = try TimestampOracle(storage)
+    timestamps = try TimestampService(engine)
     safePoints = try SafePoints(storage)
     self.storage = storage
     self.config = config
@@ -66,14 +70,16 @@ package final class PDCore {
     staleHeartbeats = StaleHeartbeats(
       timeout: config.regionClaimTimeout, capacity: config.limits.staleHeartbeats,
       at: reading.now)
+    recentSplits = RecentSplits(interval: config.merging.splitMergeInterval, at: reading.now)
     maxReplicas = config.maxReplicas
     startedAt = reading.now
     syncedAt = reading.now
     try load(at: reading)
+    recentSplits = recentSplits.with(interval: self.config.merging.splitMergeInterval)
   }
 
   /// What has made PD unusable: durable state could not be written. The process must end.
-  package var failure: PDError? { storage.failure.map { PDError($0) } }
+  package var failure: PDError? { storage.failure.map { PDError($0) } ?? timestamps.failure }
 
   /// The events since the last call that are for the log.
   package func takeNotices() -> [PDNotice] {
@@ -94,8 +100,7 @@ package final class PDCore {
   package func requireCluster(id: UInt64) throws(PDError) {
     try requireUsable()
     guard id == clusterID else {
-      throw PDError(
-        .failedPrecondition, "mismatch cluster id, need \(clusterID) but got \(id)")
+      throw .mismatch(clusterID, id)
     }
   }
 
@@ -111,6 +116,7 @@ package final class PDCore {
   func view(at now: Instant) -> SchedulingView {
     SchedulingView(
       regions: regions, stores: stores, operators: operators, limits: limits, config: config,
-      maxReplicas: maxReplicas, evicting: schedulers.evictedStores, now: now)
+      maxReplicas: maxReplicas, evicting: schedulers.evictedStores, hotRegions: hotRegions,
+      now: now)
   }
 }

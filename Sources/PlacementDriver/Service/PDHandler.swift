@@ -6,8 +6,8 @@ package import Runtime
 package struct PDHandler: Handler {
   /// Callbacks for messages that PD sends without a request. All are called on its thread.
   package struct PushHandlers: Sendable {
-    /// Called once, when the state was read: the cluster's id, or why every call will fail.
-    package var opened: @Sendable (Result<UInt64, PDError>) -> Void
+    /// Called once, when the state was read, or with the reason why every call will fail.
+    package var opened: @Sendable (Result<OpenedPD, PDError>) -> Void
     /// Operator steps to be sent to leaders without waiting for their next heartbeats.
     package var deliver: @Sendable ([RegionOperator]) -> Void
     /// An event for the log.
@@ -16,7 +16,7 @@ package struct PDHandler: Handler {
     package var failed: @Sendable (PDError) -> Void
 
     package init(
-      opened: @escaping @Sendable (Result<UInt64, PDError>) -> Void,
+      opened: @escaping @Sendable (Result<OpenedPD, PDError>) -> Void,
       deliver: @escaping @Sendable ([RegionOperator]) -> Void,
       notice: @escaping @Sendable (PDNotice) -> Void = { _ in },
       failed: @escaping @Sendable (PDError) -> Void
@@ -46,7 +46,8 @@ package struct PDHandler: Handler {
       let core = try PDCore(
         engine: engine, config: config, newClusterID: newClusterID, at: ClockReading(clock))
       state = .success(core)
-      push.opened(.success(core.clusterID))
+      push.opened(
+        .success(OpenedPD(clusterID: core.clusterID, timestamps: core.timestamps)))
     } catch {
       state = .failure(error)
       push.opened(.failure(error))
@@ -85,4 +86,10 @@ package struct PDHandler: Handler {
     hasFailed = true
     push.failed(failure)
   }
+}
+
+/// What others need of a placement driver whose state was read.
+package struct OpenedPD: Sendable {
+  package let clusterID: UInt64
+  package let timestamps: TimestampService
 }

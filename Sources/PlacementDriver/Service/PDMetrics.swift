@@ -26,7 +26,7 @@ struct PDMetrics {
     let statistics = core.statistics
     set(
       "pd_tso_events", "Timestamps given.", [("type", "given")],
-      Int64(clamping: statistics.timestamps))
+      Int64(clamping: core.timestamps.given))
     let heartbeats = "pd_scheduler_region_heartbeat"
     let help = "Region heartbeats, and commands sent to leaders."
     set(

@@ -1,24 +1,29 @@
+import PlacementDriver
 import RPC
 import SwiftProtobuf
 import Synchronization
 
 /// A stream on which each message is a request to PD. Many may be in progress; responses keep the order of requests,
-/// because one mailbox and one thread do. After the client's last message the stream ends when all are completed.
+/// because one mailbox and one thread do for each stream. After the client's last message the stream ends when all are completed.
 final class PDRequestStream<Request: Message, Response: Message>: StreamHandler {
+  /// Carries out a request; completions come in the order of requests.
+  typealias Serve =
+    @Sendable (Request, @escaping @Sendable (Result<Response, PDError>) -> Void) -> Void
+
   private let service: PDService
   private let call: StreamCall
-  private let method: PDService.Method<Request, Response>
+  private let serve: Serve
   private let mode: StreamResponseMode
   private let progress = PDStreamProgress<Response>()
   private let name: UInt64
 
   init(
-    _ service: PDService, _ call: StreamCall,
-    _ method: @escaping PDService.Method<Request, Response>, _ mode: StreamResponseMode
+    _ service: PDService, _ call: StreamCall, _ mode: StreamResponseMode,
+    _ serve: @escaping Serve
   ) {
     self.service = service
     self.call = call
-    self.method = method
+    self.serve = serve
     self.mode = mode
     name = service.streams.add(call)
     // Requests that are not completed yet hold their sender back.
@@ -36,7 +41,7 @@ final class PDRequestStream<Request: Message, Response: Message>: StreamHandler 
     }
     progress.received()
     let bytes = message.readableBytes
-    service.call(method, request) { [call, mode, progress] result in
+    serve(request) { [call, mode, progress] result in
       defer { call.consumed(bytes) }
       switch result {
       case .failure(let error):

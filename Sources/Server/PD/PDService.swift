@@ -13,16 +13,34 @@ package final class PDService: Sendable {
     @Sendable (PDCore, Request, ClockReading) throws(PDError) -> Response
 
   private let mailbox: Mailbox<PDMessage>
+  private let timestamps: Mailbox<TimestampRequest>
   private let clusterID: UInt64
   private let heartbeats = HeartbeatStreams()
   /// The streams that end when the process stops.
   let streams: OpenStreams
+  let host: any WorkerHost
+  /// Requests that wait for what PD has begun.
+  private let waiting = Atomic<Int>(0)
 
-  package init(mailbox: Mailbox<PDMessage>, clusterID: UInt64, streams: OpenStreams) {
+  package init(
+    mailbox: Mailbox<PDMessage>, timestamps: Mailbox<TimestampRequest>, clusterID: UInt64,
+    streams: OpenStreams, host: any WorkerHost
+  ) {
     self.mailbox = mailbox
+    self.timestamps = timestamps
     self.clusterID = clusterID
     self.streams = streams
+    self.host = host
   }
+
+  /// Whether one more request may wait.
+  func beginWaiting(_ limit: Int) -> Bool {
+    let (before, _) = waiting.add(1, ordering: .relaxed)
+    if before >= limit { endWaiting() }
+    return before < limit
+  }
+
+  func endWaiting() { waiting.subtract(1, ordering: .relaxed) }
 
   /// Sends operator steps on the heartbeat streams of the leaders' stores. A step for a store without a stream is
   /// dropped: PD repeats it.
@@ -47,10 +65,32 @@ package final class PDService: Sendable {
       { (core, reading) throws(PDError) in try method(core, request, reading) }, completion)
   }
 
+  /// One message of a `Tso` stream, which goes past PD's mailbox. An error ends the stream.
+  private func takeTimestamps(
+    _ request: Pdpb_TsoRequest,
+    _ completion: @escaping @Sendable (Result<Pdpb_TsoResponse, PDError>) -> Void
+  ) {
+    let clusterID = clusterID
+    guard request.header.clusterID == clusterID else {
+      return completion(.failure(.mismatch(clusterID, request.header.clusterID)))
+    }
+    timestamps.take(UInt64(request.count)) { result in
+      completion(
+        result.map { last in
+          var response = Pdpb_TsoResponse()
+          response.header.clusterID = clusterID
+          response.timestamp = last.wire
+          response.count = request.count
+          return response
+        })
+    }
+  }
+
   /// Registers all methods that are served.
   package func register(on router: inout MethodRouter) {
     registerCluster(on: &router)
     registerRegions(on: &router)
+    registerSplits(on: &router)
     registerSafePoints(on: &router)
     registerStreams(on: &router)
   }
@@ -102,13 +142,13 @@ package final class PDService: Sendable {
   private func registerStreams(on router: inout MethodRouter) {
     let service = self
     router.stream("/pdpb.PD/Tso") { call in
-      PDRequestStream(service, call, PDMethods.tso, .each)
+      PDRequestStream(service, call, .each) { service.takeTimestamps($0, $1) }
     }
     router.stream("/pdpb.PD/QueryRegion") { call in
-      PDRequestStream(service, call, PDMethods.queryRegion, .each)
+      PDRequestStream(service, call, .each) { service.call(PDMethods.queryRegion, $0, $1) }
     }
     router.stream("/pdpb.PD/ReportBuckets") { call in
-      PDRequestStream(service, call, PDMethods.reportBuckets, .last)
+      PDRequestStream(service, call, .last) { service.call(PDMethods.reportBuckets, $0, $1) }
     }
     router.stream("/pdpb.PD/RegionHeartbeat") { [mailbox, heartbeats] call in
       HeartbeatStream(service, call, heartbeats) { storeID in

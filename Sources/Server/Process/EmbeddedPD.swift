@@ -9,6 +9,7 @@ import Synchronization
 final class EmbeddedPD: Sendable {
   private static let tickInterval = Duration.milliseconds(200)
   private static let mailboxCapacity = 65_536
+  private static let timestampCapacity = 65_536
 
   let service: PDService
   let http: PDHTTP
@@ -16,6 +17,7 @@ final class EmbeddedPD: Sendable {
   let client: any PDClient
   let clusterID: UInt64
   private let worker: Worker<PDMessage>
+  private let timestamps: Worker<TimestampRequest>
   private let ticks: any Cancellable
 
   /// Opens the state in `engine` and starts.
@@ -44,22 +46,30 @@ final class EmbeddedPD: Sendable {
     case .failure(let error):
       worker.stop()
       throw StartError("cannot open the placement driver's state in \(engine.path): \(error)")
-    case .success(let clusterID):
+    case .success(let opened):
       let transport = MailboxPDTransport(worker.mailbox)
-      let pd = EmbeddedPD(clusterID, worker, transport, streams, runtime)
+      let pd = EmbeddedPD(opened, worker, transport, streams, runtime)
       pushTarget.connect(pd.service, transport)
       return pd
     }
   }
 
   private init(
-    _ clusterID: UInt64, _ worker: Worker<PDMessage>, _ transport: MailboxPDTransport,
+    _ opened: OpenedPD, _ worker: Worker<PDMessage>, _ transport: MailboxPDTransport,
     _ streams: OpenStreams, _ runtime: ProcessRuntime
   ) {
-    self.clusterID = clusterID
+    clusterID = opened.clusterID
     self.worker = worker
     client = InProcessPDClient(transport)
-    service = PDService(mailbox: worker.mailbox, clusterID: clusterID, streams: streams)
+    let (clock, onFatal) = (runtime.host.clock, runtime.onFatal)
+    timestamps = runtime.host.spawn(name: "tso", capacity: Self.timestampCapacity) { _ in
+      TimestampHandler(opened.timestamps, clock: clock) {
+        onFatal("the placement driver cannot write its state: \($0)")
+      }
+    }
+    service = PDService(
+      mailbox: worker.mailbox, timestamps: timestamps.mailbox, clusterID: clusterID,
+      streams: streams, host: runtime.host)
     http = PDHTTP(pd: service, host: runtime.host, metrics: runtime.metrics)
     let mailbox = worker.mailbox
     ticks = runtime.host.every(Self.tickInterval) { _ = mailbox.send(.tick) }
@@ -68,6 +78,7 @@ final class EmbeddedPD: Sendable {
   /// Completes what is queued, then ends. Blocks.
   func stop() {
     ticks.cancel()
+    timestamps.stop()
     worker.stop()
     http.stop()
   }

@@ -48,7 +48,6 @@ package final class PDServer: Sendable {
     let health = HealthService(streams: streams)
     var router = MethodRouter()
     pd.service.register(on: &router)
-    UnimplementedPDMethods.register(on: &router, clusterID: pd.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
       on: address, router: router, security: nil, runtime: runtime, http: pd.http.service)

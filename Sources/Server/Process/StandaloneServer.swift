@@ -80,7 +80,6 @@ package final class StandaloneServer: RunningNode {
     service.register(on: &router)
     UnimplementedMethods.registerClustered(on: &router)
     pd.service.register(on: &router)
-    UnimplementedPDMethods.register(on: &router, clusterID: pd.clusterID)
     health.register(on: &router)
     let server = try await RPCServer.listen(
       on: address, router: router, security: configuration.security, runtime: runtime,

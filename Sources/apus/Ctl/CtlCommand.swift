@@ -7,7 +7,7 @@ struct CtlCommand: AsyncParsableCommand {
     abstract: "Inspect and operate a cluster.",
     subcommands: [
       StoreCommand.self, RegionCommand.self, OperatorCommand.self, SchedulerCommand.self,
-      ConfigCommand.self, TSOCommand.self, RawCommand.self,
+      ConfigCommand.self, HotCommand.self, TSOCommand.self, RawCommand.self,
     ])
 }
 

@@ -55,6 +55,14 @@ struct OperatorAddCommand: AsyncParsableCommand {
     case addPeer = "add-peer"
     case removePeer = "remove-peer"
     case scatterRegion = "scatter-region"
+    case mergeRegion = "merge-region"
+    case splitRegion = "split-region"
+  }
+
+  enum Policy: String, ExpressibleByArgument, CaseIterable {
+    case scan
+    case approximate
+    case usekey
   }
 
   static let configuration = CommandConfiguration(
@@ -62,7 +70,8 @@ struct OperatorAddCommand: AsyncParsableCommand {
     abstract: "Begin an operator on a region.",
     discussion: """
       transfer-leader REGION STORE; transfer-region REGION STORE...; transfer-peer REGION FROM TO;
-      add-peer REGION STORE; remove-peer REGION STORE; scatter-region REGION
+      add-peer REGION STORE; remove-peer REGION STORE; scatter-region REGION; merge-region REGION NEIGHBOR;
+      split-region REGION [--policy usekey --keys KEY,KEY]
       """)
 
   @OptionGroup var connection: CtlConnection
@@ -73,8 +82,15 @@ struct OperatorAddCommand: AsyncParsableCommand {
   @Argument(help: "The region's id.")
   var region: UInt64
 
-  @Argument(help: "The stores' ids.")
+  @Argument(help: "The stores' ids; of merge-region the id of the region that grows.")
   var stores: [UInt64] = []
+
+  @Option(name: .long, help: "How split-region finds the keys: in the middle, or as given.")
+  var policy = Policy.scan
+
+  @Option(
+    name: .long, help: "The first keys of the regions to be, in hexadecimal, separated by commas.")
+  var keys: String?
 
   func validate() throws { _ = try body() }
 
@@ -90,9 +106,22 @@ struct OperatorAddCommand: AsyncParsableCommand {
     case .transferPeer: expected = ["from_store_id", "to_store_id"]
     case .addPeer, .removePeer: expected = ["store_id"]
     case .scatterRegion: expected = []
+    case .mergeRegion:
+      members["region_id"] = nil
+      members["source_region_id"] = .integer(region)
+      expected = ["target_region_id"]
+    case .splitRegion:
+      members["policy"] = .text(policy.rawValue)
+      let split = keys.map { $0.split(separator: ",").map { CtlJSON.text(String($0)) } } ?? []
+      guard split.isEmpty != (policy == .usekey) else {
+        throw ValidationError("--keys are needed with --policy usekey only")
+      }
+      if !split.isEmpty { members["keys"] = .list(split) }
+      expected = []
     }
     guard stores.count == expected.count else {
-      throw ValidationError("\(name.rawValue) takes \(expected.count) stores, not \(stores.count)")
+      throw ValidationError(
+        "\(name.rawValue) takes \(expected.count) more ids, not \(stores.count)")
     }
     for (key, store) in zip(expected, stores) { members[key] = .integer(store) }
     return .object(members)

@@ -46,7 +46,8 @@ struct SchedulerAddCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "add",
     abstract:
-      "Add a scheduler: balance-leader-scheduler, balance-region-scheduler, evict-leader-scheduler."
+      "Add a scheduler: balance-leader-scheduler, balance-region-scheduler, balance-hot-region-scheduler, "
+      + "evict-leader-scheduler."
   )
 
   @OptionGroup var connection: CtlConnection

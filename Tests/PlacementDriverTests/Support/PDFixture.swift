@@ -136,7 +136,7 @@ final class PDFixture {
   func allocate(_ count: UInt64 = 1) throws -> UInt64 { try core.allocateIDs(count) }
 
   func timestamp(_ count: UInt64 = 1) throws -> Timestamp {
-    try core.timestamps(count, reading)
+    try core.timestamps.take(count, reading)
   }
 }
 

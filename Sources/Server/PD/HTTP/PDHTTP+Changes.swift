@@ -134,7 +134,7 @@ extension PDHTTP {
         throw PDError(.notFound, "region \(first) not found")
       }
     }
-    let region = try body.id("region_id")
+    let region = try body.id(name == "merge-region" ? "source_region_id" : "region_id")
     let operation: OperatorRequest.Change =
       switch name {
       case "transfer-leader": .transferLeader(store: try body.id("to_store_id"))
@@ -143,10 +143,30 @@ extension PDHTTP {
         .transferPeer(from: try body.id("from_store_id"), to: try body.id("to_store_id"))
       case "add-peer": .addPeer(store: try body.id("store_id"))
       case "remove-peer": .removePeer(store: try body.id("store_id"))
+      case "merge-region": .merge(region: try body.id("target_region_id"))
+      case "split-region": .split(keys: try splitKeys(body))
       default: throw JSONBody.Malformed(description: "unknown operator \(name)")
       }
     return Change(message: message) { (core, reading) throws(PDError) in
       try core.createOperator(OperatorRequest(regionID: region, operation), reading)
+    }
+  }
+
+  /// The keys of a split, which are written in hexadecimal. Both policies without keys split in the middle.
+  private func splitKeys(_ body: JSONBody) throws -> [[UInt8]] {
+    let policy = try body.text("policy")
+    guard ["scan", "approximate", "usekey"].contains(policy) else {
+      throw JSONBody.Malformed(description: "unknown split policy \(policy)")
+    }
+    guard policy == "usekey" else { return [] }
+    guard case .list(let elements)? = body["keys"], !elements.isEmpty else {
+      throw JSONBody.Malformed(description: "expected a list of keys")
+    }
+    return try elements.map { element in
+      guard let text = element.plainText else {
+        throw JSONBody.Malformed(description: "expected keys in hexadecimal")
+      }
+      return try HTTPQuery.unhex(Array(text.utf8))
     }
   }
 

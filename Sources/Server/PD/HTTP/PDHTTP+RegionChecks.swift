@@ -10,6 +10,8 @@ enum RegionRank: String {
   case keys
   case version
   case confver
+  case readflow
+  case writeflow
 
   func value(_ summary: RegionSummary) -> UInt64 {
     switch self {
@@ -17,6 +19,8 @@ enum RegionRank: String {
     case .keys: summary.approximateKeys
     case .version: summary.region.epoch.version
     case .confver: summary.region.epoch.confVersion
+    case .readflow: summary.read.bytes
+    case .writeflow: summary.written.bytes
     }
   }
 }

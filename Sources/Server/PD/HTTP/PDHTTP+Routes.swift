@@ -31,9 +31,8 @@ extension PDHTTP {
     case .schedulers: schedulers(query, done)
     case .evictedStores: evictedStores(done)
     case .storeLimits: storeLimits(done)
-    case .hotRegions:
-      done(.json(200, JSONObject([("as_peer", JSONObject([])), ("as_leader", JSONObject([]))])))
-    case .hotStores: done(.json(200, JSONObject([])))
+    case .hotRegions(let kind): hotRegions(kind, done)
+    case .hotStores: hotStores(done)
     case .safePoints:
       call({ core, _ in core.safePointSummary }, done) { .json(200, SafePointsPage($0)) }
     case .minResolvedTS:

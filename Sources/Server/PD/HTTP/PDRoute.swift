@@ -1,3 +1,5 @@
+import PlacementDriver
+
 /// The paths of PD's HTTP API that are served.
 enum PDRoute: Equatable {
   /// A response with success: the process is there.
@@ -38,7 +40,7 @@ enum PDRoute: Equatable {
   case schedulers
   case evictedStores
   case storeLimits
-  case hotRegions
+  case hotRegions(FlowKind)
   case hotStores
   case safePoints
   case minResolvedTS
@@ -81,8 +83,8 @@ enum PDRoute: Equatable {
     "config/region-label/rules": .regionLabels, "operators": .operators,
     "operators/records": .operatorRecords, "schedulers": .schedulers,
     "scheduler-config/evict-leader-scheduler/list": .evictedStores,
-    "stores/limit": .storeLimits, "hotspot/regions/read": .hotRegions,
-    "hotspot/regions/write": .hotRegions, "hotspot/stores": .hotStores,
+    "stores/limit": .storeLimits, "hotspot/regions/read": .hotRegions(.read),
+    "hotspot/regions/write": .hotRegions(.write), "hotspot/stores": .hotStores,
     "gc/safepoint": .safePoints, "min-resolved-ts": .minResolvedTS,
   ]
 

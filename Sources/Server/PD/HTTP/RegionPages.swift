@@ -62,12 +62,12 @@ struct RegionPage: Encodable {
   var leader: Member?
   var downPeers: [DownMember]?
   var pendingPeers: [Member]?
-  // Flows are not counted.
+  /// Not counted.
   var cpuUsage = 0
-  var writtenBytes = 0
-  var readBytes = 0
-  var writtenKeys = 0
-  var readKeys = 0
+  var writtenBytes: UInt64
+  var readBytes: UInt64
+  var writtenKeys: UInt64
+  var readKeys: UInt64
   /// In MiB.
   var approximateSize: UInt64
   var approximateKeys: UInt64
@@ -102,6 +102,8 @@ struct RegionPage: Encodable {
       }
     }
     if !summary.pendingPeers.isEmpty { pendingPeers = summary.pendingPeers.map(Member.init) }
+    (writtenBytes, writtenKeys) = (summary.written.bytes, summary.written.keys)
+    (readBytes, readKeys) = (summary.read.bytes, summary.read.keys)
     approximateSize = summary.approximateSize.mebibytes
     approximateKeys = summary.approximateKeys
   }

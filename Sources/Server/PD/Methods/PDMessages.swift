@@ -48,6 +48,10 @@ extension Pdpb_AskBatchSplitRequest: PDRequest {}
 extension Pdpb_AskBatchSplitResponse: PDResponse {}
 extension Pdpb_ReportSplitRequest: PDRequest {}
 extension Pdpb_ReportSplitResponse: PDResponse {}
+extension Pdpb_SplitRegionsRequest: PDRequest {}
+extension Pdpb_SplitRegionsResponse: PDResponse {}
+extension Pdpb_SplitAndScatterRegionsRequest: PDRequest {}
+extension Pdpb_SplitAndScatterRegionsResponse: PDResponse {}
 extension Pdpb_ReportBatchSplitRequest: PDRequest {}
 extension Pdpb_ReportBatchSplitResponse: PDResponse {}
 extension Pdpb_ScatterRegionRequest: PDRequest {}

@@ -47,16 +47,6 @@ extension PDMethods {
     }
   }
 
-  /// One message of a `Tso` stream. An error ends the stream.
-  static func tso(
-    _ core: PDCore, _ request: Pdpb_TsoRequest, _ reading: ClockReading
-  ) throws(PDError) -> Pdpb_TsoResponse {
-    try respond(core, request) { (response) throws(PDError) in
-      response.timestamp = try core.timestamps(UInt64(request.count), reading).wire
-      response.count = request.count
-    }
-  }
-
   static func getMinTS(
     _ core: PDCore, _ request: Pdpb_GetMinTSRequest, _ reading: ClockReading
   ) throws(PDError) -> Pdpb_GetMinTSResponse {

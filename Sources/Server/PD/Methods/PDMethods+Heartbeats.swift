@@ -47,6 +47,8 @@ extension RegionHeartbeat {
       $0.approximateKeys = approximateKeys
       $0.bytesWritten = bytesWritten
       $0.keysWritten = keysWritten
+      $0.bytesRead = bytesRead
+      $0.keysRead = keysRead
     }
   }
 
@@ -71,7 +73,8 @@ extension RegionHeartbeat {
           peer: PeerInfo(id: $0.peer.id, storeID: $0.peer.storeID), seconds: $0.downSeconds)
       },
       approximateSize: wire.approximateSize, approximateKeys: wire.approximateKeys,
-      bytesWritten: wire.bytesWritten, keysWritten: wire.keysWritten)
+      bytesWritten: wire.bytesWritten, keysWritten: wire.keysWritten, bytesRead: wire.bytesRead,
+      keysRead: wire.keysRead)
   }
 }
 

@@ -116,7 +116,8 @@ extension PDMethods {
     _ core: PDCore, _ request: Pdpb_AskSplitRequest, _ reading: ClockReading
   ) throws(PDError) -> Pdpb_AskSplitResponse {
     try respond(core, request) { (response) throws(PDError) in
-      let split = try core.askSplit(try splitRegion(request.hasRegion ? request.region : nil))
+      let region = try splitRegion(request.hasRegion ? request.region : nil)
+      let split = try core.askSplit(region, reading)
       response.newRegionID = split.regionID
       response.newPeerIds = split.peerIDs
     }
@@ -127,13 +128,45 @@ extension PDMethods {
   ) throws(PDError) -> Pdpb_AskBatchSplitResponse {
     try respond(core, request) { (response) throws(PDError) in
       let region = try splitRegion(request.hasRegion ? request.region : nil)
-      response.ids = try core.askBatchSplit(region, count: request.splitCount).map { split in
+      let ids = try core.askBatchSplit(region, count: request.splitCount, reading)
+      response.ids = ids.map { split in
         .with {
           $0.newRegionID = split.regionID
           $0.newPeerIds = split.peerIDs
         }
       }
     }
+  }
+
+  /// One look at how far a request to split is; what is left is begun.
+  static func splitRegions(
+    _ core: PDCore, _ request: Pdpb_SplitRegionsRequest, _ reading: ClockReading
+  ) throws(PDError) -> Pdpb_SplitRegionsResponse {
+    try respond(core, request) { (response) throws(PDError) in
+      let progress = try core.splitRegions(
+        at: distinct(request.splitKeys.map { [UInt8]($0) }), reading)
+      response.finishedPercentage = progress.percentage
+      response.regionsID = progress.regionIDs
+    }
+  }
+
+  /// The same; once all regions are split they are scattered.
+  static func splitAndScatterRegions(
+    _ core: PDCore, _ request: Pdpb_SplitAndScatterRegionsRequest, _ reading: ClockReading
+  ) throws(PDError) -> Pdpb_SplitAndScatterRegionsResponse {
+    try respond(core, request) { (response) throws(PDError) in
+      let progress = try core.splitRegions(
+        at: distinct(request.splitKeys.map { [UInt8]($0) }), reading)
+      response.splitFinishedPercentage = progress.percentage
+      response.regionsID = progress.regionIDs
+      guard progress.isDone else { return }
+      _ = try core.scatterRegions(progress.regionIDs, group: request.group, reading)
+      response.scatterFinishedPercentage = 100
+    }
+  }
+
+  private static func distinct(_ keys: [[UInt8]]) -> [[UInt8]] {
+    Set(keys).sorted { $0.lexicographicallyPrecedes($1) }
   }
 
   private static func splitRegion(_ region: Metapb_Region?) throws(PDError) -> Region {
