@@ -153,7 +153,8 @@ let package = Package(
         "Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime", "SimulationKit",
         "TestSupport", log,
       ]),
-    tests("PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime"]),
+    tests(
+      "PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),
     tests(
