@@ -213,9 +213,7 @@ extension ApplyMessage {
   /// The region that the message waits with, should that wait for the source of a merge.
   fileprivate var waitingRegionID: UInt64? {
     switch self {
-    case .register(let registration): registration.region.id
-    case .apply(let task): task.regionID
-    case .generateSnapshot(let regionID, _, _), .stop(let regionID, _): regionID
+    case .register, .apply, .generateSnapshot, .stop: regionID
     case .resumeMerge, .abandonMerge: nil
     }
   }

@@ -24,7 +24,7 @@ extension ApplyMessage {
     switch self {
     case .register(let registration): registration.region.id
     case .apply(let task): task.regionID
-    case .generateSnapshot(let regionID, _), .stop(let regionID, _): regionID
+    case .generateSnapshot(let regionID, _, _), .stop(let regionID, _): regionID
     case .resumeMerge(let source): source.targetRegionID
     case .abandonMerge(let regionID, _): regionID
     }
