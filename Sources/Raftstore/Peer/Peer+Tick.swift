@@ -128,7 +128,7 @@ extension Peer {
         ? context.config.sleepingHeartbeatInterval : context.config.regionHeartbeatInterval)
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term, pendingPeers: pending,
-      downPeers: downPeers, approximateSize: splitting.trigger.size?.bytes ?? 0,
+      downPeers: downPeers, approximateSize: splitting.trigger.reportedBytes,
       approximateKeys: splitting.trigger.size?.keys ?? 0,
       bytesWritten: reporter.bytesWritten, keysWritten: reporter.keysWritten)
     if context.router.sendToStore(.regionHeartbeat(heartbeat)) { reporter.sent() }

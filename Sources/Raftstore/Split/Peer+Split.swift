@@ -175,7 +175,7 @@ extension Peer {
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term,
       pendingPeers: region.peers.filter { $0.id != info.id }, downPeers: [],
-      approximateSize: splitting.trigger.size?.bytes ?? 0,
+      approximateSize: splitting.trigger.reportedBytes,
       approximateKeys: splitting.trigger.size?.keys ?? 0, bytesWritten: 0, keysWritten: 0)
     context.router.sendToStore(.regionHeartbeat(heartbeat))
   }

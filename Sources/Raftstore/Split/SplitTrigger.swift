@@ -31,6 +31,9 @@ struct SplitTrigger {
     measured.map { RangeSize(bytes: $0.bytes &+ written, keys: $0.keys) }
   }
 
+  /// The size for the placement driver, to which 0 means unknown: an empty region has one byte.
+  var reportedBytes: UInt64 { size.map { max(1, $0.bytes) } ?? 0 }
+
   /// The work that a write costs.
   mutating func recordWritten(_ bytes: UInt64) { written &+= bytes }
 
