@@ -8,27 +8,36 @@ import SimulationKit
 /// Rules of merges that are not kept.
 enum MergeMutants {
   static let all: [Mutant] = [
-    Mutant("merge-keeps-leases", "A leader serves its region by lease while a merge is prepared.") {
-      $0.faults = [.merge, .hang, .transferLeader]
+    Mutant(
+      "merge-keeps-leases",
+      "A leader serves its region by lease while a merge is prepared, and its store applies that late."
+    ) {
+      $0.faults = [.merge]
       $0.parts.host = { part, store, _ in
         let clock = part.clock
         var old: [Region] = []
+        var held: [(until: Instant, message: Any)] = []
         return AlteredHost(
           part,
           mail: { worker, batch in
             guard worker.hasPrefix("raft") else { return batch }
-            for region in old {
-              guard let delegate = store.store?.meta.delegate(region.id) else { continue }
-              delegate.update(region: region)
-              delegate.renew(Lease(term: 1 << 40, end: clock.now + .seconds(1)))
-            }
+            keepLeases(of: old, until: clock.now + .seconds(1), on: store)
             for case .applied(let result)? in batch.map({ $0 as? RaftWorkerMessage }) {
               guard result.proposedAt != nil, case .mergePrepared? = result.changes.last,
                 let region = store.store?.meta.held(result.regionID)?.region
               else { continue }
               old.append(region)
             }
-            return batch
+            let due = held.filter { $0.until <= clock.now }.map(\.message)
+            held.removeAll { $0.until <= clock.now }
+            return due
+              + batch.filter { message in
+                guard case .catchUpLogs(let request)? = message as? RaftWorkerMessage,
+                  old.contains(where: { $0.id == request.source.id })
+                else { return true }
+                held.append((clock.now + .seconds(1), message))
+                return false
+              }
           })
       }
     },
@@ -52,25 +61,6 @@ enum MergeMutants {
                     targetRegionID: request.targetRegionID, targetPeerID: request.targetPeerID)),
                 to: request.targetRegionID)
               return message
-            }
-          })
-      }
-    },
-    Mutant(
-      "merge-drops-shipped-entries", "The entries of the source that come with a merge are dropped."
-    ) {
-      $0.faults = [.merge, .partition, .split, .loss]
-      $0.parts.host = { part, _, _ in
-        AlteredHost(
-          part,
-          mail: { worker, batch in
-            guard worker.hasPrefix("raft") else { return batch }
-            return batch.map { message in
-              guard case .catchUpLogs(var request)? = message as? RaftWorkerMessage else {
-                return message
-              }
-              request.entries = []
-              return RaftWorkerMessage.catchUpLogs(request)
             }
           })
       }
@@ -113,26 +103,6 @@ enum MergeMutants {
           })
       }
     },
-    Mutant(
-      "merge-ignores-target-epochs", "A merge is applied to a target that has changed since."
-    ) {
-      $0.faults = [.merge, .split, .changeMembers]
-      $0.parts.host = { part, store, _ in
-        AlteredHost(
-          part,
-          mail: { worker, batch in
-            guard worker.hasPrefix("raft") else { return batch }
-            return batch.map { message in
-              guard case .admin(var request)? = message as? RaftWorkerMessage,
-                case .commitMerge = request.command,
-                let region = store.store?.meta.held(request.regionID)?.region
-              else { return message }
-              request.epoch = region.epoch
-              return RaftWorkerMessage.admin(request)
-            }
-          })
-      }
-    },
   ]
 
   private static func isMergedTombstone(_ key: [UInt8], _ value: [UInt8]) -> Bool {
@@ -140,6 +110,17 @@ enum MergeMutants {
       let local = try? RegionLocalState(decoding: value)
     else { return false }
     return local.state == .tombstone && local.merge != nil
+  }
+
+  /// Regions are served by lease, as they were.
+  private static func keepLeases(
+    of regions: [Region], until end: Instant, on store: SimulatedStore
+  ) {
+    for region in regions {
+      guard let delegate = store.store?.meta.delegate(region.id) else { continue }
+      delegate.update(region: region)
+      delegate.renew(Lease(term: 1 << 40, end: end))
+    }
   }
 
   /// All members vote for the rollback, by messages from other stores.
