@@ -7,25 +7,6 @@ import SimulationKit
 enum HibernationMutants {
   static let all: [Mutant] = [
     Mutant(
-      "sleep-outlives-stores", "Peers are not told that the store of their leader is gone."
-    ) {
-      $0.faults = [.kill, .powerLoss, .quiet]
-      $0.shape.raftstore.hibernation.idleTime = .milliseconds(100)
-      $0.shape.raftstore.stalePeers.checkInterval = .seconds(20)
-      $0.shape.raftstore.stalePeers.maxPeerDown = .seconds(60)
-      $0.parts.host = { part, _, _ in
-        AlteredHost(
-          part,
-          mail: { worker, batch in
-            guard worker.hasPrefix("raft") else { return batch }
-            return batch.filter { message in
-              guard case .storeUnreachable? = message as? RaftWorkerMessage else { return true }
-              return false
-            }
-          })
-      }
-    },
-    Mutant(
       "sleep-without-agreement",
       "A leader's own transport agrees that it hibernates, in the name of every follower."
     ) { setup in

@@ -45,7 +45,6 @@ import Testing
     Quick(name: "engine-buffers-splits", seeds: 10),
     Quick(name: "merge-keeps-the-source", seeds: 5),
     Quick(name: "merge-rolls-back-at-once", seeds: 10),
-    Quick(name: "sleep-outlives-stores", seeds: 10),
     Quick(name: "sleep-without-agreement", seeds: 5),
     Quick(name: "sleep-keeps-sending", seeds: 5),
   ])
