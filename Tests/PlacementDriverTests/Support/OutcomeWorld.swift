@@ -62,14 +62,16 @@ final class OutcomeWorld {
   /// The first replica that region balancing would move, as "from->to"; nil if none. Regions are looked at in key order,
   /// those added last first.
   func move() -> String? {
-    let plan = RegionBalancer(view: view).plans(limit: 1).first?.1
+    var (balancer, cursors) = (RegionBalancer(view: view), RegionCursors())
+    let plan = balancer.plans(limit: 1, &cursors).first?.1
     guard case .move(let peer, let store) = plan?.change else { return nil }
     return "\(peer.storeID)->\(store)"
   }
 
   /// The first leader that leader balancing would move.
   func transfer() -> String? {
-    let plan = LeaderBalancer(view: view).plans(limit: 1).first?.1
+    var (balancer, cursors) = (LeaderBalancer(view: view), RegionCursors())
+    let plan = balancer.plans(limit: 1, &cursors).first?.1
     guard case .transferLeader(let from, let peer) = plan?.change else { return nil }
     return "\(from)->\(peer.storeID)"
   }
@@ -82,7 +84,8 @@ final class OutcomeWorld {
     let core = fixture.core
     let view = SchedulingView(
       regions: core.regions, stores: core.stores, operators: core.operators, limits: core.limits,
-      config: config, maxReplicas: core.maxReplicas, evicting: [], now: now)
+      config: config, maxReplicas: core.maxReplicas, evicting: [],
+      hotRegions: HotRegionTable(), now: now)
     var record = RegionRecord(region(7, "x", "y", stores: stores))
     record.leader = record.region.peers.first
     switch ReplicaChecker(view: view).check(record)?.change {
