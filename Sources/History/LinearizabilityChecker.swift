@@ -5,6 +5,9 @@
 /// several keys only that the part of each key happened between its start and end. So a batch counts as one call per
 /// key, and a scan as a read of each key in its range, present or not. Calls that touch at equal times count as
 /// overlapping, so a recorder should use each time once.
+///
+/// Keys on which compare-and-swaps were called are searched without shortcuts (`SwapSearch`): for histories of some
+/// hundred calls on a key.
 package struct LinearizabilityChecker: Sendable {
   /// The pairs in the store before the first call.
   package var initial: [[UInt8]: [UInt8]]
@@ -55,6 +58,14 @@ package struct LinearizabilityChecker: Sendable {
   /// The result for one key. A violation has the indices of few of its calls.
   private func check(_ keyHistory: KeyHistory) -> RegisterChecker.CheckResult {
     let calls = keyHistory.calls
+    if keyHistory.hasSwaps {
+      var search = SwapSearch(calls, initial: keyHistory.initial, steps: steps)
+      switch search.run() {
+      case .linearizable: return .linearizable
+      case .violation: return .violation(Array(calls.indices))
+      case .abandoned: return .abandoned
+      }
+    }
     let order = calls.indices.sorted { (calls[$0].start, $0) < (calls[$1].start, $1) }
     let byStart = order.map { calls[$0] }
     var check = RegisterChecker(

@@ -37,6 +37,8 @@ package enum Call: Sendable, Hashable {
   case scan(start: [UInt8], end: [UInt8], limit: Int, isReverse: Bool)
   /// Deletes `[start, end)`. An empty bound is none.
   case deleteRange(start: [UInt8], end: [UInt8])
+  /// Writes the value if the key has the expected one, nil: if it does not exist, in one step.
+  case compareAndSwap(key: [UInt8], expected: [UInt8]?, value: [UInt8])
 }
 
 extension Call {
@@ -51,6 +53,7 @@ extension Call {
     case .batchDelete: "batchDelete"
     case .scan: "scan"
     case .deleteRange: "deleteRange"
+    case .compareAndSwap: "compareAndSwap"
     }
   }
 
@@ -58,7 +61,7 @@ extension Call {
   package var isRead: Bool {
     switch self {
     case .get, .batchGet, .scan: true
-    case .put, .delete, .batchPut, .batchDelete, .deleteRange: false
+    case .put, .delete, .batchPut, .batchDelete, .deleteRange, .compareAndSwap: false
     }
   }
 }
@@ -73,6 +76,8 @@ package enum Outcome: Sendable, Hashable {
   case failed
   /// There was no response. A write may have taken effect, completely or in part, or may do so later.
   case unknown
+  /// A compare-and-swap with a response: whether it wrote, and the value that the key had before, nil for none.
+  case swapped(succeeded: Bool, previous: [UInt8]?)
 }
 
 /// A key and its value.

@@ -102,6 +102,9 @@ package struct ViolationReport: Sendable {
       let direction = isReverse ? " from the end" : ""
       return "scan \(Self.range(start, end)) limit \(limit)\(direction)"
     case .deleteRange(let start, let end): return "deleteRange \(Self.range(start, end))"
+    case .compareAndSwap(let key, let expected, let value):
+      return
+        "swap \(key.asShortText) from \(expected?.asShortText ?? "absent") to \(value.asShortText)"
     }
   }
 
@@ -110,6 +113,8 @@ package struct ViolationReport: Sendable {
     case .done: return "done"
     case .failed: return "failed"
     case .unknown: return "unknown"
+    case .swapped(let succeeded, let previous):
+      return succeeded ? "swapped" : "found \(previous?.asShortText ?? "absent")"
     case .found(let pairs):
       if violation.operations.count == 1 { return "found \(Self.list(pairs))" }
       let mine = pairs.filter { $0.key == violation.key }

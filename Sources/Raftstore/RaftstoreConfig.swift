@@ -37,6 +37,15 @@ package struct HibernationConfig: Sendable {
   package var idleTime: Duration = .seconds(10)
 }
 
+/// Reads at replicas, and what follows from the load of reads.
+package struct ReadConfig: Sendable {
+  /// A read at a replica that lags behind its read index by more entries than this is refused with
+  /// `ReadIndexNotReady`: another replica serves it sooner.
+  package var followerMaxLogGap: UInt64 = 100
+  package var safeTS = SafeTSConfig()
+  package var loadSplit = LoadSplitConfig()
+}
+
 /// Bounds of the mailboxes, in messages and bytes.
 package struct MailboxConfig: Sendable {
   /// Messages that wait for one raft worker.
@@ -98,6 +107,7 @@ package struct RaftstoreConfig: Sendable {
   package var maxUnappliedBytes: UInt64 = 512 << 20
 
   package var split = SplitConfig()
+  package var reads = ReadConfig()
   package var logCompaction = LogCompactionConfig()
   package var stalePeers = StalePeerConfig()
   package var hibernation = HibernationConfig()
@@ -131,6 +141,7 @@ package struct RaftstoreConfig: Sendable {
       return "max-peer-down-duration must be at least twice peer-stale-state-check-interval while "
         + "hibernate-regions is true"
     }
+    if reads.safeTS.advanceInterval <= .zero { return "advance-ts-interval must be positive" }
     return split.problem() ?? merge.problem() ?? sizeProblem()
   }
 

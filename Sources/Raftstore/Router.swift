@@ -45,6 +45,9 @@ package final class Router: Sendable {
     request.completion(.failure(.serverIsBusy(reason: "raftstore is busy", backoffMs: 0)))
   }
 
+  /// The load of a region that is hot. A busy shard misses it.
+  func report(_ load: ReadLoadReport) { _ = send(.readLoad(load), to: load.regionID) }
+
   /// The state of one region's replica, or of all. A store that has stopped has none; one with
   /// several shards responds to a request about all once per shard.
   package func inspect(
@@ -107,7 +110,10 @@ package final class Router: Sendable {
   /// Whether a raft worker has more waiting than it should: the placement driver gives a busy store no more.
   package var isBusy: Bool { mailboxes.withLock { $0.raft }.contains { $0.isNearCapacity } }
 
-  private func send(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
+  /// How many raft workers there are; 0 before `attach`.
+  var shardCount: Int { mailboxes.withLock { $0.raft.count } }
+
+  func send(_ message: RaftWorkerMessage, to regionID: UInt64) -> Bool {
     mailbox(of: regionID)?.send(message) ?? false
   }
 

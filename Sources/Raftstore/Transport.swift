@@ -12,6 +12,14 @@ package protocol Transport: AnyObject, Sendable {
   /// Sends a snapshot message after streaming its files; the end is notified by
   /// `RaftWorkerMessage.snapshotSent`, exactly once.
   func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey)
+
+  /// Asks another store whether it agrees with leaders of this one.
+  ///
+  /// - Parameter completion: called at most once, on any thread, with the regions for which it agrees. Not called if the
+  ///   store does not respond in time.
+  func check(
+    _ leaders: LeaderCheck, onStore storeID: UInt64,
+    _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void)
 }
 
 extension Transport {

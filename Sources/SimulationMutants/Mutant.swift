@@ -24,7 +24,7 @@ package enum MutantCatalog {
   package static let all: [Mutant] =
     LogMutants.all + EngineMutants.all + SnapshotMutants.all + TransportMutants.all
     + ReadMutants.all + WriteMutants.all + WorkerMutants.all + TimeMutants.all
-    + PDMutants.all + MergeMutants.all + HibernationMutants.all
+    + PDMutants.all + MergeMutants.all + HibernationMutants.all + ReplicaReadMutants.all
 
   /// The mutant of this name; nil when there is none.
   package static func mutant(named name: String) -> Mutant? { all.first { $0.name == name } }

@@ -53,7 +53,7 @@ enum ReadMutants {
 }
 
 /// Serves some reads from the engine, as it is, without lease or read index.
-private struct LocalReadStorage: ForwardingStorage {
+struct LocalReadStorage: ForwardingStorage {
   let base: any Storage
   private let store: ThreadBound<SimulatedStore>
   private let isLocal: @Sendable (RequestContext) -> Bool

@@ -32,6 +32,14 @@ package protocol Storage: Sendable {
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> T,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void)
 
+  /// Counts a read that was served, other than by `tryLocalGet`, so that a region with much load can be divided.
+  ///
+  /// - Parameters:
+  ///   - end: equal to `start` for a single key, empty for no bound.
+  ///   - busy: how long a thread has worked on it; zero for reads of few keys.
+  func recordRead(
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration)
+
   /// Applies the mutations atomically. When `completion` is called with success they are durable and visible to
   /// every later read. On `staleCommand` and on an engine error the write may have been applied.
   ///

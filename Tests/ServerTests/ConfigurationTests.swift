@@ -68,6 +68,19 @@ import Testing
     "raftstore.notify-capacity": Ends("16", "16777216", outside: "0", "15", "16777217"),
     "raftstore.merge-check-tick-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
     "raftstore.merge-max-log-gap": Ends("1", "1024", outside: "0", "1025"),
+    "raftstore.follower-read-max-log-gap": Ends("0", "1099511627776", outside: "1099511627777"),
+    "coprocessor.region-size-threshold-for-approximate": Ends(
+      "1KiB", "1PiB", outside: "0", "1023", "2PiB"),
+    "resolved-ts.advance-ts-interval": Ends("100ms", "1d", outside: "0s", "99ms", "1d1s"),
+    "split.qps-threshold": Ends("1", "1099511627776", outside: "0", "1099511627777"),
+    "split.byte-threshold": Ends("1KiB", "1PiB", outside: "0", "1023", "2PiB"),
+    "split.region-cpu-overload-threshold-ratio": Ends(
+      "0.01", "1000", outside: "0", "0.009", "1001"),
+    "split.detect-times": Ends("1", "1000", outside: "0", "1001"),
+    "split.sample-num": Ends("1", "1000", outside: "0", "1001"),
+    "split.sample-threshold": Ends("1", "1000000", outside: "0", "1000001"),
+    "split.split-balance-score": Ends("0", "1", outside: "1.01", "2"),
+    "split.split-contained-score": Ends("0", "1", outside: "1.01", "2"),
   ]
 
   /// Malformed, or too large for anything.
@@ -83,6 +96,7 @@ import Testing
     "log.level", "server.addr", "server.advertise-addr", "server.status-addr",
     "server.advertise-status-addr", "storage.data-dir", "storage.enable-ttl",
     "storage.api-version", "raftstore.right-derive-when-split", "raftstore.hibernate-regions",
+    "resolved-ts.enable",
   ]
 
   private func read(_ text: String) throws -> NodeConfiguration {

@@ -177,6 +177,12 @@ private final class CountingStorage: Storage {
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
   ) { storage.read(context, on: executor, body, completion) }
 
+  func recordRead(
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+  ) {
+    storage.recordRead(context, from: start, to: end, bytes: bytes, busy: busy)
+  }
+
   func write(
     _ context: RequestContext, _ mutations: [Mutation],
     _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void

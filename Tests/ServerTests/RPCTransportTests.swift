@@ -392,6 +392,9 @@ private final class AddressBook: PDClient {
   func allocateID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void) {
     completion(.failure(.refused("no ids")))
   }
+  func timestamp(_ completion: @escaping @Sendable (Result<Timestamp, PDClientError>) -> Void) {
+    completion(.failure(.refused("no timestamps")))
+  }
   func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void) {
     completion(.success(true))
   }

@@ -65,8 +65,9 @@ struct RaftStorageUpdateTests {
     }
     let (router, meta) = (Router(), StoreMeta())
     router.attach(raft: [worker.mailbox], store: idle.mailbox)
-    let reader = LocalReader(engine: try MemoryEngine(), meta: meta, clock: host.clock)
-    let storage = RaftStorage(router: router, reader: reader, meta: meta)
+    let reader = LocalReader(
+      engine: try MemoryEngine(), meta: meta, clock: host.clock, router: router)
+    let storage = RaftStorage(router: router, reader: reader)
     var context = RequestContext(regionID: 2, epoch: .initial)
     context.replicaRead = true
     let response = Mutex<Result<String, StorageError>?>(nil)

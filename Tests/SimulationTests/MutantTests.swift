@@ -47,6 +47,9 @@ import Testing
     Quick(name: "merge-rolls-back-at-once", seeds: 10),
     Quick(name: "sleep-without-agreement", seeds: 5),
     Quick(name: "sleep-keeps-sending", seeds: 5),
+    Quick(name: "read-index-too-low", seeds: 10),
+    Quick(name: "safe-ts-far-ahead", seeds: 10),
+    Quick(name: "stale-read-before-safe-ts", seeds: 10),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {
     let first = try (1...bug.seeds).first { try run($0, mutant: bug.name).failure != nil }

@@ -24,6 +24,9 @@ package struct RequestContext: Sendable, Hashable {
   package var priority: Priority
   package var replicaRead: Bool
   package var staleRead: Bool
+  /// The timestamp of a stale read: it must see what was committed before. 0: any state of the replica will do, as for
+  /// raw requests, which have no timestamp. Not part of `kvrpcpb.Context`: each request has it in a field of its own.
+  package var readTS: UInt64 = 0
   package var syncLog: Bool
   /// 0 when the client does not say.
   package var clusterID: UInt64

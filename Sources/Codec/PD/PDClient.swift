@@ -7,6 +7,8 @@ package protocol PDClient: AnyObject, Sendable {
   func clusterID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void)
   /// One id that PD never allocates again, for a store, a region or a peer.
   func allocateID(_ completion: @escaping @Sendable (Result<UInt64, PDClientError>) -> Void)
+  /// A timestamp later than every one that PD has issued before the call.
+  func timestamp(_ completion: @escaping @Sendable (Result<Timestamp, PDClientError>) -> Void)
   func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void)
   /// Registers the cluster's first store and region. Fails with `alreadyBootstrapped` if another store was first.
   func bootstrap(

@@ -9,6 +9,9 @@ extension MessageShape {
   package static let snapshotChunk = raftBatch
   /// `raft_serverpb.RaftSnapshotData`.
   package static let snapshotData = MessageShape(betweenStores, root: 7)
+  /// `kvrpcpb.CheckLeaderRequest` and its response.
+  package static let leaderCheck = MessageShape([[1: .message(1)], [:]])
+  package static let leaderCheckResponse = MessageShape([[1: .numbers]])
 
   /// Entries, peers and files are one field each.
   private static let betweenStores: [[Int: Field]] = [

@@ -59,7 +59,8 @@ struct HistoryPartition {
     var keys = Set(initial.keys)
     for operation in history {
       switch operation.call {
-      case .get(let key), .put(let key, _), .delete(let key): keys.insert(key)
+      case .get(let key), .put(let key, _), .delete(let key), .compareAndSwap(let key, _, _):
+        keys.insert(key)
       case .batchGet(let requested), .batchDelete(let requested): keys.formUnion(requested)
       case .batchPut(let pairs): for pair in pairs { keys.insert(pair.key) }
       case .scan, .deleteRange: break
@@ -102,15 +103,37 @@ struct HistoryPartition {
     func invalid(_ reason: String) -> Problem {
       .invalid("call \(operation.id): \(reason)")
     }
+    try checkSwap(operation)
     switch (operation.outcome, operation.call.isRead) {
     case (.done, true): throw invalid("a read with outcome done")
     case (.found, false): throw invalid("a write with outcome found")
     case (.done, false), (.found, true):
       guard operation.end != nil else { throw invalid("a response without an end") }
-    case (.failed, _), (.unknown, _): break
+    case (.failed, _), (.unknown, _), (.swapped, _): break
     }
     if let end = operation.end, end < operation.start {
       throw invalid("it ends before it starts")
+    }
+  }
+
+  /// A swap has an outcome of its own, which must agree with its own comparison.
+  private static func checkSwap(_ operation: Operation) throws(Problem) {
+    guard case .compareAndSwap(let key, let expected, _) = operation.call else {
+      if case .swapped = operation.outcome {
+        throw .invalid("call \(operation.id): another call than a swap with outcome swapped")
+      }
+      return
+    }
+    switch operation.outcome {
+    case .done, .found: throw .invalid("call \(operation.id): a swap with another outcome")
+    case .failed, .unknown: break
+    case .swapped(let succeeded, let previous):
+      guard operation.end != nil else {
+        throw .invalid("call \(operation.id): a response without an end")
+      }
+      guard succeeded == (previous == expected) else {
+        throw .violation(Violation(key: key, operations: [operation]))
+      }
     }
   }
 
@@ -121,6 +144,13 @@ struct HistoryPartition {
       write(index(of: key), call: call, item: 0)
     case .delete(let key):
       write(index(of: key), call: call, item: KeyAccess.absence)
+    case .compareAndSwap(let key, _, _):
+      // One that has found another value is a read.
+      if case .swapped(succeeded: false, _) = operation.outcome {
+        read(index(of: key), call: call, item: 0)
+      } else {
+        write(index(of: key), call: call, item: 0)
+      }
     case .batchPut(let pairs):
       for (item, pair) in pairs.enumerated() {
         write(index(of: pair.key), call: call, item: Int32(item))

@@ -4,6 +4,8 @@ struct KeyHistory {
   private(set) var calls: [RegisterCall] = []
   private(set) var initial = Self.absent
   private(set) var valueCount = 1
+  /// Whether a write depends on the value before it.
+  private(set) var hasSwaps = false
 
   /// The number that stands for the key's absence.
   static let absent: Int32 = 0
@@ -24,10 +26,14 @@ struct KeyHistory {
     calls.reserveCapacity(accesses.count)
     for access in accesses {
       let operation = history[Int(access.call)]
-      calls.append(
-        RegisterCall(
-          start: operation.start, end: operation.outcome == .unknown ? nil : operation.end,
-          value: number(access.value(in: history)), isWrite: access.isWrite))
+      var call = RegisterCall(
+        start: operation.start, end: operation.outcome == .unknown ? nil : operation.end,
+        value: number(access.value(in: history)), isWrite: access.isWrite)
+      if let expected = access.expectation(in: history) {
+        call.expected = number(expected)
+        hasSwaps = true
+      }
+      calls.append(call)
     }
     valueCount = Int(next)
   }

@@ -5,6 +5,8 @@ struct RegisterCall {
   var end: UInt64?
   var value: Int32
   var isWrite: Bool
+  /// Of a write: the value without which it does not happen; nil: it always does.
+  var expected: Int32?
 }
 
 /// Searches for a linearization of the calls on one register: an order in which each read returns the value written last,

@@ -135,6 +135,10 @@ extension HistoryFile {
     case .done: out += #","outcome":"done"}"#.utf8
     case .failed: out += #","outcome":"failed"}"#.utf8
     case .unknown: out += #","outcome":"unknown"}"#.utf8
+    case .swapped(let succeeded, let previous):
+      out += #","outcome":"\#(succeeded ? "swapped" : "notSwapped")","previous":"#.utf8
+      append(optional: previous, to: &out)
+      out.append(UInt8(ascii: "}"))
     case .found(let pairs):
       out += #","outcome":"found","found":"#.utf8
       append(pairs, to: &out)
@@ -172,7 +176,18 @@ extension HistoryFile {
       out += (isReverse ? #","reverse":true"# : #","reverse":false"#).utf8
     case .deleteRange(let start, let end):
       append(from: start, to: end, to: &out)
+    case .compareAndSwap(let key, let expected, let value):
+      out += #","key":"#.utf8
+      append(key, to: &out)
+      out += #","expected":"#.utf8
+      append(optional: expected, to: &out)
+      out += #","value":"#.utf8
+      append(value, to: &out)
     }
+  }
+
+  private static func append(optional bytes: [UInt8]?, to out: inout [UInt8]) {
+    if let bytes { append(bytes, to: &out) } else { out += "null".utf8 }
   }
 
   private static func append(from start: [UInt8], to end: [UInt8], to out: inout [UInt8]) {

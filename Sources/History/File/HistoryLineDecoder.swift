@@ -17,6 +17,9 @@ struct HistoryLineDecoder {
   private var to: [UInt8]?
   private var limit: Int?
   private var isReverse: Bool?
+  /// `.some(nil)` if the field is `null`.
+  private var expected: [UInt8]??
+  private var previous: [UInt8]??
 
   private init(_ line: ArraySlice<UInt8>) {
     scanner = JSONScanner(line)
@@ -89,6 +92,8 @@ struct HistoryLineDecoder {
     case "from": isNew = set(&from, try takeBytes())
     case "to": isNew = set(&to, try takeBytes())
     case "limit": isNew = set(&limit, try scanner.takeInteger())
+    case "expected": isNew = set(&expected, try takeOptionalBytes())
+    case "previous": isNew = set(&previous, try takeOptionalBytes())
     case "reverse": isNew = set(&isReverse, try scanner.takeBool())
     default:
       isNew = true
@@ -104,6 +109,10 @@ struct HistoryLineDecoder {
     let isNew = field == nil
     field = .some(value)
     return isNew
+  }
+
+  private mutating func takeOptionalBytes() throws(HistoryFileError) -> [UInt8]? {
+    scanner.takeIfPresent(word: "null") ? nil : try takeBytes()
   }
 
   private mutating func takeBytes() throws(HistoryFileError) -> [UInt8] {
@@ -199,6 +208,10 @@ struct HistoryLineDecoder {
         isReverse: try need(isReverse, "reverse"))
     case "deleteRange":
       return .deleteRange(start: try need(from, "from"), end: try need(to, "to"))
+    case "compareAndSwap":
+      return .compareAndSwap(
+        key: try need(key, "key"), expected: try need(expected, "expected"),
+        value: try need(value, "value"))
     default: throw scanner.failure("unknown call \(Self.excerpt(name))")
     }
   }
@@ -213,6 +226,8 @@ struct HistoryLineDecoder {
     case "done": return .done
     case "failed": return .failed
     case "unknown": return .unknown
+    case "swapped", "notSwapped":
+      return .swapped(succeeded: name == "swapped", previous: try need(previous, "previous"))
     default: throw scanner.failure("unknown outcome \(Self.excerpt(name))")
     }
   }

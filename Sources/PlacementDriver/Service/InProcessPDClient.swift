@@ -34,6 +34,13 @@ package final class InProcessPDClient<Transport: PDTransport>: PDClient {
     transport.call({ (core, _) throws(PDError) in try core.allocateIDs() }, completion)
   }
 
+  package func timestamp(
+    _ completion: @escaping @Sendable (Result<Timestamp, PDClientError>) -> Void
+  ) {
+    transport.call(
+      { (core, reading) throws(PDError) in try core.timestamps(1, reading) }, completion)
+  }
+
   package func isBootstrapped(
     _ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void
   ) {

@@ -48,7 +48,7 @@ extension Consensus {
   }
 
   /// Returns the index to the requester: as a `ReadState` here, else in a message.
-  private mutating func respondToRead(_ request: Message, at index: UInt64) throws(RaftError) {
+  mutating func respondToRead(_ request: Message, at index: UInt64) throws(RaftError) {
     if request.from == NodeID.none || request.from == id {
       let context = request.entries.first?.data ?? []
       readStates.append(ReadState(index: index, context: context))

@@ -95,6 +95,24 @@ extension RawNode {
     try stepIgnoringRefusal(message)
   }
 
+  /// Throws what `step` would throw for a read index request of another node. For an owner that handles these itself
+  /// as leader: see `respond(toReadIndex:at:)`.
+  package func checkReadIndex(_ request: Message) throws(RaftError) {
+    guard request.type == .readIndex, !NodeID.isThread(request.from) else {
+      throw .stepLocalMessage
+    }
+    try check(request)
+  }
+
+  /// Responds to a read index request of another node (as leader). `index` is a commit index of this node; it must have
+  /// been certain, after the request was received, that no later leader existed.
+  package mutating func respond(
+    toReadIndex request: Message, at index: UInt64
+  ) throws(RaftError) {
+    guard core.role == .leader, request.from != core.id, request.from != NodeID.none else { return }
+    try core.respondToRead(request, at: index)
+  }
+
   /// Requests the transfer of leadership to `target`, a voter. The leader drops proposals until it is done,
   /// for at most an election timeout.
   package mutating func transferLeader(to target: UInt64) throws(RaftError) {

@@ -21,6 +21,8 @@ struct Applier {
   var awaitedMerge: AdminCommand.CommitMerge?
   /// The source that is caught up for the next entry.
   var readySource: (id: UInt64, commit: UInt64)?
+  /// The locks of transactions; nil: this peer does not lead, or has not asked for them.
+  private var locks: LockTracker?
 
   init(_ registration: ApplyRegistration) {
     peerID = registration.peerID
@@ -74,6 +76,7 @@ struct Applier {
     context.batch.put(.raft, KeyLayout.applyState(regionID: region.id), state.encoded())
     result.state = state
     result.appliedTerm = appliedTerm
+    result.oldestLock = oldestLock()
     result.writtenBytes = UInt64(context.batch.byteSize - bytesBefore)
     result.writtenKeys = UInt64(context.batch.count - keysBefore - 1)
     context.results.append(result)
@@ -105,7 +108,7 @@ struct Applier {
   ) throws(ApplyError) {
     let mark = context.batch.mark
     var writer = CommandWriter(
-      region: region, isMerging: merge != nil, batch: context.batch)
+      region: region, isMerging: merge != nil, batch: context.batch, tracksLocks: locks != nil)
     context.batch = WriteBatch()
     let outcome: CommandWriter.Outcome
     do throws(CodecError) {
@@ -116,6 +119,7 @@ struct Applier {
     context.batch = writer.batch
     switch outcome {
     case .written:
+      for change in writer.lockChanges ?? [] { locks?.apply(change) }
       respond(proposal, nil, &context)
     case .refused(let error):
       context.batch.rollback(to: mark)
@@ -153,6 +157,26 @@ struct Applier {
     }
   }
 
+  // MARK: Locks
+
+  /// Follows the locks of the region from here on. What is in the engine already is to be scanned, from a view that has
+  /// everything applied so far: `scanned` gets the result.
+  mutating func trackLocks(number: UInt64, maxBytes: Int) {
+    locks = LockTracker(number: number, maxBytes: maxBytes)
+  }
+
+  mutating func stopTrackingLocks() { locks = nil }
+
+  /// The scan of a tracker has ended. False if that tracker is gone.
+  mutating func locksScanned(number: UInt64, _ found: [LockChange]?) -> Bool {
+    guard locks?.number == number else { return false }
+    locks?.scanned(found)
+    return true
+  }
+
+  /// The oldest start timestamp of a lock; nil if it is not known.
+  mutating func oldestLock() -> UInt64? { locks?.floor() }
+
   // MARK: Splits
 
   private mutating func applySplit(
@@ -180,6 +204,8 @@ struct Applier {
     }
     region = plan.parent
     siblings = plan.children
+    // Some are in other regions now: the peer asks again.
+    locks = nil
     context.mustSync = true
     var completion: Completion<Result<[Region], RegionError>>?
     if case .admin(let waiter) = proposal?.waiters { completion = waiter }

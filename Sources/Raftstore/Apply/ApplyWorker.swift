@@ -16,6 +16,7 @@ package struct ApplyWorker: Handler {
   private let engine: any KVEngine
   private let router: Router
   private let generations: SnapshotGenerations
+  private let lockScans: LockScans
   private let logger: Logger
   private let onFatal: @Sendable (String) -> Void
   private let appliedEntries: Counter
@@ -31,7 +32,7 @@ package struct ApplyWorker: Handler {
 
   package init(
     engine: any KVEngine, meta: StoreMeta, router: Router, generations: SnapshotGenerations,
-    logger: Logger, metrics: Metrics, clock: any Clock,
+    lockScans: LockScans, logger: Logger, metrics: Metrics, clock: any Clock,
     onFatal: @escaping @Sendable (String) -> Void
   ) {
     self.engine = engine
@@ -39,6 +40,7 @@ package struct ApplyWorker: Handler {
       splits: SplitApplier(engine: engine, meta: meta), merges: MergeApplier(engine: engine))
     self.router = router
     self.generations = generations
+    self.lockScans = lockScans
     self.logger = logger
     self.clock = clock
     self.onFatal = onFatal
@@ -71,6 +73,11 @@ package struct ApplyWorker: Handler {
       resume(source)
     case .abandonMerge(let regionID, let peerID):
       abandonMerge(regionID: regionID, peerID: peerID)
+    case .trackLocks(let regionID, let peerID, let number):
+      trackLocks(regionID: regionID, peerID: peerID, number)
+    case .stopTrackingLocks(let regionID, let peerID):
+      if appliers[regionID]?.peerID == peerID { appliers[regionID]?.stopTrackingLocks() }
+    case .locksScanned(let scan, let found): locksScanned(scan, found)
     }
   }
 
@@ -172,6 +179,31 @@ package struct ApplyWorker: Handler {
     router.post(.applyStopped(regionID: regionID, peerID: peerID), to: regionID)
   }
 
+  private mutating func trackLocks(regionID: UInt64, peerID: UInt64, _ number: UInt64) {
+    // The view must have what was applied so far, and the tracker gets the rest.
+    commit()
+    guard !isPoisoned, let region = appliers[regionID]?.region, appliers[regionID]?.peerID == peerID
+    else { return }
+    let maxBytes = lockScans.maxBytes
+    appliers[regionID]?.trackLocks(number: number, maxBytes: maxBytes)
+    lockScans.worker.post(
+      LockScan(
+        regionID: regionID, peerID: peerID, number: number, range: region.range,
+        view: engine.snapshot(), reply: lockScans.reply))
+  }
+
+  private mutating func locksScanned(_ scan: LockScan, _ found: [LockChange]?) {
+    // Results of entries applied before do not know the locks yet, and must arrive first.
+    commit()
+    guard appliers[scan.regionID]?.peerID == scan.peerID,
+      appliers[scan.regionID]?.locksScanned(number: scan.number, found) == true
+    else { return }
+    router.post(
+      .locksTracked(
+        regionID: scan.regionID, peerID: scan.peerID, number: scan.number,
+        oldest: appliers[scan.regionID]?.oldestLock()), to: scan.regionID)
+  }
+
   /// Writes what was gathered. Completions run after the write, so that a requester can read its write.
   private mutating func commit() {
     guard !pending.isEmpty, !isPoisoned else { return }
@@ -213,7 +245,9 @@ extension ApplyMessage {
   /// The region that the message waits with, should that wait for the source of a merge.
   fileprivate var waitingRegionID: UInt64? {
     switch self {
-    case .register, .apply, .generateSnapshot, .stop: regionID
+    case .register, .apply, .generateSnapshot, .stop, .trackLocks, .stopTrackingLocks,
+      .locksScanned:
+      regionID
     case .resumeMerge, .abandonMerge: nil
     }
   }

@@ -19,11 +19,16 @@ struct CommandWriter: CommandVisitor {
   private var header = CommandHeader()
   private var refusal: RegionError?
   private var command: AdminCommand?
+  /// The changes of locks so far, in order; nil: they are not tracked.
+  private(set) var lockChanges: [LockChange]?
 
-  init(region: Region, isMerging: Bool, batch: consuming WriteBatch) {
+  init(
+    region: Region, isMerging: Bool, batch: consuming WriteBatch, tracksLocks: Bool = false
+  ) {
     self.region = region
     self.isMerging = isMerging
     self.batch = batch
+    lockChanges = tracksLocks ? [] : nil
   }
 
   /// Reads one entry's payload.
@@ -42,11 +47,21 @@ struct CommandWriter: CommandVisitor {
   mutating func put(_ cf: DataCF, _ key: RawSpan, _ value: RawSpan) {
     guard accepts(key) else { return }
     batch.put(cf.family, key, value)
+    if cf == .lock { noteLock(key, LockRecord.startTS(ofWrite: value)) }
+  }
+
+  /// A lock that holds nothing back replaces one that did.
+  private mutating func noteLock(_ key: RawSpan, _ startTS: UInt64?) {
+    guard lockChanges != nil else { return }
+    let key = [UInt8](key)
+    lockChanges?.append(
+      startTS.map { .locked(key: key, startTS: $0) } ?? .unlocked(key: key))
   }
 
   mutating func delete(_ cf: DataCF, _ key: RawSpan) {
     guard accepts(key) else { return }
     batch.delete(cf.family, key)
+    if cf == .lock { noteLock(key, nil) }
   }
 
   mutating func deleteRange(
@@ -59,6 +74,7 @@ struct CommandWriter: CommandVisitor {
       return
     }
     if notifyOnly { return }
+    if cf == .lock { lockChanges?.append(.unlockedRange(range)) }
     if range.end.isEmpty {
       // No key is above every other, so an open end becomes the first key of no region's: see DataKeySpace.
       batch.deleteRange(cf.family, from: range.start, to: DataKeySpace.end)

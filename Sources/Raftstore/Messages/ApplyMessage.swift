@@ -16,6 +16,11 @@ package enum ApplyMessage: Sendable {
   case resumeMerge(CaughtUpSource)
   /// There will be no such source: the target gives up its data.
   case abandonMerge(regionID: UInt64, peerID: UInt64)
+  /// Follow the locks of a region that this store leads; `RaftWorkerMessage.locksTracked` says when they are known.
+  case trackLocks(regionID: UInt64, peerID: UInt64, number: UInt64)
+  case stopTrackingLocks(regionID: UInt64, peerID: UInt64)
+  /// The locks that a view of the engine had; nil if they are too many or cannot be read.
+  case locksScanned(LockScan, [LockChange]?)
 }
 
 extension ApplyMessage {
@@ -25,6 +30,8 @@ extension ApplyMessage {
     case .register(let registration): registration.region.id
     case .apply(let task): task.regionID
     case .generateSnapshot(let regionID, _, _), .stop(let regionID, _): regionID
+    case .trackLocks(let regionID, _, _), .stopTrackingLocks(let regionID, _): regionID
+    case .locksScanned(let scan, _): scan.regionID
     case .resumeMerge(let source): source.targetRegionID
     case .abandonMerge(let regionID, _): regionID
     }
@@ -146,6 +153,9 @@ package struct ApplyResult: Sendable {
   package var proposedAt: Instant?
   package var writtenBytes: UInt64
   package var writtenKeys: UInt64
+  /// The oldest start timestamp of a lock in the region after these entries, `UInt64.max` if there is no lock; nil if it
+  /// is not known.
+  package var oldestLock: UInt64?
 
   package init(
     regionID: UInt64, peerID: UInt64, state: ApplyState, appliedTerm: UInt64, changes: [Change],

@@ -79,6 +79,17 @@ package enum RaftWorkerMessage: Sendable {
   case mergeConfirmed(regionID: UInt64, peerID: UInt64, isMember: Bool)
   /// More hibernated followers of leaders on a store that is gone are to be woken. Sent by the raft worker to itself.
   case wakeSleepers
+  /// Another store asks whether the peers here agree with its leaders; may be refused by a full mailbox. Completed with
+  /// the regions that do.
+  case checkLeaders([LeaderInfo], Completion<[UInt64]>)
+  /// The placement driver has issued a timestamp, with which leaders begin a round of questions to other stores.
+  case advanceSafeTS(round: UInt64, timestamp: UInt64)
+  /// Another store agrees with the leaders of these regions.
+  case leadersAgreed(storeID: UInt64, round: UInt64, regionIDs: [UInt64])
+  /// The locks of a region are known; `oldest` is nil if they are not.
+  case locksTracked(regionID: UInt64, peerID: UInt64, number: UInt64, oldest: UInt64?)
+  /// A region gets many reads; may be refused by a full mailbox.
+  case readLoad(ReadLoadReport)
 }
 
 /// What the placement driver knows of a peer's membership.
@@ -101,6 +112,7 @@ extension RaftWorkerMessage {
     case .raft(let envelope): envelope.approximateSize
     case .write(let request): request.requests.bytes.count + 256
     case .read, .admin: 256
+    case .checkLeaders(let leaders, _): 256 + 96 * leaders.count
     case .split(let request): request.keys.reduce(256) { $0 + $1.count + 32 }
     default: 0
     }

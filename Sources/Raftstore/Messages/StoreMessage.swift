@@ -44,4 +44,5 @@ package enum StoreTick: Sendable {
   case purgeLogs
   /// Beats between stores (`StoreLiveness`).
   case liveness
+  case advanceSafeTS
 }

@@ -14,6 +14,12 @@ package struct Lease: Equatable, Sendable {
   func isValid(at now: Instant) -> Bool { now < end }
 }
 
+/// What a peer may serve without asking others: reads of a leader under its lease, and stale reads.
+struct ReadAuthority {
+  var lease: LeaderLease
+  var safeTS = SafeTSState()
+}
+
 /// The lease of a leader (dissertation, section 6.4.1).
 ///
 /// A lease belongs to a term and only grows within it. Once it is suspended in a term, because another peer

@@ -37,6 +37,7 @@ extension Peer {
     }
     stepAll(result.responses)
     guard lifecycle == .active else { return }
+    followSafeTS(result)
     if let proposedAt = result.proposedAt { renewLease(from: proposedAt) }
     storage.releaseCache(to: cacheNeed)
   }

@@ -5,6 +5,11 @@ import Runtime
 // The leader lease. It counts from the time at which a round that a quorum has confirmed was *sent*:
 // whoever confirmed it keeps to this leader for an election timeout after that, which is longer.
 extension Peer {
+  var lease: LeaderLease {
+    _read { yield authority.lease }
+    _modify { yield &authority.lease }
+  }
+
   /// A quorum has confirmed this leader in a round sent at `start`.
   func renewLease(from start: Instant) {
     // Before an entry of the own term is applied, this leader may lack what its predecessor

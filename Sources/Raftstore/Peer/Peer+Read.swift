@@ -13,41 +13,73 @@ extension Peer {
     reads.queued.append(request)
   }
 
+  /// A follower's request for a read index. One round serves all that wait, and the reads of this leader with them.
+  ///
+  /// - Returns: why it is refused.
+  func takeReadIndex(_ request: Message) -> RaftError? {
+    do throws(RaftError) {
+      try node.checkReadIndex(request)
+      reads.forward(request)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Serves at once what the lease covers and asks the quorum for the rest, in one round.
   func startReads() {
-    guard !reads.queued.isEmpty else { return }
+    guard reads.hasQueued else { return }
+    let waiting = takeServable()
+    if node.isLeader && !hasAppliedOwnTerm {
+      // Asked for again when the first entry of the term is applied. The followers' requests wait as well.
+      reads.queued = waiting
+      return
+    }
+    // Those that a leader took before it lost leadership are asked again by their followers.
+    let forwarded = node.isLeader && !isMerging ? reads.takeForwarded() : []
+    guard !waiting.isEmpty || !forwarded.isEmpty else { return }
+    if node.isLeader, lease.current != nil {
+      // The data first, the time second: what is seen is older than the moment the lease covers.
+      let snapshot = waiting.isEmpty ? nil : context.snapshot()
+      let committed = node.committed
+      if isLeaseValid(at: context.clock.now) {
+        context.metrics.proposals.localRead.increment(by: UInt64(waiting.count + forwarded.count))
+        if let snapshot { grant(waiting, snapshot) }
+        respond(to: forwarded, at: committed)
+        return
+      }
+    }
+    startRound(waiting, forwarded: forwarded, isRenewal: false)
+  }
+
+  /// Takes out the queued reads that are not refused.
+  private func takeServable() -> [ReadRequest] {
     var waiting: [ReadRequest] = []
     let queued = reads.queued
     reads.queued = []
     for request in queued {
-      if let error = refusal(of: request) {
+      if request.context.staleRead {
+        serveStale(request)
+      } else if let error = refusal(of: request) {
         request.completion(.failure(error))
       } else {
         waiting.append(request)
       }
     }
-    guard !waiting.isEmpty else { return }
-    if node.isLeader, lease.current != nil {
-      // The snapshot first, the time second: what is seen is older than the moment the lease covers.
-      let snapshot = context.snapshot()
-      if isLeaseValid(at: context.clock.now) {
-        context.metrics.proposals.localRead.increment(by: UInt64(waiting.count))
-        grant(waiting, snapshot)
-        return
-      }
+    return waiting
+  }
+
+  private func respond(to forwarded: [Message], at index: UInt64) {
+    for request in forwarded {
+      run { node throws(RaftError) in try node.respond(toReadIndex: request, at: index) }
     }
-    if node.isLeader && !hasAppliedOwnTerm {
-      // Asked for again when the first entry of the term is applied.
-      reads.queued = waiting
-      return
-    }
-    startRound(waiting, isRenewal: false)
   }
 
   private func refusal(of request: ReadRequest) -> RegionError? {
     let context = request.context
-    let isReplicaRead = context.replicaRead || context.staleRead
-    if let error = refusal(of: context, needsLeader: !isReplicaRead, .version) { return error }
+    if let error = refusal(of: context, needsLeader: !context.replicaRead, .version) {
+      return error
+    }
     if isMerging {
       return .readIndexNotReady(reason: "a merge of the region is under way", regionID: regionID)
     }
@@ -55,13 +87,15 @@ extension Peer {
     return nil
   }
 
-  func startRound(_ requests: [ReadRequest], isRenewal: Bool) {
+  func startRound(
+    _ requests: [ReadRequest], forwarded: [Message] = [], isRenewal: Bool
+  ) {
     let id = reads.nextID
     reads.nextID += 1
     reads.rounds.append(
       PendingReads.Round(
         id: id, sentAt: context.now, leaderTerm: node.isLeader ? node.term : nil,
-        requests: requests, isRenewal: isRenewal))
+        requests: requests, forwarded: forwarded, isRenewal: isRenewal))
     context.metrics.proposals.readIndex.increment()
     sendReadIndex(id)
   }
@@ -87,14 +121,19 @@ extension Peer {
   }
 
   func readConfirmed(_ state: ReadState) {
-    guard let id = roundID(of: state.context), let round = reads.removeRound(id) else { return }
-    if endsRemovalBroadcast(round) { return }
-    if let term = round.leaderTerm, term == node.term, node.isLeader {
-      renewLease(from: round.sentAt)
+    guard let id = roundID(of: state.context) else { return }
+    let rounds = reads.takeRounds(confirmedBy: id)
+    var requests: [ReadRequest] = []
+    for round in rounds {
+      if endsRemovalBroadcast(round) { continue }
+      if let term = round.leaderTerm, term == node.term, node.isLeader {
+        renewLease(from: round.sentAt)
+        respond(to: round.forwarded, at: state.index)
+      }
+      requests += round.requests
     }
-    if round.requests.isEmpty { return }
-    reads.confirmed.append(
-      PendingReads.Confirmed(index: state.index, requests: round.requests))
+    if requests.isEmpty { return }
+    reads.confirmed.append(PendingReads.Confirmed(index: state.index, requests: requests))
   }
 
   /// Serves confirmed reads whose entries are applied.
@@ -107,6 +146,14 @@ extension Peer {
     for group in confirmed {
       if group.index <= applied {
         grant(group.requests, context.snapshot())
+      } else if !node.isLeader, group.index - applied > context.config.reads.followerMaxLogGap {
+        for request in group.requests {
+          request.completion(
+            .failure(
+              .readIndexNotReady(
+                reason: "the replica has applied \(applied), the read needs \(group.index)",
+                regionID: regionID)))
+        }
       } else {
         rest.append(group)
       }
@@ -114,7 +161,8 @@ extension Peer {
     reads.confirmed = rest
   }
 
-  private func grant(_ requests: [ReadRequest], _ snapshot: any KVSnapshot) {
+  /// Completes reads with a view of the engine, unless the region has changed since they came.
+  func grant(_ requests: [ReadRequest], _ snapshot: any KVSnapshot) {
     for request in requests {
       // The region may have changed its range while the read waited.
       if let error = epochMismatch(request.context.epoch, .version) {
@@ -140,9 +188,13 @@ extension Peer {
       let round = reads.rounds[index]
       if round.ticks >= limit {
         expired += round.requests
-      } else if round.leaderTerm == nil, round.ticks % Self.retryTicks == 0 {
-        sendReadIndex(round.id)
       }
+    }
+    // The response to the last one confirms the earlier ones too.
+    if let last = reads.rounds.last(where: { $0.leaderTerm == nil }), last.ticks < limit,
+      last.ticks % Self.retryTicks == 0
+    {
+      sendReadIndex(last.id)
     }
     reads.rounds.removeAll { $0.ticks >= limit }
     for request in expired {

@@ -16,7 +16,8 @@ extension Peer {
       if let state = ready.softState { roleChanged(state) }
       for index in ready.messages.indices { dispatch(&ready.messages[index]) }
       for state in ready.readStates { readConfirmed(state) }
-      if localSteps.isEmpty { return }
+      // Responses to followers whose reads were confirmed must not wait for the next batch.
+      if localSteps.isEmpty && ready.readStates.isEmpty { return }
       let steps = localSteps
       localSteps = []
       stepAll(steps)
@@ -199,6 +200,8 @@ extension Peer {
       context.metrics.leaders.add(-1)
       dropLease()
       stopSending()
+      endProofs()
+      splitting.load.reset()
       reads.failLeaderReads(notLeader)
       failPreparedSplit(notLeader)
     }

@@ -31,7 +31,12 @@ extension Peer {
     if let snapshot = message.snapshot {
       guard admitSnapshot(snapshot, to: envelope.to) else { return }
     }
-    let error = run { node throws(RaftError) in try node.step(message) }
+    let error: RaftError?
+    if message.type == .readIndex, node.isLeader, !isBroadcastingRemoval {
+      error = takeReadIndex(message)
+    } else {
+      error = run { node throws(RaftError) in try node.step(message) }
+    }
     if message.snapshot != nil { resolveSnapshot() }
     if let error, error.isCausedByMessage { return context.refused(envelope, "\(error)") }
     if node.isLeader, region.peer(id: envelope.from.id) != nil {
@@ -149,10 +154,8 @@ extension Peer {
       // Without its data in place it could lead but not serve.
       return incomingSnapshot == nil
     case .readIndex:
-      // A lone voter responds at once, which is right only after it has applied what it acknowledged
-      // before the restart.
       // While the region is merging its range may have another owner at any moment.
-      return !node.isLeader || (!node.isSingleton || hasAppliedOwnTerm) && !isMerging
+      return !node.isLeader || !isMerging
     case .transferLeader, .propose, .forgetLeader:
       // These begin where the leader is, or where they have their effect.
       return false

@@ -67,7 +67,8 @@ final class Peer {
 
   // Reading (Peer+Read, Peer+Lease)
   var reads: PendingReads
-  var lease: LeaderLease
+  /// What this peer may serve by itself (Peer+Lease, Peer+SafeTS).
+  var authority: ReadAuthority
   /// This peer leads, was removed, and tells the others (Peer+RemovalBroadcast).
   var removalBroadcast: RemovalBroadcast?
 
@@ -107,8 +108,9 @@ final class Peer {
     let now = context.now
     schedule = PeerSchedule(now: now)
     // A peer made by a message may have existed in an earlier process too, of which only the vote is left.
-    lease = LeaderLease(
-      votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval))
+    authority = ReadAuthority(
+      lease: LeaderLease(
+        votesAllowedAfter: context.startedAt + (config.maxLeaderLease + config.baseTickInterval)))
     splitting = SplitState(now: now)
     merging = MergeProgress(prepared: loaded.merge, now: now)
     reporter = HeartbeatReporter(next: now)
@@ -209,7 +211,10 @@ final class Peer {
 
   /// The round of a batch: propose what queued up, ask for reads, take the ready, serve reads.
   func flush() {
-    defer { countUnapplied() }
+    defer {
+      publishSafeTS()
+      countUnapplied()
+    }
     guard lifecycle == .active else { return }
     proposeWrites()
     startReads()

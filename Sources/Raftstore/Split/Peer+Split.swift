@@ -11,6 +11,8 @@ struct SplitState {
   var uncampaigned: [UInt64] = []
   /// When the region is measured (Peer+SplitRequest).
   var trigger: SplitTrigger
+  /// Whether the region's reads call for a split (Peer+LoadSplit).
+  var load = LoadSplitDetector()
   /// The one split that is being prepared; completed by whoever takes it out.
   var prepared: PreparedSplit?
   /// Splits prepared so far.
@@ -84,6 +86,9 @@ extension Peer {
   /// on the shards that own them.
   func splitApplied(_ split: AppliedSplit) {
     storage.region = split.parent
+    // Its locks are divided, too.
+    endProofs()
+    splitting.load.reset()
     let isLeading = lifecycle == .active && node.isLeader
     var entries = [StoreMeta.RegionEntry(region: split.parent, delegate: delegate)]
     let whole = splitting.trigger.size

@@ -122,7 +122,7 @@ extension Peer {
   }
 
   /// Asks the placement driver for ids. Keys at which the region cannot be cut get none.
-  private func prepareSplit(
+  func prepareSplit(
     _ keys: [[UInt8]], sharesSize: Bool,
     _ completion: Completion<Result<[Region], RegionError>>
   ) {

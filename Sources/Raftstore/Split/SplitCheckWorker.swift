@@ -12,7 +12,8 @@ enum SplitCheckMessage: Sendable {
 
 /// Measures regions and finds split keys, one region at a time. It may wait for the disk.
 ///
-/// A region is scanned only if its estimated size reaches a limit or its middle is wanted. A scan is divided into
+/// A region is scanned only if its estimated size reaches a limit or its middle is wanted, and not if it is very large:
+/// then its split keys are estimated too. A scan is divided into
 /// parts, between which the worker can be stopped.
 struct SplitCheckWorker: Handler {
   /// Bytes visited in one part of a scan.
@@ -28,6 +29,7 @@ struct SplitCheckWorker: Handler {
 
   private let engine: any KVEngine
   private let limits: SplitLimits
+  private let approximateSize: UInt64
   private let router: Router
   private let mailbox: Mailbox<SplitCheckMessage>
   private let logger: Logger
@@ -44,6 +46,7 @@ struct SplitCheckWorker: Handler {
   ) {
     self.engine = engine
     limits = config.limits
+    approximateSize = config.approximateSize
     self.router = router
     self.mailbox = mailbox
     self.logger = logger
@@ -89,6 +92,12 @@ struct SplitCheckWorker: Handler {
       of: check.region.range, in: engine, limit: limits.maxSize)
     if check.purpose == .limits, estimate.bytes < limits.maxSize, estimate.keys < limits.maxKeys {
       return report(check, estimate, [])
+    }
+    if check.purpose == .limits, estimate.bytes >= approximateSize {
+      let count = ApproximateSplitKeys.count(for: estimate.bytes, limits)
+      let keys = try ApproximateSplitKeys(of: check.region.range, in: engine).keys(count)
+      // Without a key in files the region is scanned after all.
+      if !keys.isEmpty { return report(check, estimate, keys) }
     }
     scans.increment()
     let view = engine.snapshot()

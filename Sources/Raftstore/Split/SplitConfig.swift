@@ -20,6 +20,9 @@ package struct SplitConfig: Sendable {
   /// A region with fewer keys is not split for their number; nil: one and a half times `keys`.
   package var maxKeys: UInt64?
 
+  /// A region with at least so many bytes is not scanned for its split keys: they are estimated.
+  package var approximateSize: UInt64 = 750 << 20
+
   /// Keys at which a region is split in one step at most: eleven regions.
   static let maxKeysInStep = 10
 

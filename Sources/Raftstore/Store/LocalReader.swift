@@ -2,38 +2,49 @@ package import Codec
 package import Engine
 package import Runtime
 
-/// Serves a leader's reads on the caller's thread, without the raft worker, while a lease holds.
+/// Serves reads on the caller's thread, without the raft worker: a leader's while its lease holds, and stale reads up to
+/// the timestamp that is safe here.
 package struct LocalReader: Sendable {
   private let engine: any KVEngine
   private let meta: StoreMeta
   private let clock: any Clock
+  /// Takes the load of regions whose reads exceed a threshold.
+  private let router: Router
+  private let loadSplit: LoadSplitConfig
 
-  package init(engine: any KVEngine, meta: StoreMeta, clock: any Clock) {
+  package init(
+    engine: any KVEngine, meta: StoreMeta, clock: any Clock, router: Router,
+    loadSplit: LoadSplitConfig = LoadSplitConfig()
+  ) {
     self.engine = engine
     self.meta = meta
     self.clock = clock
+    self.router = router
+    self.loadSplit = loadSplit
   }
 
-  /// Runs `body` on one moment of the engine and returns its result if a lease covered the read. May read
-  /// files: not for event loops.
+  /// Runs `body` on one moment of the engine and returns its result if a lease covered the read, or if a stale read is
+  /// safe here. Without a lease `body` is not run. May read files: not for event loops.
   ///
-  /// - Returns: nil when no lease covers it: ask the raft worker.
+  /// - Parameter body: receives the range of the region, outside of which it must not read.
+  /// - Returns: nil when this thread cannot serve it: ask the raft worker.
   /// - Throws: what `body` throws, only if the lease held.
   package func read<T>(
-    _ context: RequestContext, _ body: (any KVReader) throws(EngineError) -> T
-  ) throws(EngineError) -> Result<(value: T, range: KeyRange), RegionError>? {
-    guard let delegate = readyDelegate(context) else { return nil }
-    let view = engine.snapshot()
-    let outcome: Result<T, EngineError>
-    do throws(EngineError) {
-      outcome = .success(try body(view))
-    } catch {
-      outcome = .failure(error)
-    }
+    _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(EngineError) -> T
+  ) throws(EngineError) -> Result<T, RegionError>? {
+    guard let delegate = meta.delegate(context.regionID) else { return nil }
+    if context.staleRead { return try readStale(context, delegate, body) }
+    let range: KeyRange
     switch delegate.check(context, now: clock.now) {
     case nil: return nil
     case .failure(let error): return .failure(error)
-    case .success(let range): return .success((try outcome.get(), range))
+    case .success(let found): range = found
+    }
+    let outcome = Self.run(body, on: engine.snapshot(), range)
+    switch delegate.check(context, now: clock.now) {
+    case nil: return nil
+    case .failure(let error): return .failure(error)
+    case .success: return .success(try outcome.get())
     }
   }
 
@@ -42,21 +53,56 @@ package struct LocalReader: Sendable {
   package func getFromMemory(
     _ context: RequestContext, _ family: ColumnFamily, _ key: [UInt8]
   ) throws(EngineError) -> Result<(value: [UInt8]?, range: KeyRange), RegionError>? {
-    guard let delegate = readyDelegate(context),
-      let value = try engine.getFromMemory(family, key)
-    else { return nil }
+    guard let delegate = meta.delegate(context.regionID), !context.staleRead else { return nil }
     switch delegate.check(context, now: clock.now) {
+    case nil: return nil
+    case .failure(let error): return .failure(error)
+    case .success: break
+    }
+    guard let value = try engine.getFromMemory(family, key) else { return nil }
+    let checked = delegate.checkRead(
+      of: key, bytes: value?.count ?? 0, context, now: clock.now, loadSplit)
+    if let load = checked.load { router.report(load) }
+    switch checked.outcome {
     case nil: return nil
     case .failure(let error): return .failure(error)
     case .success(let range): return .success((value, range))
     }
   }
 
-  /// Where the read is checked, if there is a lease at all: without one the data would be read without
-  /// success.
-  private func readyDelegate(_ context: RequestContext) -> ReadDelegate? {
-    guard let delegate = meta.delegate(context.regionID), delegate.leaseTerm(at: clock.now) != nil
-    else { return nil }
-    return delegate
+  /// Counts a read that was not served by `getFromMemory`, for splits by load.
+  ///
+  /// - Parameters:
+  ///   - end: equal to `start` for a single key, empty for no bound.
+  ///   - busy: how long a thread has worked on it; zero for reads of few keys.
+  package func recordRead(
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+  ) {
+    guard let delegate = meta.delegate(context.regionID) else { return }
+    let load = delegate.recordRead(
+      start, end, bytes: bytes, busy: busy, now: clock.now, loadSplit)
+    if let load { router.report(load) }
+  }
+
+  /// A view that is taken after the timestamp was found to be safe has everything up to it. The second check is for data
+  /// that was replaced or removed meanwhile.
+  private func readStale<T>(
+    _ context: RequestContext, _ delegate: ReadDelegate,
+    _ body: (any KVReader, KeyRange) throws(EngineError) -> T
+  ) throws(EngineError) -> Result<T, RegionError>? {
+    guard let admission = delegate.admitStale(context) else { return nil }
+    let outcome = Self.run(body, on: engine.snapshot(), admission.range)
+    return delegate.confirmStale(admission) ? .success(try outcome.get()) : nil
+  }
+
+  private static func run<T>(
+    _ body: (any KVReader, KeyRange) throws(EngineError) -> T, on view: any KVReader,
+    _ range: KeyRange
+  ) -> Result<T, EngineError> {
+    do throws(EngineError) {
+      return .success(try body(view, range))
+    } catch {
+      return .failure(error)
+    }
   }
 }

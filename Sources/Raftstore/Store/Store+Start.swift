@@ -31,7 +31,8 @@ extension Store {
       disk: DiskReserve(config.reservedSpace))
     let workers = start.spawn(peers)
     let reader = LocalReader(
-      engine: environment.engine, meta: meta, clock: environment.host.clock)
+      engine: environment.engine, meta: meta, clock: environment.host.clock, router: router,
+      loadSplit: config.reads.loadSplit)
     environment.logger.info(
       "store \(ident.storeID) of cluster \(ident.clusterID) started with \(peers.count) peers")
     return Store(
@@ -85,10 +86,11 @@ private struct StoreStart {
     let logWriter = spawnLogWriter()
     let region = spawnRegionWorker(logWriter.mailbox)
     let splitCheck = spawnSplitCheckWorker()
+    let lockScan = spawnLockScanWorker()
     let generations = SnapshotGenerations()
     let generators = spawnGenerators(generations)
     let applies = (0..<max(1, config.applyWorkers ?? config.shards)).map {
-      spawnApplyWorker($0, generations)
+      spawnApplyWorker($0, generations, lockScan.mailbox)
     }
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
@@ -107,6 +109,7 @@ private struct StoreStart {
     ends += generators.map { worker in { worker.stop() } }
     ends.append { region.stop() }
     ends.append { splitCheck.stop() }
+    ends.append { lockScan.stop() }
     let workers = StoreWorkers(ends: ends)
     startTimers(workers)
     return workers
@@ -159,13 +162,22 @@ private struct StoreStart {
     }
   }
 
+  private func spawnLockScanWorker() -> Worker<LockScan> {
+    let (maxBytes, logger) = (config.reads.safeTS.maxLockBytes, environment.logger)
+    return environment.host.spawn(name: "lock-scan", capacity: Self.ample) { _ in
+      LockScanWorker(maxBytes: maxBytes, logger: logger)
+    }
+  }
+
   private func spawnApplyWorker(
-    _ number: Int, _ generations: SnapshotGenerations
+    _ number: Int, _ generations: SnapshotGenerations, _ lockScan: Mailbox<LockScan>
   ) -> Worker<ApplyMessage> {
-    let (environment, router, meta) = (environment, router, meta)
-    return environment.host.spawn(name: "apply-\(number)", capacity: Self.ample) { _ in
+    let (environment, router, meta, config) = (environment, router, meta, config)
+    return environment.host.spawn(name: "apply-\(number)", capacity: Self.ample) { mailbox in
       ApplyWorker(
         engine: environment.engine, meta: meta, router: router, generations: generations,
+        lockScans: LockScans(
+          worker: lockScan, reply: mailbox, maxBytes: config.reads.safeTS.maxLockBytes),
         logger: environment.logger, metrics: environment.metrics,
         clock: environment.host.clock, onFatal: environment.onFatal)
     }
@@ -226,5 +238,8 @@ private struct StoreStart {
       host.every(config.snapshotGCInterval) {
         router.sendToStore(.tick(.gcSnapshots))
       })
+    guard config.reads.safeTS.isEnabled else { return }
+    workers.add(
+      host.every(config.reads.safeTS.advanceInterval) { router.sendToStore(.tick(.advanceSafeTS)) })
   }
 }

@@ -138,6 +138,27 @@ package final class StoreStreamGate: Sendable {
   package func admit(
     _ identity: StoreStreamIdentity?
   ) throws(StoreStreamRefusal) -> AdmittedStream {
+    let identity = try checked(identity)
+    try senders.withLock { (senders) throws(StoreStreamRefusal) in
+      var sender = senders[identity.fromStoreID] ?? Sender()
+      if sender.streams.isEmpty, senders.count >= Self.maxStores { throw .tooManyStores }
+      try Self.check(identity, sender)
+      sender.streams[identity.incarnation, default: 0] += 1
+      sender.newest = identity.incarnation
+      senders[identity.fromStoreID] = sender
+    }
+    return AdmittedStream(identity, self)
+  }
+
+  /// Whether a single call is served; nil: it says nothing of itself.
+  package func verify(_ identity: StoreStreamIdentity?) throws(StoreStreamRefusal) {
+    try confirm(try checked(identity))
+  }
+
+  /// An identity that this store accepts, whatever streams are open.
+  private func checked(
+    _ identity: StoreStreamIdentity?
+  ) throws(StoreStreamRefusal) -> StoreStreamIdentity {
     guard let identity else { throw .anonymous }
     guard identity.clusterID == ident.clusterID else {
       throw .otherCluster(theirs: identity.clusterID, ours: ident.clusterID)
@@ -151,15 +172,7 @@ package final class StoreStreamGate: Sendable {
     guard identity.hasTTL == hasTTL else {
       throw .otherFormat(storeID: identity.fromStoreID, hasTTL: identity.hasTTL)
     }
-    try senders.withLock { (senders) throws(StoreStreamRefusal) in
-      var sender = senders[identity.fromStoreID] ?? Sender()
-      if sender.streams.isEmpty, senders.count >= Self.maxStores { throw .tooManyStores }
-      try Self.check(identity, sender)
-      sender.streams[identity.incarnation, default: 0] += 1
-      sender.newest = identity.incarnation
-      senders[identity.fromStoreID] = sender
-    }
-    return AdmittedStream(identity, self)
+    return identity
   }
 
   /// Whether a stream that was admitted may go on: none of a later incarnation of its store is open.

@@ -139,6 +139,14 @@ struct RaftWorker: Handler {
     case .gcSnapshots(let id, let idle): collect(id, idle)
     case .storeUnreachable(let storeID): storeUnreachable(storeID)
     case .wakeSleepers: wakeSleepers()
+    case .checkLeaders(let leaders, let agreed):
+      agreed(leaders.filter { peers[$0.regionID]?.agrees(with: $0) == true }.map(\.regionID))
+    case .advanceSafeTS(let round, let timestamp):
+      context.ask(
+        order.compactMap { peers[$0]?.proveLeadership(round: round, timestamp: timestamp) }, round)
+    case .leadersAgreed(let storeID, let round, let ids):
+      for id in ids { peers[id]?.leadershipConfirmed(round: round, byStore: storeID) }
+    case .readLoad(let load): addToBatch(load.regionID, load.peerID)?.readLoadReported(load)
     default: report(message)
     }
   }
@@ -191,8 +199,11 @@ struct RaftWorker: Handler {
     case .suspectMerge(let id): addToBatch(id)?.suspectMerge()
     case .mergeConfirmed(let id, let peerID, let isMember):
       addToBatch(id, peerID)?.mergeConfirmed(isMember: isMember)
+    case .locksTracked(let id, let peerID, let number, let oldest):
+      addToBatch(id, peerID)?.locksTracked(number, oldest: oldest)
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
-      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .wakeSleepers:
+      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .wakeSleepers,
+      .checkLeaders, .advanceSafeTS, .leadersAgreed, .readLoad:
       preconditionFailure("a message that is dispatched elsewhere")
     }
   }

@@ -30,6 +30,8 @@ struct StoreWorker: Handler {
   var envelopes: [RaftEnvelope] = []
   /// Of stores on which hibernated followers have their leaders (StoreWorker+Liveness).
   var liveness = StoreLiveness()
+  /// Rounds of questions about leaders that were begun.
+  private var safeTSRound: UInt64 = 0
 
   init(
     storeID: UInt64, info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment,
@@ -63,6 +65,7 @@ struct StoreWorker: Handler {
       case .tick(.checkDisk): checkDisk(space())
       case .tick(.gcSnapshots): regionWorker.post(.gcSnapshots)
       case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
+      case .tick(.advanceSafeTS): advanceSafeTS()
       case .regionHeartbeat(let heartbeat): report(heartbeat)
       case .checkSplit(let check): splitCheckWorker.post(.check(check))
       case .askSplit(let question): ask(question)
@@ -146,6 +149,22 @@ struct StoreWorker: Handler {
       logger.warning("region \(heartbeat.region.id): its size cannot be read: \(error)")
     }
     pd.regionHeartbeat(heartbeat)
+  }
+
+  // MARK: Safe timestamps
+
+  /// Fetches a timestamp for the leaders of this store. Without one no replica advances.
+  private mutating func advanceSafeTS() {
+    if meta.count == 0 { return }
+    safeTSRound += 1
+    pd.timestamp { [router, logger, safeTSRound] result in
+      switch result {
+      case .success(let timestamp):
+        router.broadcast(.advanceSafeTS(round: safeTSRound, timestamp: timestamp.value))
+      case .failure(let error):
+        logger.debug("stale reads do not advance: no timestamp", metadata: ["reason": "\(error)"])
+      }
+    }
   }
 
   // MARK: Peers that may have been removed

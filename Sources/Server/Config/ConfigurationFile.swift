@@ -53,7 +53,8 @@ package struct ConfigurationFile {
 
   /// The sections with keys that apply here.
   private static let sections: Set<String> = [
-    "coprocessor", "log", "pd", "raftstore", "security", "server", "storage",
+    "coprocessor", "log", "pd", "raftstore", "resolved-ts", "security", "server", "split",
+    "storage",
   ]
 
   /// Applies the file's settings to `configuration`.
@@ -238,6 +239,28 @@ package struct ConfigurationFile {
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
     "raftstore.merge-check-tick-interval": { duration(&$0, \.merge.checkInterval, $1) },
     "raftstore.merge-max-log-gap": { set(&$0.raftstore.merge.maxLogGap, UInt64($1)) },
+    "raftstore.follower-read-max-log-gap": {
+      set(&$0.raftstore.reads.followerMaxLogGap, UInt64($1))
+    },
+    "coprocessor.region-size-threshold-for-approximate": {
+      set(&$0.raftstore.split.approximateSize, Quantity.bytes($1))
+    },
+    "resolved-ts.enable": { set(&$0.raftstore.reads.safeTS.isEnabled, Bool($1)) },
+    "resolved-ts.advance-ts-interval": { duration(&$0, \.reads.safeTS.advanceInterval, $1) },
+    "split.qps-threshold": { set(&$0.raftstore.reads.loadSplit.queries, UInt64($1)) },
+    "split.byte-threshold": { set(&$0.raftstore.reads.loadSplit.bytes, Quantity.bytes($1)) },
+    "split.region-cpu-overload-threshold-ratio": {
+      set(&$0.raftstore.reads.loadSplit.busyRatio, Quantity.ratio($1))
+    },
+    "split.detect-times": { set(&$0.raftstore.reads.loadSplit.detectTimes, Int($1)) },
+    "split.sample-num": { set(&$0.raftstore.reads.loadSplit.sampleCount, Int($1)) },
+    "split.sample-threshold": { set(&$0.raftstore.reads.loadSplit.sampleThreshold, Int($1)) },
+    "split.split-balance-score": {
+      set(&$0.raftstore.reads.loadSplit.balanceScore, Quantity.ratio($1))
+    },
+    "split.split-contained-score": {
+      set(&$0.raftstore.reads.loadSplit.containedScore, Quantity.ratio($1))
+    },
   ]
 
   /// Sets a property; false if the text had no value.

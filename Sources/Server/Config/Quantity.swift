@@ -45,6 +45,14 @@ package enum Quantity {
     return Int64(exactly: total).map { .nanoseconds($0) }
   }
 
+  /// The number of `"0.25"` or `"3"`: digits with at most one point, and no sign or exponent.
+  package static func ratio(_ text: String) -> Double? {
+    var rest = Array(text.utf8)[...]
+    guard let number = Decimal(&rest), rest.isEmpty, let billionths = number.times(1_000_000_000)
+    else { return nil }
+    return Double(billionths) / 1e9
+  }
+
   /// The text of a size, in the largest unit that is exact: `"8MiB"`, `"1000B"`.
   package static func text(bytes: UInt64) -> String {
     var value = bytes

@@ -110,6 +110,22 @@ package enum SettingRange {
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
     Rule("raftstore.merge-check-tick-interval", \.raftstore.merge.checkInterval, often...day),
     Rule("raftstore.merge-max-log-gap", \.raftstore.merge.maxLogGap, 1...1024),
+    Rule(
+      "raftstore.follower-read-max-log-gap", \.raftstore.reads.followerMaxLogGap, 0...(1 << 40)),
+    Rule(
+      "coprocessor.region-size-threshold-for-approximate", \.raftstore.split.approximateSize,
+      1024...(1 << 50)),
+    Rule("resolved-ts.advance-ts-interval", \.raftstore.reads.safeTS.advanceInterval, often...day),
+    Rule("split.qps-threshold", \.raftstore.reads.loadSplit.queries, 1...(1 << 40)),
+    Rule("split.byte-threshold", \.raftstore.reads.loadSplit.bytes, 1024...(1 << 50)),
+    Rule(
+      "split.region-cpu-overload-threshold-ratio", \.raftstore.reads.loadSplit.busyRatio,
+      0.01...1000),
+    Rule("split.detect-times", \.raftstore.reads.loadSplit.detectTimes, 1...1000),
+    Rule("split.sample-num", \.raftstore.reads.loadSplit.sampleCount, 1...1000),
+    Rule("split.sample-threshold", \.raftstore.reads.loadSplit.sampleThreshold, 1...1_000_000),
+    Rule("split.split-balance-score", \.raftstore.reads.loadSplit.balanceScore, 0...1),
+    Rule("split.split-contained-score", \.raftstore.reads.loadSplit.containedScore, 0...1),
   ]
 
   /// The range of a store's setting as text; nil if it has none.

@@ -42,10 +42,6 @@ package struct TikvService: Sendable {
     router.unary("/tikvpb.Tikv/GetHealthFeedback") { _, call in
       call.reply(message: healthFeedback)
     }
-    router.unary("/tikvpb.Tikv/GetStoreSafeTS") { _, call in
-      // Stale reads are not served: 0 means that no timestamp is safe.
-      call.reply(message: Kvrpcpb_StoreSafeTSResponse())
-    }
     UnimplementedMethods.register(on: &router)
     let service = self
     router.stream("/tikvpb.Tikv/BatchCommands") { call in

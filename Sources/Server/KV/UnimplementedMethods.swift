@@ -21,6 +21,14 @@ enum UnimplementedMethods {
 
   /// Adds the methods that only a store in a cluster serves.
   static func registerClustered(on router: inout MethodRouter) {
+    // Stale reads at a timestamp are not served: 0 means that none is safe.
+    respond("GetStoreSafeTS", Kvrpcpb_StoreSafeTSResponse(), on: &router)
+    respond(
+      "ReadIndex",
+      Kvrpcpb_ReadIndexResponse.with {
+        $0.regionError.message = text
+        $0.regionError.raftEntryTooLarge = Errorpb_RaftEntryTooLarge()
+      }, on: &router)
     respond(
       "SplitRegion",
       Kvrpcpb_SplitRegionResponse.with {

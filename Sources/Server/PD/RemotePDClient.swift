@@ -9,7 +9,7 @@ import Wire
 
 /// PD as a store sees it over the network.
 package final class RemotePDClient: PDClient {
-  private let connection: PDConnection
+  let connection: PDConnection
   private let heartbeats: RegionHeartbeatSender
 
   init(connection: PDConnection, host: any WorkerHost, logger: Logger) {

@@ -51,7 +51,7 @@ package final class StoreServer: RunningNode {
       ident: StoreIdent(clusterID: store.clusterID, storeID: store.storeID),
       hasTTL: configuration.enablesTTL, router: parts.router, snapshots: parts.snapshots,
       host: runtime.host, streams: streams, metrics: runtime.metrics, logger: logger)
-    let storage = RaftStorage(router: parts.router, reader: store.reader, meta: store.meta)
+    let storage = RaftStorage(router: parts.router, reader: store.reader)
     var router = MethodRouter()
     let reads = ReadPool(host: runtime.host)
     let service = TikvService(
@@ -59,6 +59,8 @@ package final class StoreServer: RunningNode {
       clusterID: store.clusterID, storeID: store.storeID, streams: streams, reads: reads)
     service.register(on: &router)
     SplitRegionMethod(router: parts.router, clusterID: store.clusterID).register(on: &router)
+    ReplicaReadMethods(router: parts.router, meta: store.meta, clusterID: store.clusterID)
+      .register(on: &router)
     raft.register(on: &router)
     health.register(on: &router)
     let server = try await RPCServer.listen(

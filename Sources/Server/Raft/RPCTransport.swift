@@ -69,6 +69,13 @@ package final class RPCTransport: Transport {
     senders.send(SnapshotSending(envelope: envelope, key: key))
   }
 
+  package func check(
+    _ leaders: LeaderCheck, onStore storeID: UInt64,
+    _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) {
+    link(to: storeID)?.check(leaders, completion)
+  }
+
   /// Closes all connections; queued messages are lost. Blocks until snapshots in progress have ended.
   package func close() {
     let links = state.withLock { state in

@@ -84,6 +84,9 @@ package final class RaftService: Sendable {
         service.deliver([try RaftEnvelope(decoding: payload.readableBytesSpan)], from: sender)
       }
     }
+    router.unary("/tikvpb.Tikv/CheckLeader") { payload, call in
+      service.checkLeaders(payload, call)
+    }
     router.stream("/tikvpb.Tikv/Snapshot") { call in
       guard let sender = service.accept(call) else { return RefusedStream() }
       let reader = SnapshotStreamReader(
@@ -101,6 +104,24 @@ package final class RaftService: Sendable {
   private var receiver: Mailbox<SnapshotReceipt> {
     let number = nextReceiver.wrappingAdd(1, ordering: .relaxed).newValue
     return receivers[Int(UInt(bitPattern: number) % UInt(receivers.count))].mailbox
+  }
+
+  /// `CheckLeader`: which leaders of another store the peers here agree with.
+  private func checkLeaders(_ payload: ByteBuffer, _ call: UnaryCall) {
+    let identity = StoreStreamIdentity { call.metadata[$0] }
+    do throws(StoreStreamRefusal) {
+      try gate.verify(identity)
+    } catch {
+      log(error, identity, call.path)
+      return call.fail(RPCStatus(.failedPrecondition, "\(error)"))
+    }
+    do throws(CodecError) {
+      try FieldCount.check(payload.readableBytesSpan, .leaderCheck)
+      let check = try LeaderCheck(decoding: payload.readableBytesSpan)
+      router.check(check.leaders) { call.reply(LeaderCheckResponse(regionIDs: $0).encoded()) }
+    } catch {
+      call.fail(RPCStatus(.invalidArgument, "malformed leaders: \(error)"))
+    }
   }
 
   /// Admits a stream by the identity in its headers; nil if it was refused and its messages are ignored.
@@ -128,13 +149,19 @@ package final class RaftService: Sendable {
   private func refuse(
     _ call: StreamCall, _ identity: StoreStreamIdentity?, _ refusal: StoreStreamRefusal
   ) {
+    log(refusal, identity, call.path)
+    call.finish(RPCStatus(.failedPrecondition, "\(refusal)"))
+  }
+
+  private func log(
+    _ refusal: StoreStreamRefusal, _ identity: StoreStreamIdentity?, _ path: String
+  ) {
     refused[refusal.label]?.increment()
     if refusalLog.withLock({ $0.admits(refusal, from: identity, now: clock.now) }) {
       logger.warning(
         "a stream of another store was refused",
-        metadata: ["reason": "\(refusal)", "path": "\(call.path)"])
+        metadata: ["reason": "\(refusal)", "path": "\(path)"])
     }
-    call.finish(RPCStatus(.failedPrecondition, "\(refusal)"))
   }
 
   /// Writes the snapshot data that has arrived, and ends the worker. Blocks.

@@ -1,5 +1,6 @@
 import Codec
 import NIOCore
+import Protobuf
 import RPC
 import Raftstore
 import Runtime
@@ -33,6 +34,7 @@ final class StoreLink: Sendable {
   private static let longestBackoff = Duration.seconds(2)
   private static let tombstoneBackoff = Duration.seconds(60)
   private static let refusedBackoff = Duration.seconds(5)
+  private static let checkTimeout = TimeAmount.seconds(5)
 
   private let storeID: UInt64
   private let context: TransportContext
@@ -77,6 +79,29 @@ final class StoreLink: Sendable {
     case .flush(let stream): stream.execute { self.flush(stream) }
     }
     if dropped > 0 { context.metrics.dropped.increment(by: UInt64(dropped)) }
+  }
+
+  /// Asks the store whether it agrees with leaders. Without a connection nothing is asked: raft messages make one, and
+  /// leaders ask again.
+  func check(
+    _ leaders: LeaderCheck, _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) {
+    guard let channel = state.withLock({ $0.channel }) else { return }
+    let options = CallOptions(
+      timeout: Self.checkTimeout, metadata: context.metadata(toStore: storeID))
+    channel.unary(
+      "/tikvpb.Tikv/CheckLeader", ByteBuffer(bytes: leaders.encoded()), options: options
+    ) { [context, storeID] result in
+      do {
+        let reply = try result.get()
+        try FieldCount.check(reply.readableBytesSpan, .leaderCheckResponse)
+        completion(try LeaderCheckResponse(decoding: reply.readableBytesSpan))
+      } catch {
+        context.logger.debug(
+          "a store was not asked about leaders",
+          metadata: ["store": "\(storeID)", "reason": "\(error)"])
+      }
+    }
   }
 
   /// Closes the connection; messages are ignored from then on.

@@ -18,6 +18,8 @@ struct CallProgress {
   private var end: [UInt8] = []
   private var limit = 0
   private(set) var isDone = false
+  /// The response to a compare-and-swap.
+  private var swap: Outcome?
 
   init(_ call: Call) {
     self.call = call
@@ -28,13 +30,14 @@ struct CallProgress {
     case .batchPut(let pairs): self.pairs = pairs
     case .scan(let start, let end, let limit, _):
       (self.start, self.end, self.limit) = (start, end, limit)
+    case .compareAndSwap(let key, _, _): keys = [key]
     case .deleteRange(let start, let end): (self.start, self.end) = (start, end)
     }
   }
 
   var isWrite: Bool {
     switch call {
-    case .put, .delete, .batchPut, .batchDelete, .deleteRange: true
+    case .put, .delete, .batchPut, .batchDelete, .deleteRange, .compareAndSwap: true
     case .get, .batchGet, .scan: false
     }
   }
@@ -44,7 +47,7 @@ struct CallProgress {
     case .scan(_, _, _, isReverse: true): .below(end)
     case .scan, .deleteRange: .containing(start)
     case .put, .batchPut: .containing(pairs.first?.key ?? [])
-    case .get, .delete, .batchGet, .batchDelete: .containing(keys.first ?? [])
+    case .get, .delete, .batchGet, .batchDelete, .compareAndSwap: .containing(keys.first ?? [])
     }
   }
 
@@ -60,14 +63,22 @@ struct CallProgress {
     case .scan(_, _, _, let isReverse):
       return .scan(start: range.start, end: range.end, limit: limit, isReverse: isReverse)
     case .deleteRange: return .deleteRange(start: range.start, end: range.end)
+    case .compareAndSwap(let key, let expected, let value):
+      return .compareAndSwap(key: key, expected: expected, value: value)
     }
+  }
+
+  /// A compare-and-swap has a response.
+  mutating func swapped(_ outcome: Outcome) {
+    swap = outcome
+    isDone = true
   }
 
   /// A region has done its part.
   mutating func took(_ more: [Pair], from region: Region) {
     found += more
     switch call {
-    case .get, .put, .delete: isDone = true
+    case .get, .put, .delete, .compareAndSwap: isDone = true
     case .batchGet, .batchDelete:
       keys.removeAll(where: region.contains)
       isDone = keys.isEmpty
@@ -97,5 +108,5 @@ struct CallProgress {
     return true
   }
 
-  var outcome: Outcome { isWrite ? .done : .found(found) }
+  var outcome: Outcome { swap ?? (isWrite ? .done : .found(found)) }
 }

@@ -17,10 +17,17 @@ package final class HistoryRecorder {
     return lastStamp
   }
 
+  /// A moment between two events, for `begin(client:asOf:_:)`.
+  package func moment(at time: UInt64) -> UInt64 { stamp(time) }
+
   /// Notes the start of a call; the response is its id.
   package func begin(client: Int, at start: UInt64, _ call: Call) -> Int {
+    begin(client: client, asOf: stamp(start), call)
+  }
+
+  /// Notes a call that may see the state of an earlier moment: a stale read. It counts as if it had started then.
+  package func begin(client: Int, asOf start: UInt64, _ call: Call) -> Int {
     let id = operations.count
-    let start = stamp(start)
     operations.append(
       Operation(id: id, client: client, start: start, end: nil, call: call, outcome: .unknown))
     return id
@@ -32,7 +39,7 @@ package final class HistoryRecorder {
     // A call whose end is open may take effect at any time.
     operations[id].end = outcome == .unknown ? nil : stamp(end)
     switch outcome {
-    case .done, .found: succeeded += 1
+    case .done, .found, .swapped: succeeded += 1
     case .failed, .unknown: break
     }
   }

@@ -15,6 +15,8 @@ extension Call {
     case .batchDelete(let keys): return "batch delete \(keys.map(show).joined(separator: " "))"
     case .scan(let start, let end, let limit, let isReverse):
       return "scan [\(show(start)), \(show(end))) limit \(limit)\(isReverse ? " reverse" : "")"
+    case .compareAndSwap(let key, let expected, let value):
+      return "swap \(show(key)) from \(expected.map(show) ?? "nothing") to \(show(value))"
     case .deleteRange(let start, let end): return "delete range [\(show(start)), \(show(end)))"
     }
   }
@@ -26,6 +28,9 @@ extension Operation {
     case .done: "done"
     case .failed: "failed"
     case .unknown: "unknown"
+    case .swapped(let succeeded, let previous):
+      (succeeded ? "swapped" : "not swapped") + ", found "
+        + (previous.map { String(decoding: $0, as: UTF8.self) } ?? "nothing")
     case .found(let pairs):
       "found "
         + (pairs.isEmpty
@@ -48,6 +53,10 @@ extension Operation {
     case .done: return 1
     case .failed: return 2
     case .unknown: return 3
+    case .swapped(let succeeded, let previous):
+      mix(&digest, [succeeded ? 1 : 0, previous == nil ? 0 : 1])
+      mix(&digest, previous ?? [])
+      return digest
     case .found(let pairs):
       for pair in pairs {
         mix(&digest, pair.key)

@@ -21,6 +21,11 @@ package final class SimulatedClient {
   private var routes = RouteTable()
   /// Of how many reads one goes to any replica instead of the leader; 0: none.
   private let replicaReads: UInt64
+  /// Of how many reads one is a stale read; 0: none.
+  private let staleReads: UInt64
+  /// A timestamp of the placement driver, with a moment of the history before it was issued.
+  private var timestamp: (value: UInt64, asOf: UInt64, at: Instant)?
+  private var isFetchingTimestamp = false
   /// The pause before the next call, and the call; nil when there is none.
   private let next: () -> (Duration, Call)?
   private let done: (Operation) -> Void
@@ -29,13 +34,15 @@ package final class SimulatedClient {
 
   package init(
     number: Int, cluster: SimulatedCluster, recorder: HistoryRecorder, replicaReads: UInt64,
-    seed: UInt64, next: @escaping () -> (Duration, Call)?, done: @escaping (Operation) -> Void
+    staleReads: UInt64 = 0, seed: UInt64, next: @escaping () -> (Duration, Call)?,
+    done: @escaping (Operation) -> Void
   ) {
     self.number = number
     self.cluster = cluster
     network = cluster.network
     self.recorder = recorder
     self.replicaReads = replicaReads
+    self.staleReads = staleReads
     self.next = next
     self.done = done
     random = SplitMix64(seed: seed)
@@ -55,11 +62,48 @@ package final class SimulatedClient {
   }
 
   private func make(_ call: Call) {
-    let id = recorder.begin(client: number, at: scheduler.now.nanoseconds, call)
-    scheduler.note(.invoke, UInt64(number), UInt64(id), "client \(number) \(id): \(call.text)")
+    let progress = CallProgress(call)
+    let stale = staleTimestamp(for: progress)
+    let id =
+      if let stale {
+        recorder.begin(client: number, asOf: stale.asOf, call)
+      } else {
+        recorder.begin(client: number, at: scheduler.now.nanoseconds, call)
+      }
+    scheduler.note(
+      .invoke, UInt64(number), UInt64(id),
+      "client \(number) \(id): \(call.text)\(stale.map { " at timestamp \($0.value)" } ?? "")")
     let attempt = Attempt(
-      id: id, progress: CallProgress(call), deadline: scheduler.now + Self.callLimit)
+      id: id, progress: progress, deadline: scheduler.now + Self.callLimit,
+      staleTS: stale?.value ?? 0)
     advance(attempt)
+  }
+
+  // MARK: Stale reads
+
+  /// The longest time for which a timestamp is used.
+  private static let timestampLife = Duration.seconds(4)
+
+  /// The timestamp at which a call reads; nil if it is no stale read. Such a read must see every write that was
+  /// acknowledged before the timestamp was issued, so it counts as if it had started before that.
+  private func staleTimestamp(for progress: CallProgress) -> (value: UInt64, asOf: UInt64)? {
+    guard staleReads > 0 else { return nil }
+    if timestamp.map({ scheduler.now - $0.at > Self.timestampLife }) ?? true { fetchTimestamp() }
+    guard !progress.isWrite, random.next() % staleReads == 0, let timestamp else { return nil }
+    return (timestamp.value, timestamp.asOf)
+  }
+
+  private func fetchTimestamp() {
+    guard !isFetchingTimestamp else { return }
+    isFetchingTimestamp = true
+    let asOf = recorder.moment(at: scheduler.now.nanoseconds)
+    cluster.pd.call(from: process, timeout: .seconds(1)) { (core, reading) throws(PDError) in
+      try core.timestamps(1, reading)
+    } _: { [self] result in
+      isFetchingTimestamp = false
+      guard case .success(let issued) = result else { return }
+      timestamp = (issued.value, asOf, scheduler.now)
+    }
   }
 
   /// One call under way.
@@ -67,6 +111,8 @@ package final class SimulatedClient {
     let id: Int
     var progress: CallProgress
     let deadline: Instant
+    /// The timestamp of a stale read; 0: it is none, or no replica was ready for it.
+    var staleTS: UInt64 = 0
     /// Some region has done its part of a write.
     var isPartlyDone = false
     var tries = 0
@@ -111,7 +157,12 @@ package final class SimulatedClient {
     var target = leader
     let region = route.region
     var context = RequestContext(regionID: region.id, epoch: region.epoch, peer: target)
-    if replicaReads > 0, !attempt.progress.isWrite, random.next() % replicaReads == 0 {
+    if attempt.staleTS > 0 {
+      target = region.peers[Int(random.next() % UInt64(region.peers.count))]
+      context.peer = target
+      context.staleRead = true
+      context.readTS = attempt.staleTS
+    } else if replicaReads > 0, !attempt.progress.isWrite, random.next() % replicaReads == 0 {
       let draw = random.next()
       target = region.peers[Int(draw % UInt64(region.peers.count))]
       context.peer = target
@@ -149,6 +200,13 @@ package final class SimulatedClient {
       attempt.isPartlyDone = attempt.progress.isWrite
       if attempt.progress.isDone { return finish(attempt, attempt.progress.outcome) }
       advance(attempt)
+    case .success(.swapped(let succeeded, let previous)):
+      attempt.progress.swapped(.swapped(succeeded: succeeded, previous: previous))
+      finish(attempt, attempt.progress.outcome)
+    case .success(.failed(.region(.notReady))):
+      // As real clients do: the next attempt reads the present state from the leader.
+      attempt.staleTS = 0
+      retry(attempt, after: .microseconds(100), forgetting: false)
     case .success(.failed(.region(.notLeader(let peerID)))):
       routes.lead(region.id, peerID: peerID)
       retry(
@@ -172,7 +230,7 @@ package final class SimulatedClient {
     recorder.end(attempt.id, at: scheduler.now.nanoseconds, outcome)
     let operation = recorder.operations[attempt.id]
     switch outcome {
-    case .done, .found: succeeded += 1
+    case .done, .found, .swapped: succeeded += 1
     case .failed, .unknown: routes.forget()
     }
     scheduler.note(

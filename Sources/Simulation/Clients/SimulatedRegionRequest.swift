@@ -14,12 +14,14 @@ package enum SimulatedRegionRequest: Sendable {
   case delete(keys: [[UInt8]])
   case scan(start: [UInt8], end: [UInt8], limit: Int, isReverse: Bool)
   case deleteRange(start: [UInt8], end: [UInt8])
+  case compareAndSwap(key: [UInt8], expected: [UInt8]?, value: [UInt8])
 }
 
 /// What a store responds.
 package enum RegionReply: Sendable {
   case done
   case found([Pair])
+  case swapped(succeeded: Bool, previous: [UInt8]?)
   case failed(StorageFailure)
 }
 
@@ -39,6 +41,8 @@ package enum RegionErrorKind: Sendable, Hashable {
   case busy
   /// It may have been done or not.
   case undetermined
+  /// Not done; the replica does not serve stale reads at that timestamp yet.
+  case notReady
 }
 
 extension RegionErrorKind {
@@ -49,9 +53,10 @@ extension RegionErrorKind {
       .regionNotInitialized:
       self = .stale
     case .serverIsBusy, .readIndexNotReady, .raftEntryTooLarge, .maxTimestampNotSynced,
-      .proposalInMergingMode, .dataIsNotReady, .diskFull, .recoveryInProgress,
+      .proposalInMergingMode, .diskFull, .recoveryInProgress,
       .flashbackInProgress, .flashbackNotPrepared, .isWitness, .bucketVersionNotMatch:
       self = .busy
+    case .dataIsNotReady: self = .notReady
     case .staleCommand, .undeterminedResult, .other: self = .undetermined
     }
   }
@@ -98,6 +103,14 @@ extension SimulatedRegionRequest {
         start: isReverse ? end : start, end: isReverse ? start : end, limit: limit,
         isReverse: isReverse)
       commands.scan(context, cf: "", scan, on: executor, read)
+    case .compareAndSwap(let key, let expected, let value):
+      let swap = RawSwap(key: key, expected: expected, replacement: value)
+      let swapped: @Sendable (Result<RawSwap.Outcome, StorageError>) -> Void = { result in
+        respond.value(
+          RegionReply(
+            result.map { .swapped(succeeded: $0.succeeded, previous: $0.previous) }))
+      }
+      commands.compareAndSwap(context, cf: "", swap, on: executor, swapped)
     case .deleteRange(let start, let end):
       commands.deleteRange(context, cf: "", start: start, end: end, written)
     }

@@ -32,6 +32,9 @@ enum RunShape {
     if random.next() % 4 == 0 { store.applyWorkers = Int(1 + random.next() % 4) }
     store.hibernation.idleTime = .milliseconds(Int64.random(in: 100...1_500, using: &random))
     if random.next() & 1 == 0 { store.entryCacheBytes = 256 }
+    store.reads.safeTS.advanceInterval = .milliseconds(
+      Int64.random(in: 150...1_200, using: &random))
+    store.reads.followerMaxLogGap = random.next() % 4 == 0 ? 1 : 100
     shape.raftstore = store
     shape.placement.maxStoreDownTime = .seconds(10)
     shape.placement.disconnectTime = .seconds(3)

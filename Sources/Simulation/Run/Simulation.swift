@@ -90,7 +90,7 @@ package final class Simulation {
     for number in 0..<workload.clients {
       let client = SimulatedClient(
         number: number, cluster: cluster, recorder: recorder, replicaReads: 4,
-        seed: clientRandom.next(),
+        staleReads: workload.allowsStaleReads ? 5 : 0, seed: clientRandom.next(),
         next: { [unowned self] in
           guard isCalling else { return nil }
           let (pause, call) = workload.next(client: number, random: &clientRandom)

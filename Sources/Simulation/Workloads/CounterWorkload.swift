@@ -8,6 +8,8 @@ package struct CounterWorkload: Workload {
 
   package let clients: Int
   package var keyCount: Int { clients }
+  /// The writer of a key counts up from what it has read.
+  package let allowsStaleReads = false
   private let pause: Int64
   /// What each client makes its key next; nil while it has to read first.
   private var counts: [Int?]

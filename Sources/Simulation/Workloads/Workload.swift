@@ -20,6 +20,9 @@ package protocol Workload: SendableMetatype {
   /// The keys are `WorkloadKeys.key(0..<keyCount)`; regions are cut between them.
   var keyCount: Int { get }
 
+  /// Whether reads may be stale reads: not if calls depend on what was read last.
+  var allowsStaleReads: Bool { get }
+
   /// A client's next call and how long it waits before it.
   mutating func next(client: Int, random: inout SplitMix64) -> (pause: Duration, call: Call)
 
@@ -31,6 +34,7 @@ package protocol Workload: SendableMetatype {
 }
 
 extension Workload {
+  package var allowsStaleReads: Bool { true }
   package mutating func observe(_ operation: Operation) {}
   package func check(_ history: [Operation]) -> String? { nil }
 }
@@ -55,6 +59,7 @@ package enum WorkloadCatalog {
   package static let all: [any Workload.Type] = [
     RegisterWorkload.self, CounterWorkload.self, BatchWorkload.self, ScanWorkload.self,
     RangeWorkload.self, HotKeyWorkload.self, BulkWorkload.self, IdleWorkload.self,
+    SwapWorkload.self,
   ]
 
   /// The workload of that name; of no name, one that is drawn.

@@ -141,7 +141,7 @@ package final class SimulatedStore {
     _ process: SimulatedProcess
   ) {
     self.store = store
-    let storage = RaftStorage(router: router, reader: store.reader, meta: store.meta)
+    let storage = RaftStorage(router: router, reader: store.reader)
     commands = RawCommands(storage: dependencies.parts.storage(storage, self, process))
     dependencies.directory.register(
       StoreDirectory.StoreMailboxes(

@@ -72,6 +72,26 @@ package final class SimulatedTransport: Transport {
         + " from \(envelope.from.id) to \(envelope.to.id)")
   }
 
+  // MARK: Leaders
+
+  package func check(
+    _ leaders: LeaderCheck, onStore storeID: UInt64,
+    _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) {
+    let directory = directory.value
+    guard process.isAlive, let machine = directory.machine(ofStore: storeID) else { return }
+    network.value.call(
+      from: process, to: machine, timeout: .seconds(5),
+      serve: { server, respond in
+        guard let inbox = directory.inbox(of: server), inbox.storeID == storeID else { return }
+        let respond = ThreadBound(respond)
+        inbox.router.check(leaders.leaders) { respond.value($0) }
+      },
+      completion: { (result: Result<[UInt64], CallFailure>) in
+        if case .success(let ids) = result { completion(LeaderCheckResponse(regionIDs: ids)) }
+      })
+  }
+
   // MARK: Snapshots
 
   package func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {

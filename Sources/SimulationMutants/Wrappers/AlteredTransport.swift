@@ -7,17 +7,26 @@ import SimulationKit
 final class AlteredTransport: Transport {
   typealias Alter = (RaftEnvelope) -> [RaftEnvelope]
   typealias Snapshot = (RaftEnvelope, SnapshotKey) -> Void
+  typealias Check = (
+    LeaderCheck, UInt64, @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) -> Void
 
   private let base: any Transport
   private let alter: ThreadBound<Alter>
   private let snapshot: ThreadBound<Snapshot>
+  private let check: ThreadBound<Check>
 
   /// - Parameters:
   ///   - alter: what is sent instead of a message.
   ///   - snapshot: what is done instead of sending a snapshot; nil sends it.
-  init(_ base: any Transport, alter: @escaping Alter = { [$0] }, snapshot: Snapshot? = nil) {
+  ///   - check: what is done instead of asking another store about leaders; nil asks it.
+  init(
+    _ base: any Transport, alter: @escaping Alter = { [$0] }, snapshot: Snapshot? = nil,
+    check: Check? = nil
+  ) {
     self.base = base
     self.alter = ThreadBound(alter)
+    self.check = ThreadBound(check ?? { base.check($0, onStore: $1, $2) })
     self.snapshot = ThreadBound(snapshot ?? { base.sendSnapshot($0, key: $1) })
   }
 
@@ -27,6 +36,13 @@ final class AlteredTransport: Transport {
   }
 
   func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) { snapshot.value(envelope, key) }
+
+  func check(
+    _ leaders: LeaderCheck, onStore storeID: UInt64,
+    _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) {
+    check.value(leaders, storeID, completion)
+  }
 }
 
 extension RaftEnvelope {

@@ -17,6 +17,10 @@ extension ForwardingPDClient {
     base.allocateID(completion)
   }
 
+  func timestamp(_ completion: @escaping @Sendable (Result<Timestamp, PDClientError>) -> Void) {
+    base.timestamp(completion)
+  }
+
   func isBootstrapped(_ completion: @escaping @Sendable (Result<Bool, PDClientError>) -> Void) {
     base.isBootstrapped(completion)
   }

@@ -7,27 +7,23 @@ import Runtime
 package struct RaftStorage: Storage {
   private let router: Router
   private let reader: LocalReader
-  private let meta: StoreMeta
 
-  package init(router: Router, reader: LocalReader, meta: StoreMeta) {
+  package init(router: Router, reader: LocalReader) {
     self.router = router
     self.reader = reader
-    self.meta = meta
   }
 
   package func tryLocalRead<T>(
     _ context: RequestContext, _ body: (any KVReader, KeyRange) throws(StorageError) -> T
   ) -> Result<T, StorageError>? {
-    guard let range = meta.delegate(context.regionID)?.range else { return nil }
     do throws(EngineError) {
-      let outcome = try reader.read(context) { reader in
+      let outcome = try reader.read(context) { reader, range in
         Result { () throws(StorageError) in try body(reader, range) }
       }
       switch outcome {
       case nil: return nil
       case .failure(let error): return .failure(.region(error))
-      // The region has changed since `body` received its range: the result may contain keys outside of it.
-      case .success(let read): return read.range == range ? read.value : nil
+      case .success(let read): return read
       }
     } catch {
       return .failure(.engine(error))
@@ -86,6 +82,7 @@ package struct RaftStorage: Storage {
     var context = context
     context.replicaRead = false
     context.staleRead = false
+    context.readTS = 0
     view(context, on: executor) { [context] view in
       do throws(StorageError) {
         let grant = try view.get()
@@ -110,6 +107,12 @@ package struct RaftStorage: Storage {
     guard error == .region(.staleCommand) else { return error }
     return .region(
       .undeterminedResult(message: "leadership changed before the update was applied here"))
+  }
+
+  package func recordRead(
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+  ) {
+    reader.recordRead(context, from: start, to: end, bytes: bytes, busy: busy)
   }
 
   package func write(

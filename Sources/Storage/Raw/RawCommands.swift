@@ -52,8 +52,11 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor,
     _ completion: @escaping @Sendable (Result<[UInt8]?, StorageError>) -> Void
   ) {
-    read(context, name, on: executor, completion) { view throws(StorageError) in
-      guard let stored = try view.stored(key, context) else { return nil }
+    read(context, name, on: executor, completion) { [storage] view throws(StorageError) in
+      let stored = try view.stored(key, context)
+      storage.recordRead(
+        context, from: key, to: key, bytes: stored?.count ?? 0, busy: .zero)
+      guard let stored else { return nil }
       return try view.values.live(stored, of: key)
     }
   }
@@ -64,8 +67,9 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor, slicing: ReadTimeSlicing? = nil,
     _ completion: @escaping @Sendable (Result<[KeyValue], StorageError>) -> Void
   ) {
-    slices(context, name, on: executor, into: reply, slicing, completion) {
-      view throws(StorageError) in
+    slices(
+      context, name, on: executor, over: KeyRange(coverOf: keys), into: reply, slicing, completion
+    ) { view throws(StorageError) in
       for key in keys { try view.check(key, context) }
       return LookupPieces(view, keys)
     }
@@ -208,16 +212,20 @@ package struct RawCommands: Sendable {
   }
 
   /// A read that may take long. It reads one snapshot and yields to other reads between its pieces.
+  ///
+  /// - Parameter keys: what it reads, for splits by load.
   private func slices<Pieces: ReadPieces>(
     _ context: RequestContext, _ name: String, on executor: @escaping StorageExecutor,
-    into reply: Pieces.Reply, _ slicing: ReadTimeSlicing?,
+    over keys: KeyRange, into reply: Pieces.Reply, _ slicing: ReadTimeSlicing?,
     _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void,
     _ pieces: @escaping @Sendable (RawView) throws(StorageError) -> sending Pieces
   ) {
     let viewed: @Sendable (Result<RawView, StorageError>) -> Void = { result in
       do throws(StorageError) {
         let pieces = try pieces(try result.get())
-        SlicedRead(pieces, into: reply, slicing, completion).run()
+        SlicedRead(pieces, into: reply, slicing, completion) { [storage] bytes, busy in
+          storage.recordRead(context, from: keys.start, to: keys.end, bytes: bytes, busy: busy)
+        }.run()
       } catch {
         completion(.failure(error))
       }
@@ -231,8 +239,9 @@ package struct RawCommands: Sendable {
     on executor: @escaping StorageExecutor, into reply: Reply, _ slicing: ReadTimeSlicing?,
     _ completion: @escaping @Sendable (Result<Reply.Value, StorageError>) -> Void
   ) {
-    slices(context, name, on: executor, into: reply, slicing, completion) {
-      view throws(StorageError) in
+    slices(
+      context, name, on: executor, over: KeyRange(coverOf: scans), into: reply, slicing, completion
+    ) { view throws(StorageError) in
       for scan in scans { try scan.checkStart(in: view.range, context) }
       return ScanPieces<Reply>(view, scans)
     }

@@ -48,6 +48,30 @@ package struct RawScan: Sendable {
   }
 }
 
+extension KeyRange {
+  /// The range from the first to the last of some keys; of one key it has equal bounds.
+  init(coverOf keys: [[UInt8]]) {
+    var (first, last) = (keys.first ?? [], keys.first ?? [])
+    for key in keys {
+      if precedes(key, first) { first = key }
+      if precedes(last, key) { last = key }
+    }
+    self.init(start: first, end: last)
+  }
+
+  /// The range that some scans cover together.
+  init(coverOf scans: [RawScan]) {
+    var cover = scans.first?.range ?? KeyRange(start: [], end: [])
+    for range in scans.dropFirst().map(\.range) {
+      if precedes(range.start, cover.start) { cover.start = range.start }
+      if range.end.isEmpty || (!cover.end.isEmpty && precedes(cover.end, range.end)) {
+        cover.end = range.end
+      }
+    }
+    self = cover
+  }
+}
+
 extension RawScan {
   /// Refuses a scan that starts outside of the region: its client would take the response for all pairs of the region.
   /// The end may be outside: clients send bounds beyond the region, and the scan is cut to it.

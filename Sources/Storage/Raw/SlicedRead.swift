@@ -27,6 +27,8 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private struct State {
     var pieces: Pieces
     var reply: Pieces.Reply
+    /// The time in slices; only measured with slicing.
+    var busy = Duration.zero
   }
 
   /// The result of a slice.
@@ -42,24 +44,33 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private let state: Mutex<State>
   private let slicing: ReadTimeSlicing?
   private let completion: @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void
+  /// Takes the bytes and the time of a read that has succeeded.
+  private let account: @Sendable (Int, Duration) -> Void
 
   /// - Parameters:
   ///   - reply: an empty one, to which the pieces are added.
   ///   - slicing: nil: the read is done in one slice.
   init(
     _ pieces: sending Pieces, into reply: Pieces.Reply, _ slicing: ReadTimeSlicing?,
-    _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void
+    _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void,
+    account: @escaping @Sendable (_ bytes: Int, _ busy: Duration) -> Void
   ) {
     state = Mutex(State(pieces: pieces, reply: reply))
     self.slicing = slicing
     self.completion = completion
+    self.account = account
   }
 
   /// Works on the calling thread until the read is finished or its slice is over.
   func run() {
     while true {
       switch slice() {
-      case .finished(let result): return completion(result)
+      case .finished(let result):
+        if case .success = result {
+          let (bytes, busy) = state.withLock { ($0.reply.bytes, $0.busy) }
+          account(bytes, busy)
+        }
+        return completion(result)
       case .unfinished(let held):
         guard let slicing else { continue }
         switch slicing.yield(held, { self.run() }) {
@@ -82,6 +93,7 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
         }
         let began = slicing.now()
         var now = began
+        defer { state.busy += now - began }
         // A slice has at least one piece, however short it is.
         for _ in 0..<Self.piecesPerSlice {
           guard !slicing.isCancelled() else { throw .cancelled }

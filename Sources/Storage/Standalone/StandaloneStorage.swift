@@ -49,6 +49,11 @@ package struct StandaloneStorage: Storage {
     return Result { () throws(StorageError) in try body(engine.snapshot(), region.range) }
   }
 
+  /// Nothing is divided here.
+  package func recordRead(
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+  ) {}
+
   package func tryLocalGet(
     _ context: RequestContext, _ cf: DataCF, _ key: [UInt8]
   ) -> Result<[UInt8]?, StorageError>? {

@@ -23,6 +23,9 @@ enum CallOutcome {
         try await raw.batchPut(pairs.map { KeyPair(key: $0.key, value: $0.value) })
       case .batchDelete(let keys): try await raw.batchDelete(keys)
       case .deleteRange(let start, let end): try await raw.deleteRange(from: start, to: end)
+      case .compareAndSwap(let key, let expected, let value):
+        let swap = try await raw.compareAndSwap(key, from: expected, to: value)
+        return .swapped(succeeded: swap.succeeded, previous: swap.previous)
       }
       return .done
     } catch {
@@ -38,7 +41,7 @@ enum CallOutcome {
     case .get, .batchGet, .scan: return .failed
     // One part may be done when another fails, and the error is about the other part only.
     case .batchPut, .batchDelete, .deleteRange: return .unknown
-    case .put, .delete: break
+    case .put, .delete, .compareAndSwap: break
     }
     switch error {
     // Thrown only if no attempt can have been executed; otherwise it is `undetermined`.

@@ -54,7 +54,7 @@ final class HistoryFileRecorder: Sendable {
       state.unwritten.append(Self.newline)
       state.progress.operations += 1
       switch operation.outcome {
-      case .done, .found:
+      case .done, .found, .swapped:
         state.progress.longestGap = state.progress.longestGap(until: time)
         state.progress.lastSuccess = max(state.progress.lastSuccess, time)
       case .failed: break

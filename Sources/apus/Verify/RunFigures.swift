@@ -40,7 +40,7 @@ struct RunFigures: Sendable {
       let name = operation.call.name
       guard let index = rows.firstIndex(where: { $0.kind == name }) else { continue }
       switch operation.outcome {
-      case .done, .found:
+      case .done, .found, .swapped:
         rows[index].done += 1
         if let end = operation.end { rows[index].latencies.append(end - operation.start) }
       case .failed: rows[index].failed += 1

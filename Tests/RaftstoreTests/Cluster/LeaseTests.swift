@@ -11,11 +11,11 @@ import Testing
   >? {
     guard let reader = node.store?.reader else { return nil }
     let context = cluster.context(node)
-    let outcome = try? reader.read(context) { (engine) throws(EngineError) in
+    let outcome = try? reader.read(context) { (engine, _) throws(EngineError) in
       try engine.get(.default, Array(key.utf8))
     }
     return outcome.flatMap { $0 }?.map { found in
-      found.value.map { String(decoding: $0, as: UTF8.self) }
+      found.map { String(decoding: $0, as: UTF8.self) }
     }
   }
 
@@ -135,6 +135,55 @@ import Testing
     #expect(cluster.put("a", "2"))
     #expect(local(cluster, old, "a") == nil)
     #expect(cluster.read("a", from: old) == .success("2"))
+  }
+
+  /// The lease is checked before the data is read, and after it.
+  @Test func withoutALeaseNothingIsRead() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    let context = cluster.context(leader)
+    let reader = try #require(leader.store?.reader)
+    var reads = 0
+    let body: (any KVReader, KeyRange) throws(EngineError) -> Void = { (_, _) in reads += 1 }
+    guard case .success? = try reader.read(context, body) else {
+      Issue.record("a lease did not serve")
+      return
+    }
+    #expect(reads == 1)
+    var other = context
+    other.epoch.version += 1
+    #expect(try reader.read(other, body) == nil)
+    other = context
+    other.peer.id += 1
+    guard case .failure(.mismatchPeerID)? = try reader.read(other, body) else {
+      Issue.record("another peer's read was not refused")
+      return
+    }
+    #expect(reads == 1)
+    cluster.run(.seconds(2))
+    #expect(try reader.read(context, body) == nil)
+    let follower = try #require(cluster.nodes.first { $0 !== leader })
+    #expect(try follower.store?.reader.read(cluster.context(follower), body) == nil)
+    #expect(reads == 1)
+  }
+
+  /// A lease that ends while the data is read does not cover it.
+  @Test func aLeaseThatEndsDuringAReadServesNothing() throws {
+    let cluster = try TestCluster(3)
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    let context = cluster.context(leader)
+    let reader = try #require(leader.store?.reader)
+    var reads = 0
+    let outcome = try reader.read(context) { (_, _) throws(EngineError) in
+      reads += 1
+      cluster.run(.seconds(2))
+    }
+    #expect(reads == 1)
+    #expect(outcome == nil)
   }
 
   @Test func followersServeReplicaReads() throws {

@@ -94,4 +94,8 @@ private func read(_ store: Store, _ context: RequestContext) async -> ReadGrant?
 private final class UnconnectedTransport: Transport {
   func send(_ envelopes: [RaftEnvelope]) {}
   func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {}
+  func check(
+    _ leaders: LeaderCheck, onStore storeID: UInt64,
+    _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) {}
 }

@@ -25,6 +25,6 @@ import Testing
     #expect(answers.withLock { $0 } == [.regionNotFound(regionID: 1)])
     #expect(reads.isEmpty)
     #expect(reads.nextID == 2)
-    #expect(reads.removeRound(1).map(\.id) == nil)
+    #expect(reads.takeRounds(confirmedBy: 1).isEmpty)
   }
 }

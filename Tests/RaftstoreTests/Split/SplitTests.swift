@@ -18,11 +18,11 @@ import Testing
   private func local(_ node: TestNode, _ context: RequestContext, _ key: String) -> Result<
     String?, RegionError
   >? {
-    let outcome = try? node.store?.reader.read(context) { (engine) throws(EngineError) in
+    let outcome = try? node.store?.reader.read(context) { (engine, _) throws(EngineError) in
       try engine.get(.default, Array(key.utf8))
     }
     return outcome.flatMap { $0 }?.map { found in
-      found.value.map { String(decoding: $0, as: UTF8.self) }
+      found.map { String(decoding: $0, as: UTF8.self) }
     }
   }
 

@@ -29,19 +29,22 @@ final class FilteredTransport: Transport {
   private let base: any Transport
   private let network: TestNetwork
   /// The sending store's; nil before it has started.
-  private let router: ThreadBound<() -> Router?>
+  private let inbox: ThreadBound<() -> StoreDirectory.StoreMailboxes?>
 
-  init(_ base: any Transport, _ network: TestNetwork, router: @escaping () -> Router?) {
+  init(
+    _ base: any Transport, _ network: TestNetwork,
+    inbox: @escaping () -> StoreDirectory.StoreMailboxes?
+  ) {
     self.base = base
     self.network = network
-    self.router = ThreadBound(router)
+    self.inbox = ThreadBound(inbox)
   }
 
   func send(_ envelopes: [RaftEnvelope]) {
     var passing: [RaftEnvelope] = []
     for envelope in envelopes {
       guard network.passes(envelope) else {
-        router.value()?.post(
+        inbox.value()?.router.post(
           .peerUnreachable(regionID: envelope.regionID, peerID: envelope.to.id),
           to: envelope.regionID)
         continue
@@ -55,9 +58,25 @@ final class FilteredTransport: Transport {
     if !passing.isEmpty { base.send(passing) }
   }
 
+  func check(
+    _ leaders: LeaderCheck, onStore storeID: UInt64,
+    _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+  ) {
+    // A question is lost where a message of the leader would be.
+    let own = inbox.value()?.storeID ?? 0
+    let passing = leaders.leaders.filter { leader in
+      network.passes(
+        RaftEnvelope(
+          regionID: leader.regionID, from: PeerInfo(id: leader.peerID, storeID: own),
+          to: PeerInfo(id: 0, storeID: storeID)))
+    }
+    if passing.isEmpty { return }
+    base.check(LeaderCheck(leaders: passing), onStore: storeID, completion)
+  }
+
   func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {
     if network.passes(envelope) { return base.sendSnapshot(envelope, key: key) }
-    router.value()?.post(
+    inbox.value()?.router.post(
       .snapshotSent(
         regionID: envelope.regionID, toPeerID: envelope.to.id, key: key, succeeded: false),
       to: envelope.regionID)

@@ -6,6 +6,8 @@ import Synchronization
 final class StubPD: Sendable {
   struct State {
     var nextID: UInt64 = 1
+    /// Timestamps are issued upwards from here.
+    var lastTimestamp: UInt64 = 1000
     var stores: [UInt64: StoreInfo] = [:]
     var regions: [UInt64: RegionHeartbeat] = [:]
     var bootstrapRegion: Region?
@@ -93,6 +95,14 @@ final class StubPDClient: PDClient {
       stub.result { state in
         state.nextID += 1
         return .success(state.nextID)
+      })
+  }
+
+  func timestamp(_ completion: @escaping @Sendable (Result<Timestamp, PDClientError>) -> Void) {
+    completion(
+      stub.result { state in
+        state.lastTimestamp += 1
+        return .success(Timestamp(state.lastTimestamp))
       })
   }
 

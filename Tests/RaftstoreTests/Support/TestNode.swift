@@ -25,7 +25,7 @@ final class TestNode {
     scheduler = network.scheduler
     var parts = StoreInterposers()
     parts.transport = { base, _, process in
-      FilteredTransport(base, filters) { directory.inbox(of: process)?.router }
+      FilteredTransport(base, filters) { directory.inbox(of: process) }
     }
     let disk = ThreadBound<SimulatedDisk?>(nil)
     let freeSpace = freeSpace

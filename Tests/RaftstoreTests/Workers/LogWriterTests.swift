@@ -67,6 +67,11 @@ import Testing
     }
 
     func sendSnapshot(_ envelope: RaftEnvelope, key: SnapshotKey) {}
+
+    func check(
+      _ leaders: LeaderCheck, onStore storeID: UInt64,
+      _ completion: @escaping @Sendable (LeaderCheckResponse) -> Void
+    ) {}
   }
 
   @Test func manyTasksShareOneBarrier() throws {

@@ -1,0 +1,79 @@
+import Codec
+import Protobuf
+import RPC
+import Raftstore
+import Runtime
+import Wire
+
+/// The methods of `tikvpb.Tikv` by which clients prepare reads at replicas: `ReadIndex` and `GetStoreSafeTS`.
+struct ReplicaReadMethods: Sendable {
+  let router: Router
+  let meta: StoreMeta
+  let clusterID: UInt64
+
+  /// Adds the methods to the router.
+  func register(on methods: inout MethodRouter) {
+    let service = self
+    methods.unary("/tikvpb.Tikv/ReadIndex") { payload, call in
+      do throws(RPCStatus) {
+        let request: Kvrpcpb_ReadIndexRequest = try MessageCoding.decode(
+          payload, malformed: .internal)
+        if let problem = service.problem(with: request.context) {
+          throw RPCStatus(.invalidArgument, problem)
+        }
+        service.readIndex(request) { call.reply(message: $0) }
+      } catch {
+        call.fail(error)
+      }
+    }
+    methods.unary("/tikvpb.Tikv/GetStoreSafeTS") { payload, call in
+      do throws(RPCStatus) {
+        let request: Kvrpcpb_StoreSafeTSRequest = try MessageCoding.decode(
+          payload, malformed: .internal)
+        call.reply(message: service.safeTS(in: KeyRange(request.keyRange)))
+      } catch {
+        call.fail(error)
+      }
+    }
+  }
+
+  private func problem(with context: Kvrpcpb_Context) -> String? {
+    guard context.clusterID != 0, context.clusterID != clusterID else { return nil }
+    return "cluster id mismatch: this store belongs to cluster \(clusterID), "
+      + "the request is for cluster \(context.clusterID)"
+  }
+
+  /// An index that is applied here and covers everything acknowledged before the request. There are no locks in memory
+  /// that it could meet.
+  private func readIndex(
+    _ request: Kvrpcpb_ReadIndexRequest,
+    _ done: @escaping @Sendable (Kvrpcpb_ReadIndexResponse) -> Void
+  ) {
+    var context: RequestContext
+    do throws(CodecError) {
+      context = try RequestContext(request.context)
+    } catch {
+      return done(
+        .with { $0.regionError = RegionError.other(message: "malformed context: \(error)").wire })
+    }
+    context.staleRead = false
+    let completion = Completion<Result<ReadGrant, RegionError>>(
+      abandoned: .failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))
+    ) { result in
+      switch result {
+      case .failure(let error): done(.with { $0.regionError = error.wire })
+      case .success(let grant): done(.with { $0.readIndex = grant.appliedIndex })
+      }
+    }
+    router.read(ReadRequest(context: context, completion: completion))
+  }
+
+  /// The timestamp up to which all replicas here serve stale reads; replicas that serve none are left out. 0: no replica
+  /// does.
+  private func safeTS(in range: KeyRange) -> Kvrpcpb_StoreSafeTSResponse {
+    let safe = meta.table.overlapping(range).compactMap { region in
+      meta.delegate(region.id)?.staleReads.safeTS
+    }
+    return .with { $0.safeTs = safe.filter { $0 > 0 }.min() ?? 0 }
+  }
+}
