@@ -1,5 +1,3 @@
-package import Runtime
-
 /// How leaders advance the timestamp up to which replicas serve stale reads. Names and defaults are TiKV's, section
 /// `[resolved-ts]`.
 package struct SafeTSConfig: Sendable {

@@ -8,6 +8,7 @@ import Testing
 /// Stale reads: what a replica may serve alone, and when its timestamp advances.
 @Suite struct StaleReadTests {
   private static func eager(_ config: inout RaftstoreConfig) {
+    config.reads.safeTS.isEnabled = true
     config.reads.safeTS.advanceInterval = .milliseconds(100)
   }
 

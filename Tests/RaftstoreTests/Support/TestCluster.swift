@@ -25,6 +25,8 @@ final class TestCluster {
     scheduler = SimulationScheduler(seed: seed)
     var config = RaftstoreConfig()
     config.logCompaction.interval = .seconds(3600)
+    // Stores that ask each other about leaders send more than a test counts on.
+    config.reads.safeTS.isEnabled = false
     configure(&config)
     let carrier = SimulatedNetwork(scheduler: scheduler)
     let directory = StoreDirectory()
