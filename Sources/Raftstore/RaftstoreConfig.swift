@@ -59,6 +59,19 @@ package struct MailboxConfig: Sendable {
   package var storeBytes = 16 << 20
 }
 
+/// Bounds of entries in memory, in bytes.
+package struct RaftMemoryConfig: Sendable {
+  /// Entries that were sent to one member and are not acknowledged yet.
+  package var maxInflightBytes: UInt64 = 64 << 20
+  /// Entries of one leader that are not committed yet.
+  package var maxUncommittedBytes: UInt64 = 256 << 20
+  /// Entry cache per region; entries that are not applied may take `maxUncommittedBytes`.
+  package var entryCacheBytes = 16 << 20
+  /// Proposals of one raft worker's leaders that are not applied yet; beyond it further ones are refused as busy. The
+  /// log writer and the apply worker hold nothing else of leaders.
+  package var maxUnappliedBytes: UInt64 = 512 << 20
+}
+
 /// Settings of a store; names and meaning follow TiKV's, defaults favour quick failover.
 package struct RaftstoreConfig: Sendable {
   /// The unit of raft time.
@@ -73,8 +86,6 @@ package struct RaftstoreConfig: Sendable {
   /// Bytes of entries in one raft message.
   package var maxSizePerMessage: UInt64 = 1 << 20
   static let maxInflightMessages = 256
-  package var maxInflightBytes: UInt64 = 64 << 20
-  package var maxUncommittedBytes: UInt64 = 256 << 20
   static let maxCommittedBytesPerReady: UInt64 = 16 << 20
   /// Largest entry accepted; larger writes are refused with `RaftEntryTooLarge`.
   package var maxEntrySize: UInt64 = 8 << 20
@@ -83,8 +94,6 @@ package struct RaftstoreConfig: Sendable {
 
   /// How often disk space of compacted entries is freed.
   package var logPurgeInterval: Duration = .seconds(10)
-  /// Entry cache per region, bytes; entries that are not applied may take `maxUncommittedBytes`.
-  package var entryCacheBytes = 16 << 20
 
   package var regionHeartbeatInterval: Duration = .seconds(60)
   package var storeHeartbeatInterval: Duration = .seconds(10)
@@ -102,9 +111,6 @@ package struct RaftstoreConfig: Sendable {
   package var shards = 1
   /// Apply workers; regions are spread over them by their id. Nil: as many as raft workers.
   package var applyWorkers: Int?
-  /// Bytes of proposals of one raft worker's leaders that are not applied yet; beyond it further ones are
-  /// refused as busy. The log writer and the apply worker hold nothing else of leaders.
-  package var maxUnappliedBytes: UInt64 = 512 << 20
 
   package var split = SplitConfig()
   package var reads = ReadConfig()
@@ -112,6 +118,7 @@ package struct RaftstoreConfig: Sendable {
   package var stalePeers = StalePeerConfig()
   package var hibernation = HibernationConfig()
   package var mailboxes = MailboxConfig()
+  package var memory = RaftMemoryConfig()
   package var merge = MergeConfig()
 
   package init() {}
@@ -151,8 +158,8 @@ package struct RaftstoreConfig: Sendable {
   /// What an entry must fit into on its way.
   private func sizeProblem() -> String? {
     if maxEntrySize == 0 { return "raft-entry-max-size must be positive" }
-    if maxEntrySize > maxUncommittedBytes {
-      return "raft-entry-max-size must be at most the \(maxUncommittedBytes) bytes that may wait "
+    if maxEntrySize > memory.maxUncommittedBytes {
+      return "raft-entry-max-size must be at most the \(memory.maxUncommittedBytes) bytes that may wait "
         + "to be committed"
     }
     if maxEntrySize > UInt64(clamping: mailboxes.raftBytes) {
@@ -160,8 +167,8 @@ package struct RaftstoreConfig: Sendable {
         "raft-entry-max-size must be at most the \(mailboxes.raftBytes) bytes that may wait for a "
         + "raft worker"
     }
-    if maxSizePerMessage > maxInflightBytes {
-      return "raft-max-size-per-msg must be at most the \(maxInflightBytes) bytes in flight"
+    if maxSizePerMessage > memory.maxInflightBytes {
+      return "raft-max-size-per-msg must be at most the \(memory.maxInflightBytes) bytes in flight"
     }
     return nil
   }

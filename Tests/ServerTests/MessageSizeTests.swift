@@ -19,7 +19,7 @@ struct MessageSizeTests {
     let limit = UInt64(MessageSizes.largestEntry)
     for size in [limit + 1, UInt64(MessageSizes.receiveLimit), 1 << 32, 1 << 63, .max] {
       var configuration = NodeConfiguration()
-      configuration.raftstore.maxUncommittedBytes = .max
+      configuration.raftstore.memory.maxUncommittedBytes = .max
       configuration.raftstore.maxEntrySize = size
       let problem = try #require(configuration.problem())
       #expect(problem.contains("raft-entry-max-size must be at most \(limit) bytes"))
@@ -32,7 +32,7 @@ struct MessageSizeTests {
   @Test("A larger message limit is refused")
   func maxSizePerMessage() {
     var configuration = NodeConfiguration()
-    configuration.raftstore.maxInflightBytes = .max
+    configuration.raftstore.memory.maxInflightBytes = .max
     configuration.raftstore.maxSizePerMessage = UInt64(MessageSizes.receiveLimit)
     #expect(configuration.problem()?.contains("raft-max-size-per-msg") == true)
   }
@@ -40,10 +40,10 @@ struct MessageSizeTests {
   @Test("The largest entry is within the limits of uncommitted entries")
   func uncommittedLimits() {
     var raftstore = RaftstoreConfig()
-    raftstore.maxUncommittedBytes = raftstore.maxEntrySize - 1
+    raftstore.memory.maxUncommittedBytes = raftstore.maxEntrySize - 1
     #expect(raftstore.problem()?.contains("raft-entry-max-size") == true)
     raftstore = RaftstoreConfig()
-    raftstore.maxInflightBytes = raftstore.maxSizePerMessage - 1
+    raftstore.memory.maxInflightBytes = raftstore.maxSizePerMessage - 1
     #expect(raftstore.problem()?.contains("raft-max-size-per-msg") == true)
   }
 }

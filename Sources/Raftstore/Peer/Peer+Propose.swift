@@ -58,7 +58,7 @@ extension Peer {
       let bytes = request.requests.bytes.count
       let waiting = context.unappliedBytes + UInt64(size)
       // One that is larger than the bound passes when it is alone.
-      if waiting > 0, waiting + UInt64(bytes) > context.config.maxUnappliedBytes {
+      if waiting > 0, waiting + UInt64(bytes) > context.config.memory.maxUnappliedBytes {
         context.metrics.invalidProposals.increment()
         request.completion(.failure(Self.tooMuchUnapplied))
         continue

@@ -92,8 +92,8 @@ final class Peer {
     let config = context.config
     storage = try PeerStorage(
       region: loaded.region, applyState: loaded.applyState, logs: context.logs,
-      cacheBytes: config.entryCacheBytes,
-      unappliedCacheBytes: Int(clamping: config.maxUncommittedBytes))
+      cacheBytes: config.memory.entryCacheBytes,
+      unappliedCacheBytes: Int(clamping: config.memory.maxUncommittedBytes))
     delegate = loaded.delegate ?? ReadDelegate(region: loaded.region, peer: loaded.info)
     recovery = loaded.recovery
     logWrites = LogWriteTracker(hardState: context.logs.hardState(loaded.region.id))
@@ -131,14 +131,14 @@ final class Peer {
     raft.asyncStorageWrites = true
     raft.maxSizePerMessage = config.maxSizePerMessage
     raft.maxCommittedSizePerReady = RaftstoreConfig.maxCommittedBytesPerReady
-    raft.maxUncommittedEntriesSize = config.maxUncommittedBytes
+    raft.maxUncommittedEntriesSize = config.memory.maxUncommittedBytes
     // Commits travel with the next append or heartbeat: messages of their own would cost a lone
     // write a second round of wake-ups on every store.
     raft.skipBroadcastCommit = true
     // A lease read at the leader sees what the leader has applied: no follower may show more.
     raft.broadcastsAppliedOnly = true
     raft.maxInflightMessages = RaftstoreConfig.maxInflightMessages
-    raft.maxInflightBytes = config.maxInflightBytes
+    raft.maxInflightBytes = config.memory.maxInflightBytes
     raft.checkQuorum = true
     raft.preVote = true
     raft.readOnlyOption = .safe

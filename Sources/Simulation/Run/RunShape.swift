@@ -31,7 +31,7 @@ enum RunShape {
     store.shards = [1, 1, 2, 4][Int(random.next() % 4)]
     if random.next() % 4 == 0 { store.applyWorkers = Int(1 + random.next() % 4) }
     store.hibernation.idleTime = .milliseconds(Int64.random(in: 100...1_500, using: &random))
-    if random.next() & 1 == 0 { store.entryCacheBytes = 256 }
+    if random.next() & 1 == 0 { store.memory.entryCacheBytes = 256 }
     store.reads.safeTS.advanceInterval = .milliseconds(
       Int64.random(in: 150...1_200, using: &random))
     store.reads.followerMaxLogGap = random.next() % 4 == 0 ? 1 : 100

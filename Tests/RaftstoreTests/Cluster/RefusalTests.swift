@@ -127,7 +127,7 @@ import Testing
 
   /// What waits for log and apply worker is bounded over all regions of a raft worker.
   @Test func unappliedBytesAreBounded() throws {
-    let cluster = try TestCluster(3) { $0.maxUnappliedBytes = 1000 }
+    let cluster = try TestCluster(3) { $0.memory.maxUnappliedBytes = 1000 }
     defer { cluster.shutDown() }
     let leader = try #require(cluster.leader)
     let context = cluster.context(leader)
