@@ -22,6 +22,15 @@ struct RaftRecordTests {
     #expect(try Record(decoding: again) == record)
   }
 
+  /// The one field of ours in a message of TiKV's: whoever does not know it keeps it.
+  @Test func aCertainWishToRollBackIsKeptByOthers() throws {
+    let extra = ExtraMessage(kind: .wantRollbackMerge, index: 7, isCertain: true)
+    let generated = try RaftServerpb_ExtraMessage(serializedBytes: extra.encoded() as [UInt8])
+    #expect(!generated.unknownFields.data.isEmpty && generated.index == 7)
+    let again: [UInt8] = try generated.serializedBytes()
+    #expect(try ExtraMessage(decoding: again) == extra)
+  }
+
   @Test func everyRecordIsItsGeneratedMessage() throws {
     var values = RandomValues(11)
     for _ in 0..<200 {

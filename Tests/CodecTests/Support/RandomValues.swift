@@ -157,7 +157,7 @@ struct RandomValues {
         ExtraMessage.CheckGCPeer(
           fromRegionID: $0.number(), checkRegionID: $0.number(), checkRegionEpoch: $0.epoch(),
           checkPeer: $0.peer())
-      }, snapGenPrecheckPassed: bool(), isCertain: bool())
+      }, snapGenPrecheckPassed: bool())
   }
 
   mutating func mergeState() -> MergeState {
