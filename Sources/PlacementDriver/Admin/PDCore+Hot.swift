@@ -1,5 +1,5 @@
 import Codec
-package import Runtime
+import Runtime
 
 /// A hot region as a store sees it.
 package struct HotRegionSummary: Sendable, Hashable {

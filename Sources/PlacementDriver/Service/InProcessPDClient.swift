@@ -38,7 +38,7 @@ package final class InProcessPDClient<Transport: PDTransport>: PDClient {
     _ completion: @escaping @Sendable (Result<Timestamp, PDClientError>) -> Void
   ) {
     transport.call(
-      { (core, reading) throws(PDError) in try core.timestamps(1, reading) }, completion)
+      { (core, reading) throws(PDError) in try core.timestamps.take(1, reading) }, completion)
   }
 
   package func isBootstrapped(

@@ -1,5 +1,5 @@
 package import Codec
-package import Engine
+import Engine
 package import Runtime
 import Synchronization
 
