@@ -98,7 +98,7 @@ package final class SimulatedClient {
     isFetchingTimestamp = true
     let asOf = recorder.moment(at: scheduler.now.nanoseconds)
     cluster.pd.call(from: process, timeout: .seconds(1)) { (core, reading) throws(PDError) in
-      try core.timestamps(1, reading)
+      try core.timestamps.take(1, reading)
     } _: { [self] result in
       isFetchingTimestamp = false
       guard case .success(let issued) = result else { return }
