@@ -159,8 +159,9 @@ package struct RaftstoreConfig: Sendable {
   private func sizeProblem() -> String? {
     if maxEntrySize == 0 { return "raft-entry-max-size must be positive" }
     if maxEntrySize > memory.maxUncommittedBytes {
-      return "raft-entry-max-size must be at most the \(memory.maxUncommittedBytes) bytes that may wait "
-        + "to be committed"
+      return
+        "raft-entry-max-size must be at most the \(memory.maxUncommittedBytes) bytes that may wait to "
+        + "be committed"
     }
     if maxEntrySize > UInt64(clamping: mailboxes.raftBytes) {
       return
