@@ -12,7 +12,8 @@ import Testing
       options.duration = .seconds(12)
       let report = try Simulation(options).run()
       #expect(report.failure == nil, "seed \(seed)")
-      #expect(report.succeeded > 30, "seed \(seed)")
+      // Clients are silent for half of the time where that is the fault.
+      #expect(report.succeeded > (kind == .quiet ? 10 : 30), "seed \(seed)")
       struck += report.faults.reduce(0) { $0 + $1.count }
     }
     #expect(struck > 0)

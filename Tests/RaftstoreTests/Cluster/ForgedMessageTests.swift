@@ -57,7 +57,11 @@ import Testing
   /// While the placement driver does not respond nothing is given up, and the question is not forgotten.
   @Test(arguments: Removal.allCases)
   func aTrueRemovalWaitsForThePlacementDriver(_ removal: Removal) throws {
-    let cluster = try TestCluster(3) { $0.regionHeartbeatInterval = .seconds(1) }
+    let cluster = try TestCluster(3) {
+      $0.regionHeartbeatInterval = .seconds(1)
+      // A hibernated leader would report the change minutes later.
+      $0.hibernation.isEnabled = false
+    }
     defer { cluster.shutDown() }
     #expect(cluster.put("a", "1"))
     let node = try #require(cluster.nodes.last { $0 !== cluster.leader })

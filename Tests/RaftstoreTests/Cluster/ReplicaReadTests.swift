@@ -73,7 +73,8 @@ import Testing
     }
     leader.resume()
     #expect(cluster.waitFor(.seconds(2)) { answers.allSatisfy(isGranted) })
-    #expect(rounds.withLock { $0.count } == 1)
+    // Not one for each of ten requests. The leader may have begun one just before.
+    #expect((1...2).contains(rounds.withLock { $0.count }))
   }
 
   @Test func aResponseToALaterRequestCompletesEarlierOnes() throws {
