@@ -61,7 +61,11 @@ extension Peer {
   }
 
   private func respondAsSource() {
-    if let request = merging.request {
+    if let request = merging.request, merging.prepared?.commit != request.commit {
+      // It has made way for a snapshot before it had applied the log up to the merge.
+      merging.request = nil
+      context.lost(request)
+    } else if let request = merging.request {
       context.router.post(
         .sourceCaughtUp(
           CaughtUpSource(
