@@ -319,6 +319,7 @@ private final class Receiver: Sendable {
     snapshots = SnapManager(
       directory: "none", fileSystem: MemoryFileSystem(), engine: try MemoryEngine(),
       clock: host.clock, metrics: metrics)
+    _ = try snapshots.open()
     service = RaftService(
       ident: StoreIdent(clusterID: 1, storeID: storeID), router: inbox.router, snapshots: snapshots,
       host: host,
