@@ -204,9 +204,13 @@ extension Peer {
       let isByLog = installed.map { !target.epoch.isStale(comparedTo: $0) } ?? true
       return .changed(isCertain: isByLog)
     }
-    // A target that is gone from this store may have applied the merge elsewhere.
-    let known = try context.engine.regionState(target.id)
-    return known?.state == .tombstone ? .changed(isCertain: false) : .behind
+    guard let known = try context.engine.regionState(target.id), known.state == .tombstone else {
+      return .behind
+    }
+    // A target that is gone from this store may have applied the merge elsewhere. Not if it has ended here by a merge
+    // of its own, by the log: every replica of it had this range then.
+    let hasEndedByLog = (known.merge?.commit ?? 0) > 0
+    return .changed(isCertain: hasEndedByLog && !known.region.range.overlaps(region.range))
   }
 
   /// The second step, if the target's leader is on this store.

@@ -40,10 +40,10 @@ final class RegionChecker: ClusterChecker {
       let held = disk.replicas.compactMap { replica in
         replica.local.flatMap { $0.state == .tombstone ? nil : $0.region }
       }
-      // One without a log starts over: its keys may be another region's by now.
+      // One that starts over owns nothing: its keys may be another region's by now.
       let owners = disk.replicas.compactMap { replica -> Region? in
         guard let local = replica.local, local.state != .tombstone else { return nil }
-        return replica.log != nil || local.state == .applying ? local.region : nil
+        return replica.lostIndex == nil || local.state == .applying ? local.region : nil
       }
       if let problem = overlap(owners) { return "on \(name) \(problem)" }
       for region in held {
