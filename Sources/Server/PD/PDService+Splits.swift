@@ -9,8 +9,8 @@ import Wire
 // they are done.
 extension PDService {
   private static let splitInterval = Duration.milliseconds(100)
-  /// Times that a request is carried on before its client gets what was reached: a minute.
-  private static let splitAttempts = 600
+  /// Times that a request is carried on before its client gets what was reached: twenty seconds.
+  private static let splitAttempts = 200
   /// Requests that may wait at a time.
   private static let maxWaiting = 64
 
