@@ -6,9 +6,8 @@ import threading
 
 import pytest
 
+from harness.client import RawClient
 from harness.process import binary, eventually
-
-tikv_client = pytest.importorskip("tikv_client")
 
 
 def ctl(cluster, *arguments):
@@ -17,16 +16,12 @@ def ctl(cluster, *arguments):
         capture_output=True, text=True, timeout=30)
 
 
-def connect(cluster):
-    return tikv_client.RawClient.connect([cluster.pd_address])
-
-
 class Writer(threading.Thread):
     """Counts up the values of some keys, and remembers what was acknowledged."""
 
     def __init__(self, cluster, keys):
         super().__init__(daemon=True)
-        self.raw = connect(cluster)
+        self.raw = RawClient(cluster)
         self.acknowledged = {key: 0 for key in keys}
         self.attempted = dict(self.acknowledged)
         self.ends = threading.Event()
@@ -60,7 +55,7 @@ def halves(cluster):
 @pytest.mark.parametrize("to_the_right", [True, False])
 def test_regions_merge_under_writes(cluster, to_the_right):
     keys = [b"a", b"f", b"p", b"z"]
-    raw = connect(cluster)
+    raw = RawClient(cluster)
     for key in keys:
         raw.put(key, b"0")
     region = eventually(lambda: cluster.region(b"a"), 20, "a region").region.id
@@ -87,11 +82,11 @@ def test_regions_merge_under_writes(cluster, to_the_right):
         lambda: all(writer.acknowledged[key] > seen[key] + 5 for key in keys), 30, "writes go on")
     writer.ends.set()
     writer.join(30)
-    writer.check(connect(cluster))
+    writer.check(RawClient(cluster))
     for store in cluster.stores:
         store.process.kill()
     for store in cluster.stores:
         store.process.start()
     cluster.wait_ready()
-    writer.check(connect(cluster))
+    writer.check(RawClient(cluster))
     assert json.loads(ctl(cluster, "region", "check", "miss-peer").stdout)["count"] == 0
