@@ -2,12 +2,10 @@
 
 import os
 import pathlib
-import random
 import re
 import shutil
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -158,32 +156,3 @@ def test_killed_during_a_snapshot(make_cluster, who):
     for one in cluster.stores:
         eventually(lambda: empty(one.data / "snap"), 90, f"store {one.number}'s snap is empty again")
     check(cluster, store, KEYS)
-
-
-@pytest.mark.parametrize("who", ["sender", "receiver"])
-def test_killed_at_random_moments(make_cluster, tmp_path, who):
-    """Ten transfers, each cut short by a kill at another moment: nothing is lost, and no file is left."""
-    configuration = tmp_path / "store.toml"
-    # Slow transfers of several files, so that kills fall into all stages.
-    configuration.write_text(
-        '[server]\nsnap-io-max-bytes-per-sec = "1MiB"\n'
-        '[raftstore]\nmax-snapshot-file-raw-size = "128KiB"\nsnap-mgr-gc-tick-interval = "1s"\n'
-        'snap-gc-timeout = "5s"\n')
-    cluster = make_cluster(stores=3, node_options=[*OPTIONS, "-C", str(configuration)])
-    count = 5_000
-    fill(cluster, count)
-    generator = random.Random(7)
-    for round_ in range(10):
-        store, index = lagging(cluster)
-        fill(cluster, 500, b"t%d" % round_)
-        eventually(lambda: leader_cut_off(cluster, store, index), 60, "the leader's log is cut")
-        victim = cluster.leader() if who == "sender" else store
-        store.process.start()
-        time.sleep(generator.uniform(0, 1.5))
-        victim.process.kill()
-        victim.process.start()
-        cluster.wait_ready(120)
-        eventually(lambda: caught_up(cluster, store), 120, "the store caught up")
-    for one in cluster.stores:
-        eventually(lambda: empty(one.data / "snap"), 90, f"store {one.number}'s snap is empty again")
-    check(cluster, store, count)
