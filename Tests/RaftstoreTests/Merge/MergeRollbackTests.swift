@@ -42,6 +42,40 @@ import Testing
     #expect(cluster.waitFor { cluster.hasMerged(rolledBack, into: neighbor) })
   }
 
+  /// Found by the simulation: a region waited for ever for a target that had ended by a merge of its own, and that merge's
+  /// target for it in turn.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func theTargetEndsByAMergeOfItsOwn(seed: UInt64) throws {
+    let (cluster, left, right) = try TestCluster.divided(seed: seed) {
+      $0.merge.checkInterval = .seconds(5)
+    }
+    defer { cluster.shutDown() }
+    let split = cluster.start(
+      .batchSplit(cluster.makeSplit(["t"], of: right)), of: right,
+      on: try #require(cluster.leader(of: right.id)))
+    #expect(cluster.waitFor { split.withLock { $0 != nil } })
+    let parts = try #require(try split.withLock { $0 }?.get())
+    let (middle, last) = (parts[0], parts[1])
+    for key in ["p", "z"] { #expect(cluster.putRouted(key, "1")) }
+    #expect(cluster.waitFor { cluster.allStores(hold: parts) })
+    let target = try #require(cluster.leader(of: middle.id))
+    let source = try #require(cluster.leader(of: left.id))
+    let first = cluster.start(
+      .prepareMerge(.init(minIndex: 0, target: middle)), of: left, on: source)
+    let second = cluster.start(
+      .prepareMerge(.init(minIndex: 0, target: last)), of: middle, on: target)
+    #expect(cluster.waitFor { first.withLock { $0 != nil } && second.withLock { $0 != nil } })
+    var rolledBack = try #require(try first.withLock { $0 }?.get().first)
+    rolledBack.epoch.version += 1
+    _ = try second.withLock { $0 }?.get()
+    #expect(cluster.waitFor(.seconds(20)) { cluster.hasMerged(middle, into: last) })
+    #expect(
+      cluster.waitFor(.seconds(20)) {
+        cluster.nodes.allSatisfy { $0.store?.meta.held(left.id)?.region == rolledBack }
+      })
+    for key in ["a", "c", "p", "z"] { #expect(cluster.putRouted(key, "2")) }
+  }
+
   /// One store alone that has seen the target change does not bring about a rollback.
   @Test func oneVoteIsNotEnough() throws {
     let region = Region(
