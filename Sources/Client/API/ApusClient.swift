@@ -64,6 +64,8 @@ public struct ClientOptions: Sendable {
   public var attemptTimeout: Duration = .seconds(5)
   /// How long `connect` looks for a placement driver. Each endpoint is tried at least once.
   public var connectTimeout: Duration = .seconds(5)
+  /// How long a connection to a store may take to be ready.
+  package var linkTimeout: Duration = .seconds(2)
   /// Connections to each store, used in turn.
   public var connectionsPerStore = 1
   /// Whether a raw write whose outcome is unknown is sent again. It may then take effect twice, even after a

@@ -19,7 +19,8 @@ final class ClusterSession: Sendable {
   ) throws(ClientError) {
     self.options = options
     self.time = time
-    links = StoreLinks(group: group, linksPerStore: options.connectionsPerStore)
+    links = StoreLinks(
+      group: group, linksPerStore: options.connectionsPerStore, connectTimeout: options.linkTimeout)
     pd = try PDRPCClient(
       endpoints: endpoints, options: options, links: links, time: time)
   }

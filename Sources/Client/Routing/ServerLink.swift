@@ -13,9 +13,9 @@ final class ServerLink: Sendable {
 
   private let state = Mutex(State())
 
-  init(target: RPCTarget, group: any EventLoopGroup) {
+  init(target: RPCTarget, group: any EventLoopGroup, connectTimeout: Duration) {
     var configuration = ClientConfiguration()
-    configuration.connectTimeout = .seconds(2)
+    configuration.connectTimeout = TimeAmount(connectTimeout)
     configuration.maxBackoff = .seconds(1)
     configuration.maxReceiveMessageBytes = 64 << 20
     channel = RPCChannel(target: target, group: group, configuration: configuration)

@@ -15,11 +15,13 @@ final class StoreLinks: Sendable {
 
   private let group: any EventLoopGroup
   private let linksPerStore: Int
+  private let connectTimeout: Duration
   private let state = Mutex(State())
 
-  init(group: any EventLoopGroup, linksPerStore: Int) {
+  init(group: any EventLoopGroup, linksPerStore: Int, connectTimeout: Duration) {
     self.group = group
     self.linksPerStore = max(1, linksPerStore)
+    self.connectTimeout = connectTimeout
   }
 
   /// The cached address of a store; nil if there is none.
@@ -42,7 +44,9 @@ final class StoreLinks: Sendable {
       state.calls &+= 1
       if let links = state.links[address] { return links[Int(state.calls % links.count)] }
       guard let target = RPCTarget(address) else { return nil }
-      let links = (0..<linksPerStore).map { _ in ServerLink(target: target, group: group) }
+      let links = (0..<linksPerStore).map { _ in
+        ServerLink(target: target, group: group, connectTimeout: connectTimeout)
+      }
       state.links[address] = links
       return links[0]
     }

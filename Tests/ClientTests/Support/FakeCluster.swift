@@ -92,6 +92,8 @@ final class FakeCluster: Sendable {
     var options = ClientOptions()
     options.timeout = .seconds(10)
     options.attemptTimeout = .seconds(5)
+    // Beside simulations a test may wait seconds for a thread.
+    options.linkTimeout = .seconds(10)
     return options
   }
 
