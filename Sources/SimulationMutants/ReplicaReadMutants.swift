@@ -35,20 +35,6 @@ enum ReplicaReadMutants {
       }
     },
     Mutant(
-      "leaders-agree-unasked", "A leader counts stores as agreeing that it has not asked."
-    ) {
-      $0.faults = [.partition]
-      $0.shape.raftstore.reads.safeTS.advanceInterval = .milliseconds(150)
-      $0.parts.transport = { part, _, _ in
-        AlteredTransport(
-          part,
-          check: { check, store, done in
-            done(LeaderCheckResponse(regionIDs: check.leaders.map(\.regionID)))
-            part.check(check, onStore: store) { _ in }
-          })
-      }
-    },
-    Mutant(
       "stale-read-before-safe-ts", "A replica serves stale reads whatever their timestamp is."
     ) {
       $0.faults = [.partition, .transferLeader]
