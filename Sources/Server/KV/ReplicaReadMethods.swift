@@ -18,7 +18,7 @@ struct ReplicaReadMethods: Sendable {
       do throws(RPCStatus) {
         let request: Kvrpcpb_ReadIndexRequest = try MessageCoding.decode(
           payload, malformed: .internal)
-        if let problem = service.problem(with: request.context) {
+        if let problem = request.context.problem(inCluster: service.clusterID) {
           throw RPCStatus(.invalidArgument, problem)
         }
         service.readIndex(request) { call.reply(message: $0) }
@@ -35,12 +35,6 @@ struct ReplicaReadMethods: Sendable {
         call.fail(error)
       }
     }
-  }
-
-  private func problem(with context: Kvrpcpb_Context) -> String? {
-    guard context.clusterID != 0, context.clusterID != clusterID else { return nil }
-    return "cluster id mismatch: this store belongs to cluster \(clusterID), "
-      + "the request is for cluster \(context.clusterID)"
   }
 
   /// An index that is applied here and covers everything acknowledged before the request. There are no locks in memory

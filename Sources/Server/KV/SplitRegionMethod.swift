@@ -23,7 +23,7 @@ struct SplitRegionMethod: Sendable {
       do throws(RPCStatus) {
         let request: Kvrpcpb_SplitRegionRequest = try MessageCoding.decode(
           payload, malformed: .internal)
-        if let problem = method.problem(with: request.context) {
+        if let problem = request.context.problem(inCluster: method.clusterID) {
           throw RPCStatus(.invalidArgument, problem)
         }
         method.split(request) { call.reply(message: $0) }
@@ -31,12 +31,6 @@ struct SplitRegionMethod: Sendable {
         call.fail(error)
       }
     }
-  }
-
-  private func problem(with context: Kvrpcpb_Context) -> String? {
-    guard context.clusterID != 0, context.clusterID != clusterID else { return nil }
-    return "cluster id mismatch: this store belongs to cluster \(clusterID), "
-      + "the request is for cluster \(context.clusterID)"
   }
 
   private func split(

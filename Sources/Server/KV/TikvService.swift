@@ -59,9 +59,7 @@ package struct TikvService: Sendable {
 
   /// Why a request for another cluster is refused; nil if it is for this one or names none (0).
   func problem(with context: Kvrpcpb_Context) -> String? {
-    guard context.clusterID != 0, context.clusterID != clusterID else { return nil }
-    return "cluster id mismatch: this store belongs to cluster \(clusterID), "
-      + "the request is for cluster \(context.clusterID)"
+    context.problem(inCluster: clusterID)
   }
 
   private func unary<Request: ContextualRequest, Response: RefusableResponse>(
@@ -122,5 +120,15 @@ package struct TikvService: Sendable {
       call.fail(error)
       return nil
     }
+  }
+}
+
+extension Kvrpcpb_Context {
+  /// Why a request with this context is refused by a store of another cluster; nil if it is for that cluster or names
+  /// none (0).
+  func problem(inCluster id: UInt64) -> String? {
+    guard clusterID != 0, clusterID != id else { return nil }
+    return "cluster id mismatch: this store belongs to cluster \(id), "
+      + "the request is for cluster \(clusterID)"
   }
 }
