@@ -95,7 +95,8 @@ struct FailureTests {
   @Test("A call without a response is retried")
   func retryAfterTimeout() async throws {
     var options = FakeCluster.quick
-    options.attemptTimeout = .milliseconds(100)
+    options.timeout = .seconds(60)
+    options.attemptTimeout = .milliseconds(500)
     try await FakeCluster.run(options: options) { cluster, client in
       cluster.model.withLock { $0.callsWithoutResponse = 1 }
       try await client.raw.put(bytes("k"), bytes("v"))

@@ -167,7 +167,8 @@ struct StatusClientTests {
       let store = StoreView(
         id: 1, address: "", peerAddress: "", statusAddress: address, state: .up, version: "",
         labels: [], startTimestamp: 0, lastHeartbeat: 0)
-      return await ReplicaStatus.fetch(from: store, id: 1, region: region, group: FakeCluster.group)
+      return await ReplicaStatus.fetch(
+        from: store, id: 1, region: region, group: FakeCluster.group, timeout: .seconds(30))
     }
     func reply(_ body: String) -> Script {
       .reply("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
