@@ -125,6 +125,26 @@ import Testing
     #expect(cluster.write([put], to: leader)?.failure == nil)
   }
 
+  /// What frees space, or moves data to where space is, goes on while a majority of the disks is full.
+  @Test func aFullDiskStillChangesRegions() throws {
+    let cluster = try TestCluster(4, replicas: 3)
+    defer { cluster.shutDown() }
+    for key in ["a", "c", "p", "z"] { #expect(cluster.putRouted(key, "1")) }
+    for node in cluster.nodes.prefix(3) { node.freeSpace.withLock { $0 = 1 << 30 - 1 } }
+    cluster.run(.seconds(2))
+    cluster.addPeer(on: cluster.nodes[3])
+    #expect(cluster.transferLeader(to: cluster.nodes[3]))
+    cluster.removePeer(on: cluster.nodes[0])
+    let regions = try #require(try cluster.split(["m"])?.get())
+    #expect(cluster.waitFor { cluster.allStores(hold: regions) })
+    #expect(cluster.prepareMerge(regions[0], into: regions[1]))
+    #expect(
+      cluster.waitFor {
+        cluster.leader(of: regions[1].id)?.status(regions[1].id)?.region.range == .all
+      })
+    #expect(cluster.nodes.allSatisfy { $0.fatalReasons.isEmpty })
+  }
+
   /// What waits for log and apply worker is bounded over all regions of a raft worker.
   @Test func unappliedBytesAreBounded() throws {
     let cluster = try TestCluster(3) { $0.memory.maxUnappliedBytes = 1000 }

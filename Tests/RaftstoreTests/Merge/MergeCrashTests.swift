@@ -138,4 +138,33 @@ import Testing
     for node in cluster.nodes { node.resume() }
     check(cluster, left, right)
   }
+
+  /// A member of the source that is removed while the merge is prepared writes an end of its own: only a merge that is
+  /// applied ends a region for others.
+  @Test func aRemovedSourceIsNoMergedOne() throws {
+    let (cluster, left, right) = try TestCluster.divided {
+      $0.stalePeers.membershipCheckInterval = .milliseconds(100)
+    }
+    defer { cluster.shutDown() }
+    for node in cluster.nodes { node.stall("raft-\(right.id % 4)") }
+    #expect(cluster.prepareMerge(left, into: right))
+    #expect(
+      cluster.waitFor {
+        cluster.nodes.allSatisfy { $0.engine.record(left.id)?.state == .merging }
+      })
+    let node = try #require(cluster.nodes.first { $0 !== cluster.leader(of: left.id) })
+    let mine = try #require(left.peer(onStore: node.id))
+    let other = try #require(left.peers.first { $0.storeID != node.id })
+    // The placement driver knows a membership without it.
+    var region = try #require(node.status(left.id)?.region)
+    region.peers.removeAll { $0.id == mine.id }
+    region.epoch.confVersion += 1
+    cluster.pd.state.withLock { $0.regions[left.id]?.region = region }
+    node.store?.router.deliver([
+      RaftEnvelope(
+        regionID: left.id, from: other, to: mine, epoch: region.epoch, isTombstone: true)
+    ])
+    #expect(cluster.waitFor { node.engine.record(left.id)?.state == .tombstone })
+    #expect(node.engine.record(left.id)?.merge == nil)
+  }
 }

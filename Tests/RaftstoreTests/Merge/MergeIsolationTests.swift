@@ -2,9 +2,10 @@ import Codec
 import Engine
 import Raft
 import RaftLog
-import Raftstore
 import Runtime
 import Testing
+
+@testable import Raftstore
 
 /// Stores that were out of reach while two regions were merged.
 @Suite struct MergeIsolationTests {
@@ -162,6 +163,57 @@ import Testing
     for key in Self.keys { #expect(cluster.putRouted(key, "3")) }
     #expect(cluster.waitFor { Self.keys.allSatisfy { node.value($0) == "3" } })
     #expect(node.engine.record(left.id)?.state == .tombstone)
+    #expect(node.fatalReasons.isEmpty)
+  }
+
+  /// Found by the simulation: a source that makes way for a snapshot before it has applied the log up to the merge passed
+  /// for one that has caught up.
+  @Test func aSourceThatMakesWayHasNotCaughtUp() throws {
+    let (cluster, left, right) = try TestCluster.divided()
+    defer { cluster.shutDown() }
+    let leaders = [left, right].map { cluster.leader(of: $0.id) }
+    let slow = try #require(cluster.nodes.first { node in !leaders.contains { $0 === node } })
+    let source = try #require(left.peer(onStore: slow.id))
+    let target = try #require(right.peer(onStore: slow.id))
+    slow.stall("raft-\(left.id % 4)")
+    merge(cluster, left, right)
+    cluster.run(.seconds(1))
+    #expect(slow.store?.meta.held(right.id)?.region == right)
+    // In one batch, before an entry is durable: the request to catch up, which waits already, and a snapshot's.
+    let router = try #require(slow.store?.router)
+    router.post(
+      .mergeConfirmed(regionID: left.id, peerID: source.id, isMember: true), to: left.id)
+    router.post(
+      .releaseSource(
+        SourceRelease(
+          sourceRegionID: left.id, targetRegionID: right.id, targetPeerID: target.id)),
+      to: left.id)
+    slow.resume()
+    check(cluster, left, right)
+  }
+
+  /// A peer of the source that has no data promises nothing: it goes when a store says that the region was merged.
+  @Test func aPeerWithoutDataGoesAtAWord() throws {
+    let cluster = try TestCluster(2, replicas: 1)
+    defer { cluster.shutDown() }
+    let node = cluster.nodes[1]
+    let region = try #require(cluster.region)
+    let (source, other) = (500 as UInt64, PeerInfo(id: 502, storeID: cluster.nodes[0].id))
+    let mine = PeerInfo(id: 501, storeID: node.id)
+    let epoch = RegionEpoch(confVersion: 3, version: 7)
+    node.store?.router.deliver([
+      RaftEnvelope(
+        regionID: source, from: other, to: mine,
+        message: Message(.heartbeat, to: mine.id, from: other.id, term: 6), epoch: epoch,
+        startKey: [1], endKey: [2])
+    ])
+    #expect(cluster.waitFor { node.status(source)?.peer == mine })
+    node.store?.router.deliver([
+      RaftEnvelope(
+        regionID: source, from: other, to: mine, epoch: epoch, isTombstone: true,
+        mergeTarget: region)
+    ])
+    #expect(cluster.waitFor(.seconds(1)) { node.status(source) == nil })
     #expect(node.fatalReasons.isEmpty)
   }
 }

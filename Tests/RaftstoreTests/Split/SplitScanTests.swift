@@ -74,7 +74,11 @@ import Testing
     defer { try? engine.close() }
     let part = UInt64.random(in: 1...8000, using: &random)
     let keys = UInt64.random(in: 1...60, using: &random)
-    let limits = SplitLimits(size: part, maxSize: part / 2 * 3, keys: keys, maxKeys: keys / 2 * 3)
+    // Also with limits that are the parts themselves.
+    let isTight = seed % 3 == 0
+    let limits = SplitLimits(
+      size: part, maxSize: isTight ? part : part / 2 * 3, keys: keys,
+      maxKeys: isTight ? keys : keys / 2 * 3)
     let rows = entries.filter { $0.family == .write }
     let bySize = Self.oracle(
       entries.map { ($0.key, $0.size) }, part: part, max: limits.maxSize)

@@ -221,6 +221,23 @@ import Testing
       })
   }
 
+  @Test func theTimestampAdvancesAfterAMerge() throws {
+    let (cluster, left, right) = try TestCluster.divided(Self.eager)
+    defer { cluster.shutDown() }
+    #expect(cluster.waitFor { cluster.nodes.allSatisfy { safeTS(cluster, $0, right.id) > 0 } })
+    #expect(cluster.prepareMerge(left, into: right))
+    #expect(cluster.waitFor { cluster.hasMerged(left, into: right) })
+    #expect(cluster.putRouted("a", "2"))
+    let readTS = timestamp(cluster)
+    for node in cluster.nodes {
+      #expect(cluster.waitFor { safeTS(cluster, node, right.id) >= readTS })
+      var context = cluster.context(node, of: right.id)
+      context.staleRead = true
+      context.readTS = readTS
+      #expect(local(node, context, "a") == .some("2"))
+    }
+  }
+
   @Test func aDestroyedReplicaServesNothing() throws {
     let cluster = try TestCluster(3, Self.eager)
     defer { cluster.shutDown() }
