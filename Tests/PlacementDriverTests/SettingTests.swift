@@ -109,7 +109,10 @@ struct SettingTests {
     #expect(try fixture.core.removeTombstones() == 0)
     try fixture.restart(lossy: true)
     #expect(try fixture.core.allStores().map(\.id) == [1, 4, 5])
-    #expect(try fixture.beat(6)?.refusal != nil)
+    #expect(try fixture.beat(6)?.refusal == .storeTombstone)
+    // Its id is not used again, whoever comes with what is left of its directory.
+    #expect(try fixture.put(6)?.refusal == .storeTombstone)
+    #expect(try fixture.core.allStores().map(\.id) == [1, 4, 5])
   }
 
   @Test(

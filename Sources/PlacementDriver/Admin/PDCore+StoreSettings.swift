@@ -87,7 +87,7 @@ extension PDCore {
 
   /// Removes the records of tombstones on which no region has a peer. Returns how many were removed.
   ///
-  /// Such a store is unknown afterwards: it is no longer refused when it registers again, so its disk must be gone.
+  /// Of such a store only the id is kept: what is left of its directory is refused if it registers again.
   package func removeTombstones() throws(PDError) -> Int {
     try requireBootstrapped()
     let removed = stores.records.filter {
@@ -99,6 +99,7 @@ extension PDCore {
       batch.delete(.raft, PDKeys.claim(record.id))
       batch.delete(.raft, PDKeys.weight(record.id))
       batch.delete(.raft, PDKeys.limit(record.id))
+      batch.put(.raft, PDKeys.removedStore(record.id), [])
     }
     guard !removed.isEmpty else { return 0 }
     try storage.write(batch)

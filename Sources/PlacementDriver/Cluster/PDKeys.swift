@@ -17,6 +17,7 @@ enum PDKeys {
   static let regions = key("r/")
   static let claims = key("c/")
   static let weights = key("w/")
+  static let removedStores = key("gone/")
   static let limits = key("l/")
   static let settings = key("config/")
   static let schedulers = key("scheduler/")
@@ -25,6 +26,8 @@ enum PDKeys {
   static func store(_ id: UInt64) -> [UInt8] { stores + bigEndian(id) }
   /// The store at whose address store `id` registered.
   static func claim(_ id: UInt64) -> [UInt8] { claims + bigEndian(id) }
+  /// Present for a tombstone whose record was removed, without a value.
+  static func removedStore(_ id: UInt64) -> [UInt8] { removedStores + bigEndian(id) }
   /// Bits of a store's leader weight and region weight.
   static func weight(_ id: UInt64) -> [UInt8] { weights + bigEndian(id) }
   /// Bits of a store's limits, add-peer first; not a number where the configured limit holds.

@@ -22,6 +22,12 @@ extension PDCore {
       guard PDKeys.integer(suffix) == info.id else { throw storage.damaged(key) }
       stores.put(StoreRecord(info, at: reading.now))
     }
+    for (suffix, _) in try storage.scan(PDKeys.removedStores) {
+      guard let id = PDKeys.integer(suffix), stores[id] == nil else {
+        throw storage.damaged(PDKeys.removedStores + suffix)
+      }
+      stores.remove(id)
+    }
     for (suffix, value) in try storage.scan(PDKeys.regions) {
       let key = PDKeys.regions + suffix
       let region = try parse(key) { try Region(decoding: value) }

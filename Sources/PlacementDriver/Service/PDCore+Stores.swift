@@ -49,6 +49,7 @@ extension PDCore {
   private func put(_ new: StoreInfo, _ reading: ClockReading) throws(PDError) {
     let known = stores[new.id]
     try refuseTombstone(known)
+    if stores.removed.contains(new.id) { throw Self.removedStore(new.id) }
     if known == nil { try requireAllocated("store", new.id) }
     guard known != nil || stores.records.count < config.limits.stores else {
       throw PDError(
@@ -150,11 +151,14 @@ extension PDCore {
 
   func refuseTombstone(_ record: StoreRecord?) throws(PDError) {
     if let record, record.info.state == .tombstone {
-      throw PDError(
-        refusal: .storeTombstone,
-        "store \(record.id) at \(record.info.address) has been removed; start it with an empty "
-          + "data directory to join as a new store")
+      throw Self.removedStore(record.id)
     }
+  }
+
+  private static func removedStore(_ id: UInt64) -> PDError {
+    PDError(
+      refusal: .storeTombstone,
+      "store \(id) has been removed; start it with an empty data directory to join as a new store")
   }
 
   // MARK: Claims to an address
@@ -200,6 +204,9 @@ extension PDCore {
       throw PDError(refusal: .unknown, "invalid store heartbeat: missing store id")
     }
     guard var record = stores[heartbeat.storeID] else {
+      if stores.removed.contains(heartbeat.storeID) {
+        throw Self.removedStore(heartbeat.storeID)
+      }
       throw PDError(
         refusal: .unknown, "invalid store ID \(heartbeat.storeID), not found")
     }

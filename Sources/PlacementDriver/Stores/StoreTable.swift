@@ -1,8 +1,10 @@
 import Codec
 
-/// All stores ever registered, ascending by id.
+/// The stores that are known, ascending by id, and the ids of those that were removed for good.
 struct StoreTable {
   private(set) var records: [StoreRecord] = []
+  /// Tombstones without a record any more: their ids do not come back.
+  private(set) var removed: Set<UInt64> = []
 
   subscript(id: UInt64) -> StoreRecord? {
     index(of: id).map { records[$0] }
@@ -17,8 +19,10 @@ struct StoreTable {
     }
   }
 
+  /// Forgets all of a store but that its id was used.
   mutating func remove(_ id: UInt64) {
     if let index = index(of: id) { records.remove(at: index) }
+    removed.insert(id)
   }
 
   /// Changes a known store in place; false if it is not known.
