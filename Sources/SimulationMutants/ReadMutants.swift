@@ -23,6 +23,24 @@ enum ReadMutants {
         LocalReadStorage(part, store) { !$0.replicaRead }
       }
     },
+    Mutant(
+      "lease-not-checked",
+      "A store serves reads for as long as it takes itself for the leader, whenever its lease ends."
+    ) {
+      $0.faults = [.partition, .pause, .transferLeader]
+      $0.parts.transport = { part, store, _ in
+        AlteredTransport(
+          part,
+          alter: { envelope in
+            // As often as a leader lets others hear of it.
+            if let message = envelope.message, message.type == .heartbeat {
+              store.store?.meta.delegate(envelope.regionID)?.renew(
+                Lease(term: message.term, end: Instant(nanoseconds: .max / 2)))
+            }
+            return [envelope]
+          })
+      }
+    },
     Mutant("read-stale-cache", "A store caches values for reads; only its own writes renew them.") {
       $0.faults = [.transferLeader]
       $0.parts.storage = { part, _, _ in CachingStorage(part) }

@@ -19,6 +19,31 @@ enum ReplicaReadMutants {
       }
     },
     Mutant(
+      "read-index-of-old-term",
+      "A leader responds to a replica with the commit index that it had when its term began."
+    ) {
+      $0.faults = [.partition, .transferLeader]
+      $0.parts.transport = { part, _, _ in
+        var first: [UInt64: (term: UInt64, commit: UInt64)] = [:]
+        return AlteredTransport(
+          part,
+          alter: { envelope in
+            guard let message = envelope.message else { return [envelope] }
+            if message.type == .append, first[envelope.regionID]?.term != message.term {
+              first[envelope.regionID] = (message.term, message.commit)
+            }
+            return [
+              envelope.altering(.readIndexResponse) { response in
+                guard let known = first[envelope.regionID], known.term == response.term else {
+                  return
+                }
+                response.index = min(response.index, known.commit)
+              }
+            ]
+          })
+      }
+    },
+    Mutant(
       "safe-ts-far-ahead", "Replicas hear of a safe timestamp that no quorum has confirmed."
     ) {
       $0.faults = [.partition, .transferLeader]
