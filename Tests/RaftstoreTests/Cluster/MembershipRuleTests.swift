@@ -106,11 +106,14 @@ import Testing
     let cluster = try cluster()
     defer { cluster.shutDown() }
     let node = try #require(cluster.nodes.first { cluster.peer(on: $0) == nil })
-    node.stop()
+    // A store that is stopped has no id.
     let learner = PeerInfo(id: cluster.pd.nextID, storeID: node.id, role: .learner)
+    node.stop()
     #expect(cluster.change(.addLearnerNode, learner) { $0.peer(id: learner.id) != nil })
     #expect(
       try refusal(cluster, [change(.addNode, learner)])?.contains("waits for a snapshot") == true)
+    try node.start()
+    #expect(cluster.change(.addNode, learner) { $0.peer(id: learner.id)?.role == .voter })
   }
 
   /// The leader may be demoted in a joint change. It cannot leave the joint configuration: another leader does.
