@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -156,3 +158,37 @@ def test_killed_during_a_snapshot(make_cluster, who):
     for one in cluster.stores:
         eventually(lambda: empty(one.data / "snap"), 90, f"store {one.number}'s snap is empty again")
     check(cluster, store, KEYS)
+
+
+def test_killed_at_random_moments(make_cluster, tmp_path):
+    """Transfers that are cut short by kills of the sender or the receiver: nothing is lost, and no file is left.
+
+    APUS_SNAPSHOT_KILLS: how many; APUS_SNAPSHOT_SEED: which moments.
+    """
+    configuration = tmp_path / "store.toml"
+    # Slow transfers of several files, so that kills fall into all stages.
+    configuration.write_text(
+        '[server]\nsnap-io-max-bytes-per-sec = "512KiB"\n'
+        '[raftstore]\nmax-snapshot-file-raw-size = "128KiB"\nsnap-mgr-gc-tick-interval = "500ms"\n'
+        'snap-gc-timeout = "1s"\nraft-log-gc-count-limit = 20\nraft-log-gc-tick-interval = "200ms"\n')
+    cluster = make_cluster(stores=3, node_options=["-C", str(configuration)])
+    count = 5_000
+    fill(cluster, count)
+    generator = random.Random(int(os.environ.get("APUS_SNAPSHOT_SEED", "7")))
+    client = RawClient(cluster)
+    for round_ in range(int(os.environ.get("APUS_SNAPSHOT_KILLS", "3"))):
+        store, index = lagging(cluster)
+        # The limit of the log counts entries, and a batch is one: each of these is an entry of its own.
+        for number in range(50):
+            client.put(b"t%d-%d" % (round_, number), b"x", seconds=60)
+        eventually(lambda: leader_cut_off(cluster, store, index), 30, "the leader's log is cut")
+        victim = cluster.leader() if round_ % 2 == 0 else store
+        store.process.start()
+        time.sleep(generator.uniform(0, 1.5))
+        victim.process.kill()
+        victim.process.start()
+        cluster.wait_ready(60)
+        eventually(lambda: caught_up(cluster, store), 60, "the store caught up")
+    for one in cluster.stores:
+        eventually(lambda: empty(one.data / "snap"), 60, f"store {one.number}'s snap is empty again")
+    check(cluster, store, count)
