@@ -65,6 +65,13 @@ package protocol KVEngine: KVReader, AnyObject {
     _ family: ColumnFamily, from: [UInt8], to: [UInt8], limit: UInt64
   ) throws(EngineError) -> RangeSize
 
+  /// The present files of all families, in no order; none for an engine without files. Reads no file, but copies the
+  /// bounds of each.
+  func files() throws(EngineError) -> [EngineFile]
+
+  /// Writes the memtable of one family to a file.
+  func flush(_ family: ColumnFamily) throws(EngineError)
+
   /// Rewrites the files of `[from, to)` without deleted pairs; nil: no bound. Returns when it is done.
   func compact(_ family: ColumnFamily, from: [UInt8]?, to: [UInt8]?) throws(EngineError)
 
@@ -108,6 +115,12 @@ extension KVEngine {
   ) throws(EngineError) -> RangeSize {
     RangeSize()
   }
+
+  /// The default is for engines without files.
+  package func files() throws(EngineError) -> [EngineFile] { [] }
+
+  /// The default is for engines without files.
+  package func flush(_ family: ColumnFamily) throws(EngineError) { try flush() }
 
   /// Ingests files by moving them.
   package func ingest(_ files: [SSTFile]) throws(EngineError) {

@@ -38,6 +38,18 @@ extension RocksEngine {
     return size
   }
 
+  package func files() throws(EngineError) -> [EngineFile] {
+    let handle = try handle("list files")
+    let families = Dictionary(uniqueKeysWithValues: ColumnFamily.allCases.map { ($0.name, $0) })
+    return handle.db.liveFiles().compactMap { file in
+      families[file.family].map {
+        EngineFile(
+          family: $0, smallest: file.smallest, largest: file.largest, entries: file.entries,
+          deletions: file.deletions)
+      }
+    }
+  }
+
   package func usedBytes() throws(EngineError) -> UInt64 {
     let handle = try handle("measure")
     return handle.families.reduce(into: 0) { sum, family in

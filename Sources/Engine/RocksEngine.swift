@@ -104,6 +104,11 @@ package final class RocksEngine: KVEngine {
     try translating { () throws(RocksDBError) in try handle.db.flush(handle.families) }
   }
 
+  package func flush(_ family: ColumnFamily) throws(EngineError) {
+    let handle = try handle("flush")
+    try translating { () throws(RocksDBError) in try handle.db.flush([handle[family]]) }
+  }
+
   package func close() throws(EngineError) {
     let handle = opened.withLock { $0.take() }
     guard let handle, !options.readOnly else { return }

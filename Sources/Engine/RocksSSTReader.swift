@@ -18,7 +18,7 @@ enum RocksSSTReader {
     func corrupted(_ what: String) -> EngineError {
       EngineError(.corruption, operation: "read \(path)", message: "Corruption: \(what)")
     }
-    guard let bounds = db.fileBounds().first else { throw corrupted("no keys") }
+    guard let bounds = db.liveFiles().first else { throw corrupted("no keys") }
     let cursor = RocksCursor(db.iterator(db.families[0], fillCache: false))
     cursor.seekToFirst()
     var last: [UInt8]?

@@ -26,13 +26,17 @@ extension DB {
     }
   }
 
-  /// Rewrites the files of `[from, to]`; nil: no bound. Returns when it is done.
+  /// Rewrites the files of `[from, to]`; nil: no bound. Returns when it is done. RocksDB's own compactions go on
+  /// meanwhile: without them it would have to stop writes.
   package func compactRange(_ family: DBColumnFamily, from: [UInt8]?, to: [UInt8]?) {
     let handle = handle(of: family)
+    guard let options = rocksdb_compactoptions_create() else { return }
+    defer { rocksdb_compactoptions_destroy(options) }
+    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
     Self.withOptional(from) { from in
       Self.withOptional(to) { to in
-        rocksdb_compact_range_cf(
-          dbHandle.pointer, handle, from.chars, from.count, to.chars, to.count)
+        rocksdb_compact_range_cf_opt(
+          dbHandle.pointer, handle, options, from.chars, from.count, to.chars, to.count)
       }
     }
   }
@@ -86,8 +90,8 @@ extension DB {
     try ingest(family, paths: [name], move: true)
   }
 
-  /// The smallest and the largest key of each SST file of all families. Bounds of range deletions count as keys.
-  package func fileBounds() -> [(smallest: [UInt8], largest: [UInt8])] {
+  /// The SST files of all families.
+  package func liveFiles() -> [DBFile] {
     guard let files = rocksdb_livefiles(dbHandle.pointer) else { return [] }
     defer { rocksdb_livefiles_destroy(files) }
     func key(
@@ -99,7 +103,13 @@ extension DB {
       return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
     }
     return (0..<rocksdb_livefiles_count(files)).map { position in
-      (key(rocksdb_livefiles_smallestkey, position), key(rocksdb_livefiles_largestkey, position))
+      DBFile(
+        family: rocksdb_livefiles_column_family_name(files, position).map { String(cString: $0) }
+          ?? "",
+        smallest: key(rocksdb_livefiles_smallestkey, position),
+        largest: key(rocksdb_livefiles_largestkey, position),
+        entries: rocksdb_livefiles_entries(files, position),
+        deletions: rocksdb_livefiles_deletions(files, position))
     }
   }
 
@@ -177,6 +187,19 @@ package enum Checkpoint {
     defer { rocksdb_checkpoint_object_destroy(object) }
     try check(operation) { rocksdb_checkpoint_create(object, path, 0, $0) }
   }
+}
+
+/// What RocksDB says of one SST file.
+package struct DBFile: Sendable, Hashable {
+  /// The name of its column family.
+  package var family: String
+  /// Bounds of range deletions count as keys.
+  package var smallest: [UInt8]
+  package var largest: [UInt8]
+  /// Values and deletions; 0 if RocksDB has not read the properties of the file yet.
+  package var entries: UInt64
+  /// Deletions of single keys and of ranges.
+  package var deletions: UInt64
 }
 
 /// Sizes of all tables of a family, before and after compression.

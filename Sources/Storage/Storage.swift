@@ -36,9 +36,11 @@ package protocol Storage: Sendable {
   ///
   /// - Parameters:
   ///   - end: equal to `start` for a single key, empty for no bound.
+  ///   - keys: how many were returned.
   ///   - busy: how long a thread has worked on it; zero for reads of few keys.
   func recordRead(
-    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration)
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], keys: Int, bytes: Int,
+    busy: Duration)
 
   /// Applies the mutations atomically. When `completion` is called with success they are durable and visible to
   /// every later read. On `staleCommand` and on an engine error the write may have been applied.

@@ -66,6 +66,11 @@ import Testing
     "server.snap-io-max-bytes-per-sec": Ends("1KiB", "1TiB", outside: "1", "1023", "2TiB"),
     "server.snap-max-total-size": Ends("1MiB", "1024PiB", outside: "1", "1023KiB", "1025PiB"),
     "raftstore.notify-capacity": Ends("16", "16777216", outside: "0", "15", "16777217"),
+    "raftstore.region-compact-check-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
+    "raftstore.region-compact-check-step": Ends("1", "10000", outside: "0", "10001"),
+    "raftstore.region-compact-min-tombstones": Ends(
+      "1", "1099511627776", outside: "0", "1099511627777"),
+    "raftstore.region-compact-tombstones-percent": Ends("1", "100", outside: "0", "101"),
     "raftstore.merge-check-tick-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
     "raftstore.merge-max-log-gap": Ends("1", "1024", outside: "0", "1025"),
     "raftstore.follower-read-max-log-gap": Ends("0", "1099511627776", outside: "1099511627777"),

@@ -178,9 +178,10 @@ private final class CountingStorage: Storage {
   ) { storage.read(context, on: executor, body, completion) }
 
   func recordRead(
-    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], keys: Int, bytes: Int,
+    busy: Duration
   ) {
-    storage.recordRead(context, from: start, to: end, bytes: bytes, busy: busy)
+    storage.recordRead(context, from: start, to: end, keys: keys, bytes: bytes, busy: busy)
   }
 
   func write(

@@ -59,6 +59,9 @@ package struct StoreHeartbeat: Sendable, Hashable {
   /// When the store's process started, in seconds since 1970; 0 if it is unknown.
   package var startTime: UInt64
   package var isBusy: Bool
+  /// Read from all peers of the store since its previous report.
+  package var bytesRead: UInt64
+  package var keysRead: UInt64
   /// The report as it was received, in protobuf: PD returns it unchanged to clients that ask for the store,
   /// with the fields that PD does not read. Empty if the report was not received over the network.
   package var received: [UInt8]
@@ -67,7 +70,7 @@ package struct StoreHeartbeat: Sendable, Hashable {
     storeID: UInt64, capacity: UInt64, available: UInt64, usedSize: UInt64 = 0,
     regionCount: UInt64 = 0, sendingSnapshots: UInt64 = 0, receivingSnapshots: UInt64 = 0,
     applyingSnapshots: UInt64 = 0, startTime: UInt64 = 0, isBusy: Bool = false,
-    received: [UInt8] = []
+    bytesRead: UInt64 = 0, keysRead: UInt64 = 0, received: [UInt8] = []
   ) {
     self.storeID = storeID
     self.capacity = capacity
@@ -79,6 +82,8 @@ package struct StoreHeartbeat: Sendable, Hashable {
     self.applyingSnapshots = applyingSnapshots
     self.startTime = startTime
     self.isBusy = isBusy
+    self.bytesRead = bytesRead
+    self.keysRead = keysRead
     self.received = received
   }
 }

@@ -120,6 +120,7 @@ struct Applier {
     switch outcome {
     case .written:
       for change in writer.lockChanges ?? [] { locks?.apply(change) }
+      result.deletedRanges += writer.deletedRanges
       respond(proposal, nil, &context)
     case .refused(let error):
       context.batch.rollback(to: mark)

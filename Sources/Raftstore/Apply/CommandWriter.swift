@@ -21,6 +21,8 @@ struct CommandWriter: CommandVisitor {
   private var command: AdminCommand?
   /// The changes of locks so far, in order; nil: they are not tracked.
   private(set) var lockChanges: [LockChange]?
+  /// Ranges of values that were deleted at once.
+  private(set) var deletedRanges: [KeyRange] = []
 
   init(
     region: Region, isMerging: Bool, batch: consuming WriteBatch, tracksLocks: Bool = false
@@ -74,7 +76,11 @@ struct CommandWriter: CommandVisitor {
       return
     }
     if notifyOnly { return }
-    if cf == .lock { lockChanges?.append(.unlockedRange(range)) }
+    if cf == .lock {
+      lockChanges?.append(.unlockedRange(range))
+    } else {
+      deletedRanges.append(range)
+    }
     if range.end.isEmpty {
       // No key is above every other, so an open end becomes the first key of no region's: see DataKeySpace.
       batch.deleteRange(cf.family, from: range.start, to: DataKeySpace.end)

@@ -20,11 +20,28 @@ package struct ReadLoadReport: Sendable {
   package var samples: [ReadSample]
 }
 
+/// How much was read.
+package struct ReadFlow: Sendable, Hashable {
+  /// Of keys and values that were returned.
+  package var bytes: UInt64
+  package var keys: UInt64
+
+  package init(bytes: UInt64 = 0, keys: UInt64 = 0) {
+    self.bytes = bytes
+    self.keys = keys
+  }
+
+  /// What was added to an earlier count.
+  package static func &- (now: ReadFlow, before: ReadFlow) -> ReadFlow {
+    ReadFlow(bytes: now.bytes &- before.bytes, keys: now.keys &- before.keys)
+  }
+}
+
 /// Counts the reads of a region over periods of about a second. Once a period was hot, it also samples the reads of the
 /// next one (Vitter's algorithm R).
 ///
 /// It belongs to the region's `ReadDelegate` and is changed under the lock that each read takes anyway. A region that is
-/// not hot costs three numbers.
+/// not hot costs five numbers.
 struct ReadLoad: Sendable {
   private let regionID: UInt64
   private let peerID: UInt64
@@ -33,6 +50,8 @@ struct ReadLoad: Sendable {
   private var queries: UInt64 = 0
   private var bytes: UInt64 = 0
   private var busyNanoseconds: UInt64 = 0
+  /// Of all reads; it wraps.
+  private(set) var flow = ReadFlow()
   /// Nil: reads are not sampled.
   private var sampler: ReadSampler?
 
@@ -46,11 +65,13 @@ struct ReadLoad: Sendable {
   /// Counts a read. Returns the period's load if the period is over and was hot.
   @inline(__always)
   mutating func add(
-    _ start: [UInt8], _ end: [UInt8], bytes: Int, busy: Duration, now: Instant,
+    _ start: [UInt8], _ end: [UInt8], keys: Int, bytes: Int, busy: Duration, now: Instant,
     _ limits: LoadSplitConfig
   ) -> ReadLoadReport? {
     queries &+= 1
     self.bytes &+= UInt64(bytes)
+    flow.bytes &+= UInt64(bytes)
+    flow.keys &+= UInt64(keys)
     if busy > .zero { busyNanoseconds &+= UInt64(busy.asNanoseconds) }
     if sampler != nil { sampler?.offer(start, end) }
     if let began, now.nanoseconds &- began.nanoseconds < 1_000_000_000 || now < began { return nil }

@@ -153,6 +153,8 @@ package struct ApplyResult: Sendable {
   package var proposedAt: Instant?
   package var writtenBytes: UInt64
   package var writtenKeys: UInt64
+  /// Ranges of values that were deleted at once: `writtenBytes` says little of them.
+  package var deletedRanges: [KeyRange] = []
   /// The oldest start timestamp of a lock in the region after these entries, `UInt64.max` if there is no lock; nil if it
   /// is not known.
   package var oldestLock: UInt64?

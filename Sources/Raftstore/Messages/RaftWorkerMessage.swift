@@ -90,6 +90,8 @@ package enum RaftWorkerMessage: Sendable {
   case locksTracked(regionID: UInt64, peerID: UInt64, number: UInt64, oldest: UInt64?)
   /// A region gets many reads; may be refused by a full mailbox.
   case readLoad(ReadLoadReport)
+  /// The compaction worker has rewritten files of the region's range, or knows of deletions that a measure shows.
+  case rangeCompacted(regionID: UInt64)
 }
 
 /// What the placement driver knows of a peer's membership.

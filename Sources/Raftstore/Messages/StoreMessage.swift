@@ -27,12 +27,18 @@ package enum StoreMessage: Sendable {
   case checkMerge(region: Region, peerID: UInt64)
   /// A raft worker has its first hibernated follower of a leader on the store, or none any more.
   case watchStore(storeID: UInt64, begins: Bool)
+  /// A range of values was deleted at once; may be refused by a full mailbox.
+  case rangeDeleted(KeyRange)
 }
 
 extension StoreMessage {
   /// About the memory it keeps while it waits, in bytes.
   var mailboxCost: Int {
-    if case .raft(let envelope) = self { envelope.approximateSize } else { 256 }
+    switch self {
+    case .raft(let envelope): envelope.approximateSize
+    case .rangeDeleted(let range): 256 + range.start.count + range.end.count
+    default: 256
+    }
   }
 }
 
@@ -45,4 +51,6 @@ package enum StoreTick: Sendable {
   /// Beats between stores (`StoreLiveness`).
   case liveness
   case advanceSafeTS
+  /// Look for ranges with many deletions (`CompactionWorker`).
+  case checkCompaction
 }

@@ -9,6 +9,8 @@ struct HeartbeatReporter {
   private var reportedPending: [UInt64] = []
   private(set) var bytesWritten: UInt64 = 0
   private(set) var keysWritten: UInt64 = 0
+  /// What had been read from the peer at the last report.
+  private var readBefore = ReadFlow()
 
   init(next: Instant) { self.next = next }
 
@@ -27,13 +29,21 @@ struct HeartbeatReporter {
     reportedPending = pending.map(\.id)
   }
 
-  /// The report is on its way: counting begins anew.
-  mutating func sent() {
+  /// What was read since the last report, if `flow` was in all.
+  func read(_ flow: ReadFlow) -> ReadFlow { flow &- readBefore }
+
+  /// The report is on its way: counting begins anew. `flow` is what was read in all.
+  mutating func sent(read flow: ReadFlow) {
     bytesWritten = 0
     keysWritten = 0
+    readBefore = flow
   }
 
-  mutating func requestSoon(_ now: Instant) { next = now }
+  /// The first report of a leader is due, which says nothing of the time in which it followed.
+  mutating func leadershipBegins(at now: Instant, read flow: ReadFlow) {
+    next = now
+    sent(read: flow)
+  }
 
   /// The region has hibernated: no report before.
   mutating func postpone(until time: Instant) { next = max(next, time) }

@@ -21,6 +21,7 @@ extension Peer {
     storage.noteApplied(result.state, term: result.appliedTerm)
     reporter.recordWritten(bytes: result.writtenBytes, keys: result.writtenKeys)
     splitting.trigger.recordWritten(result.writtenBytes)
+    for range in result.deletedRanges { context.router.sendToStore(.rangeDeleted(range)) }
     for change in result.changes {
       switch change {
       case .membership(let change, let region, let removesSelf):

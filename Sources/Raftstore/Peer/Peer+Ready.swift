@@ -189,7 +189,7 @@ extension Peer {
       context.metrics.leaderChanges.increment()
       context.metrics.leaders.add(1)
       activity.beginLeading(region, context.now)
-      reporter.requestSoon(context.now)
+      reporter.leadershipBegins(at: context.now, read: delegate.readFlow)
       compaction.schedule(after: context.now, context.config)
       splitting.trigger.leadershipBegins(at: context.now)
       if isBroadcastingRemoval { sendRemovalBroadcast() } else { sendHeartbeat() }

@@ -126,12 +126,15 @@ extension Peer {
       pending: pending, at: context.now,
       interval: isAsleep
         ? context.config.sleepingHeartbeatInterval : context.config.regionHeartbeatInterval)
+    let flow = delegate.readFlow
+    let read = reporter.read(flow)
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term, pendingPeers: pending,
       downPeers: downPeers, approximateSize: splitting.trigger.reportedBytes,
       approximateKeys: splitting.trigger.size?.keys ?? 0,
-      bytesWritten: reporter.bytesWritten, keysWritten: reporter.keysWritten)
-    if context.router.sendToStore(.regionHeartbeat(heartbeat)) { reporter.sent() }
+      bytesWritten: reporter.bytesWritten, keysWritten: reporter.keysWritten,
+      bytesRead: read.bytes, keysRead: read.keys)
+    if context.router.sendToStore(.regionHeartbeat(heartbeat)) { reporter.sent(read: flow) }
   }
 
   /// Members that lack entries our log no longer holds.

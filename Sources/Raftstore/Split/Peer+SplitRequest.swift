@@ -36,12 +36,22 @@ extension Peer {
       .checkSplit(SplitCheck(region: region, peerID: info.id, purpose: .limits)))
   }
 
+  /// Deleted data of the region's range is gone from the files of this store.
+  func rangeCompacted() {
+    guard lifecycle == .active, node.isLeader else { return }
+    splitting.trigger.rangeCompacted(at: context.now)
+  }
+
   /// The region was measured. The result is of no use if it is another region by now.
   func splitChecked(_ result: SplitCheckResult) {
     let isCurrent =
       lifecycle == .active && node.isLeader && result.region.epoch.version == region.epoch.version
     if case .middle(let number) = result.purpose { return middleFound(number, result, isCurrent) }
     splitting.trigger.end(isCurrent ? result.size : nil)
+    if isCurrent, splitting.trigger.isReportDue {
+      splitting.trigger.reported()
+      sendHeartbeat()
+    }
     guard isCurrent, !result.splitKeys.isEmpty else { return }
     // The region is over its limit: it is checked again unless a split is applied.
     splitting.trigger.splitBegins()

@@ -23,6 +23,9 @@ package struct SplitConfig: Sendable {
   /// A region with at least so many bytes is not scanned for its split keys: they are estimated.
   package var approximateSize: UInt64 = 750 << 20
 
+  /// When ranges with many deletions are compacted, so that regions are not measured too large.
+  package var compaction = RangeCompactionConfig()
+
   /// Keys at which a region is split in one step at most: eleven regions.
   static let maxKeysInStep = 10
 
@@ -50,7 +53,26 @@ package struct SplitConfig: Sendable {
         + "not \(limits.maxKeys)"
     }
     if checkInterval <= .zero { return "split-region-check-tick-interval must be positive" }
+    if compaction.interval <= .zero { return "region-compact-check-interval must be positive" }
     return nil
+  }
+}
+
+/// When the files of a range are rewritten because of the deletions in them. Names and defaults are TiKV's.
+package struct RangeCompactionConfig: Sendable {
+  /// How often some regions are looked at.
+  package var interval: Duration = .seconds(300)
+  /// Regions that are looked at each time.
+  package var step = 100
+  /// Deletions in the files of a region from which on they are rewritten...
+  package var minTombstones: UInt64 = 10_000
+  /// ... if they are also so many percent of all entries.
+  package var tombstonesPercent: UInt64 = 30
+
+  /// Whether so many deletions among so many entries call for a compaction.
+  func isExceeded(_ deletions: UInt64, of entries: UInt64) -> Bool {
+    deletions >= minTombstones
+      && Double(deletions) * 100 >= Double(entries) * Double(tombstonesPercent)
   }
 }
 

@@ -70,17 +70,19 @@ package struct LocalReader: Sendable {
     }
   }
 
-  /// Counts a read that was not served by `getFromMemory`, for splits by load.
+  /// Counts a read that was not served by `getFromMemory`, for splits by load and reports to the placement driver.
   ///
   /// - Parameters:
   ///   - end: equal to `start` for a single key, empty for no bound.
+  ///   - keys: how many were returned.
   ///   - busy: how long a thread has worked on it; zero for reads of few keys.
   package func recordRead(
-    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], keys: Int, bytes: Int,
+    busy: Duration
   ) {
     guard let delegate = meta.delegate(context.regionID) else { return }
     let load = delegate.recordRead(
-      start, end, bytes: bytes, busy: busy, now: clock.now, loadSplit)
+      start, end, keys: keys, bytes: bytes, busy: busy, now: clock.now, loadSplit)
     if let load { router.report(load) }
   }
 

@@ -35,6 +35,8 @@ package final class ReadDelegate: Sendable {
     /// How often stale reads were disallowed, or the region's range changed: one of these during a read makes it void.
     var interruptions: UInt64 = 0
     var load: ReadLoad
+    /// The part of the reads that the store has reported.
+    var reportedByStore = ReadFlow()
   }
 
   private let state: Mutex<State>
@@ -115,7 +117,8 @@ package final class ReadDelegate: Sendable {
     state.withLock { state in
       let outcome = Self.check(context, now, storeID, &state)
       guard case .success = outcome else { return (outcome, nil) }
-      return (outcome, state.load.add(key, key, bytes: bytes, busy: .zero, now: now, limits))
+      let load = state.load.add(key, key, keys: 1, bytes: bytes, busy: .zero, now: now, limits)
+      return (outcome, load)
     }
   }
 
@@ -168,9 +171,23 @@ package final class ReadDelegate: Sendable {
 
   /// Counts a read of several keys. Returns the load of the region if it is due to be reported.
   func recordRead(
-    _ start: [UInt8], _ end: [UInt8], bytes: Int, busy: Duration, now: Instant,
+    _ start: [UInt8], _ end: [UInt8], keys: Int, bytes: Int, busy: Duration, now: Instant,
     _ limits: LoadSplitConfig
   ) -> ReadLoadReport? {
-    state.withLock { $0.load.add(start, end, bytes: bytes, busy: busy, now: now, limits) }
+    state.withLock {
+      $0.load.add(start, end, keys: keys, bytes: bytes, busy: busy, now: now, limits)
+    }
+  }
+
+  /// What was read from the peer since it began, on all threads.
+  package var readFlow: ReadFlow { state.withLock { $0.load.flow } }
+
+  /// What was read since the last call: the peer's part of the store's report.
+  func takeStoreFlow() -> ReadFlow {
+    state.withLock { state in
+      let flow = state.load.flow
+      defer { state.reportedByStore = flow }
+      return flow &- state.reportedByStore
+    }
   }
 }

@@ -74,6 +74,18 @@ package struct RegionTable: Sendable {
     return found
   }
 
+  /// The first regions that end above `key`, in order; at most `limit`.
+  package func endingAbove(_ key: [UInt8], limit: Int) -> [Region] {
+    var found: [Region] = []
+    var next = lastPosition(startingAtOrBelow: key) ?? Position(chunk: 0, offset: 0)
+    while found.count < limit, next.chunk < chunks.count {
+      let region = self[next]
+      if region.endKey.isEmpty || precedes(key, region.endKey) { found.append(region) }
+      next = position(after: next)
+    }
+    return found
+  }
+
   /// All regions in order.
   package var all: [Region] { Array(chunks.joined()) }
 

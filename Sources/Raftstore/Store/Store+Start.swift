@@ -86,6 +86,7 @@ private struct StoreStart {
     let logWriter = spawnLogWriter()
     let region = spawnRegionWorker(logWriter.mailbox)
     let splitCheck = spawnSplitCheckWorker()
+    let compaction = spawnCompactionWorker()
     let lockScan = spawnLockScanWorker()
     let generations = SnapshotGenerations()
     let generators = spawnGenerators(generations)
@@ -98,7 +99,7 @@ private struct StoreStart {
       let own = peers.filter { Int($0.region.id % UInt64(shards)) == shard }
       rafts.append(spawnRaftWorker(shard, own, logWriter, applies, region))
     }
-    let store = spawnStoreWorker(region.mailbox, splitCheck.mailbox)
+    let store = spawnStoreWorker(region.mailbox, splitCheck.mailbox, compaction.mailbox)
     router.attach(raft: rafts.map(\.mailbox), store: store.mailbox)
     router.broadcast(.start)
     var ends: [@Sendable () -> Void] = [{ store.stop() }]
@@ -109,6 +110,7 @@ private struct StoreStart {
     ends += generators.map { worker in { worker.stop() } }
     ends.append { region.stop() }
     ends.append { splitCheck.stop() }
+    ends.append { compaction.stop() }
     ends.append { lockScan.stop() }
     let workers = StoreWorkers(ends: ends)
     startTimers(workers)
@@ -162,6 +164,15 @@ private struct StoreStart {
     }
   }
 
+  private func spawnCompactionWorker() -> Worker<CompactionMessage> {
+    let (environment, config, router, meta) = (environment, config.split, router, meta)
+    return environment.host.spawn(name: "compaction", capacity: Self.ample) { mailbox in
+      CompactionWorker(
+        engine: environment.engine, config: config, meta: meta, router: router, mailbox: mailbox,
+        metrics: environment.metrics, logger: environment.logger)
+    }
+  }
+
   private func spawnLockScanWorker() -> Worker<LockScan> {
     let (maxBytes, logger) = (config.reads.safeTS.maxLockBytes, environment.logger)
     return environment.host.spawn(name: "lock-scan", capacity: Self.ample) { _ in
@@ -203,7 +214,8 @@ private struct StoreStart {
   }
 
   private func spawnStoreWorker(
-    _ region: Mailbox<RegionTask>, _ splitCheck: Mailbox<SplitCheckMessage>
+    _ region: Mailbox<RegionTask>, _ splitCheck: Mailbox<SplitCheckMessage>,
+    _ compaction: Mailbox<CompactionMessage>
   ) -> Worker<StoreMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     let (config, storeID, info, disk) = (config, ident.storeID, info, disk)
@@ -214,7 +226,7 @@ private struct StoreStart {
       StoreWorker(
         storeID: storeID, info: info, config: config, environment: environment, meta: meta,
         router: router, metrics: metrics, disk: disk, regionWorker: region,
-        splitCheckWorker: splitCheck)
+        splitCheckWorker: splitCheck, compactionWorker: compaction)
     }
   }
 
@@ -238,6 +250,8 @@ private struct StoreStart {
       host.every(config.snapshotGCInterval) {
         router.sendToStore(.tick(.gcSnapshots))
       })
+    workers.add(
+      host.every(config.split.compaction.interval) { router.sendToStore(.tick(.checkCompaction)) })
     guard config.reads.safeTS.isEnabled else { return }
     workers.add(
       host.every(config.reads.safeTS.advanceInterval) { router.sendToStore(.tick(.advanceSafeTS)) })

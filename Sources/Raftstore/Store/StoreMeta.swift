@@ -188,6 +188,16 @@ package final class StoreMeta: Sendable {
     return Array(held.filter { $0 > id }.sorted().prefix(limit))
   }
 
+  /// What was read from all peers since the last call.
+  func takeReadFlow() -> ReadFlow {
+    let delegates = state.withLock { $0.held.values.map(\.delegate) }
+    return delegates.reduce(into: ReadFlow()) { sum, delegate in
+      let flow = delegate.takeStoreFlow()
+      sum.bytes &+= flow.bytes
+      sum.keys &+= flow.keys
+    }
+  }
+
   /// How many peers this store has, initialized or not.
   package var count: Int { state.withLock { $0.held.count } }
 }

@@ -201,6 +201,7 @@ struct RaftWorker: Handler {
       addToBatch(id, peerID)?.mergeConfirmed(isMember: isMember)
     case .locksTracked(let id, let peerID, let number, let oldest):
       addToBatch(id, peerID)?.locksTracked(number, oldest: oldest)
+    case .rangeCompacted(let id): addToBatch(id)?.rangeCompacted()
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .wakeSleepers,
       .checkLeaders, .advanceSafeTS, .leadersAgreed, .readLoad:

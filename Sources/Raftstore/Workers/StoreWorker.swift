@@ -18,6 +18,7 @@ struct StoreWorker: Handler {
   let pd: any PDClient
   let regionWorker: Mailbox<RegionTask>
   let splitCheckWorker: Mailbox<SplitCheckMessage>
+  let compactionWorker: Mailbox<CompactionMessage>
   let metrics: RaftMetrics
   let disk: DiskReserve
   let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
@@ -36,7 +37,8 @@ struct StoreWorker: Handler {
   init(
     storeID: UInt64, info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment,
     meta: StoreMeta, router: Router, metrics: RaftMetrics, disk: DiskReserve,
-    regionWorker: Mailbox<RegionTask>, splitCheckWorker: Mailbox<SplitCheckMessage>
+    regionWorker: Mailbox<RegionTask>, splitCheckWorker: Mailbox<SplitCheckMessage>,
+    compactionWorker: Mailbox<CompactionMessage>
   ) {
     self.storeID = storeID
     self.config = config
@@ -49,6 +51,7 @@ struct StoreWorker: Handler {
     pd = environment.pd
     self.regionWorker = regionWorker
     self.splitCheckWorker = splitCheckWorker
+    self.compactionWorker = compactionWorker
     self.metrics = metrics
     self.disk = disk
     diskSpace = environment.diskSpace
@@ -76,6 +79,8 @@ struct StoreWorker: Handler {
       case .checkMerge(let region, let peerID): checkMerge(region, peerID)
       case .tick(.liveness): tickLiveness()
       case .watchStore(let storeID, let begins): liveness.watch(storeID, begins)
+      case .rangeDeleted(let range): compactionWorker.post(.rangeDeleted(range))
+      case .tick(.checkCompaction): compactionWorker.post(.check)
       }
     }
   }
@@ -118,6 +123,7 @@ struct StoreWorker: Handler {
     let space = space()
     checkDisk(space)
     let statistics = snapshots.statistics
+    let read = meta.takeReadFlow()
     let id = storeID
     let (logger, onFatal, address) = (logger, onFatal, info.address)
     pd.storeHeartbeat(
@@ -127,7 +133,7 @@ struct StoreWorker: Handler {
         receivingSnapshots: UInt64(statistics.receiving),
         applyingSnapshots: UInt64(statistics.applying),
         startTime: UInt64(clamping: info.startTimestamp),
-        isBusy: router.isBusy)
+        isBusy: router.isBusy, bytesRead: read.bytes, keysRead: read.keys)
     ) { result in
       guard case .failure(let error) = result else { return }
       // What this process would still write or serve, it would do beside the one that has its place.

@@ -237,6 +237,14 @@ package struct ConfigurationFile {
     },
     "server.snap-max-total-size": { set(&$0.snapshots.maxTotalSize, Quantity.bytes($1)) },
     "raftstore.notify-capacity": { set(&$0.raftstore.mailboxes.raftCount, Int($1)) },
+    "raftstore.region-compact-check-interval": { duration(&$0, \.split.compaction.interval, $1) },
+    "raftstore.region-compact-check-step": { set(&$0.raftstore.split.compaction.step, Int($1)) },
+    "raftstore.region-compact-min-tombstones": {
+      set(&$0.raftstore.split.compaction.minTombstones, UInt64($1))
+    },
+    "raftstore.region-compact-tombstones-percent": {
+      set(&$0.raftstore.split.compaction.tombstonesPercent, UInt64($1))
+    },
     "raftstore.merge-check-tick-interval": { duration(&$0, \.merge.checkInterval, $1) },
     "raftstore.merge-max-log-gap": { set(&$0.raftstore.merge.maxLogGap, UInt64($1)) },
     "raftstore.follower-read-max-log-gap": {

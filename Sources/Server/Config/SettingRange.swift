@@ -108,6 +108,15 @@ package enum SettingRange {
       "server.snap-io-max-bytes-per-sec", \.snapshots.maxBytesPerSecond, 1024...(1 << 40), or: 0),
     Rule("server.snap-max-total-size", \.snapshots.maxTotalSize, (1 << 20)...(1 << 60), or: 0),
     Rule("raftstore.notify-capacity", \.raftstore.mailboxes.raftCount, 16...(1 << 24)),
+    Rule(
+      "raftstore.region-compact-check-interval", \.raftstore.split.compaction.interval, often...day),
+    Rule("raftstore.region-compact-check-step", \.raftstore.split.compaction.step, 1...10_000),
+    Rule(
+      "raftstore.region-compact-min-tombstones", \.raftstore.split.compaction.minTombstones,
+      1...(1 << 40)),
+    Rule(
+      "raftstore.region-compact-tombstones-percent",
+      \.raftstore.split.compaction.tombstonesPercent, 1...100),
     Rule("raftstore.merge-check-tick-interval", \.raftstore.merge.checkInterval, often...day),
     Rule("raftstore.merge-max-log-gap", \.raftstore.merge.maxLogGap, 1...1024),
     Rule(

@@ -35,6 +35,7 @@ enum RunShape {
     store.reads.safeTS.advanceInterval = .milliseconds(
       Int64.random(in: 150...1_200, using: &random))
     store.reads.followerMaxLogGap = random.next() % 4 == 0 ? 1 : 100
+    store.split.compaction.interval = .seconds(2)
     shape.raftstore = store
     shape.placement.maxStoreDownTime = .seconds(10)
     shape.placement.disconnectTime = .seconds(3)

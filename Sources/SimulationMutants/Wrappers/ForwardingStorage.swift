@@ -31,9 +31,10 @@ extension ForwardingStorage {
   }
 
   func recordRead(
-    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], keys: Int, bytes: Int,
+    busy: Duration
   ) {
-    base.recordRead(context, from: start, to: end, bytes: bytes, busy: busy)
+    base.recordRead(context, from: start, to: end, keys: keys, bytes: bytes, busy: busy)
   }
 
   func write(

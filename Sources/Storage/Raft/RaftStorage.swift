@@ -110,9 +110,10 @@ package struct RaftStorage: Storage {
   }
 
   package func recordRead(
-    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], keys: Int, bytes: Int,
+    busy: Duration
   ) {
-    reader.recordRead(context, from: start, to: end, bytes: bytes, busy: busy)
+    reader.recordRead(context, from: start, to: end, keys: keys, bytes: bytes, busy: busy)
   }
 
   package func write(

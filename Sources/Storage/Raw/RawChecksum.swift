@@ -21,6 +21,8 @@ struct ChecksumReply: ScanReply {
   private(set) var value = RawChecksum()
   /// Its memory does not grow with the number of pairs.
   let bytes = 0
+  var keysRead: Int { Int(clamping: value.pairs) }
+  var bytesRead: Int { Int(clamping: value.bytes) }
 
   mutating func take(
     _ cursor: any KVCursor, _ key: [UInt8], _ values: RawValues, keyOnly: Bool

@@ -55,7 +55,7 @@ package struct RawCommands: Sendable {
     read(context, name, on: executor, completion) { [storage] view throws(StorageError) in
       let stored = try view.stored(key, context)
       storage.recordRead(
-        context, from: key, to: key, bytes: stored?.count ?? 0, busy: .zero)
+        context, from: key, to: key, keys: 1, bytes: stored?.count ?? 0, busy: .zero)
       guard let stored else { return nil }
       return try view.values.live(stored, of: key)
     }
@@ -223,8 +223,10 @@ package struct RawCommands: Sendable {
     let viewed: @Sendable (Result<RawView, StorageError>) -> Void = { result in
       do throws(StorageError) {
         let pieces = try pieces(try result.get())
-        SlicedRead(pieces, into: reply, slicing, completion) { [storage] bytes, busy in
-          storage.recordRead(context, from: keys.start, to: keys.end, bytes: bytes, busy: busy)
+        SlicedRead(pieces, into: reply, slicing, completion) { [storage] reply, busy in
+          storage.recordRead(
+            context, from: keys.start, to: keys.end, keys: reply.keysRead, bytes: reply.bytesRead,
+            busy: busy)
         }.run()
       } catch {
         completion(.failure(error))

@@ -17,6 +17,8 @@ struct ReplyPairs: ScanReply {
   private let limit: Int
   /// Keys, values and overhead so far; at most `limit`.
   private(set) var bytes = 0
+  var keysRead: Int { value.count }
+  var bytesRead: Int { bytes }
   /// About the bytes of a pair in a message beside its key and value.
   private static let overhead = 16
 

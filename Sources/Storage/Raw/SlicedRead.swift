@@ -16,6 +16,9 @@ protocol ReadReply: Sendable {
 
   /// Bytes of memory so far.
   var bytes: Int { get }
+  /// What was read so far: pairs, and bytes of keys and values.
+  var keysRead: Int { get }
+  var bytesRead: Int { get }
   var value: Value { get }
 }
 
@@ -44,8 +47,8 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
   private let state: Mutex<State>
   private let slicing: ReadTimeSlicing?
   private let completion: @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void
-  /// Takes the bytes and the time of a read that has succeeded.
-  private let account: @Sendable (Int, Duration) -> Void
+  /// Takes the reply and the time of a read that has succeeded.
+  private let account: @Sendable (Pieces.Reply, Duration) -> Void
 
   /// - Parameters:
   ///   - reply: an empty one, to which the pieces are added.
@@ -53,7 +56,7 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
   init(
     _ pieces: sending Pieces, into reply: Pieces.Reply, _ slicing: ReadTimeSlicing?,
     _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void,
-    account: @escaping @Sendable (_ bytes: Int, _ busy: Duration) -> Void
+    account: @escaping @Sendable (_ reply: Pieces.Reply, _ busy: Duration) -> Void
   ) {
     state = Mutex(State(pieces: pieces, reply: reply))
     self.slicing = slicing
@@ -67,8 +70,8 @@ final class SlicedRead<Pieces: ReadPieces>: Sendable {
       switch slice() {
       case .finished(let result):
         if case .success = result {
-          let (bytes, busy) = state.withLock { ($0.reply.bytes, $0.busy) }
-          account(bytes, busy)
+          let (reply, busy) = state.withLock { ($0.reply, $0.busy) }
+          account(reply, busy)
         }
         return completion(result)
       case .unfinished(let held):

@@ -51,7 +51,8 @@ package struct StandaloneStorage: Storage {
 
   /// Nothing is divided here.
   package func recordRead(
-    _ context: RequestContext, from start: [UInt8], to end: [UInt8], bytes: Int, busy: Duration
+    _ context: RequestContext, from start: [UInt8], to end: [UInt8], keys: Int, bytes: Int,
+    busy: Duration
   ) {}
 
   package func tryLocalGet(

@@ -198,6 +198,16 @@ struct PeerStateTests {
 
   // MARK: HeartbeatReporter
 
+  /// What a follower has applied and served is no flow of the leader that it becomes.
+  @Test func aLeaderCountsFromItsElection() {
+    var reporter = HeartbeatReporter(next: start + .seconds(60))
+    reporter.recordWritten(bytes: 1000, keys: 100)
+    reporter.leadershipBegins(at: start, read: ReadFlow(bytes: 500, keys: 50))
+    #expect(reporter.next == start)
+    #expect(reporter.bytesWritten == 0 && reporter.keysWritten == 0)
+    #expect(reporter.read(ReadFlow(bytes: 507, keys: 51)) == ReadFlow(bytes: 7, keys: 1))
+  }
+
   @Test func countsAreKeptUntilAReportIsSent() {
     var reporter = HeartbeatReporter(next: start)
     reporter.recordWritten(bytes: 10, keys: 1)
@@ -207,8 +217,10 @@ struct PeerStateTests {
     #expect(reporter.bytesWritten == 10 && reporter.isReportedPending(7))
     reporter.recordWritten(bytes: 5, keys: 1)
     #expect(reporter.bytesWritten == 15 && reporter.keysWritten == 2)
-    reporter.sent()
+    #expect(reporter.read(ReadFlow(bytes: 100, keys: 3)) == ReadFlow(bytes: 100, keys: 3))
+    reporter.sent(read: ReadFlow(bytes: 100, keys: 3))
     #expect(reporter.bytesWritten == 0 && reporter.keysWritten == 0)
+    #expect(reporter.read(ReadFlow(bytes: 140, keys: 5)) == ReadFlow(bytes: 40, keys: 2))
     reporter.begin(pending: [], at: start, interval: .seconds(60))
     #expect(!reporter.hasReportedPending)
   }

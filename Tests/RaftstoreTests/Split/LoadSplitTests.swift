@@ -39,7 +39,7 @@ import Testing
     var load = ReadLoad(regionID: 1, peerID: 2)
     return (0..<count).compactMap { number in
       load.add(
-        key(number), key(number), bytes: bytes, busy: busy,
+        key(number), key(number), keys: 1, bytes: bytes, busy: busy,
         now: instant(UInt64(number) * interval), config)
     }
   }
@@ -81,6 +81,25 @@ import Testing
       }
     }
     for count in counts { #expect(abs(count - 800) < 160) }
+  }
+
+  /// The region's count and the store's are independent of each other, and of the periods.
+  @Test func readsAreCountedForReports() throws {
+    let peer = PeerInfo(id: 2, storeID: 1)
+    let region = Region(
+      id: 1, epoch: RegionEpoch(confVersion: 1, version: 1), peers: [peer])
+    let delegate = ReadDelegate(region: region, peer: peer)
+    let meta = StoreMeta()
+    meta.set(region, delegate: delegate)
+    for number in 0..<30 {
+      _ = delegate.recordRead(
+        key(1), key(9), keys: 3, bytes: 100, busy: .zero, now: instant(UInt64(number) * 100),
+        Self.config)
+      if number == 9 { #expect(meta.takeReadFlow() == ReadFlow(bytes: 1000, keys: 30)) }
+    }
+    #expect(delegate.readFlow == ReadFlow(bytes: 3000, keys: 90))
+    #expect(meta.takeReadFlow() == ReadFlow(bytes: 2000, keys: 60))
+    #expect(meta.takeReadFlow() == ReadFlow())
   }
 
   @Test func longKeysAreNotKept() {

@@ -64,4 +64,22 @@ import Testing
     #expect(subject.next == 70 + 320)
     #expect(subject.begins(at: 400))
   }
+
+  /// Deletions write little: what says that they are compacted makes the region be measured, and reported at once.
+  @Test func aCompactionTriggersACheckAndAReport() {
+    let subject = Subject()
+    #expect(subject.begins(at: 0))
+    subject.trigger.end(RangeSize(bytes: 500, keys: 5))
+    #expect(!subject.begins(at: 20))
+    #expect(!subject.trigger.isReportDue)
+    subject.trigger.rangeCompacted(at: Instant(nanoseconds: 21_000_000_000))
+    #expect(subject.next == 21)
+    #expect(subject.begins(at: 21))
+    subject.trigger.end(RangeSize(bytes: 7, keys: 0))
+    #expect(subject.trigger.isReportDue)
+    #expect(subject.trigger.reportedBytes == 7)
+    subject.trigger.reported()
+    #expect(!subject.begins(at: 40))
+    #expect(!subject.trigger.isReportDue)
+  }
 }

@@ -158,7 +158,7 @@ extension StoreHeartbeat {
       sendingSnapshots: UInt64(wire.sendingSnapCount),
       receivingSnapshots: UInt64(wire.receivingSnapCount),
       applyingSnapshots: UInt64(wire.applyingSnapCount), startTime: UInt64(wire.startTime),
-      isBusy: wire.isBusy, received: received)
+      isBusy: wire.isBusy, bytesRead: wire.bytesRead, keysRead: wire.keysRead, received: received)
   }
 
   /// The report as it was received, or made of the plain values.
@@ -181,6 +181,8 @@ extension StoreHeartbeat {
       $0.applyingSnapCount = UInt32(clamping: applyingSnapshots)
       $0.startTime = UInt32(clamping: startTime)
       $0.isBusy = isBusy
+      $0.bytesRead = bytesRead
+      $0.keysRead = keysRead
     }
   }
 }
