@@ -86,6 +86,8 @@ let package = Package(
     library(
       "Client", ["RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, nioHTTP1, protobuf, log]),
 
+    library("Transaction", ["Engine", "Codec", "Protobuf"]),
+
     // Levels 4 to 7
     library("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),
     library(
@@ -155,6 +157,9 @@ let package = Package(
       ]),
     tests(
       "PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime", "TestSupport"]),
+    tests(
+      "TransactionTests",
+      ["Transaction", "Engine", "Codec", "Protobuf", "Runtime", "TestSupport"]),
     tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),
     tests(

@@ -91,7 +91,7 @@ struct CodingRuleTests {
 
   static let core: Set<String> = [
     "Raft", "Raftstore", "PlacementDriver", "Storage", "Engine", "RaftLog", "Codec", "Protobuf",
-    "SimulationKit", "Simulation", "SimulationMutants", "History",
+    "Transaction", "SimulationKit", "Simulation", "SimulationMutants", "History",
   ]
 
   static let banned = [

@@ -17,6 +17,7 @@ struct ImportTests {
     "Raftstore": ["CZlib", "Protobuf", "Raft", "Runtime", "Engine", "RaftLog", "Codec"],
     "PlacementDriver": ["Engine", "Runtime", "Codec"],
     "Client": ["RPC", "Wire", "Codec", "Runtime"],
+    "Transaction": ["Engine", "Codec", "Protobuf"],
     "Storage": ["Raftstore", "Engine", "Codec", "Runtime"],
     "Server": [
       "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
@@ -65,6 +66,7 @@ struct ImportTests {
     "Client": [
       "NIOCore", "NIOHTTP1", "NIOPosix", "SwiftProtobuf", "FoundationEssentials", "Logging",
     ],
+    "Transaction": [],
     "Storage": ["Logging"],
     "SimulationKit": ["Collections", "Glibc", "Logging"],
     "Simulation": ["Logging"],

@@ -1,0 +1,131 @@
+import Codec
+import Engine
+import Testing
+
+@testable import Transaction
+
+/// `max_ts`, locks in memory, latches, and the cache of committed transactions.
+struct ConcurrencyTests {
+  private func encoded(_ key: String) -> [UInt8] { MemComparable.encode(Array(key.utf8)) }
+
+  @Test func maxTSNeverDecreases() {
+    let control = ConcurrencyControl()
+    control.raiseMaxTS(to: Timestamp(10))
+    control.raiseMaxTS(to: Timestamp(5))
+    control.raiseMaxTS(to: .max)
+    #expect(control.maxTS == Timestamp(10))
+  }
+
+  @Test func memoryLocksAreFoundInKeyOrder() throws {
+    let control = ConcurrencyControl()
+    for (key, startTS) in [("c", 3), ("a", 9), ("b", 5)] as [(String, UInt64)] {
+      control.publish(encoded(key)) { _ in
+        Lock(.put, primary: Array(key.utf8), startTS: Timestamp(startTS))
+      }
+    }
+    #expect(control.minStartTS == Timestamp(3))
+    func found(_ range: KeyRange) throws -> [UInt64] {
+      var found: [UInt64] = []
+      try control.check(in: range) { _, lock in found.append(lock.startTS.value) }
+      return found
+    }
+    #expect(try found(.all) == [9, 5, 3])
+    #expect(try found(KeyRange(start: encoded("b"), end: encoded("c"))) == [5])
+    control.release([encoded("b"), encoded("x")])
+    #expect(try found(.all) == [9, 3])
+    control.release([encoded("a"), encoded("c")])
+    #expect(control.minStartTS == nil)
+  }
+
+  /// Reads on other threads while prewrites compute timestamps: a read either sees the lock, or the lock's timestamp is
+  /// above the read.
+  @Test func aReadSeesTheLockOrIsBelowIt() async {
+    let control = ConcurrencyControl()
+    let key = encoded("k")
+    await withTaskGroup(of: Void.self) { group in
+      for thread in 0..<2 {
+        group.addTask {
+          for round in 1...2_000 as ClosedRange<UInt64> {
+            let timestamp = Timestamp(round * 2 + UInt64(thread))
+            control.raiseMaxTS(to: timestamp)
+            var seen: Lock?
+            try? control.check(key) { seen = $0 }
+            if let seen, seen.minCommitTS <= timestamp { continue }
+            // No lock that was published before can commit at or below.
+            #expect(control.maxTS >= timestamp)
+          }
+        }
+      }
+      group.addTask {
+        for _ in 1...2_000 {
+          var minimum = Timestamp.zero
+          let before = control.maxTS
+          control.publish(key) { maxTS in
+            minimum = Timestamp(maxTS.value + 1)
+            var lock = Lock(.put, primary: [], startTS: .zero)
+            lock.minCommitTS = minimum
+            return lock
+          }
+          #expect(minimum > before)
+          control.release([key])
+        }
+      }
+    }
+    #expect(control.minStartTS == nil)
+  }
+
+  @Test func aFailedPrewriteLeavesNoMemoryLock() throws {
+    let store = ScriptStore(try memoryEngine())
+    let control = store.concurrency
+    var first = Prewrite(
+      [PrewriteMutation(.put([1]), key: Array("b".utf8))], primary: Array("b".utf8),
+      startTS: Timestamp(5))
+    first.secondaries = []
+    let output = try first.execute(store.snapshot(), control)
+    #expect(output.changes.memoryLocks == [encoded("b")])
+    #expect(control.minStartTS == Timestamp(5))
+    _ = try store.apply(output)
+    #expect(control.minStartTS == nil)
+    var second = Prewrite(
+      ["a", "b"].map { PrewriteMutation(.put([2]), key: Array($0.utf8)) },
+      primary: Array("a".utf8), startTS: Timestamp(8))
+    second.triesOnePhase = true
+    #expect(throws: TransactionError.self) { try second.execute(store.snapshot(), control) }
+    #expect(control.minStartTS == nil)
+    second.maxCommitTS = Timestamp(8)
+    second.mutations.removeLast()
+    _ = try second.execute(store.snapshot(), control)
+    #expect(control.minStartTS == nil, "a prewrite that fell back")
+  }
+
+  @Test func latchesOfOneSlotDoNotBlockEachOther() {
+    var latches = Latches(slots: 1)
+    var first = Latches.Request([7, 3, 7])
+    var second = Latches.Request([4, 7])
+    var third = Latches.Request([7])
+    #expect(first.hashes == [3, 7])
+    #expect(latches.acquire(&first, for: 1))
+    #expect(!latches.acquire(&second, for: 2))
+    #expect(second.held == 1)
+    #expect(!latches.acquire(&third, for: 3))
+    #expect(!latches.acquire(&third, for: 3), "it waits once")
+    #expect(latches.release(first, of: 1).woken == [2])
+    #expect(latches.acquire(&second, for: 2))
+    #expect(latches.release(second, of: 2).woken == [3])
+    #expect(latches.acquire(&third, for: 3))
+    #expect(latches.release(third, of: 3).woken.isEmpty)
+  }
+
+  @Test func theStatusCacheForgets() {
+    var cache = TransactionStatusCache(capacity: 2, timeToLive: 100)
+    cache.insert(Timestamp(1), commitTS: Timestamp(2), now: 0)
+    cache.insert(Timestamp(3), commitTS: Timestamp(4), now: 50)
+    #expect(cache.commitTS(of: Timestamp(1)) == Timestamp(2))
+    cache.insert(Timestamp(5), commitTS: Timestamp(6), now: 60)
+    #expect(cache.commitTS(of: Timestamp(1)) == nil, "above the capacity")
+    cache.insert(Timestamp(7), commitTS: Timestamp(8), now: 155)
+    #expect(cache.commitTS(of: Timestamp(3)) == nil, "too old")
+    #expect(cache.commitTS(of: Timestamp(5)) == Timestamp(6))
+    #expect(cache.count == 2)
+  }
+}
