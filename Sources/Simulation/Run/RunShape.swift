@@ -46,6 +46,18 @@ enum RunShape {
     shape.placement.resendInterval = .seconds(1)
     shape.placement.warmUpTime = .seconds(3)
     shape.placement.leaderBalanceInterval = .seconds(2)
+    if random.next() % 16 == 0 { makeManyRegions(&shape, keyCount, &random) }
     return shape
+  }
+
+  /// 50 to 60 regions of few keys or none, on as few stores as there can be. Those that are not used hibernate soon, so
+  /// that a run costs little more than one of few regions.
+  private static func makeManyRegions(
+    _ shape: inout SimulatedCluster.Shape, _ keyCount: Int, _ random: inout SplitMix64
+  ) {
+    shape.stores = 3
+    shape.boundaries = WorkloadKeys.boundaries(
+      keyCount, regions: Int.random(in: 50...60, using: &random))
+    shape.raftstore.hibernation.idleTime = .milliseconds(100)
   }
 }

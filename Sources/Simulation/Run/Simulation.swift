@@ -32,6 +32,7 @@ package final class Simulation {
   private let checkers: [any ClusterChecker]
   private let plan: FaultPlan
   private var workload: any Workload
+  private let clientCount: Int
   private var clients: [SimulatedClient] = []
   private var failure: RunReport.Failure?
   private var isCalling = true
@@ -66,7 +67,8 @@ package final class Simulation {
     cluster = try SimulatedCluster(
       setup.shape, scheduler: scheduler, parts: setup.parts, logger: logger, seed: random.next())
     setup.prepare(cluster)
-    nemesis = SimulatedNemesis(cluster, clients: workload.clients)
+    clientCount = setup.clients ?? workload.clients
+    nemesis = SimulatedNemesis(cluster, clients: clientCount)
     checkers = CheckerCatalog.make()
   }
 
@@ -87,7 +89,7 @@ package final class Simulation {
   }
 
   private func callAndInject() {
-    for number in 0..<workload.clients {
+    for number in 0..<clientCount {
       let client = SimulatedClient(
         number: number, cluster: cluster, recorder: recorder, replicaReads: 4,
         staleReads: workload.allowsStaleReads ? 5 : 0, seed: clientRandom.next(),
@@ -114,7 +116,9 @@ package final class Simulation {
       for checker in checkers {
         if let message = checker.check(view) { return fail(checker.name, message) }
       }
-      scheduler.after(Self.checkInterval) { [weak self] in self?.check() }
+      // A look at many regions takes long.
+      let interval = Self.checkInterval * (cluster.shape.boundaries.count < 20 ? 1 : 5)
+      scheduler.after(interval) { [weak self] in self?.check() }
     }
   }
 

@@ -31,6 +31,8 @@ package struct RunSetup {
   package var shape: SimulatedCluster.Shape
   /// The kinds of fault that the run has, all of them; nil leaves the choice to the seed.
   package var faults: [FaultKind]?
+  /// The number of clients; nil: the workload's.
+  package var clients: Int?
   /// Called with the cluster before it is bootstrapped.
   package var prepare: (SimulatedCluster) -> Void = { _ in }
 }

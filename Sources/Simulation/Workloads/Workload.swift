@@ -47,10 +47,15 @@ package enum WorkloadKeys {
     return Array(("k" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits).utf8)
   }
 
-  /// The boundaries that cut `count` keys into `regions` parts.
+  /// The boundaries that cut `count` keys into `regions` parts. If there are more parts than keys, some are between two
+  /// keys and have none.
   package static func boundaries(_ count: Int, regions: Int) -> [[UInt8]] {
     guard regions > 1 else { return [] }
-    return (1..<regions).map { key($0 * count / regions) }
+    return (1..<regions).map { number in
+      let rest = number * count % regions
+      let isBetween = regions > count && rest > 0
+      return key(number * count / regions) + (isBetween ? [UInt8(rest * 255 / regions)] : [])
+    }
   }
 }
 
