@@ -7,14 +7,26 @@ import Protobuf
 /// Versions that are near are reached by steps and others by a seek, so a read never visits all versions of a key. Keys
 /// are compared in the engine's memory and not copied.
 final class VersionCursor {
-  /// How many records are stepped over before a seek.
+  /// How many records are stepped over at most before a seek.
   static let nearSteps = 8
+
+  /// How many records are stepped over before a seek: fewer where the last seeks were needed anyway, as in a range whose
+  /// keys have many versions.
+  private struct Budget {
+    private(set) var steps = VersionCursor.nearSteps
+
+    mutating func adapt(needsSeek: Bool) {
+      steps = needsSeek ? max(steps / 2, 1) : VersionCursor.nearSteps
+    }
+  }
 
   private let cursor: any KVCursor
   /// The encoded key of which versions are read. Empty: none yet.
   private(set) var key: [UInt8] = []
   /// The cursor is at the first record that is not before `key` at this timestamp.
   private var timestamp = Timestamp.zero
+  private var versionBudget = Budget()
+  private var keyBudget = Budget()
 
   init(_ cursor: any KVCursor) {
     self.cursor = cursor
@@ -38,13 +50,16 @@ final class VersionCursor {
   /// As `seek`, of the present key and at a timestamp that is not above the last one.
   func descend(to timestamp: Timestamp) throws(TransactionError) -> Timestamp? {
     self.timestamp = timestamp
-    for _ in 0..<Self.nearSteps {
-      guard let commitTS = try commitTS() else { return nil }
-      if commitTS <= timestamp { return commitTS }
+    for _ in 0...versionBudget.steps {
+      let commitTS = try commitTS()
+      guard let commitTS, commitTS > timestamp else {
+        versionBudget.adapt(needsSeek: false)
+        return commitTS
+      }
       cursor.next()
     }
-    guard let commitTS = try commitTS() else { return nil }
-    return commitTS <= timestamp ? commitTS : try seek(timestamp)
+    versionBudget.adapt(needsSeek: true)
+    return try seek(timestamp)
   }
 
   /// The commit timestamp of the record under the cursor; nil if it is of another key or the cursor is at its end.
@@ -86,11 +101,15 @@ final class VersionCursor {
 
   /// Moves to the newest version of the next key. False if there is none.
   func enterNext() throws(TransactionError) -> Bool {
-    for _ in 0..<Self.nearSteps {
-      guard try commitTS() != nil else { return try enter() }
+    for _ in 0...keyBudget.steps {
+      guard try commitTS() != nil else {
+        keyBudget.adapt(needsSeek: false)
+        return try enter()
+      }
       cursor.next()
     }
-    if try commitTS() != nil { cursor.seek(MVCCKey.afterVersions(of: key)) }
+    keyBudget.adapt(needsSeek: true)
+    cursor.seek(MVCCKey.afterVersions(of: key))
     return try enter()
   }
 
