@@ -139,7 +139,8 @@ struct LogPlan: ~Copyable {
   }
 
   private mutating func destroy(_ region: UInt64, _ tombstone: [UInt8]?) {
-    if index(of: region) != nil || hasTombstone(region) {
+    let mayHaveKeys = before.damaged[region] != nil || before.unattributedDamage != nil
+    if index(of: region) != nil || hasTombstone(region) || mayHaveKeys {
       native.deleteRange(family, LogKeys.region(region), LogKeys.past(region))
     }
     if let tombstone { native.put(family, LogKeys.of(region, .tombstone), tombstone) }

@@ -8,23 +8,73 @@ extension LogScan {
   /// a binary search for the changes of term needs.
   ///
   /// Entries between those are not read. One that is missing or damaged is found by `table(deep:)`, and by the read
-  /// that needs it.
+  /// that needs it. A region of which something is found damaged here is noted as damaged, and has no index.
   func indexTable() throws(LogStoreError) -> LogTable {
     var table = LogTable()
+    // The last region that was looked at; 0 before the first.
+    var last: UInt64 = 0
     let iterator = db.iterator(
       db.families[0], from: LogKeys.firstRegion, to: LogKeys.pastRegions, fillCache: false)
     iterator.seekToFirst()
-    while iterator.isValid {
+    while true {
+      if !iterator.isValid {
+        guard try passDamage(iterator, after: last, &table) else { return table }
+      }
       let key = iterator.key
       guard let parsed = LogKeys.parse(key) else { throw unknown(key) }
-      var region = Region(id: parsed.region)
-      if parsed.suffix == .entry { try readLog(of: &region, iterator) }
-      try readRecords(of: &region, iterator)
-      try add(region, to: &table)
-      iterator.seek(LogKeys.past(region.id))
+      last = parsed.region
+      var region = Region(id: last)
+      do throws(LogStoreError) {
+        if parsed.suffix == .entry { try readLog(of: &region, iterator) }
+        try readRecords(of: &region, iterator)
+        try add(region, to: &table)
+      } catch {
+        guard case .corrupted = error else { throw error }
+        table.regions[last] = nil
+        table.damaged[last] = "\(error)"
+      }
+      iterator.seek(LogKeys.past(last))
     }
-    try finish(iterator)
-    return table
+  }
+
+  /// Moves an iterator that a damaged block has stopped to the next region that can be read. Regions in between are
+  /// not seen at all: their damage belongs to no known region.
+  ///
+  /// - Returns: false if the iterator has come to the end of the data.
+  private func passDamage(
+    _ iterator: borrowing DBIterator, after last: UInt64, _ table: inout LogTable
+  ) throws(LogStoreError) -> Bool {
+    guard let error = failure(iterator) else { return false }
+    guard case .corrupted = error else { throw error }
+    table.unattributedDamage = "\(error)"
+    guard last < .max else { return false }
+    // The block ends somewhere behind `last + low` and not behind `last + high`.
+    var low: UInt64 = 0
+    var high: UInt64 = 1
+    while failure(iterator, at: last + high) != nil {
+      low = high
+      guard high <= (.max - last) / 2 else { return false }
+      high *= 2
+    }
+    while high - low > 1 {
+      let middle = low + (high - low) / 2
+      if failure(iterator, at: last + middle) == nil { high = middle } else { low = middle }
+    }
+    return failure(iterator, at: last + high) == nil && iterator.isValid
+  }
+
+  private func failure(_ iterator: borrowing DBIterator, at region: UInt64) -> LogStoreError? {
+    iterator.seek(LogKeys.region(region))
+    return iterator.isValid ? nil : failure(iterator)
+  }
+
+  private func failure(_ iterator: borrowing DBIterator) -> LogStoreError? {
+    do throws(LogStoreError) {
+      try finish(iterator)
+      return nil
+    } catch {
+      return error
+    }
   }
 
   /// The bounds of the region's entries and the runs of equal term. The iterator is at the first entry.

@@ -7,14 +7,21 @@ struct LogTable: Sendable {
   /// The first index that each hold keeps.
   var holds: [LogHold: UInt64] = [:]
   var nextHold: UInt64 = 1
+  /// Regions whose logs could not be read completely when the store was opened, with the reason. A region that is
+  /// destroyed is no longer among them.
+  var damaged: [UInt64: String] = [:]
+  /// Damage that no region could be found for.
+  var unattributedDamage: String?
 
   /// The part of the table for some regions, with all holds. A plan works on a part, so that the table is not shared
   /// when the result is published, which would copy it.
   func excerpt(_ ids: some Sequence<UInt64>) -> LogTable {
     var part = LogTable()
     part.holds = holds
+    part.unattributedDamage = unattributedDamage
     for id in ids {
       part.regions[id] = regions[id]
+      part.damaged[id] = damaged[id]
       if tombstones.contains(id) { part.tombstones.insert(id) }
     }
     return part

@@ -67,6 +67,11 @@ package protocol RaftLogStore: AnyObject, Sendable {
   /// The tombstone of a destroyed region; nil if there is none.
   func tombstone(_ region: UInt64) throws(LogStoreError) -> [UInt8]?
 
+  /// Why the log of a region cannot be relied on: parts of it could not be read when the store was opened. Also for a
+  /// region without a log, if damage was found that belongs to no known region: it may have had one. Nil if nothing is
+  /// known against it. Such a log may be destroyed and nothing else. No I/O.
+  func damage(of region: UInt64) -> String?
+
   /// The regions that have a log, a hard state or keys, ascending. No I/O.
   func regions() -> [UInt64]
 
@@ -97,6 +102,11 @@ package protocol RaftLogStore: AnyObject, Sendable {
 
   /// Makes everything durable and releases the directory. Later calls throw `closed`; a second call does nothing.
   func close() throws(LogStoreError)
+}
+
+extension RaftLogStore {
+  /// The default is for stores that open only without damage.
+  package func damage(of region: UInt64) -> String? { nil }
 }
 
 /// Optional guarantees of a log store.

@@ -31,6 +31,7 @@ package final class RocksDBLogStore: RaftLogStore {
   private let table: Mutex<LogTable>
 
   /// Opens the store in the directory `path`, whose parent must exist, and builds the index by a few reads per region.
+  /// Parts that cannot be read make their regions damaged: see `damage(of:)`.
   ///
   /// Throws `locked`, `denied`, `noSpace`, `corrupted`, `newerFormat` or `io`.
   package init(
@@ -129,7 +130,10 @@ package final class RocksDBLogStore: RaftLogStore {
     _ tombstones: [(region: UInt64, left: Bool)]
   ) {
     table.withLock { table in
-      for (region, index) in regions { table.regions[region] = index }
+      for (region, index) in regions {
+        table.regions[region] = index
+        if index == nil { table.damaged[region] = nil }
+      }
       for (region, left) in tombstones {
         if left { table.tombstones.insert(region) } else { table.tombstones.remove(region) }
       }
@@ -208,6 +212,12 @@ package final class RocksDBLogStore: RaftLogStore {
 
   package func truncated(_ region: UInt64) -> (index: UInt64, term: UInt64) {
     index(of: region)?.dummy ?? (0, 0)
+  }
+
+  package func damage(of region: UInt64) -> String? {
+    table.withLock { table in
+      table.damaged[region] ?? (table.regions[region] == nil ? table.unattributedDamage : nil)
+    }
   }
 
   package func openedBytes(_ region: UInt64) -> UInt64 { index(of: region)?.openedBytes ?? 0 }

@@ -37,13 +37,14 @@ package struct HibernationConfig: Sendable {
   package var idleTime: Duration = .seconds(10)
 }
 
-/// Reads at replicas, and what follows from the load of reads.
+/// Reads at replicas, what follows from the load of reads, and the comparison of replicas.
 package struct ReadConfig: Sendable {
   /// A read at a replica that lags behind its read index by more entries than this is refused with
   /// `ReadIndexNotReady`: another replica serves it sooner.
   package var followerMaxLogGap: UInt64 = 100
   package var safeTS = SafeTSConfig()
   package var loadSplit = LoadSplitConfig()
+  package var consistency = ConsistencyConfig()
 }
 
 /// Bounds of the mailboxes, in messages and bytes.

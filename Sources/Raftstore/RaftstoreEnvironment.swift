@@ -21,13 +21,16 @@ package struct RaftstoreEnvironment: Sendable {
   /// Called once when the store's disk can no longer be trusted: the process must end, and must not
   /// acknowledge anything from then on.
   package var onFatal: @Sendable (_ reason: String) -> Void
+  /// Reads the expiry of a stored value, in seconds of Unix time, 0 for never; nil for values that never expire.
+  package var valueExpiry: (@Sendable (RawSpan) -> UInt64?)?
 
   package init(
     engine: any KVEngine, logs: any RaftLogStore, snapshots: SnapManager,
     transport: any Transport, pd: any PDClient, host: any WorkerHost,
     metrics: Metrics, logger: Logger, seed: UInt64,
     diskSpace: @escaping @Sendable () -> (capacity: UInt64, available: UInt64),
-    onFatal: @escaping @Sendable (_ reason: String) -> Void
+    onFatal: @escaping @Sendable (_ reason: String) -> Void,
+    valueExpiry: (@Sendable (RawSpan) -> UInt64?)? = nil
   ) {
     self.engine = engine
     self.logs = logs
@@ -40,5 +43,6 @@ package struct RaftstoreEnvironment: Sendable {
     self.seed = seed
     self.diskSpace = diskSpace
     self.onFatal = onFatal
+    self.valueExpiry = valueExpiry
   }
 }

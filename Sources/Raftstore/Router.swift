@@ -48,6 +48,16 @@ package final class Router: Sendable {
   /// The load of a region that is hot. A busy shard misses it.
   func report(_ load: ReadLoadReport) { _ = send(.readLoad(load), to: load.regionID) }
 
+  /// Has a region compared with its replicas. The completion is called in any case, at the latest after
+  /// `ConsistencyConfig.timeout`.
+  package func checkConsistency(
+    _ regionID: UInt64,
+    _ completion: Completion<Result<ConsistencyReport, RegionError>>
+  ) {
+    if post(.checkConsistency(regionID: regionID, completion), to: regionID) { return }
+    completion(.failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0)))
+  }
+
   /// The state of one region's replica, or of all. A store that has stopped has none; one with
   /// several shards responds to a request about all once per shard.
   package func inspect(

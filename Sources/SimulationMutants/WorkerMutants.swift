@@ -105,5 +105,25 @@ enum WorkerMutants {
           })
       }
     },
+    Mutant("worker-ignores-hashes", "Peers do not get the hashes of their data.") {
+      $0.faults = [.alterData]
+      $0.parts.host = { part, _, _ in
+        dropping(part) { if case .hashComputed = $0 { true } else { false } }
+      }
+    },
   ]
+
+  /// A host whose raft workers do not get some messages.
+  private static func dropping(
+    _ part: any WorkerHost, _ isDropped: @escaping (RaftWorkerMessage) -> Bool
+  ) -> AlteredHost {
+    AlteredHost(
+      part,
+      mail: { worker, batch in
+        guard worker.hasPrefix("raft") else { return batch }
+        return batch.filter { message in
+          (message as? RaftWorkerMessage).map { !isDropped($0) } ?? true
+        }
+      })
+  }
 }

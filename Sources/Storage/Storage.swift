@@ -64,6 +64,14 @@ package protocol Storage: Sendable {
     _ context: RequestContext, on executor: @escaping StorageExecutor,
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void)
+
+  /// What the client gets for an error of a read that went on after `read` or `tryLocalRead` had returned its snapshot.
+  func failed(_ error: StorageError, _ context: RequestContext) -> StorageError
+}
+
+extension Storage {
+  /// The default is for a storage with one copy of the data.
+  package func failed(_ error: StorageError, _ context: RequestContext) -> StorageError { error }
 }
 
 /// The mutations of an update, with its result.

@@ -76,6 +76,12 @@ struct CommandCodecTests {
     #expect(splits.splits.requests.first?.splitKey == split.key.data)
     #expect(splits.splits.requests.first?.newRegionID == 30)
     #expect(splits.splits.requests.first?.newPeerIds == [31, 32, 33])
+
+    let compute = try admin(.computeHash(context: [0]))
+    #expect(compute.cmdType == .computeHash && [UInt8](compute.computeHash.context) == [0])
+    let verify = try admin(.verifyHash(index: 7, hash: [1, 2], context: [0]))
+    #expect(verify.cmdType == .verifyHash && verify.verifyHash.index == 7)
+    #expect([UInt8](verify.verifyHash.hash) == [1, 2] && [UInt8](verify.verifyHash.context) == [0])
   }
 
   /// The bytes of merges, as TiKV's messages read them.

@@ -36,6 +36,15 @@ struct StateRecordTests {
     #expect(try RaftLocalState(decoding: wire.serializedBytes()) == state)
   }
 
+  @Test func peerDamage() throws {
+    let damage = PeerDamage(peerID: 7, reason: "a")
+    #expect(damage.encoded() == [0x08, 7, 0x12, 1, 0x61])
+    #expect(try PeerDamage(decoding: damage.encoded()) == damage)
+    #expect(damage.encoded().count == damage.protoSize)
+    #expect(try KeyLayout.decodeDamage(KeyLayout.damage(regionID: 9)) == 9)
+    #expect(throws: CodecError.self) { try KeyLayout.decodeDamage([1, 5, 0]) }
+  }
+
   @Test(arguments: PeerState.allCases)
   func regionState(state: PeerState) throws {
     var values = RandomValues(51)

@@ -34,18 +34,27 @@ struct LogDamageTests {
     return fixture
   }
 
+  /// The log of region 1 is damaged, and no other. It can be destroyed, and begins anew.
   private func expectCorrupted(
     _ fixture: LogFixture, _ text: String, sourceLocation: SourceLocation = #_sourceLocation
-  ) {
-    let error = #expect(throws: LogStoreError.self, sourceLocation: sourceLocation) {
-      try RocksDBLogStore(path: fixture.path)
-    }
-    guard case .corrupted(let location, let reason) = error else {
-      Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
-      return
-    }
-    #expect(location.contains(fixture.path), sourceLocation: sourceLocation)
+  ) throws {
+    let store = try RocksDBLogStore(path: fixture.path)
+    let reason = try #require(store.damage(of: 1), sourceLocation: sourceLocation)
+    #expect(reason.contains(fixture.path), sourceLocation: sourceLocation)
     #expect(reason.contains(text), sourceLocation: sourceLocation)
+    #expect(store.damage(of: 2) == nil, sourceLocation: sourceLocation)
+    #expect(store.lastIndex(1) == 0, sourceLocation: sourceLocation)
+    #expect(throws: LogStoreError.self, sourceLocation: sourceLocation) {
+      try store.verify(deep: false)
+    }
+    var batch = LogBatch()
+    batch.destroy(1)
+    _ = try store.write(batch, .synced)
+    #expect(store.damage(of: 1) == nil, sourceLocation: sourceLocation)
+    try store.verify(deep: true)
+    try store.close()
+    let reopened = try RocksDBLogStore(path: fixture.path)
+    #expect(reopened.damage(of: 1) == nil, sourceLocation: sourceLocation)
   }
 
   @Test func layoutIsTiKVs() throws {
@@ -86,7 +95,7 @@ struct LogDamageTests {
   func s39_aMissingEntryIsNamed(index: UInt8) throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.delete($1, key(index)) }
-    expectCorrupted(fixture, "incomplete")
+    try expectCorrupted(fixture, "incomplete")
   }
 
   /// Opening does not read the entries in the middle; who needs one finds out.
@@ -148,13 +157,13 @@ struct LogDamageTests {
   @Test func s39_aLogWithoutItsState() throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.delete($1, state) }
-    expectCorrupted(fixture, "without state")
+    try expectCorrupted(fixture, "without state")
   }
 
   @Test func s39_commitBeyondTheEnd() throws {
     let fixture = try fixture()
     try tamper(fixture) { $0.put($1, state, [10, 4, 8, 1, 24, 10, 16, 9]) }
-    expectCorrupted(fixture, "commit 10 is beyond")
+    try expectCorrupted(fixture, "commit 10 is beyond")
   }
 
   /// The index after the last must not overflow.
@@ -165,14 +174,14 @@ struct LogDamageTests {
       batch.put(family, state, [10, 0, 16] + last)
       batch.put(family, [1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0x10], [8] + last + [16, 1])
     }
-    expectCorrupted(empty, "last index 18446744073709551615")
+    try expectCorrupted(empty, "last index 18446744073709551615")
     let one = try LogFixture(.rocks)
     try tamper(one) { batch, family in
       batch.put(family, state, [10, 0, 16] + last)
       let key: [UInt8] = [1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1] + [UInt8](repeating: 0xff, count: 8)
       batch.put(family, key, [16, 1, 24] + last)
     }
-    expectCorrupted(one, "last index 18446744073709551615")
+    try expectCorrupted(one, "last index 18446744073709551615")
   }
 
   /// Any record at any key: opening reads it or says what is wrong, and reading on does the same.
@@ -242,7 +251,7 @@ struct LogDamageTests {
     try tamper(fixture) { batch, family in
       batch.put(family, key(10), [16, 1, 24, 10])
     }
-    expectCorrupted(fixture, "does not fit")
+    try expectCorrupted(fixture, "does not fit")
   }
 
   @Test(arguments: [
@@ -265,5 +274,43 @@ struct LogDamageTests {
     let fixture = try fixture()
     try tamper(fixture) { $0.put($1, [1, 0x10], [2]) }
     expect(.newerFormat(2)) { try RocksDBLogStore(path: fixture.path) }
+  }
+
+  /// A damaged block of a file has parts of several logs. The others are read, and none of those that are hit passes for
+  /// one that never was.
+  @Test func aDamagedBlockTakesOnlyTheLogsInIt() throws {
+    let fixture = try LogFixture(.rocks)
+    let count: UInt64 = 200
+    try fixture.write(.synced) { batch in
+      for region in 1...count {
+        batch.append(region, [Entry(term: 1, index: 1, data: [UInt8](repeating: 7, count: 2000))])
+        batch.setHardState(region, HardState(term: 1, vote: 2, commit: 1))
+      }
+    }
+    try fixture.store.close()
+    do {
+      let db = try DB(
+        path: fixture.path, options: DBOptions(), families: [("default", FamilyOptions())])
+      try db.flush(db.families)
+    }
+    let files = try FileManager.default.contentsOfDirectory(atPath: fixture.path)
+      .filter { $0.hasSuffix(".sst") }.map { fixture.path + "/" + $0 }
+    let file = try #require(files.first)
+    #expect(files.count == 1)
+    var bytes = try Data(contentsOf: URL(filePath: file))
+    bytes[bytes.count / 2] ^= 0x40
+    try bytes.write(to: URL(filePath: file))
+    let store = try RocksDBLogStore(path: fixture.path)
+    let damaged = (1...count).filter { store.damage(of: $0) != nil }
+    let readable = (1...count).filter { store.lastIndex($0) == 1 }
+    #expect((1...20).contains(damaged.count))
+    #expect(damaged.count + readable.count == Int(count))
+    // The end of the one in front and those in the block: a run without a gap.
+    #expect(damaged.last.map { $0 - damaged[0] + 1 } == UInt64(damaged.count))
+    for region in readable { #expect(store.damage(of: region) == nil) }
+    var batch = LogBatch()
+    for region in damaged { batch.destroy(region) }
+    _ = try store.write(batch, .synced)
+    try store.close()
   }
 }

@@ -44,6 +44,8 @@ import Testing
     "raftstore.peer-stale-state-check-interval": Ends("100ms", "1d", outside: "0s", "99ms", "2d"),
     "raftstore.max-leader-missing-duration": Ends("1s", "365d", outside: "0s", "999ms", "366d"),
     "raftstore.max-peer-down-duration": Ends("1s", "365d", outside: "0s", "999ms", "366d"),
+    "raftstore.consistency-check-interval": Ends(
+      "100ms", "365d", outside: "1ms", "99ms", "366d"),
     "raftstore.split-region-check-tick-interval": Ends(
       "100ms", "1d", outside: "0s", "99ms", "1d1s"),
     "raftstore.region-split-check-diff": Ends("1", "1PiB", outside: "0", "2PiB"),

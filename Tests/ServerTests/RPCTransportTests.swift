@@ -424,8 +424,8 @@ private final class AddressBook: PDClient {
   ) { completion(.success(())) }
   func storeHeartbeat(
     _ statistics: StoreHeartbeat,
-    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
-  ) { completion(.success(())) }
+    _ completion: @escaping @Sendable (Result<RecoveryPlan?, PDClientError>) -> Void
+  ) { completion(.success(nil)) }
   func regionHeartbeat(_ heartbeat: RegionHeartbeat) {}
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {}
 }

@@ -63,6 +63,11 @@ package enum AdminCommand: Sendable, Hashable {
   case commitMerge(CommitMerge)
   /// Ends a merge that cannot be done any more. `commit` is the index of its `prepareMerge`.
   case rollbackMerge(commit: UInt64)
+  /// Every replica computes the hash of the region's data as it is at this entry. `context` says how: see
+  /// `ConsistencyContext`.
+  case computeHash(context: [UInt8])
+  /// A replica whose hash at `index` differs is damaged.
+  case verifyHash(index: UInt64, hash: [UInt8], context: [UInt8])
 }
 
 extension AdminCommand.ChangeType {

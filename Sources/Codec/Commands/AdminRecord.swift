@@ -12,6 +12,8 @@ extension AdminCommand {
     case .prepareMerge: .prepareMerge
     case .commitMerge: .commitMerge
     case .rollbackMerge: .rollbackMerge
+    case .computeHash: .computeHash
+    case .verifyHash: .verifyHash
     }
   }
 
@@ -26,6 +28,9 @@ extension AdminCommand {
     case .prepareMerge(let merge): merge.protoSize
     case .commitMerge(let merge): merge.protoSize
     case .rollbackMerge(let commit): ProtoSize.uint64(commit)
+    case .computeHash(let context): ProtoSize.bytes(context)
+    case .verifyHash(let index, let hash, let context):
+      ProtoSize.uint64(index) + ProtoSize.bytes(hash) + ProtoSize.bytes(context)
     }
   }
 
@@ -56,6 +61,14 @@ extension AdminCommand {
     case .rollbackMerge(let commit):
       writer.header(9, bodySize)
       writer.uint64(1, commit)
+    case .computeHash(let context):
+      writer.header(12, bodySize)
+      writer.bytes(1, context)
+    case .verifyHash(let index, let hash, let context):
+      writer.header(6, bodySize)
+      writer.uint64(1, index)
+      writer.bytes(2, hash)
+      writer.bytes(3, context)
     }
   }
 
@@ -91,6 +104,8 @@ private struct AdminBodies {
   private var prepareMerge: AdminCommand.PrepareMerge?
   private var commitMerge: AdminCommand.CommitMerge?
   private var rolledBackCommit: UInt64?
+  private var computeHash: [UInt8]?
+  private var verifyHash: (index: UInt64, hash: [UInt8], context: [UInt8])?
 
   func command(_ number: AdminNumber) -> AdminCommand? {
     switch number {
@@ -103,6 +118,9 @@ private struct AdminBodies {
     case .prepareMerge: prepareMerge.map { .prepareMerge($0) }
     case .commitMerge: commitMerge.map { .commitMerge($0) }
     case .rollbackMerge: rolledBackCommit.map { .rollbackMerge(commit: $0) }
+    case .computeHash: computeHash.map { .computeHash(context: $0) }
+    case .verifyHash:
+      verifyHash.map { .verifyHash(index: $0.index, hash: $0.hash, context: $0.context) }
     }
   }
 
@@ -116,6 +134,8 @@ private struct AdminBodies {
     case 7: try reader.read(&prepareMerge)
     case 8: try reader.read(&commitMerge)
     case 9: try mergeRollback(from: &reader)
+    case 12: try mergeComputeHash(from: &reader)
+    case 6: try mergeVerifyHash(from: &reader)
     default: try reader.skip()
     }
   }
@@ -168,5 +188,31 @@ private struct AdminBodies {
       }
     }
     changePeerV2 = body
+  }
+
+  private mutating func mergeComputeHash(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var context = computeHash ?? []
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.read(&context)
+      default: try nested.skip()
+      }
+    }
+    computeHash = context
+  }
+
+  private mutating func mergeVerifyHash(from reader: inout ProtoReader) throws(CodecError) {
+    guard var nested = try reader.message() else { return }
+    var body = verifyHash ?? (0, [], [])
+    while try nested.next() {
+      switch nested.field {
+      case 1: try nested.read(&body.index)
+      case 2: try nested.read(&body.hash)
+      case 3: try nested.read(&body.context)
+      default: try nested.skip()
+      }
+    }
+    verifyHash = body
   }
 }

@@ -17,6 +17,8 @@ enum AdminNumber: Int {
   case prepareMerge = 7
   case commitMerge = 8
   case rollbackMerge = 9
+  case computeHash = 5
+  case verifyHash = 6
 }
 
 // `raft_cmdpb`: the header of a log entry and the changes to the region itself.

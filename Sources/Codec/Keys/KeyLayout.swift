@@ -32,10 +32,12 @@ extension [UInt8] {
 ///     01 02 region 04             raft state of a snapshot that is being applied
 ///     01 03 region 01             region state
 ///     01 02 region 05             epoch of the region that the last snapshot has brought
+///     01 05 region                why the region's peer is fenced
 package enum KeyLayout {
   private static let localPrefix: UInt8 = 0x01
   private static let raftPrefix: UInt8 = 0x02
   private static let regionPrefix: UInt8 = 0x03
+  private static let damagePrefix: UInt8 = 0x05
 
   private static let applyStateSuffix: UInt8 = 0x03
   private static let snapshotRaftStateSuffix: UInt8 = 0x04
@@ -64,6 +66,25 @@ package enum KeyLayout {
   /// Key of the `RegionEpoch` that the last received snapshot has brought; no record: none was received. Not TiKV's.
   package static func installedEpoch(regionID: UInt64) -> [UInt8] {
     key(raftPrefix, regionID, installedEpochSuffix)
+  }
+
+  /// Key of the `PeerDamage` of a region's peer. Not TiKV's.
+  package static func damage(regionID: UInt64) -> [UInt8] {
+    var bytes: [UInt8] = [localPrefix, damagePrefix]
+    bytes.appendBigEndian(regionID)
+    return bytes
+  }
+
+  /// The records of all damaged peers.
+  package static let damageRange = KeyRange(
+    start: [localPrefix, damagePrefix], end: [localPrefix, damagePrefix + 1])
+
+  /// The region of a damage record's key.
+  package static func decodeDamage(_ key: [UInt8]) throws(CodecError) -> UInt64 {
+    guard key.count == 10, key[0] == localPrefix, key[1] == damagePrefix else {
+      throw CodecError(.malformed, "damage key \(key.hex)")
+    }
+    return key.bigEndian(at: 2)
   }
 
   // MARK: Region states

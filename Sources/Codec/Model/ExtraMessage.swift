@@ -21,6 +21,10 @@ package struct ExtraMessage: Sendable, Hashable {
     case snapGenPrecheckResponse = 16
     case preLoadRegionRequest = 17
     case preLoadRegionResponse = 18
+    /// Ours: the sender's hash of the region's data at `index`.
+    case consistencyHash = 1010
+    /// Ours: the sender is fenced because its log or data is damaged.
+    case peerDamaged = 1011
   }
 
   /// Which peer of which region a garbage-collection request is about.
@@ -53,11 +57,13 @@ package struct ExtraMessage: Sendable, Hashable {
   /// In a `wantRollbackMerge`: what the sender has seen proves that the merge cannot be committed any more. Not in
   /// TiKV's messages.
   package var isCertain: Bool
+  /// The hash of a `consistencyHash`.
+  package var hash: [UInt8]
 
   package init(
     kind: Kind, index: UInt64 = 0, checkPeers: [PeerInfo] = [], waitData: Bool = false,
     forcelyAwaken: Bool = false, checkGCPeer: CheckGCPeer? = nil,
-    snapGenPrecheckPassed: Bool = false, isCertain: Bool = false
+    snapGenPrecheckPassed: Bool = false, isCertain: Bool = false, hash: [UInt8] = []
   ) {
     self.kind = kind
     self.index = index
@@ -67,5 +73,6 @@ package struct ExtraMessage: Sendable, Hashable {
     self.checkGCPeer = checkGCPeer
     self.snapGenPrecheckPassed = snapGenPrecheckPassed
     self.isCertain = isCertain
+    self.hash = hash
   }
 }

@@ -89,3 +89,14 @@ package struct ApplyState: Sendable, Hashable {
     self.commitTerm = commitTerm
   }
 }
+
+/// Why a peer is fenced. Ours; kept until the peer is destroyed.
+package struct PeerDamage: Sendable, Hashable {
+  package var peerID: UInt64
+  package var reason: String
+
+  package init(peerID: UInt64 = 0, reason: String = "") {
+    self.peerID = peerID
+    self.reason = reason
+  }
+}

@@ -62,6 +62,11 @@ package struct StoreHeartbeat: Sendable, Hashable {
   /// Read from all peers of the store since its previous report.
   package var bytesRead: UInt64
   package var keysRead: UInt64
+  /// Regions whose peer on this store is fenced because its log or data is damaged. PD only shows them: the leaders'
+  /// reports have such peers as down.
+  package var damagedRegions: [UInt64]
+  /// All peers of the store, if the placement driver has asked for them (`RecoveryPlan`). Not part of `received`.
+  package var report: StoreReport?
   /// The report as it was received, in protobuf: PD returns it unchanged to clients that ask for the store,
   /// with the fields that PD does not read. Empty if the report was not received over the network.
   package var received: [UInt8]
@@ -70,7 +75,8 @@ package struct StoreHeartbeat: Sendable, Hashable {
     storeID: UInt64, capacity: UInt64, available: UInt64, usedSize: UInt64 = 0,
     regionCount: UInt64 = 0, sendingSnapshots: UInt64 = 0, receivingSnapshots: UInt64 = 0,
     applyingSnapshots: UInt64 = 0, startTime: UInt64 = 0, isBusy: Bool = false,
-    bytesRead: UInt64 = 0, keysRead: UInt64 = 0, received: [UInt8] = []
+    bytesRead: UInt64 = 0, keysRead: UInt64 = 0, damagedRegions: [UInt64] = [],
+    report: StoreReport? = nil, received: [UInt8] = []
   ) {
     self.storeID = storeID
     self.capacity = capacity
@@ -84,6 +90,8 @@ package struct StoreHeartbeat: Sendable, Hashable {
     self.isBusy = isBusy
     self.bytesRead = bytesRead
     self.keysRead = keysRead
+    self.damagedRegions = damagedRegions
+    self.report = report
     self.received = received
   }
 }

@@ -36,9 +36,10 @@ package protocol PDClient: AnyObject, Sendable {
   func reportBatchSplit(
     _ regions: [Region],
     _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
+  /// The response may have a plan that the store must carry out.
   func storeHeartbeat(
     _ heartbeat: StoreHeartbeat,
-    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
+    _ completion: @escaping @Sendable (Result<RecoveryPlan?, PDClientError>) -> Void)
   /// Sends a leader's report; an unsent older one of the same region is replaced.
   func regionHeartbeat(_ heartbeat: RegionHeartbeat)
   /// Sets the receiver of operator steps for regions led by this store; call it before the first heartbeat.

@@ -10,6 +10,7 @@ extension ExtraMessage: ProtoRecord {
       + ProtoSize.bool(waitData) + ProtoSize.bool(forcelyAwaken)
       + ProtoSize.record(checkGCPeer) + ProtoSize.bool(snapGenPrecheckPassed)
       + ProtoSize.bool(isCertain)
+      + ProtoSize.bytes(hash)
   }
 
   package func write(to writer: inout ProtoWriter) {
@@ -21,6 +22,7 @@ extension ExtraMessage: ProtoRecord {
     writer.record(6, checkGCPeer)
     writer.bool(10, snapGenPrecheckPassed)
     writer.bool(15, isCertain)
+    writer.bytes(14, hash)
   }
 
   package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
@@ -34,6 +36,7 @@ extension ExtraMessage: ProtoRecord {
       case 6: try reader.read(&checkGCPeer)
       case 10: try reader.read(&snapGenPrecheckPassed)
       case 15: try reader.read(&isCertain)
+      case 14: try reader.read(&hash)
       default: try reader.skip()
       }
     }

@@ -139,3 +139,26 @@ extension RaftLocalState: ProtoRecord {
     }
   }
 }
+
+extension PeerDamage: ProtoRecord {
+  package init() { self.init(peerID: 0) }
+
+  package var protoSize: Int { ProtoSize.uint64(peerID) + ProtoSize.string(reason) }
+
+  package func write(to writer: inout ProtoWriter) {
+    writer.uint64(1, peerID)
+    writer.string(2, reason)
+  }
+
+  package mutating func merge(from reader: inout ProtoReader) throws(CodecError) {
+    var text: [UInt8] = []
+    while try reader.next() {
+      switch reader.field {
+      case 1: try reader.read(&peerID)
+      case 2: try reader.read(&text)
+      default: try reader.skip()
+      }
+    }
+    reason = String(decoding: text, as: UTF8.self)
+  }
+}

@@ -52,6 +52,9 @@ struct SchedulerTable {
   private var states: [Scheduler: SchedulerState] = [:]
   /// When each ran last.
   var runAt: [Scheduler: Instant] = [:]
+  /// The last recovery of regions that had lost their quorums; nil if there was none since the start. Nothing is
+  /// scheduled while it runs.
+  var recovery: UnsafeRecovery?
 
   /// Balancing runs unless it was removed, eviction once it was added.
   subscript(scheduler: Scheduler) -> SchedulerState {

@@ -106,7 +106,7 @@ package final class InProcessPDClient<Transport: PDTransport>: PDClient {
 
   package func storeHeartbeat(
     _ heartbeat: StoreHeartbeat,
-    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+    _ completion: @escaping @Sendable (Result<RecoveryPlan?, PDClientError>) -> Void
   ) {
     transport.call(
       { (core, reading) throws(PDError) in try core.storeHeartbeat(heartbeat, reading) },

@@ -5,7 +5,9 @@ import Runtime
 extension PDCore {
   /// Advances the region's operator, or begins one, and returns the step its leader must carry out now.
   func schedule(_ id: UInt64, _ now: Instant) throws(PDError) -> RegionOperator? {
-    guard let record = regions.record(id: id), record.leader != nil else { return nil }
+    guard !isRecovering, let record = regions.record(id: id), record.leader != nil else {
+      return nil
+    }
     if var running = operators[id] {
       switch progress(of: &running, record, now) {
       case .running:

@@ -195,10 +195,11 @@ extension PDCore {
 
   // MARK: Heartbeats
 
-  /// Takes in a store's report of itself.
+  /// Takes in a store's report of itself, and returns what the store must do for a recovery that is under way.
+  @discardableResult
   package func storeHeartbeat(
     _ heartbeat: StoreHeartbeat, _ reading: ClockReading
-  ) throws(PDError) {
+  ) throws(PDError) -> RecoveryPlan? {
     try requireBootstrapped()
     guard heartbeat.storeID != 0 else {
       throw PDError(refusal: .unknown, "invalid store heartbeat: missing store id")
@@ -216,10 +217,12 @@ extension PDCore {
     let written = record.info.lastHeartbeat
     record.recordHeartbeat(at: reading)
     record.heartbeat = heartbeat
+    record.heartbeat?.report = nil
     stores.put(record)
     // It is only shown to people after a restart: once a minute is enough.
     if record.info.lastHeartbeat &- written > 60_000_000_000 { try save(record) }
     try rejectClaims(to: record.id, reading)
+    return try recover(heartbeat, reading)
   }
 
   /// Refuses a process that another one has replaced while it was stopped or partitioned: two processes must not write

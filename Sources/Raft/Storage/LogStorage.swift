@@ -39,6 +39,8 @@ package enum LogStorageError: Error, Sendable, Equatable {
   case snapshotTemporarilyUnavailable
   /// The disk failed; the text says how.
   case failed(String)
+  /// Stored entries are not what was written; the text says which.
+  case damaged(String)
 }
 
 extension LogStorageError: CustomStringConvertible {
@@ -48,7 +50,7 @@ extension LogStorageError: CustomStringConvertible {
     case .unavailable: "requested entry at index is unavailable"
     case .snapshotOutOfDate: "requested index is older than the existing snapshot"
     case .snapshotTemporarilyUnavailable: "snapshot is temporarily unavailable"
-    case .failed(let text): text
+    case .failed(let text), .damaged(let text): text
     }
   }
 }

@@ -32,10 +32,11 @@ struct Applier {
     merge = registration.merge
   }
 
-  /// Applies a task's entries and adds one result for the raft worker.
+  /// Applies a task's entries and adds one result for the raft worker. When it throws, the entries before the one
+  /// that cannot be applied are in that result.
   ///
-  /// - Returns: what is left of the task because the next entry is a merge that waits for its source; nil if all is
-  ///   applied.
+  /// - Returns: what is left of the task; nil if all is applied. It is continued when the data was hashed as it is now
+  ///   (`context.hash`), or when the source of a merge is there (`awaitedMerge`), which is the next entry then.
   mutating func apply(
     _ task: ApplyTask, _ context: inout ApplyContext
   ) throws(ApplyError) -> ApplyTask? {
@@ -45,6 +46,7 @@ struct Applier {
     let bytesBefore = context.batch.byteSize
     let keysBefore = context.batch.count
     var next = 0
+    var failure: ApplyError?
     var rest: ApplyTask?
     for (position, entry) in task.entries.enumerated() {
       var proposal: Proposal?
@@ -60,7 +62,15 @@ struct Applier {
       precondition(
         entry.index == state.appliedIndex + 1,
         "region \(region.id): entry \(entry.index) does not follow \(state.appliedIndex)")
-      try apply(entry, proposal, &result, &context)
+      let mark = context.batch.mark
+      do throws(ApplyError) {
+        try apply(entry, proposal, &result, &context)
+      } catch {
+        context.batch.rollback(to: mark)
+        result.responses = []
+        failure = error
+        break
+      }
       if awaitedMerge != nil {
         rest = task.dropping(position)
         result.responses = []
@@ -69,8 +79,14 @@ struct Applier {
       state.appliedIndex = entry.index
       appliedTerm = entry.term
       if let proposal { result.proposedAt = proposal.proposedAt }
+      if context.hash != nil, position + 1 < task.entries.count {
+        result.responses = []
+        rest = task.dropping(position + 1)
+        break
+      }
     }
-    precondition(rest != nil || next == task.proposals.count, "a proposal without its entry")
+    precondition(
+      failure != nil || rest != nil || next == task.proposals.count, "a proposal without its entry")
     state.commitIndex = max(state.commitIndex, state.appliedIndex)
     state.commitTerm = appliedTerm
     context.batch.put(.raft, KeyLayout.applyState(regionID: region.id), state.encoded())
@@ -80,6 +96,7 @@ struct Applier {
     result.writtenBytes = UInt64(context.batch.byteSize - bytesBefore)
     result.writtenKeys = UInt64(context.batch.count - keysBefore - 1)
     context.results.append(result)
+    if let failure { throw failure }
     return rest
   }
 
@@ -114,6 +131,7 @@ struct Applier {
     do throws(CodecError) {
       outcome = try writer.write(entry.data)
     } catch {
+      context.batch = writer.batch
       throw ApplyError(index: entry.index, reason: "the command cannot be read: \(error)")
     }
     context.batch = writer.batch
@@ -151,6 +169,15 @@ struct Applier {
       try applyCommitMerge(merge, command.header, proposal, &result, &context)
     case .rollbackMerge(let commit):
       applyRollbackMerge(commit, command.header, proposal, &result, &context)
+    case .computeHash(let how):
+      if let how = ConsistencyContext(how) {
+        context.hash = HashRequest(
+          region: region, peerID: peerID, index: state.appliedIndex + 1, context: how)
+      }
+      respond(proposal, nil, &context)
+    case .verifyHash(let index, let hash, _):
+      result.changes.append(.verifyHash(index: index, hash: hash))
+      respond(proposal, nil, &context)
     case .changePeer, .changePeerV2, .transferLeader, nil:
       // None of these is proposed as a normal entry; a peer that does not know one must not guess.
       respond(
@@ -201,7 +228,8 @@ struct Applier {
     do throws(StoreError) {
       children = try context.splits.apply(plan, peerID: peerID, &context.batch)
     } catch {
-      throw ApplyError(index: state.appliedIndex + 1, reason: "\(error)")
+      throw ApplyError(
+        index: state.appliedIndex + 1, reason: "\(error)", concernsStore: true)
     }
     region = plan.parent
     siblings = plan.children

@@ -13,19 +13,22 @@ struct ApplyContext {
   var mustSync = false
   var outcomes: [ApplyOutcome] = []
   var results: [ApplyResult] = []
+  /// Data to be hashed as it is after the batch: nothing more is added to it before it is written.
+  var hash: HashRequest?
 
   init(splits: SplitApplier, merges: MergeApplier) {
     self.splits = splits
     self.merges = merges
   }
 
-  var isEmpty: Bool { batch.isEmpty && outcomes.isEmpty && results.isEmpty }
+  var isEmpty: Bool { batch.isEmpty && outcomes.isEmpty && results.isEmpty && hash == nil }
 
   mutating func removeAll() {
     batch.removeAll(keepingCapacity: true)
     mustSync = false
     outcomes = []
     results = []
+    hash = nil
   }
 }
 
@@ -53,8 +56,11 @@ enum ApplyOutcome {
 }
 
 /// A committed entry that this store cannot apply although others may: its log or its code is at fault,
-/// so going on would make replicas differ.
+/// so going on would make replicas differ. Its peer is fenced; TiKV ends the process. Should no replica be able to
+/// apply the entry, the region has no leader any more, and the other regions go on.
 struct ApplyError: Error {
   var index: UInt64
   var reason: String
+  /// The records of the store are at fault, not those of the region: the process ends.
+  var concernsStore = false
 }

@@ -17,6 +17,7 @@ package struct ApplyWorker: Handler {
   private let router: Router
   private let generations: SnapshotGenerations
   private let lockScans: LockScans
+  private let consistencyWorker: Mailbox<ConsistencyMessage>
   private let logger: Logger
   private let onFatal: @Sendable (String) -> Void
   private let appliedEntries: Counter
@@ -32,7 +33,8 @@ package struct ApplyWorker: Handler {
 
   package init(
     engine: any KVEngine, meta: StoreMeta, router: Router, generations: SnapshotGenerations,
-    lockScans: LockScans, logger: Logger, metrics: Metrics, clock: any Clock,
+    lockScans: LockScans, consistencyWorker: Mailbox<ConsistencyMessage>,
+    logger: Logger, metrics: Metrics, clock: any Clock,
     onFatal: @escaping @Sendable (String) -> Void
   ) {
     self.engine = engine
@@ -41,6 +43,7 @@ package struct ApplyWorker: Handler {
     self.router = router
     self.generations = generations
     self.lockScans = lockScans
+    self.consistencyWorker = consistencyWorker
     self.logger = logger
     self.clock = clock
     self.onFatal = onFatal
@@ -105,19 +108,32 @@ package struct ApplyWorker: Handler {
       return
     }
     appliedEntries.increment(by: UInt64(task.entries.count))
-    let rest: ApplyTask?
+    var left: ApplyTask? = task
     do throws(ApplyError) {
-      rest = try applier.apply(task, &pending)
+      while let next = left {
+        left = try applier.apply(next, &pending)
+        if pending.hash != nil { commit() }
+        if isPoisoned || applier.awaitedMerge != nil { break }
+      }
     } catch {
-      for proposal in task.proposals where proposal.index >= error.index {
+      for proposal in left?.proposals ?? [] where proposal.index >= error.index {
         proposal.fail(.undeterminedResult(message: "the store failed while applying"))
       }
-      poison("region \(task.regionID), entry \(error.index): \(error.reason)")
-      return
+      return failed(error, task.regionID, task.peerID)
     }
+    if isPoisoned { return left.map { abandon(.apply($0)) } ?? () }
     appliers[task.regionID] = applier
-    if let rest, let merge = applier.awaitedMerge { wait(rest, merge) }
+    if let left, let merge = applier.awaitedMerge { wait(left, merge) }
     if pending.batch.byteSize >= Self.batchBytes { commit() }
+  }
+
+  /// The peer cannot go on. Its applier is gone; what it has applied is written before that is reported.
+  private mutating func failed(_ error: ApplyError, _ regionID: UInt64, _ peerID: UInt64) {
+    let reason = "region \(regionID), entry \(error.index): \(error.reason)"
+    if error.concernsStore { return poison(reason) }
+    commit()
+    router.post(
+      .peerDamaged(regionID: regionID, peerID: peerID, kind: .log, reason: reason), to: regionID)
   }
 
   // MARK: Merges
@@ -217,6 +233,7 @@ package struct ApplyWorker: Handler {
     writeTime.observe(clock.now - started)
     let done = pending
     pending.removeAll()
+    if let hash = done.hash { consistencyWorker.post(.hash(hash, engine.snapshot())) }
     for outcome in done.outcomes { outcome.call() }
     for result in done.results where !router.post(.applied(result), to: result.regionID) {
       result.completeAll()

@@ -56,7 +56,7 @@ extension Peer {
   private var canLeadHibernation: Bool {
     guard isQuiet, hasAppliedOwnTerm, node.leadTransferee == NodeID.none,
       !node.hasPendingConfChange, !isSplitting, splitting.prepared == nil,
-      !reporter.hasReportedPending, case .idle = storage.snapshotState
+      !reporter.hasReportedPending, !activity.hasDamage, case .idle = storage.snapshotState
     else { return false }
     var matched: Set<UInt64> = [info.id]
     for member in region.peers where member.id != info.id {
@@ -75,6 +75,7 @@ extension Peer {
   private var isQuiet: Bool {
     lifecycle == .active && isInitialized && incomingSnapshot == nil && recovery == nil
       && !isBroadcastingRemoval && !isMerging && merging.request == nil && !node.hasReady
+      && health.check == nil
       && reads.isEmpty && writes.isEmpty && proposals.isEmpty && node.committed == node.lastIndex
       && storage.applyState.appliedIndex == node.lastIndex
   }

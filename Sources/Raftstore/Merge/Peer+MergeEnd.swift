@@ -78,7 +78,8 @@ extension Peer {
 
   /// The target has the range, and the engine a tombstone of this region: only the log is left.
   func sourceMerged() {
-    guard lifecycle == .awaitingMerge else { return }
+    guard lifecycle == .awaitingMerge || isFenced else { return }
+    ending = .merged
     var task = LogWriteTask(
       regionID: regionID, peerID: info.id, number: 0, needsAck: true, log: LogBatch(),
       durability: .synced)
@@ -96,6 +97,9 @@ extension Peer {
     // A snapshot of its own is put in place first.
     case .active: if incomingSnapshot == nil { stopAsSource() }
     case .awaitingSnapshotApply, .awaitingApply: break
+    case .fenced:
+      // Its apply worker may not have released it yet.
+      context.applyMessages.append(.stop(regionID: regionID, peerID: info.id))
     case .awaitingMerge: if merging.isStopped { respondToRelease() }
     default: respondToRelease()
     }

@@ -32,6 +32,7 @@ extension Peer {
 
   /// Another region has keys of this one at a later version: the members are asked what has become of it.
   func suspectMerge() {
+    if isFenced { return askWhetherRemoved() }
     guard lifecycle == .active, isInitialized else { return }
     let interval = context.config.stalePeers.membershipCheckInterval
     if let last = merging.membersAskedAt, context.now - last < interval { return }
@@ -47,6 +48,7 @@ extension Peer {
   /// The placement driver confirms it. A store that is a member of a region that has the keys keeps the data: that
   /// region's log may need it, or its snapshot takes its place.
   func mergeConfirmed(isMember: Bool) {
+    if isFenced { return fencedRegionMerged(isMember: isMember) }
     guard lifecycle == .active else { return }
     if recovery != nil { return destroy("its region was merged, and its data is lost") }
     context.meta.noteMerged(regionID)
@@ -99,6 +101,7 @@ extension Peer {
       data.delete(.raft, KeyLayout.applyState(regionID: source.id))
       data.delete(.raft, KeyLayout.snapshotRaftState(regionID: source.id))
       data.delete(.raft, KeyLayout.installedEpoch(regionID: source.id))
+      data.delete(.raft, KeyLayout.damage(regionID: source.id))
     }
   }
 

@@ -14,6 +14,7 @@ extension StoreMeta {
       state.held[source] = nil
       state.reserved[source] = nil
       state.merged.remove(source)
+      state.damaged.remove(source)
       setDelegate(id, entry.delegate)
       setDelegate(source, nil)
     }

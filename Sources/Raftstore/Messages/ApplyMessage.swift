@@ -141,6 +141,8 @@ package struct ApplyResult: Sendable {
     case mergeCommitted(AppliedMerge)
     /// The prepared merge has come to nothing.
     case mergeRolledBack(Region)
+    /// A majority of replicas has this hash of the data at `index`.
+    case verifyHash(index: UInt64, hash: [UInt8])
   }
 
   package var regionID: UInt64

@@ -92,6 +92,21 @@ package enum RaftWorkerMessage: Sendable {
   case readLoad(ReadLoadReport)
   /// The compaction worker has rewritten files of the region's range, or knows of deletions that a measure shows.
   case rangeCompacted(regionID: UInt64)
+  /// A peer's log or data is not what was written. The peer is the one with this id; nil: the one that is there.
+  case peerDamaged(regionID: UInt64, peerID: UInt64?, kind: DamageKind, reason: String)
+  /// The consistency worker has hashed the region's data behind entry `index`.
+  case hashComputed(regionID: UInt64, peerID: UInt64, index: UInt64, hash: [UInt8])
+  /// Have the region compared with its replicas; the completion gets what was found.
+  case checkConsistency(
+    regionID: UInt64, Completion<Result<ConsistencyReport, RegionError>>?)
+  /// What the placement driver wants of a peer whose region has lost its quorum.
+  case recoverPeer(regionID: UInt64, PeerRecovery)
+}
+
+/// See `RecoveryPlan`.
+package enum PeerRecovery: Sendable {
+  case destroy
+  case continueAlone(without: [PeerInfo])
 }
 
 /// What the placement driver knows of a peer's membership.
@@ -221,6 +236,8 @@ package struct RegionStatus: Sendable {
   package var isAsleep = false
   /// How often it has hibernated.
   package var sleeps: UInt64 = 0
+  /// Of the last entry; 0 if it is not known.
+  package var lastTerm: UInt64
 
   /// What the leader knows of one replica.
   package struct PeerProgress: Sendable {
@@ -247,7 +264,7 @@ package struct RegionStatus: Sendable {
     region: Region, peer: PeerInfo, peerState: PeerState, role: Role, leaderPeerID: UInt64,
     term: UInt64, vote: UInt64, committed: UInt64, applied: UInt64, firstIndex: UInt64,
     lastIndex: UInt64, truncatedIndex: UInt64, progress: [PeerProgress],
-    leaseMilliseconds: Int64?, isApplyingSnapshot: Bool
+    leaseMilliseconds: Int64?, isApplyingSnapshot: Bool, lastTerm: UInt64 = 0
   ) {
     self.region = region
     self.peer = peer
@@ -264,5 +281,6 @@ package struct RegionStatus: Sendable {
     self.progress = progress
     self.leaseMilliseconds = leaseMilliseconds
     self.isApplyingSnapshot = isApplyingSnapshot
+    self.lastTerm = lastTerm
   }
 }

@@ -22,6 +22,8 @@ package enum RegionTask: Sendable {
   case retryApplying
   /// Make the engine durable now for the logs that wait for it (`gcRaftLog`).
   case syncLogs
+  /// Create the only peer of a region of which nothing is left, if its range is free.
+  case createEmpty(Region, storeID: UInt64)
 }
 
 /// Whether a snapshot that was asked for is still wanted. Shared by who asked and who works on it.

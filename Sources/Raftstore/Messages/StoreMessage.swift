@@ -29,6 +29,10 @@ package enum StoreMessage: Sendable {
   case watchStore(storeID: UInt64, begins: Bool)
   /// A range of values was deleted at once; may be refused by a full mailbox.
   case rangeDeleted(KeyRange)
+  /// What the placement driver wants done for the recovery of regions.
+  case recover(RecoveryPlan)
+  /// One raft worker's part of the report for a step of that.
+  case peersInspected(step: UInt64, [RegionStatus])
 }
 
 extension StoreMessage {
@@ -53,4 +57,5 @@ package enum StoreTick: Sendable {
   case advanceSafeTS
   /// Look for ranges with many deletions (`CompactionWorker`).
   case checkCompaction
+  case checkConsistency
 }

@@ -9,10 +9,21 @@ struct LoadedPeer: Sendable {
   var unfinishedSnapshot: SnapshotKey?
   /// Its data was lost: see `DataRecovery`.
   var recovery: DataRecovery?
+  /// It is fenced, and stays so: see `PeerHealth`.
+  var damage: PeerDamage?
   /// Where its local reads are checked; nil: it makes one.
   var delegate: ReadDelegate?
   /// The merge of the region that is prepared; nil: none is.
   var merge: MergeState?
+
+  /// The peer as it is with an empty log that begins behind what it has applied.
+  var withoutLog: LoadedPeer {
+    var peer = self
+    peer.applyState.truncatedIndex = applyState.appliedIndex
+    peer.applyState.truncatedTerm = applyState.commitTerm
+    peer.unfinishedSnapshot = nil
+    return peer
+  }
 }
 
 /// A snapshot that replaces this peer's log and data, and the stage it has reached.

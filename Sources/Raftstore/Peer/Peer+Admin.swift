@@ -36,6 +36,9 @@ extension Peer {
     case .rollbackMerge:
       // The members decide it by what they see of the target.
       request.completion(.failure(.other(message: "a merge is not rolled back by request")))
+    case .computeHash, .verifyHash:
+      request.completion(
+        .failure(.other(message: "consistency checks are begun by `checkConsistency`")))
     }
   }
 

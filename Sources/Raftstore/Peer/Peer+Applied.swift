@@ -33,6 +33,7 @@ extension Peer {
       case .mergePrepared(let region, let state): mergePrepared(region, state)
       case .mergeCommitted(let merge): mergeCommitted(merge)
       case .mergeRolledBack(let region): mergeRolledBack(region)
+      case .verifyHash(let index, let hash): verifyHash(hash, at: index)
       }
       guard lifecycle == .active else { return }
     }

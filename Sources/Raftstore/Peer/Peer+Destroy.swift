@@ -8,7 +8,7 @@ import RaftLog
 extension Peer {
   /// Begins the end; everyone who waits is completed at once.
   func destroy(_ reason: String) {
-    guard lifecycle == .active else { return }
+    guard lifecycle == .active || isFenced else { return }
     if let removalBroadcast { storage.region = removalBroadcast.region }
     context.logger.info("region \(regionID): peer \(info.id) is destroyed: \(reason)")
     dropLease()
@@ -18,6 +18,7 @@ extension Peer {
       context.metrics.leaders.add(-1)
     }
     failPending(.regionNotFound(regionID: regionID))
+    endConsistencyCheck()
     localSteps = []
     ending = hasPromises || isPersistingSnapshot ? .tombstone : .vote
     if incomingSnapshot?.stage == .applying {
@@ -46,6 +47,7 @@ extension Peer {
 
   func applyStopped() {
     if lifecycle == .awaitingMerge { return sourceStopped() }
+    if isFenced { return respondToRelease() }
     guard lifecycle == .awaitingApply else { return }
     // From here on no one else may write to its log.
     context.meta.retire(regionID, delegate: delegate)
@@ -59,7 +61,9 @@ extension Peer {
       if node.hardState.vote == NodeID.none { task.log.destroy(regionID) }
     case .emptied: writeEmptied(&task)
     case .merged: preconditionFailure("region \(regionID): its end is the target's")
+    case .alone: writeAlone(&task)
     }
+    guard lifecycle == .awaitingApply else { return }
     post(&task)
     lifecycle = .destroying(number: task.number)
     respondToRelease()
@@ -73,6 +77,7 @@ extension Peer {
     data.delete(.raft, KeyLayout.applyState(regionID: regionID))
     data.delete(.raft, KeyLayout.snapshotRaftState(regionID: regionID))
     data.delete(.raft, KeyLayout.installedEpoch(regionID: regionID))
+    if health.damage != nil { data.delete(.raft, KeyLayout.damage(regionID: regionID)) }
     task.data = data
     task.log.destroy(regionID)
   }
@@ -86,6 +91,10 @@ extension Peer {
   }
 
   func finishDestroying() {
+    if ending == .alone {
+      lifecycle = .gone
+      return
+    }
     if isInitialized, ending != .merged {
       context.regionTasks.append(.destroyRange(regionID: regionID, range: region.range))
     }

@@ -60,6 +60,7 @@ extension Peer {
 
   /// What takes the place of a peer that has lost its data; nil for others, and before it is gone.
   var successor: LoadedPeer? {
+    if lifecycle == .gone, ending == .alone { return aloneSuccessor }
     guard lifecycle == .gone, ending == .emptied else { return nil }
     return LoadedPeer(
       region: Region(id: regionID), info: info, applyState: ApplyState(), unfinishedSnapshot: nil,

@@ -41,6 +41,7 @@ extension Peer {
 
   /// The placement driver's word on whether this peer is still a member.
   func membershipChecked(_ status: MembershipStatus) {
+    if isFenced, status == .removed { return destroy("it is damaged, and it was removed") }
     guard lifecycle == .active, status != .unavailable else { return }
     let suspicion = staleness.takeSuspicion()
     if !hasPromises {

@@ -109,6 +109,7 @@ extension Peer {
       context.metrics.snapshotFailures.increment()
       context.logger.warning("region \(regionID): no snapshot could be generated: \(error)")
       storage.finishSnapshot(.failure(error))
+      if case .damaged(let reason) = error { damaged(.data, reason) }
     case .success(let generated):
       do throws(CodecError) {
         let data = try RaftSnapshotData(decoding: generated.data)

@@ -134,6 +134,7 @@ extension Peer {
     storage.region = snapshot.region
     if let member = snapshot.region.peer(id: info.id) { info = member }
     incomingSnapshot?.stage = .applying
+    health.verification.replaced(by: snapshot.key.index)
     recovery = nil
     // None is made of a region that is merging: the merge was rolled back meanwhile.
     merging.end()

@@ -21,12 +21,14 @@ extension Peer {
       lastIndex: node.lastIndex, truncatedIndex: storage.applyState.truncatedIndex,
       progress: progress, leaseMilliseconds: leaseMilliseconds,
       isApplyingSnapshot: incomingSnapshot != nil)
-    status.isAsleep = isAsleep
+    status.isAsleep = isAsleep && isActive
     status.sleeps = schedule.hibernation.sleeps
+    status.lastTerm = node.term(at: node.lastIndex) ?? 0
     return status
   }
 
   private var peerState: PeerState {
+    if isFenced { return .unavailable }
     if lifecycle != .active { return .tombstone }
     if recovery != nil && incomingSnapshot == nil { return .unavailable }
     if incomingSnapshot.map({ $0.stage == .stepped }) == false { return .applying }

@@ -5,6 +5,7 @@ import Raft
 // page *Peers*, section *Stale peers*.
 extension Peer {
   func step(_ envelope: RaftEnvelope) {
+    if isFenced { return stepFenced(envelope) }
     guard lifecycle == .active else { return }
     // Nor does a store send to itself: a response would come back here, and might take the peer for
     // another one's.
@@ -116,6 +117,8 @@ extension Peer {
     case .snapGenPrecheckRequest: respondToCheck(envelope)
     case .snapGenPrecheckResponse:
       receiverChecked(envelope.from, passed: extra.snapGenPrecheckPassed)
+    case .consistencyHash: hashReported(by: envelope.from.id, extra.hash, at: extra.index)
+    case .peerDamaged: peerIsDamaged(envelope.from)
     default:
       // The response alone shows that someone is there; the others are not used by this version.
       break

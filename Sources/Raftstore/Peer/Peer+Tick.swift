@@ -5,6 +5,7 @@ import Runtime
 // What recurs: raft time, log compaction, reports, the search for a lost leader.
 extension Peer {
   func tick() {
+    if isFenced { return tickFenced() }
     guard lifecycle == .active else { return }
     var hasActed = false
     if incomingSnapshot == nil {
@@ -39,6 +40,7 @@ extension Peer {
       if context.now >= splitting.trigger.next, !isMerging { checkSplit() }
     }
     if isMerging, context.now >= merging.nextCheck { checkMerge() }
+    tickConsistencyCheck()
     tickSuspicion()
     if context.now >= staleness.nextCheck { checkStale() }
   }
@@ -147,6 +149,9 @@ extension Peer {
 
   private var downPeers: [DownPeer] {
     region.peers.compactMap { peer in
+      if activity.isDamaged(peer.id) {
+        return DownPeer(peer: peer, seconds: Self.damagedSeconds)
+      }
       guard peer.id != info.id, let silence = activity.totalSilence(of: peer.id, at: context.now),
         silence >= context.config.stalePeers.maxPeerDown
       else { return nil }

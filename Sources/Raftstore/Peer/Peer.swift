@@ -1,6 +1,7 @@
 import Codec
 import Logging
 import Raft
+import RaftLog
 import Runtime
 
 /// One replica of one region: its raft node, its log, and everyone who waits for it.
@@ -11,6 +12,8 @@ final class Peer {
   /// The lifecycle state of a peer. It only moves forward.
   enum LifecycleState: Equatable {
     case active
+    /// Its log or data is damaged (Peer+Damage). It can still be destroyed.
+    case fenced
     /// To be destroyed as soon as the region worker has released its data.
     case awaitingSnapshotApply
     /// To be destroyed as soon as the apply worker has released it.
@@ -36,6 +39,8 @@ final class Peer {
     case emptied
     /// Nothing but the tombstone that the target of its merge has written. The data is the target's.
     case merged
+    /// Itself, as the only member of its region (Peer+ForcedMembership).
+    case alone
   }
 
   let context: ShardContext
@@ -62,8 +67,9 @@ final class Peer {
 
   // Snapshots (Peer+Snapshot)
   var incomingSnapshot: IncomingSnapshot?
-  /// Its log and data were lost (Peer+Recovery).
-  var recovery: DataRecovery?
+
+  // Damage and loss of its log and data (Peer+Damage, Peer+Consistency, Peer+Recovery)
+  var health = PeerHealth()
 
   // Reading (Peer+Read, Peer+Lease)
   var reads: PendingReads
@@ -90,14 +96,20 @@ final class Peer {
     self.context = context
     info = loaded.info
     let config = context.config
+    // The log of a damaged peer is not looked at.
+    let isDamaged = loaded.damage != nil
+    let source = isDamaged ? loaded.withoutLog : loaded
     storage = try PeerStorage(
-      region: loaded.region, applyState: loaded.applyState, logs: context.logs,
+      region: source.region, applyState: source.applyState,
+      logs: isDamaged ? MemoryLogStore() : context.logs,
       cacheBytes: config.memory.entryCacheBytes,
       unappliedCacheBytes: Int(clamping: config.memory.maxUncommittedBytes))
     delegate = loaded.delegate ?? ReadDelegate(region: loaded.region, peer: loaded.info)
-    recovery = loaded.recovery
+    health.recovery = loaded.recovery
+    health.damage = loaded.damage
+    if isDamaged { lifecycle = .fenced }
     logWrites = LogWriteTracker(hardState: context.logs.hardState(loaded.region.id))
-    applyQueue = ApplyQueue(lastIndex: loaded.applyState.appliedIndex)
+    applyQueue = ApplyQueue(lastIndex: source.applyState.appliedIndex)
     do throws(RaftError) {
       node = try RawNode(
         config: Self.raftConfig(config, loaded, seed, context.logger), storage: storage)
@@ -116,7 +128,7 @@ final class Peer {
     reporter = HeartbeatReporter(next: now)
     compaction = LogCompactionPolicy(next: now + config.logCompaction.interval)
     staleness = StalePeerDetector(now: now, firstCheck: now + config.stalePeers.checkInterval)
-    if let key = loaded.unfinishedSnapshot {
+    if let key = source.unfinishedSnapshot {
       context.snapshots.pin(key, for: loaded.info.id)
       incomingSnapshot = IncomingSnapshot(key: key, region: loaded.region, stage: .applying)
     }
@@ -178,7 +190,9 @@ final class Peer {
       try body(&node)
       return nil
     } catch {
-      if error.isFatal {
+      if case .storage(.damaged(let reason)) = error, isInitialized, incomingSnapshot == nil {
+        damaged(.log, reason)
+      } else if error.isFatal {
         lifecycle = .broken
         context.onFatal("region \(regionID), peer \(info.id): \(error)")
       }
@@ -188,6 +202,7 @@ final class Peer {
 
   /// All workers are there: continue where the process before the restart ended.
   func begin() {
+    if isFenced { return beginFenced() }
     guard lifecycle == .active else { return }
     if let incomingSnapshot {
       context.regionTasks.append(

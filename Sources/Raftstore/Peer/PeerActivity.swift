@@ -16,6 +16,9 @@ struct PeerActivity {
   /// When replication to members that had lost their logs was restarted; kept by a leader.
   private var restarts: [UInt64: Instant] = [:]
 
+  /// Members that have said that they are damaged.
+  private var damaged: Set<UInt64> = []
+
   private static let restartInterval = Duration.seconds(5)
 
   /// When this leader was woken last: hibernated, it hears of no one.
@@ -50,7 +53,15 @@ struct PeerActivity {
   mutating func membershipChanged(_ region: Region, _ now: Instant) {
     for peer in region.peers where lastContact[peer.id] == nil { lastContact[peer.id] = now }
     for id in lastContact.keys.sorted() where region.peer(id: id) == nil { lastContact[id] = nil }
+    damaged = damaged.filter { region.peer(id: $0) != nil }
   }
+
+  var hasDamage: Bool { !damaged.isEmpty }
+
+  func isDamaged(_ id: UInt64) -> Bool { damaged.contains(id) }
+
+  /// A member is damaged, and stays so until it is removed. Returns whether that is new.
+  mutating func noteDamage(of id: UInt64) -> Bool { damaged.insert(id).inserted }
 
   mutating func recordContact(_ id: UInt64, _ now: Instant) { lastContact[id] = now }
 

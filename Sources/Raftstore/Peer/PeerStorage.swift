@@ -102,6 +102,7 @@ final class PeerStorage: LogStorage {
       switch error {
       case .compacted: throw .compacted
       case .unavailable: throw .unavailable
+      case .corrupted: throw .damaged("raft log of region \(regionID): \(error)")
       default: throw .failed("raft log of region \(regionID): \(error)")
       }
     }
@@ -124,6 +125,7 @@ final class PeerStorage: LogStorage {
     do throws(LogStoreError) {
       return try logs.term(regionID, at: index)
     } catch {
+      if case .corrupted = error { throw .damaged("raft log of region \(regionID): \(error)") }
       throw .failed("raft log of region \(regionID): \(error)")
     }
   }

@@ -17,7 +17,7 @@ struct RequestCheck {
     case .changePeer, .changePeerV2: .confVersion
     case .batchSplit: [.version, .confVersion]
     case .prepareMerge, .commitMerge, .rollbackMerge: [.version, .confVersion]
-    case .transferLeader, .compactLog: []
+    case .transferLeader, .compactLog, .computeHash, .verifyHash: []
     }
   }
 
@@ -28,7 +28,7 @@ struct RequestCheck {
     case .batchSplit: .version
     case .prepareMerge: [.version, .confVersion]
     case .commitMerge, .rollbackMerge: .version
-    case .transferLeader, .compactLog: []
+    case .transferLeader, .compactLog, .computeHash, .verifyHash: []
     }
   }
 

@@ -100,7 +100,7 @@ struct SnapshotGenerator {
     do throws(EngineError) {
       return try body()
     } catch {
-      throw .io("\(error)")
+      throw error.kind == .corruption ? .damaged("\(error)") : .io("\(error)")
     }
   }
 }

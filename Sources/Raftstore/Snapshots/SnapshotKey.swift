@@ -62,6 +62,8 @@ package enum SnapshotError: Error, Sendable, Hashable, CustomStringConvertible {
   case busy(String)
   case stale(String)
   case io(String)
+  /// The data that it is made from is not what was written.
+  case damaged(String)
 
   package var description: String {
     switch self {
@@ -71,6 +73,7 @@ package enum SnapshotError: Error, Sendable, Hashable, CustomStringConvertible {
     case .busy(let reason): "snapshot refused for now: \(reason)"
     case .stale(let reason): "snapshot is stale: \(reason)"
     case .io(let reason): "snapshot: \(reason)"
+    case .damaged(let reason): "the data of the snapshot is damaged: \(reason)"
     }
   }
 }

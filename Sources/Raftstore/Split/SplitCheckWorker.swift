@@ -82,6 +82,7 @@ struct SplitCheckWorker: Handler {
     } catch {
       logger.warning("region \(check.region.id): cannot be measured: \(error)")
       running = nil
+      router.reportDamage(error, regionID: check.region.id, peerID: check.peerID)
       report(check, nil, [])
     }
   }

@@ -97,6 +97,18 @@ package struct LocalReader: Sendable {
     return delegate.confirmStale(admission) ? .success(try outcome.get()) : nil
   }
 
+  /// A read of a region's data has failed. If the data is damaged its peer is fenced.
+  ///
+  /// - Returns: what sends the client to another replica; nil if there is none, or if nothing is damaged.
+  package func reportDamage(_ error: EngineError, _ context: RequestContext) -> RegionError? {
+    guard error.kind == .corruption else { return nil }
+    router.reportDamage(error, regionID: context.regionID)
+    guard let region = meta.held(context.regionID)?.region,
+      region.peers.contains(where: { $0.storeID != context.peer.storeID && $0.role != .learner })
+    else { return nil }
+    return .notLeader(regionID: context.regionID, leader: nil)
+  }
+
   private static func run<T>(
     _ body: (any KVReader, KeyRange) throws(EngineError) -> T, on view: any KVReader,
     _ range: KeyRange

@@ -88,10 +88,11 @@ private struct StoreStart {
     let splitCheck = spawnSplitCheckWorker()
     let compaction = spawnCompactionWorker()
     let lockScan = spawnLockScanWorker()
+    let consistency = spawnConsistencyWorker()
     let generations = SnapshotGenerations()
     let generators = spawnGenerators(generations)
     let applies = (0..<max(1, config.applyWorkers ?? config.shards)).map {
-      spawnApplyWorker($0, generations, lockScan.mailbox)
+      spawnApplyWorker($0, generations, lockScan.mailbox, consistency.mailbox)
     }
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
@@ -112,6 +113,7 @@ private struct StoreStart {
     ends.append { splitCheck.stop() }
     ends.append { compaction.stop() }
     ends.append { lockScan.stop() }
+    ends.append { consistency.stop() }
     let workers = StoreWorkers(ends: ends)
     startTimers(workers)
     return workers
@@ -180,8 +182,18 @@ private struct StoreStart {
     }
   }
 
+  private func spawnConsistencyWorker() -> Worker<ConsistencyMessage> {
+    let (environment, config, router) = (environment, config.reads.consistency, router)
+    return environment.host.spawn(name: "consistency", capacity: Self.ample) { mailbox in
+      ConsistencyWorker(
+        config: config, router: router, mailbox: mailbox, host: environment.host,
+        expiry: environment.valueExpiry, logger: environment.logger)
+    }
+  }
+
   private func spawnApplyWorker(
-    _ number: Int, _ generations: SnapshotGenerations, _ lockScan: Mailbox<LockScan>
+    _ number: Int, _ generations: SnapshotGenerations, _ lockScan: Mailbox<LockScan>,
+    _ consistency: Mailbox<ConsistencyMessage>
   ) -> Worker<ApplyMessage> {
     let (environment, router, meta, config) = (environment, router, meta, config)
     return environment.host.spawn(name: "apply-\(number)", capacity: Self.ample) { mailbox in
@@ -189,7 +201,7 @@ private struct StoreStart {
         engine: environment.engine, meta: meta, router: router, generations: generations,
         lockScans: LockScans(
           worker: lockScan, reply: mailbox, maxBytes: config.reads.safeTS.maxLockBytes),
-        logger: environment.logger, metrics: environment.metrics,
+        consistencyWorker: consistency, logger: environment.logger, metrics: environment.metrics,
         clock: environment.host.clock, onFatal: environment.onFatal)
     }
   }
@@ -199,12 +211,14 @@ private struct StoreStart {
     _ applies: [Worker<ApplyMessage>], _ region: Worker<RegionTask>
   ) -> Worker<RaftWorkerMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
-    let (config, storeID, disk) = (config, ident.storeID, disk)
+    var config = config
+    config.reads.consistency.valuesExpire = environment.valueExpiry != nil
+    let (storeID, disk) = (ident.storeID, disk)
     let seed = environment.seed &+ ident.storeID &* 0x9E37_79B9 &+ UInt64(shard)
     let bound = MailboxBound<RaftWorkerMessage>(
       count: config.mailboxes.raftCount, bytes: config.mailboxes.raftBytes, cost: { $0.mailboxCost }
     )
-    return environment.host.spawn(name: "raft-\(shard)", bound: bound) { _ in
+    return environment.host.spawn(name: "raft-\(shard)", bound: bound) { [config] _ in
       let context = ShardContext(
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
         metrics: metrics, disk: disk, logWriter: logWriter.mailbox,
@@ -252,6 +266,12 @@ private struct StoreStart {
       })
     workers.add(
       host.every(config.split.compaction.interval) { router.sendToStore(.tick(.checkCompaction)) })
+    if config.reads.consistency.interval > .zero {
+      workers.add(
+        host.every(config.reads.consistency.interval) {
+          router.sendToStore(.tick(.checkConsistency))
+        })
+    }
     guard config.reads.safeTS.isEnabled else { return }
     workers.add(
       host.every(config.reads.safeTS.advanceInterval) { router.sendToStore(.tick(.advanceSafeTS)) })

@@ -36,3 +36,13 @@ extension StoreError: CustomStringConvertible {
     }
   }
 }
+
+extension StoreError {
+  /// Whether stored bytes are not what was written.
+  var isDamage: Bool {
+    switch self {
+    case .corrupted, .logs(.corrupted): true
+    default: false
+    }
+  }
+}

@@ -15,7 +15,12 @@ struct StoreLoader {
   /// The peers to be started, by region id.
   func load() throws(StoreError) -> [LoadedPeer] {
     var peers: [LoadedPeer] = []
+    let damages = try damages()
     for (id, local) in try states() {
+      if let peer = try restoreDamaged(id, local, damages[id]) {
+        peers.append(peer)
+        continue
+      }
       switch local.state {
       case .tombstone:
         try removeLeftovers(id)
@@ -57,6 +62,50 @@ struct StoreLoader {
       }
     }
     return result
+  }
+
+  /// Why peers were fenced, by region.
+  private func damages() throws(StoreError) -> [UInt64: PeerDamage] {
+    let range = KeyLayout.damageRange
+    var result: [UInt64: PeerDamage] = [:]
+    do {
+      for pair in try engine.scan(.raft, from: range.start, to: range.end) {
+        result[try KeyLayout.decodeDamage(pair.key)] = try PeerDamage(decoding: pair.value)
+      }
+    } catch let error as EngineError {
+      throw .engine(error)
+    } catch {
+      throw .corrupted(record: "damage of peers", reason: "\(error)")
+    }
+    return result
+  }
+
+  /// A peer whose apply state or log is damaged, or that was fenced before; nil for others. A store whose log has
+  /// damage that belongs to no region cannot say of a region without a log that it never had one.
+  private func restoreDamaged(
+    _ id: UInt64, _ local: RegionLocalState, _ known: PeerDamage?
+  ) throws(StoreError) -> LoadedPeer? {
+    guard [.normal, .applying, .merging].contains(local.state),
+      let info = local.region.peer(onStore: storeID)
+    else { return nil }
+    var damage = known?.peerID == info.id ? known : nil
+    var state = ApplyState()
+    do throws(StoreError) {
+      state = try applyState(id)
+    } catch {
+      guard error.isDamage else { throw error }
+      damage = damage ?? PeerDamage(peerID: info.id, reason: "\(error)")
+    }
+    if let reason = logs.damage(of: id), damage == nil {
+      damage = PeerDamage(peerID: info.id, reason: reason)
+    }
+    guard let damage else { return nil }
+    logger.error(
+      "region \(id): peer \(info.id) is damaged and stays fenced",
+      metadata: ["reason": "\(damage.reason)"])
+    return LoadedPeer(
+      region: local.region, info: info, applyState: state, unfinishedSnapshot: nil, damage: damage,
+      merge: local.merge)
   }
 
   private func restoreNormal(_ id: UInt64, _ region: Region) throws(StoreError) -> LoadedPeer? {
@@ -162,7 +211,7 @@ struct StoreLoader {
     guard max(raft.hardState.term, raft.lastIndex) < Self.numberLimit else {
       throw .corrupted(record: name, reason: "impossible numbers: \(raft)")
     }
-    if logs.lastIndex(id) != 0 || logs.truncated(id).index != 0 {
+    if logs.lastIndex(id) != 0 || logs.truncated(id).index != 0 || logs.damage(of: id) != nil {
       logger.info("region \(id): its log is removed, its data is lost")
       var batch = LogBatch()
       batch.destroy(id)
@@ -193,19 +242,27 @@ struct StoreLoader {
     let applyKey = KeyLayout.applyState(regionID: id)
     let snapshotKey = KeyLayout.snapshotRaftState(regionID: id)
     let epochKey = KeyLayout.installedEpoch(regionID: id)
+    let damageKey = KeyLayout.damage(regionID: id)
     do throws(EngineError) {
       let leftApply = try engine.get(.raft, applyKey)
       let leftSnapshot = try engine.get(.raft, snapshotKey)
       let leftEpoch = try engine.get(.raft, epochKey)
-      if leftApply != nil || leftSnapshot != nil || leftEpoch != nil {
+      let leftDamage = try engine.get(.raft, damageKey)
+      if leftApply != nil || leftSnapshot != nil || leftEpoch != nil || leftDamage != nil {
         var batch = WriteBatch()
         batch.delete(.raft, applyKey)
         batch.delete(.raft, snapshotKey)
         batch.delete(.raft, epochKey)
+        batch.delete(.raft, damageKey)
         try engine.write(batch, .synced)
       }
     } catch {
       throw .engine(error)
+    }
+    if logs.damage(of: id) != nil {
+      var batch = LogBatch()
+      batch.destroy(id)
+      return try write(batch)
     }
     guard logs.regions().contains(id) else { return }
     // A log that has no entries and never had any is not what a crash has left of the dead peer: it is the

@@ -31,6 +31,8 @@ package final class StoreMeta: Sendable {
     var claims: [UInt64: UInt64] = [:]
     /// Regions of `held` that were merged while their peers here were out of reach.
     var merged: Set<UInt64> = []
+    /// Regions of `held` whose peer is fenced.
+    var damaged: Set<UInt64> = []
   }
 
   let state = Mutex(State())
@@ -82,6 +84,7 @@ package final class StoreMeta: Sendable {
       state.held[regionID] = nil
       state.reserved[regionID] = nil
       state.merged.remove(regionID)
+      state.damaged.remove(regionID)
       if entry.region.isInitialized { state.table.replace([entry.region], by: []) }
       delegates.set(regionID, nil)
     }
@@ -100,6 +103,17 @@ package final class StoreMeta: Sendable {
       state.held[regionID]?.isRetired = true
     }
   }
+
+  /// A region's peer, the one with that delegate, is fenced until it is removed.
+  func noteDamage(_ regionID: UInt64, delegate: ReadDelegate) {
+    state.withLock { state in
+      guard state.held[regionID]?.delegate === delegate else { return }
+      state.damaged.insert(regionID)
+    }
+  }
+
+  /// The regions whose peers are fenced, ascending.
+  package var damagedRegions: [UInt64] { state.withLock { $0.damaged.sorted() } }
 
   /// Runs `body`, which must be quick, if this store has that peer and it is not retired; it is not
   /// retired or removed while `body` runs.

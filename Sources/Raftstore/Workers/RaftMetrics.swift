@@ -57,6 +57,26 @@ struct DroppedMessageMetrics: Sendable {
   }
 }
 
+/// Damaged replicas and the checks that find them.
+struct DamageMetrics: Sendable {
+  let found: Counter
+  let checks: Counter
+  let mismatches: Counter
+  let undecided: Counter
+
+  init(_ metrics: Metrics) {
+    found = metrics.counter(
+      "apus_raftstore_damaged_peer_total", "Times a peer's log or data was found damaged")
+    checks = metrics.counter(
+      "apus_raftstore_consistency_check_total", "Consistency checks begun by leaders")
+    mismatches = metrics.counter(
+      "apus_raftstore_consistency_mismatch_total", "Peers whose data differed from the majority's")
+    undecided = metrics.counter(
+      "apus_raftstore_consistency_undecided_total",
+      "Consistency checks in which no majority of replicas had the same data")
+  }
+}
+
 /// Metrics of the raft workers, under TiKV's names. Created once per store.
 struct RaftMetrics: Sendable {
   let proposals: ProposalMetrics
@@ -79,6 +99,7 @@ struct RaftMetrics: Sendable {
   let mergesRolledBack: Counter
   let ticking: Gauge
   let silentStores: Counter
+  let damage: DamageMetrics
 
   init(_ metrics: Metrics) {
     func region(_ kind: String) -> Gauge {
@@ -87,6 +108,7 @@ struct RaftMetrics: Sendable {
     }
     proposals = ProposalMetrics(metrics)
     dropped = DroppedMessageMetrics(metrics)
+    damage = DamageMetrics(metrics)
     sentMessages = metrics.counter(
       "tikv_raftstore_raft_sent_message_total", "Raft messages passed to the transport")
     removalsSuspected = metrics.counter(

@@ -36,7 +36,7 @@ struct RaftWorker: Handler {
   @discardableResult
   private mutating func add(_ loaded: LoadedPeer) -> Peer? {
     do throws(StoreError) {
-      let peer = try Peer(loaded, context, seed: randomness.next())
+      let peer = try makePeer(loaded)
       peers[loaded.region.id] = peer
       order.insert(loaded.region.id, at: position(of: loaded.region.id))
       peer.schedule.isTicking = true
@@ -60,6 +60,19 @@ struct RaftWorker: Handler {
     return low
   }
 
+  /// A peer whose log is damaged begins as a fenced one.
+  private mutating func makePeer(_ loaded: LoadedPeer) throws(StoreError) -> Peer {
+    let seed = randomness.next()
+    do throws(StoreError) {
+      return try Peer(loaded, context, seed: seed)
+    } catch {
+      guard error.isDamage, loaded.region.isInitialized, loaded.damage == nil else { throw error }
+      var damaged = loaded
+      damaged.damage = PeerDamage(peerID: loaded.info.id, reason: "\(error)")
+      return try Peer(damaged, context, seed: seed)
+    }
+  }
+
   mutating func handle(_ batch: [RaftWorkerMessage]) {
     context.beginBatch()
     for message in batch { dispatch(message) }
@@ -77,6 +90,7 @@ struct RaftWorker: Handler {
       if peer.lifecycle == .gone { remove(peer) }
       if let successor = peer.successor, let next = add(successor) {
         context.meta.set(next.region, delegate: next.delegate)
+        if next.isInitialized { addToBatch(next.regionID)?.begin() }
       }
     }
     peersInBatch.removeAll(keepingCapacity: true)
@@ -202,6 +216,20 @@ struct RaftWorker: Handler {
     case .locksTracked(let id, let peerID, let number, let oldest):
       addToBatch(id, peerID)?.locksTracked(number, oldest: oldest)
     case .rangeCompacted(let id): addToBatch(id)?.rangeCompacted()
+    case .peerDamaged(let id, let peerID, let kind, let reason):
+      (peerID.map { addToBatch(id, $0) } ?? addToBatch(id))?.damaged(kind, reason)
+    case .hashComputed(let id, let peerID, let index, let hash):
+      addToBatch(id, peerID)?.hashComputed(hash, at: index)
+    case .checkConsistency(let id, let waiter):
+      guard let peer = addToBatch(id) else {
+        waiter?(.failure(.regionNotFound(regionID: id)))
+        return
+      }
+      peer.checkConsistency(waiter)
+    case .recoverPeer(let id, .destroy):
+      addToBatch(id)?.destroy("its region goes on without it")
+    case .recoverPeer(let id, .continueAlone(let others)):
+      addToBatch(id)?.continueAlone(without: others)
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .wakeSleepers,
       .checkLeaders, .advanceSafeTS, .leadersAgreed, .readLoad:

@@ -103,6 +103,7 @@ package struct RegionWorker: Handler {
       case .purgeLogs: purgeLogs()
       case .gcSnapshots: gcSnapshots()
       case .deleteSnapshot(let key, let origin): release(key, origin)
+      case .createEmpty(let region, let storeID): createEmpty(region, storeID)
       }
     }
   }
@@ -267,6 +268,18 @@ package struct RegionWorker: Handler {
         durability: .buffered)
       // A log that was destroyed must not be compacted afterwards.
       meta.withPeer(collectible.peerID, of: collectible.regionID) { logWriter.post(task) }
+    }
+  }
+
+  private mutating func createEmpty(_ region: Region, _ storeID: UInt64) {
+    if failure != nil { return }
+    do throws(StoreError) {
+      let maker = EmptyRegionMaker(engine: engine, meta: meta)
+      guard let child = try maker.make(region, storeID: storeID) else { return }
+      logger.warning("\(region) is created without data: nothing was left of its range")
+      router.post(.createChild(child), to: region.id)
+    } catch {
+      fail("cannot create \(region): \(error)")
     }
   }
 

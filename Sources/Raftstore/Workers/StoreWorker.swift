@@ -33,6 +33,9 @@ struct StoreWorker: Handler {
   var liveness = StoreLiveness()
   /// Rounds of questions about leaders that were begun.
   private var safeTSRound: UInt64 = 0
+  var scrub = ScrubSchedule()
+  /// The report that is being gathered.
+  var recovery = RecoveryReporting()
 
   init(
     storeID: UInt64, info: StoreInfo, config: RaftstoreConfig, environment: RaftstoreEnvironment,
@@ -64,11 +67,14 @@ struct StoreWorker: Handler {
       switch message {
       case .raft(let envelope): receive(envelope)
       case .childCreated(let regionID): deliverPendingVotes(regionID)
-      case .tick(.heartbeat): heartbeat()
+      case .tick(.heartbeat): heartbeat(nil)
+      case .recover(let plan): recover(plan)
+      case .peersInspected(let step, let statuses): peersInspected(step, statuses)
       case .tick(.checkDisk): checkDisk(space())
       case .tick(.gcSnapshots): regionWorker.post(.gcSnapshots)
       case .tick(.purgeLogs): regionWorker.post(.purgeLogs)
       case .tick(.advanceSafeTS): advanceSafeTS()
+      case .tick(.checkConsistency): checkOldest()
       case .regionHeartbeat(let heartbeat): report(heartbeat)
       case .checkSplit(let check): splitCheckWorker.post(.check(check))
       case .askSplit(let question): ask(question)
@@ -119,13 +125,14 @@ struct StoreWorker: Handler {
     metrics.diskFull.set(disk.isFull ? 1 : 0)
   }
 
-  private func heartbeat() {
+  /// - Parameter report: all peers of the store, which the response to an earlier heartbeat has asked for.
+  func heartbeat(_ report: StoreReport?) {
     let space = space()
     checkDisk(space)
     let statistics = snapshots.statistics
     let read = meta.takeReadFlow()
     let id = storeID
-    let (logger, onFatal, address) = (logger, onFatal, info.address)
+    let (logger, onFatal, address, router) = (logger, onFatal, info.address, router)
     pd.storeHeartbeat(
       StoreHeartbeat(
         storeID: id, capacity: space.capacity, available: space.available, usedSize: space.used,
@@ -133,8 +140,11 @@ struct StoreWorker: Handler {
         receivingSnapshots: UInt64(statistics.receiving),
         applyingSnapshots: UInt64(statistics.applying),
         startTime: UInt64(clamping: info.startTimestamp),
-        isBusy: router.isBusy, bytesRead: read.bytes, keysRead: read.keys)
+        isBusy: router.isBusy, bytesRead: read.bytes, keysRead: read.keys,
+        damagedRegions: meta.damagedRegions, report: report)
     ) { result in
+      // Each report is asked for by a heartbeat of the timer's.
+      if report == nil, case .success(let plan?) = result { router.postToStore(.recover(plan)) }
       guard case .failure(let error) = result else { return }
       // What this process would still write or serve, it would do beside the one that has its place.
       if case .replaced = error { return onFatal("store \(id) at \(address) stops: \(error)") }
@@ -153,6 +163,7 @@ struct StoreWorker: Handler {
       }
     } catch {
       logger.warning("region \(heartbeat.region.id): its size cannot be read: \(error)")
+      router.reportDamage(error, regionID: heartbeat.region.id)
     }
     pd.regionHeartbeat(heartbeat)
   }

@@ -269,6 +269,7 @@ package struct ConfigurationFile {
     "split.split-contained-score": {
       set(&$0.raftstore.reads.loadSplit.containedScore, Quantity.ratio($1))
     },
+    "raftstore.consistency-check-interval": { duration(&$0, \.reads.consistency.interval, $1) },
   ]
 
   /// Sets a property; false if the text had no value.

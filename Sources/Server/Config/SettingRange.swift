@@ -135,6 +135,9 @@ package enum SettingRange {
     Rule("split.sample-threshold", \.raftstore.reads.loadSplit.sampleThreshold, 1...1_000_000),
     Rule("split.split-balance-score", \.raftstore.reads.loadSplit.balanceScore, 0...1),
     Rule("split.split-contained-score", \.raftstore.reads.loadSplit.containedScore, 0...1),
+    Rule(
+      "raftstore.consistency-check-interval", \.raftstore.reads.consistency.interval, often...year,
+      or: .zero),
   ]
 
   /// The range of a store's setting as text; nil if it has none.

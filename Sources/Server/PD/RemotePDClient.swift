@@ -159,7 +159,7 @@ package final class RemotePDClient: PDClient {
 
   package func storeHeartbeat(
     _ heartbeat: StoreHeartbeat,
-    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+    _ completion: @escaping @Sendable (Result<RecoveryPlan?, PDClientError>) -> Void
   ) {
     let stats: Pdpb_StoreStats
     do throws(PDError) {
@@ -173,9 +173,12 @@ package final class RemotePDClient: PDClient {
         Pdpb_StoreHeartbeatRequest.with {
           $0.header = header
           $0.stats = stats
+          if let report = heartbeat.report { $0.storeReport = report.wire }
         }
       }, completion
-    ) { (_: Pdpb_StoreHeartbeatResponse) in }
+    ) { (response: Pdpb_StoreHeartbeatResponse) throws(CodecError) in
+      response.hasRecoveryPlan ? try RecoveryPlan(response.recoveryPlan) : nil
+    }
   }
 
   package func regionHeartbeat(_ heartbeat: RegionHeartbeat) { heartbeats.report(heartbeat) }

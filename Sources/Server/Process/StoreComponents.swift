@@ -4,6 +4,7 @@ import RPC
 import RaftLog
 import Raftstore
 import Runtime
+import Storage
 
 /// The parts of a store that are opened before it starts. They are closed in the opposite order.
 struct StoreComponents: Sendable {
@@ -64,6 +65,8 @@ struct StoreComponents: Sendable {
   func startStore(_ configuration: NodeConfiguration) async throws(StartError) -> Store {
     let (directory, capacity) = (directory, configuration.capacity)
     var generator = SystemRandomNumberGenerator()
+    let expiry: (@Sendable (RawSpan) -> UInt64?)? =
+      if configuration.enablesTTL { { ExpiringValue.expiry(of: $0) } } else { nil }
     let environment = RaftstoreEnvironment(
       engine: engine, logs: logs, snapshots: snapshots, transport: transport,
       pd: pd, host: runtime.host, metrics: runtime.metrics, logger: runtime.logger,
@@ -72,7 +75,7 @@ struct StoreComponents: Sendable {
         let space = directory.space
         guard capacity > 0 else { return space }
         return (min(capacity, space.capacity), min(capacity, space.available))
-      }, onFatal: runtime.onFatal)
+      }, onFatal: runtime.onFatal, valueExpiry: expiry)
     let info = configuration.storeInfo(startedAt: runtime.host.clock.wallMilliseconds / 1000)
     do throws(StoreError) {
       return try await Node.start(

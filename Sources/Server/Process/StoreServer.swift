@@ -69,7 +69,10 @@ package final class StoreServer: RunningNode {
     let regions = RegionsPage(store: store)
     let status = try await StatusServer.start(
       configuration.statusAddress, health: health, runtime: runtime,
-      routes: [StatusServer.configRoute(configuration), regions.route])
+      routes: [
+        StatusServer.configRoute(configuration), regions.route,
+        ConsistencyPage(store: store).route,
+      ])
     health.set(serving: true)
     return StoreServer(
       configuration: configuration, parts: parts, store: store, raft: raft, health: health,

@@ -101,8 +101,13 @@ final class StateMachineSafetyChecker: ClusterChecker {
         family, from: range.start, to: range.end.isEmpty ? nil : range.end, fillCache: false)
       cursor.seekToFirst()
       while cursor.isValid {
-        let value = cursor.value
-        digest.add(cursor.key)
+        let (key, value) = (cursor.key, cursor.value)
+        // What a fault has added is found by the cluster, not by this checker, until all is quiet.
+        if !isThorough, DataAlteration.isAltered(key) {
+          cursor.next()
+          continue
+        }
+        digest.add(key)
         digest.add(UInt64(value.count))
         // Values differ in their first bytes.
         digest.add(isThorough ? value[...] : value.prefix(32))

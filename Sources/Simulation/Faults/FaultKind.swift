@@ -20,6 +20,8 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   case jointChange = "joint-change", merge
   // Clients
   case quiet
+  // Data that is altered without an error of any read
+  case alterData = "alter-data"
 }
 
 /// One fault of a run, decided before the run begins: so that runs can be repeated with fewer of them.

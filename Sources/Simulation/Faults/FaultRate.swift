@@ -49,6 +49,7 @@ struct FaultRate {
     case .quiet:
       FaultRate(gaps: 4_000...10_000, lengths: 1_000...5_000, longLengths: 6_000...12_000)
     case .jointChange: FaultRate(gaps: 400...4_000)
+    case .alterData: FaultRate(gaps: 3_000...12_000)
     }
   }
 }

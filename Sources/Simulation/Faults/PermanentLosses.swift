@@ -5,15 +5,17 @@ import Raftstore
 import Runtime
 import SimulationKit
 
-/// What takes replicas permanently: disks that are wiped, or on which a bit turns over. One at a time,
-/// and only when the cluster would survive it (`FaultLimits`). Whoever is found damaged is given a new
-/// disk, as an operator would, and comes back as a new store.
+/// What takes replicas permanently: disks that are wiped, or on which a bit turns over, and data that is altered. One
+/// at a time, and only when the cluster would survive it (`FaultLimits`). A wiped store comes back as a new one. A
+/// replica whose log or data is damaged must be replaced by the cluster itself, without a restart.
 final class PermanentLosses {
   private let context: FaultContext
   private let supervisor: Supervisor
   private let limits: FaultLimits
   /// The loss that is not repaired yet.
   private var present: (fault: PlannedFault, store: SimulatedStore)?
+  /// What the present loss has altered.
+  private var alteration: DataAlteration?
   /// Losses that were given up because the cluster could not bear them in time.
   private(set) var refused = 0
 
@@ -45,7 +47,7 @@ final class PermanentLosses {
       let now = context.scheduler.now
       let isRemoving = lastRemoval.map { now - $0 < .seconds(5) } ?? false
       if present == nil, !isRemoving, limits.objection(toLossIn: view) == nil {
-        lose(fault)
+        lose(fault, view)
       } else if now < end {
         context.after(Self.interval) { [weak self] in self?.attempt(fault, until: end) }
       } else {
@@ -54,7 +56,14 @@ final class PermanentLosses {
     }
   }
 
-  private func lose(_ fault: PlannedFault) {
+  private func lose(_ fault: PlannedFault, _ view: ClusterView) {
+    if fault.kind == .alterData {
+      guard let (altered, store) = DataAlteration.inject(fault, view) else { return }
+      present = (fault, store)
+      alteration = altered
+      context.injects(fault, store.machine.name)
+      return watch()
+    }
     let store = context.store(fault.randomValues[0])
     if fault.kind == .wipe {
       present = (fault, store)
@@ -95,17 +104,18 @@ final class PermanentLosses {
     }
   }
 
-  /// Replaces a disk whose damage was found, as an operator would, and checks whether the loss is repaired.
+  /// Checks whether the loss is repaired.
   private func inspect() {
     guard let (fault, store) = present else { return }
     store.disk.forgetReplacedDamage()
-    let damage = store.disk.faults.damage
-    if damage.isFound { return replaceDisk(of: store, after: fault.lasts) }
-    guard damage.isEmpty, !supervisor.isHeld(store.machine) else { return }
+    guard store.disk.faults.damage.isEmpty, !supervisor.isHeld(store.machine) else { return }
     context.cluster.inspect { [weak self] view in
       guard let self, present?.fault.number == fault.number else { return }
-      guard limits.objection(toLossIn: view) == nil else { return }
+      guard limits.objection(toLossIn: view) == nil, alteration?.isSettled(view) ?? true else {
+        return
+      }
       present = nil
+      alteration = nil
       context.ends(fault)
     }
   }
@@ -120,10 +130,12 @@ final class PermanentLosses {
     supervisor.delay(store.machine, by: pause)
   }
 
-  /// Replaces what is damaged, found or not.
+  /// Ends damage that nothing has read. What was found the cluster repairs.
   func heal() {
     guard let (_, store) = present else { return }
     present = nil
-    if !store.disk.faults.damage.isEmpty { replaceDisk(of: store, after: .zero) }
+    alteration = nil
+    store.disk.forgetReplacedDamage()
+    if !store.disk.faults.damage.isFound { store.disk.faults.damage = DiskDamage() }
   }
 }

@@ -62,7 +62,7 @@ package final class SimulatedNemesis {
       disks.inject(fault)
     case .bitFlip:
       if fault.randomValues[0] & 2 == 0 { corruption.inject(fault) } else { losses.inject(fault) }
-    case .wipe:
+    case .wipe, .alterData:
       losses.inject(fault)
     case .transferLeader, .changeMembers, .compactLog, .split, .jointChange, .merge:
       churn.inject(fault)

@@ -60,6 +60,10 @@ package final class Simulation {
       isForced: setup.faults != nil, random: &faultRandom)
     plan.faults.removeAll { options.withoutFaults.contains($0.number) }
     self.plan = plan
+    if plan.kinds.contains(.alterData) {
+      setup.shape.raftstore.reads.consistency.interval = .milliseconds(400)
+      setup.shape.raftstore.reads.consistency.timeout = .seconds(5)
+    }
     let isTraced = scheduler.trace.isRead
     let logger = Logger(label: "simulation") { [scheduler] _ -> any LogHandler in
       isTraced ? TraceLogHandler(scheduler: scheduler) : SwiftLogNoOpLogHandler()

@@ -23,10 +23,12 @@ package struct DiskView {
     /// Of a peer that lost its data to a damaged snapshot: the last entry that it may have acknowledged. It
     /// takes no part in elections before it has a snapshot that covers this.
     package var lostIndex: UInt64?
+    /// The peer is fenced, because its log or data is damaged.
+    package var isFenced = false
 
-    /// Data, apply state and log are all there and belong together.
+    /// Data, apply state and log are all there, belong together and can be relied on.
     package var isLive: Bool {
-      (local?.state == .normal || local?.state == .merging) && apply != nil
+      (local?.state == .normal || local?.state == .merging) && apply != nil && !isFenced
     }
   }
 
@@ -92,6 +94,7 @@ package struct DiskView {
       {
         replica.lostIndex = try RaftLocalState(decoding: lost).lastIndex
       }
+      replica.isFenced = try engine.get(.raft, KeyLayout.damage(regionID: id)) != nil
       found.append(replica)
     }
     for id in logs.regions() where !found.contains(where: { $0.regionID == id }) {

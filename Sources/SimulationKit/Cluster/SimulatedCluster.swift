@@ -122,6 +122,9 @@ package final class SimulatedCluster {
           return "\(peer) of \(region) is not there"
         }
         guard held.region == region else { return "\(peer) has only \(held.region) of \(region)" }
+        guard !store.meta.damagedRegions.contains(region.id) else {
+          return "\(peer) of \(region) is damaged"
+        }
       }
     }
     return nil

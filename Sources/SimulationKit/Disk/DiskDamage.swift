@@ -9,6 +9,12 @@ package struct DiskDamage: Sendable {
     package var region: UInt64
     package var index: UInt64
     package var term: UInt64
+
+    package init(region: UInt64, index: UInt64, term: UInt64) {
+      self.region = region
+      self.index = index
+      self.term = term
+    }
   }
 
   /// A pair of the engine. With another value it lies elsewhere.
@@ -66,9 +72,8 @@ package struct DiskDamage: Sendable {
 
   /// Whether it is where it was still.
   func isThere(_ engine: any KVEngine, _ logs: any RaftLogStore) throws -> Bool {
-    if let pair { return try engine.get(pair.family, pair.key) == pair.value }
-    guard let entry else { return false }
-    return try injects(entry.region, entry.index, entry.index + 1, in: logs)
+    guard !isEmpty else { return false }
+    return try isThere(in: engine) && isThere(in: logs)
   }
 
   /// Whether the entry is still where it was, among those of `[from, to)`.
@@ -79,6 +84,18 @@ package struct DiskDamage: Sendable {
       logs.firstIndex(region) <= entry.index, entry.index <= logs.lastIndex(region)
     else { return false }
     return try logs.term(region, at: entry.index) == entry.term
+  }
+
+  /// Whether what is damaged of the engine, if anything is, is where it was.
+  func isThere(in engine: any KVEngine) throws(EngineError) -> Bool {
+    guard let pair else { return true }
+    return try engine.get(pair.family, pair.key) == pair.value
+  }
+
+  /// Whether what is damaged of a log, if anything is, is where it was.
+  func isThere(in logs: any RaftLogStore) throws(LogStoreError) -> Bool {
+    guard let entry else { return true }
+    return try injects(entry.region, entry.index, entry.index + 1, in: logs)
   }
 
   func injects(_ family: ColumnFamily, _ key: [UInt8], _ value: [UInt8]?) -> Bool {

@@ -93,9 +93,13 @@ package final class DiskFaults {
   }
 
   /// A read has met damage: the checksum of the block does not match.
+  ///
+  /// It is no reason for a process to end: a peer is.
   func foundDamage(_ location: String) {
     damage.isFound = true
-    note(.read, "finds damage: \(location)")
+    machine.scheduler.note(
+      .fault, UInt64(machine.number), Operation.read.rawValue,
+      "\(machine.name) finds damage: \(location)")
   }
 
   private func die(_ process: SimulatedProcess) {
@@ -132,4 +136,15 @@ struct DiskAccess: Sendable {
   var damage: DiskDamage { faults.value.damage }
 
   func foundDamage(_ location: String) { faults.value.foundDamage(location) }
+
+  /// Something was written: damage ends where other bytes are in its place.
+  func forgetReplacedDamage(_ isThere: (DiskDamage) throws -> Bool) {
+    let damage = faults.value.damage
+    if damage.isEmpty { return }
+    do {
+      if try !isThere(damage) { faults.value.damage = DiskDamage() }
+    } catch {
+      preconditionFailure("a disk below its faults cannot be read: \(error)")
+    }
+  }
 }

@@ -52,15 +52,10 @@ package final class FaultyEngine: ForwardingEngine {
   package func write(
     _ batch: WriteBatch, _ durability: Durability
   ) throws(EngineError) {
-    guard durability == .synced else {
-      try perform(.write, "write") { () throws(EngineError) in
-        try base.write(batch, .buffered)
-      }
-      return
-    }
-    // A machine may crash between the two.
     try perform(.write, "write") { () throws(EngineError) in try base.write(batch, .buffered) }
-    try sync()
+    disk.forgetReplacedDamage { try $0.isThere(in: self.base) }
+    // A machine may crash between the two.
+    if durability == .synced { try sync() }
   }
 
   package func sync() throws(EngineError) {

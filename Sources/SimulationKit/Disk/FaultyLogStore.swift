@@ -32,6 +32,7 @@ package final class FaultyLogStore: ForwardingLogStore {
     let receipt = try perform(.write, "write") { () throws(LogStoreError) in
       try base.write(batch, .buffered)
     }
+    disk.forgetReplacedDamage { try $0.isThere(in: self.base) }
     guard durability == .synced, receipt.durableLSN < receipt.lsn else { return receipt }
     let durable = try sync()
     return LogReceipt(lsn: receipt.lsn, durableLSN: durable, bytes: receipt.bytes)

@@ -66,9 +66,9 @@ package final class SimulatedDisk {
     faults.processDied()
   }
 
-  /// Damage that nothing has read ends when other bytes are written in its place.
+  /// Damage ends when other bytes are in its place: also those that a crash has brought back.
   package func forgetReplacedDamage() {
-    guard !faults.damage.isEmpty, !faults.damage.isFound else { return }
+    guard !faults.damage.isEmpty else { return }
     do {
       if try !faults.damage.isThere(engine, logs) { faults.damage = DiskDamage() }
     } catch {

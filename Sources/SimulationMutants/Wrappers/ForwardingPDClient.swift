@@ -73,7 +73,7 @@ extension ForwardingPDClient {
 
   func storeHeartbeat(
     _ statistics: StoreHeartbeat,
-    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+    _ completion: @escaping @Sendable (Result<RecoveryPlan?, PDClientError>) -> Void
   ) {
     base.storeHeartbeat(statistics, completion)
   }

@@ -51,4 +51,8 @@ extension ForwardingStorage {
   ) {
     base.update(context, on: executor, body, completion)
   }
+
+  func failed(_ error: StorageError, _ context: RequestContext) -> StorageError {
+    base.failed(error, context)
+  }
 }

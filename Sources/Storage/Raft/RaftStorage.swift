@@ -23,10 +23,10 @@ package struct RaftStorage: Storage {
       switch outcome {
       case nil: return nil
       case .failure(let error): return .failure(.region(error))
-      case .success(let read): return read
+      case .success(let read): return read.mapError { failed($0, context) }
       }
     } catch {
-      return .failure(.engine(error))
+      return .failure(failed(.engine(error), context))
     }
   }
 
@@ -42,7 +42,7 @@ package struct RaftStorage: Storage {
         return .failure(.region(.keyNotInRegion(key, context.regionID, read.range)))
       }
     } catch {
-      return .failure(.engine(error))
+      return .failure(failed(.engine(error), context))
     }
   }
 
@@ -52,12 +52,18 @@ package struct RaftStorage: Storage {
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
   ) {
     view(context, on: executor) { view in
-      completion(
-        Result { () throws(StorageError) in
-          let grant = try view.get()
-          return try body(grant.snapshot, grant.region.range)
-        })
+      let result = Result { () throws(StorageError) in
+        let grant = try view.get()
+        return try body(grant.snapshot, grant.region.range)
+      }
+      completion(result.mapError { failed($0, context) })
     }
+  }
+
+  /// A read that finds data damaged has the peer fenced. Another replica can serve the client, if there is one.
+  package func failed(_ error: StorageError, _ context: RequestContext) -> StorageError {
+    guard case .engine(let cause) = error, cause.kind == .corruption else { return error }
+    return reader.reportDamage(cause, context).map { .region($0) } ?? error
   }
 
   /// Requests a snapshot from the raft worker; `completion` runs on the executor.
@@ -96,7 +102,7 @@ package struct RaftStorage: Storage {
           completion(result.map { update.value }.mapError(Self.undetermined))
         }
       } catch {
-        completion(.failure(error))
+        completion(.failure(failed(error, context)))
       }
     }
   }

@@ -18,7 +18,7 @@ package enum ExpiringValue {
   }
 
   /// The expiry of a stored value in seconds of Unix time, 0 for never; nil if it is shorter than an expiry.
-  static func expiry(of stored: RawSpan) -> UInt64? {
+  package static func expiry(of stored: RawSpan) -> UInt64? {
     let start = stored.byteCount - suffix
     guard start >= 0 else { return nil }
     var expiry: UInt64 = 0

@@ -220,10 +220,14 @@ package struct RawCommands: Sendable {
     _ completion: @escaping @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void,
     _ pieces: @escaping @Sendable (RawView) throws(StorageError) -> sending Pieces
   ) {
+    let storage = storage
     let viewed: @Sendable (Result<RawView, StorageError>) -> Void = { result in
       do throws(StorageError) {
         let pieces = try pieces(try result.get())
-        SlicedRead(pieces, into: reply, slicing, completion) { [storage] reply, busy in
+        let done: @Sendable (Result<Pieces.Reply.Value, StorageError>) -> Void = { result in
+          completion(result.mapError { storage.failed($0, context) })
+        }
+        SlicedRead(pieces, into: reply, slicing, done) { [storage] reply, busy in
           storage.recordRead(
             context, from: keys.start, to: keys.end, keys: reply.keysRead, bytes: reply.bytesRead,
             busy: busy)

@@ -80,7 +80,7 @@ struct RawValues: Sendable {
     guard let expiry = ExpiringValue.expiry(of: stored) else {
       throw .engine(
         EngineError(
-          .corruption, operation: "read key \(key.hex)",
+          .other, operation: "read key \(key.hex)",
           message: "its value of \(stored.byteCount) bytes has no expiry"))
     }
     return expiry

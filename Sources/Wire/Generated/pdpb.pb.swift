@@ -977,12 +977,133 @@ package nonisolated struct Pdpb_StoreHeartbeatRequest: Sendable {
   /// Clears the value of `stats`. Subsequent reads from it will return its default value.
   package mutating func clearStats() {self._stats = nil}
 
+  package var storeReport: Pdpb_StoreReport {
+    get {_storeReport ?? Pdpb_StoreReport()}
+    set {_storeReport = newValue}
+  }
+  /// Returns true if `storeReport` has been explicitly set.
+  package var hasStoreReport: Bool {self._storeReport != nil}
+  /// Clears the value of `storeReport`. Subsequent reads from it will return its default value.
+  package mutating func clearStoreReport() {self._storeReport = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _header: Pdpb_RequestHeader? = nil
   fileprivate var _stats: Pdpb_StoreStats? = nil
+  fileprivate var _storeReport: Pdpb_StoreReport? = nil
+}
+
+package nonisolated struct Pdpb_StoreReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var peerReports: [Pdpb_PeerReport] = []
+
+  package var step: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Pdpb_PeerReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var raftState: RaftServerpb_RaftLocalState {
+    get {_raftState ?? RaftServerpb_RaftLocalState()}
+    set {_raftState = newValue}
+  }
+  /// Returns true if `raftState` has been explicitly set.
+  package var hasRaftState: Bool {self._raftState != nil}
+  /// Clears the value of `raftState`. Subsequent reads from it will return its default value.
+  package mutating func clearRaftState() {self._raftState = nil}
+
+  package var regionState: RaftServerpb_RegionLocalState {
+    get {_regionState ?? RaftServerpb_RegionLocalState()}
+    set {_regionState = newValue}
+  }
+  /// Returns true if `regionState` has been explicitly set.
+  package var hasRegionState: Bool {self._regionState != nil}
+  /// Clears the value of `regionState`. Subsequent reads from it will return its default value.
+  package mutating func clearRegionState() {self._regionState = nil}
+
+  package var isForceLeader: Bool = false
+
+  package var appliedIndex: UInt64 = 0
+
+  package var hasCommitMerge_p: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _raftState: RaftServerpb_RaftLocalState? = nil
+  fileprivate var _regionState: RaftServerpb_RegionLocalState? = nil
+}
+
+package nonisolated struct Pdpb_RecoveryPlan: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var creates: [Metapb_Region] = []
+
+  /// NOTE: This field was marked as deprecated in the .proto file.
+  package var updates: [Metapb_Region] = []
+
+  package var tombstones: [UInt64] = []
+
+  package var demotes: [Pdpb_DemoteFailedVoters] = []
+
+  package var forceLeader: Pdpb_ForceLeader {
+    get {_forceLeader ?? Pdpb_ForceLeader()}
+    set {_forceLeader = newValue}
+  }
+  /// Returns true if `forceLeader` has been explicitly set.
+  package var hasForceLeader: Bool {self._forceLeader != nil}
+  /// Clears the value of `forceLeader`. Subsequent reads from it will return its default value.
+  package mutating func clearForceLeader() {self._forceLeader = nil}
+
+  package var step: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _forceLeader: Pdpb_ForceLeader? = nil
+}
+
+package nonisolated struct Pdpb_DemoteFailedVoters: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var regionID: UInt64 = 0
+
+  package var failedVoters: [Metapb_Peer] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Pdpb_ForceLeader: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var failedStores: [UInt64] = []
+
+  package var enterForceLeaders: [UInt64] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Pdpb_StoreHeartbeatResponse: Sendable {
@@ -1004,11 +1125,21 @@ package nonisolated struct Pdpb_StoreHeartbeatResponse: Sendable {
   /// NOTE: This field was marked as deprecated in the .proto file.
   package var requireDetailedReport: Bool = false
 
+  package var recoveryPlan: Pdpb_RecoveryPlan {
+    get {_recoveryPlan ?? Pdpb_RecoveryPlan()}
+    set {_recoveryPlan = newValue}
+  }
+  /// Returns true if `recoveryPlan` has been explicitly set.
+  package var hasRecoveryPlan: Bool {self._recoveryPlan != nil}
+  /// Clears the value of `recoveryPlan`. Subsequent reads from it will return its default value.
+  package mutating func clearRecoveryPlan() {self._recoveryPlan = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _header: Pdpb_ResponseHeader? = nil
+  fileprivate var _recoveryPlan: Pdpb_RecoveryPlan? = nil
 }
 
 package nonisolated struct Pdpb_StoreStats: @unchecked Sendable {
@@ -4313,7 +4444,7 @@ nonisolated extension Pdpb_GetAllStoresResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Pdpb_StoreHeartbeatRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StoreHeartbeatRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{1}stats\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{1}stats\0\u{3}store_report\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4323,6 +4454,7 @@ nonisolated extension Pdpb_StoreHeartbeatRequest: SwiftProtobuf.Message, SwiftPr
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._header) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._stats) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._storeReport) }()
       default: break
       }
     }
@@ -4339,12 +4471,234 @@ nonisolated extension Pdpb_StoreHeartbeatRequest: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._stats {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._storeReport {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Pdpb_StoreHeartbeatRequest, rhs: Pdpb_StoreHeartbeatRequest) -> Bool {
     if lhs._header != rhs._header {return false}
     if lhs._stats != rhs._stats {return false}
+    if lhs._storeReport != rhs._storeReport {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Pdpb_StoreReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".StoreReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}peer_reports\0\u{1}step\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.peerReports) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.step) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.peerReports.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.peerReports, fieldNumber: 1)
+    }
+    if self.step != 0 {
+      try visitor.visitSingularUInt64Field(value: self.step, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Pdpb_StoreReport, rhs: Pdpb_StoreReport) -> Bool {
+    if lhs.peerReports != rhs.peerReports {return false}
+    if lhs.step != rhs.step {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Pdpb_PeerReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PeerReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}raft_state\0\u{3}region_state\0\u{3}is_force_leader\0\u{3}applied_index\0\u{3}has_commit_merge\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._raftState) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._regionState) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.isForceLeader) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.appliedIndex) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.hasCommitMerge_p) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._raftState {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._regionState {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.isForceLeader != false {
+      try visitor.visitSingularBoolField(value: self.isForceLeader, fieldNumber: 3)
+    }
+    if self.appliedIndex != 0 {
+      try visitor.visitSingularUInt64Field(value: self.appliedIndex, fieldNumber: 4)
+    }
+    if self.hasCommitMerge_p != false {
+      try visitor.visitSingularBoolField(value: self.hasCommitMerge_p, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Pdpb_PeerReport, rhs: Pdpb_PeerReport) -> Bool {
+    if lhs._raftState != rhs._raftState {return false}
+    if lhs._regionState != rhs._regionState {return false}
+    if lhs.isForceLeader != rhs.isForceLeader {return false}
+    if lhs.appliedIndex != rhs.appliedIndex {return false}
+    if lhs.hasCommitMerge_p != rhs.hasCommitMerge_p {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Pdpb_RecoveryPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RecoveryPlan"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}creates\0\u{1}updates\0\u{1}tombstones\0\u{1}demotes\0\u{3}force_leader\0\u{1}step\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.creates) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.updates) }()
+      case 3: try { try decoder.decodeRepeatedUInt64Field(value: &self.tombstones) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.demotes) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._forceLeader) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.step) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.creates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.creates, fieldNumber: 1)
+    }
+    if !self.updates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.updates, fieldNumber: 2)
+    }
+    if !self.tombstones.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.tombstones, fieldNumber: 3)
+    }
+    if !self.demotes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.demotes, fieldNumber: 4)
+    }
+    try { if let v = self._forceLeader {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.step != 0 {
+      try visitor.visitSingularUInt64Field(value: self.step, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Pdpb_RecoveryPlan, rhs: Pdpb_RecoveryPlan) -> Bool {
+    if lhs.creates != rhs.creates {return false}
+    if lhs.updates != rhs.updates {return false}
+    if lhs.tombstones != rhs.tombstones {return false}
+    if lhs.demotes != rhs.demotes {return false}
+    if lhs._forceLeader != rhs._forceLeader {return false}
+    if lhs.step != rhs.step {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Pdpb_DemoteFailedVoters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".DemoteFailedVoters"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}region_id\0\u{3}failed_voters\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.regionID) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.failedVoters) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.regionID != 0 {
+      try visitor.visitSingularUInt64Field(value: self.regionID, fieldNumber: 1)
+    }
+    if !self.failedVoters.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.failedVoters, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Pdpb_DemoteFailedVoters, rhs: Pdpb_DemoteFailedVoters) -> Bool {
+    if lhs.regionID != rhs.regionID {return false}
+    if lhs.failedVoters != rhs.failedVoters {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Pdpb_ForceLeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ForceLeader"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}failed_stores\0\u{3}enter_force_leaders\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedUInt64Field(value: &self.failedStores) }()
+      case 2: try { try decoder.decodeRepeatedUInt64Field(value: &self.enterForceLeaders) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.failedStores.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.failedStores, fieldNumber: 1)
+    }
+    if !self.enterForceLeaders.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.enterForceLeaders, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Pdpb_ForceLeader, rhs: Pdpb_ForceLeader) -> Bool {
+    if lhs.failedStores != rhs.failedStores {return false}
+    if lhs.enterForceLeaders != rhs.enterForceLeaders {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4352,7 +4706,7 @@ nonisolated extension Pdpb_StoreHeartbeatRequest: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Pdpb_StoreHeartbeatResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StoreHeartbeatResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{4}\u{2}cluster_version\0\u{3}require_detailed_report\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{4}\u{2}cluster_version\0\u{3}require_detailed_report\0\u{3}recovery_plan\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4363,6 +4717,7 @@ nonisolated extension Pdpb_StoreHeartbeatResponse: SwiftProtobuf.Message, SwiftP
       case 1: try { try decoder.decodeSingularMessageField(value: &self._header) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.clusterVersion) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.requireDetailedReport) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._recoveryPlan) }()
       default: break
       }
     }
@@ -4382,6 +4737,9 @@ nonisolated extension Pdpb_StoreHeartbeatResponse: SwiftProtobuf.Message, SwiftP
     if self.requireDetailedReport != false {
       try visitor.visitSingularBoolField(value: self.requireDetailedReport, fieldNumber: 4)
     }
+    try { if let v = self._recoveryPlan {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4389,6 +4747,7 @@ nonisolated extension Pdpb_StoreHeartbeatResponse: SwiftProtobuf.Message, SwiftP
     if lhs._header != rhs._header {return false}
     if lhs.clusterVersion != rhs.clusterVersion {return false}
     if lhs.requireDetailedReport != rhs.requireDetailedReport {return false}
+    if lhs._recoveryPlan != rhs._recoveryPlan {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

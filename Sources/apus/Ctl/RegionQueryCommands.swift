@@ -30,27 +30,3 @@ struct RegionSiblingCommand: AsyncParsableCommand {
 
   func run() async throws { try await connection.show("regions/sibling/\(id)") }
 }
-
-/// `apus ctl region check`.
-struct RegionCheckCommand: AsyncParsableCommand {
-  /// The anomalies that the placement driver knows.
-  enum Anomaly: String, ExpressibleByArgument, CaseIterable {
-    case missPeer = "miss-peer"
-    case extraPeer = "extra-peer"
-    case downPeer = "down-peer"
-    case pendingPeer = "pending-peer"
-    case learnerPeer = "learner-peer"
-    case offlinePeer = "offline-peer"
-    case emptyRegion = "empty-region"
-  }
-
-  static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "List the regions that have an anomaly.")
-
-  @OptionGroup var connection: CtlConnection
-
-  @Argument(help: "The anomaly.")
-  var anomaly: Anomaly
-
-  func run() async throws { try await connection.show("regions/check/\(anomaly.rawValue)") }
-}

@@ -88,7 +88,7 @@ struct RandomValues {
   }
 
   mutating func admin() -> AdminCommand {
-    switch count(8) {
+    switch count(10) {
     case 0: .changePeer(peerChange())
     case 1: .changePeerV2(list { $0.peerChange() })
     case 2: .compactLog(index: number(), term: number())
@@ -97,6 +97,8 @@ struct RandomValues {
     case 5:
       .commitMerge(.init(source: region(), commit: number(), entries: list { $0.entry() }))
     case 6: .rollbackMerge(commit: number())
+    case 7: .computeHash(context: bytes())
+    case 8: .verifyHash(index: number(), hash: bytes(), context: bytes())
     default:
       .batchSplit(
         AdminCommand.BatchSplit(

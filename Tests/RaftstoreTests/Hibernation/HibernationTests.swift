@@ -398,10 +398,10 @@ extension TestCluster {
   var followers: [TestNode] { running.filter { $0 !== leader } }
 
   /// Stores whose peers of the first region are hibernated.
-  fileprivate var sleepers: [TestNode] { running.filter { $0.status(regionID)?.isAsleep == true } }
+  var sleepers: [TestNode] { running.filter { $0.status(regionID)?.isAsleep == true } }
 
   /// Whether all peers of the first region that run are hibernated.
-  fileprivate var isAllAsleep: Bool {
+  var isAllAsleep: Bool {
     running.compactMap { $0.status(regionID) }.allSatisfy(\.isAsleep)
   }
 

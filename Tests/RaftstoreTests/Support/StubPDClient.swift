@@ -24,6 +24,9 @@ final class StubPD: Sendable {
     /// Requests for ids that wait for `answerSplits`.
     var heldSplits: [@Sendable () -> Void] = []
     var holdsSplits = false
+    /// What stores are to do for the recovery of regions.
+    var recoveryPlans: [UInt64: RecoveryPlan] = [:]
+    var reports: [UInt64: StoreReport] = [:]
     /// The regions that each reported split has made.
     var reportedSplits: [[Region]] = []
   }
@@ -194,13 +197,14 @@ final class StubPDClient: PDClient {
 
   func storeHeartbeat(
     _ statistics: StoreHeartbeat,
-    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+    _ completion: @escaping @Sendable (Result<RecoveryPlan?, PDClientError>) -> Void
   ) {
     completion(
       stub.result { state in
         if let refusal = state.heartbeatRefusals[statistics.storeID] { return .failure(refusal) }
         state.storeHeartbeats[statistics.storeID] = statistics
-        return .success(())
+        if let report = statistics.report { state.reports[statistics.storeID] = report }
+        return .success(state.recoveryPlans[statistics.storeID])
       })
   }
 

@@ -62,6 +62,12 @@ final class TestNode {
   /// Why its processes ended themselves.
   var fatalReasons: [String] { simulated.selfStops }
 
+  /// What reads of its disk cannot read.
+  var damage: DiskDamage {
+    get { simulated.disk.faults.damage }
+    set { simulated.disk.faults.damage = newValue }
+  }
+
   /// Replaced only while there is no process.
   var logs: MemoryLogStore {
     get { simulated.disk.logs }

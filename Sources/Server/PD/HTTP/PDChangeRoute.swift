@@ -18,6 +18,7 @@ enum PDChangeRoute: Equatable {
   case addEvictedStore
   case removeEvictedStore(String)
   case setConfig
+  case removeFailedStores
 
   /// Nil for what is not served.
   init?(_ method: String, _ path: String) {
@@ -44,6 +45,7 @@ enum PDChangeRoute: Equatable {
     case "schedulers": return .addScheduler
     case "scheduler-config/evict-leader-scheduler/config": return .addEvictedStore
     case "config", "config/schedule", "config/replicate": return .setConfig
+    case "admin/unsafe/remove-failed-stores": return .removeFailedStores
     default: break
     }
     switch (parts.count, parts[0]) {

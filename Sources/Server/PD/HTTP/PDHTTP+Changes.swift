@@ -40,6 +40,7 @@ extension PDHTTP {
     case .addScheduler, .pauseScheduler, .removeScheduler, .addEvictedStore, .removeEvictedStore:
       try schedulerChange(route, request)
     case .setConfig: try settingChange(try JSONBody(request.body))
+    case .removeFailedStores: try recoveryChange(try JSONBody(request.body))
     }
   }
 

@@ -43,6 +43,7 @@ extension PDHTTP {
           JSONObject([
             ("is_real_time", false), ("min_resolved_ts", 0), ("persist_interval", "0s"),
           ])))
+    case .recovery: serveRecovery(done)
     case .keyspaces: done(.text(404, "404 page not found"))
     }
   }

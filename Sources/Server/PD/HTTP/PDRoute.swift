@@ -44,6 +44,8 @@ enum PDRoute: Equatable {
   case hotStores
   case safePoints
   case minResolvedTS
+  /// The last recovery of regions that had lost their quorums.
+  case recovery
   /// Of the second version of the API; the rest of the path.
   case keyspaces(String)
 
@@ -86,6 +88,7 @@ enum PDRoute: Equatable {
     "stores/limit": .storeLimits, "hotspot/regions/read": .hotRegions(.read),
     "hotspot/regions/write": .hotRegions(.write), "hotspot/stores": .hotStores,
     "gc/safepoint": .safePoints, "min-resolved-ts": .minResolvedTS,
+    "admin/unsafe/remove-failed-stores/show": .recovery,
   ]
 
   private static func first(_ parts: [String]) -> PDRoute? {

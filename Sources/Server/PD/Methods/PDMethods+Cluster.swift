@@ -141,7 +141,11 @@ extension PDMethods {
     _ core: PDCore, _ request: Pdpb_StoreHeartbeatRequest, _ reading: ClockReading
   ) throws(PDError) -> Pdpb_StoreHeartbeatResponse {
     try respond(core, request) { (response) throws(PDError) in
-      try core.storeHeartbeat(try StoreHeartbeat(request.stats), reading)
+      var heartbeat = try StoreHeartbeat(request.stats)
+      if request.hasStoreReport { heartbeat.report = try StoreReport(request.storeReport) }
+      if let plan = try core.storeHeartbeat(heartbeat, reading) {
+        response.recoveryPlan = plan.wire
+      }
       response.clusterVersion = PDCore.binaryVersion
     }
   }

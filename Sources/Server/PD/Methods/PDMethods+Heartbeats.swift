@@ -158,7 +158,8 @@ extension StoreHeartbeat {
       sendingSnapshots: UInt64(wire.sendingSnapCount),
       receivingSnapshots: UInt64(wire.receivingSnapCount),
       applyingSnapshots: UInt64(wire.applyingSnapCount), startTime: UInt64(wire.startTime),
-      isBusy: wire.isBusy, bytesRead: wire.bytesRead, keysRead: wire.keysRead, received: received)
+      isBusy: wire.isBusy, bytesRead: wire.bytesRead, keysRead: wire.keysRead,
+      damagedRegions: wire.damagedRegionsID, received: received)
   }
 
   /// The report as it was received, or made of the plain values.
@@ -183,6 +184,7 @@ extension StoreHeartbeat {
       $0.isBusy = isBusy
       $0.bytesRead = bytesRead
       $0.keysRead = keysRead
+      $0.damagedRegionsID = damagedRegions
     }
   }
 }

@@ -1,5 +1,3 @@
-package import Codec
-
 extension KeyRange {
   /// What is left of the range without `others`, in order of keys.
   package func subtracting(_ others: [KeyRange]) -> [KeyRange] {
