@@ -11,6 +11,16 @@ struct StoreLoader {
   let engine: any KVEngine
   let logs: any RaftLogStore
   let logger: Logger
+  /// Regions that the log store knows: a store may have many tombstones.
+  private let logged: Set<UInt64>
+
+  init(storeID: UInt64, engine: any KVEngine, logs: any RaftLogStore, logger: Logger) {
+    self.storeID = storeID
+    self.engine = engine
+    self.logs = logs
+    self.logger = logger
+    logged = Set(logs.regions())
+  }
 
   /// The peers to be started, by region id.
   func load() throws(StoreError) -> [LoadedPeer] {
@@ -264,7 +274,7 @@ struct StoreLoader {
       batch.destroy(id)
       return try write(batch)
     }
-    guard logs.regions().contains(id) else { return }
+    guard logged.contains(id) else { return }
     // A log that has no entries and never had any is not what a crash has left of the dead peer: it is the
     // vote of a newer one that had not learnt its region yet. Should a message make that one again, it must
     // not vote twice.
