@@ -9,6 +9,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests"))
 
 from harness import wire  # noqa: E402
 from harness.cluster import Cluster  # noqa: E402
-from harness.process import eventually  # noqa: E402
+from harness.process import binary, eventually  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -54,9 +55,12 @@ def awake(store) -> int:
 
 
 def split(cluster, keys) -> bool:
-    """Cuts the last region at `keys`; whether it was done."""
+    """Cuts the last region at `keys`; whether it was done, now or by a request whose response was lost."""
     kvrpcpb = wire.module("kvrpcpb")
-    found = cluster.region(keys[0])
+    found = cluster.region(keys[-1])
+    keys = [key for key in keys if key > found.region.start_key]
+    if not keys:
+        return True
     if not found.leader.id:
         return False
     stub = wire.stubs("tikvpb").TikvStub(
@@ -70,11 +74,14 @@ def split(cluster, keys) -> bool:
     return not reply.HasField("region_error")
 
 
-def make(cluster, regions: int, batch: int):
+def make(cluster, regions: int, batch: int, max_awake: int):
     keys = [b"key%09d" % number for number in range(1, regions)]
     for start in range(0, len(keys), batch):
         piece = keys[start:start + batch]
         eventually(lambda: split(cluster, piece), 120, f"a split at {piece[0]}")
+        if max_awake:
+            eventually(
+                lambda: sum(map(awake, cluster.stores)) < max_awake, 120, "most regions are hibernated")
 
 
 def processes(cluster):
@@ -93,9 +100,13 @@ def measure(options, directory):
     cluster = Cluster(directory, stores=3, node_options=["--config", str(settings), "--log-level", "warn"])
     try:
         cluster.start()
+        # Otherwise leaders are spread over the stores at four in a second.
+        subprocess.run(
+            [binary(), "ctl", "config", "set", "leader-schedule-limit", "64", "--pd", cluster.pd_address],
+            check=True, stdout=subprocess.DEVNULL)
         before = {s.number: resident(s.process.child.pid) for s in cluster.stores}
         began = time.monotonic()
-        make(cluster, options.regions, options.batch)
+        make(cluster, options.regions, options.batch, options.max_awake)
         eventually(
             lambda: sum(map(leaders, cluster.stores)) == options.regions
             and all(peers(s) == options.regions for s in cluster.stores),
@@ -158,6 +169,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--regions", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=250, help="regions made by one split")
+    parser.add_argument(
+        "--max-awake", type=int, default=0,
+        help="before the next split wait until fewer peers are awake; for machines that are busy with other things")
     parser.add_argument("--seconds", type=float, default=60, help="how long the idle cluster is watched")
     parser.add_argument("--settle", type=float, default=5, help="seconds before that")
     parser.add_argument("--awake", action="store_true", help="without hibernation")
