@@ -28,6 +28,9 @@ package struct StalePeerConfig: Sendable {
   /// Least time between two questions to the placement driver whether a peer is still a member, asked because
   /// a message says that it is not.
   package var membershipCheckInterval: Duration = .seconds(5)
+  /// Campaigns that a store begins in one tick, divided among its shards, because peers have not heard of a leader.
+  /// Those that were due first come first; a region that a client asks for does not wait.
+  package var maxCampaignsPerTick = 64
 }
 
 /// When regions that are not used hibernate.

@@ -100,9 +100,11 @@ package final class Router: Sendable {
     for mailbox in mailboxes.withLock({ $0.raft }) { mailbox.post(message) }
   }
 
-  /// One tick of the shards' peers; a busy shard misses it.
-  package func tick() {
-    for mailbox in mailboxes.withLock({ $0.raft }) { _ = mailbox.send(.tick) }
+  /// One tick of the peers of those shards that need it; a busy shard misses it.
+  func tick(_ needsTick: (Int) -> Bool) {
+    for (shard, mailbox) in mailboxes.withLock({ $0.raft }).enumerated() where needsTick(shard) {
+      _ = mailbox.send(.tick)
+    }
   }
 
   /// Passes a message for an unknown region, or a tick, to the store worker; may be refused.

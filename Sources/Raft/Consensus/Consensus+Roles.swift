@@ -77,6 +77,32 @@ extension Consensus {
 
   // MARK: Ticks
 
+  /// For how many ticks a campaign has been put off by quiesced ticks, if the next tick makes this node campaign; nil
+  /// if it does not.
+  var campaignDelay: Int? {
+    guard role != .leader, electionElapsed + 1 >= randomizedElectionTimeout, isPromotable else {
+      return nil
+    }
+    return electionElapsed + 1 - randomizedElectionTimeout
+  }
+
+  /// Campaigns without waiting for the random part of the election timeout. Without effect while a leader is known, and
+  /// before the fixed part is over: leases of leaders are shorter than that.
+  mutating func campaignEarly() throws(RaftError) -> Bool {
+    guard role != .leader, leader == NodeID.none, electionElapsed >= options.electionTick,
+      isPromotable
+    else { return false }
+    electionElapsed = 0
+    try hupOnTimeout()
+    return true
+  }
+
+  private mutating func hupOnTimeout() throws(RaftError) {
+    try ignoringRefusal("error occurred during election") { node throws(RaftError) in
+      try node.step(Message(.hup, from: node.id))
+    }
+  }
+
   /// One tick of the logical clock. True if it led to a campaign, heartbeats or a change of role.
   mutating func tick() throws(RaftError) -> Bool {
     role == .leader ? try tickHeartbeat() : try tickElection()
@@ -86,9 +112,7 @@ extension Consensus {
     electionElapsed += 1
     guard electionElapsed >= randomizedElectionTimeout, isPromotable else { return false }
     electionElapsed = 0
-    try ignoringRefusal("error occurred during election") { node throws(RaftError) in
-      try node.step(Message(.hup, from: node.id))
-    }
+    try hupOnTimeout()
     return true
   }
 

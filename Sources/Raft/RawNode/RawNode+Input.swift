@@ -7,6 +7,16 @@ extension RawNode {
     try core.tick()
   }
 
+  /// For how many ticks a campaign has been put off by `tickQuiesced`, if `tick` would start it now; nil if it would not.
+  package var campaignDelay: Int? { core.campaignDelay }
+
+  /// Starts an election that is wanted before the random part of the election timeout is over. Returns whether it did:
+  /// not while a leader is known, nor before the fixed part of the timeout is over.
+  @discardableResult
+  package mutating func campaignEarly() throws(RaftError) -> Bool {
+    try core.campaignEarly()
+  }
+
   /// A tick of a quiescent group: only the election clock moves, and no message is created.
   package mutating func tickQuiesced() {
     core.electionElapsed += 1

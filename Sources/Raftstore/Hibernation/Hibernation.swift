@@ -30,39 +30,41 @@ struct Hibernation {
     var index: UInt64
   }
 
-  /// What changes whenever a leader is used.
-  struct ActivityMark: Equatable {
-    var lastIndex: UInt64 = 0
-    var nextRead: UInt64 = 0
-  }
-
   private(set) var group = Group.ordered
   /// When the peer hibernated; meaningful while it is hibernated.
   private(set) var asleepSince: Instant
   /// How often it has hibernated.
   private(set) var sleeps: UInt64 = 0
-  /// When the leader was seen to be used last.
-  private(set) var activeAt: Instant
-  private var mark = ActivityMark()
+  /// When the region was used last, as far as this peer led it then; nil: not since the peer was made. Neither an
+  /// election nor a wake-up nor a compaction of the log is use: many regions that are woken at the same time, as by the
+  /// restart of a store, hibernate again after an election timeout.
+  private(set) var usedAt: Instant?
+  /// The number of the leader's next round of reads when it was looked at last.
+  private var nextRead: UInt64?
   /// As leader, while it is awake.
   private var poll: Poll?
   /// As follower: a question of this batch, to be responded to when everything else of the batch is done.
   private var request: Request?
 
-  init(now: Instant) {
-    asleepSince = now
-    activeAt = now
-  }
+  init(now: Instant) { asleepSince = now }
 
   var isAsleep: Bool { group == .idle || group == .preChaos }
   var isInDoubt: Bool { group == .chaos }
 
   // MARK: Leaders
 
-  /// To be called with each tick of a leader: it was used when the mark differs from the last one.
-  mutating func observe(_ now: Instant, _ mark: ActivityMark, isBusy: Bool) {
-    if isBusy || mark != self.mark { activeAt = now }
-    self.mark = mark
+  /// A request has come to a leader.
+  mutating func used(_ now: Instant) { usedAt = now }
+
+  /// To be called with each tick of a leader: reads begin rounds that come to it by other ways than requests.
+  mutating func observe(_ now: Instant, nextRead: UInt64, isReading: Bool) {
+    if isReading || nextRead != self.nextRead ?? nextRead { usedAt = now }
+    self.nextRead = nextRead
+  }
+
+  /// Whether the region was not used for `time`.
+  func isUnused(for time: Duration, _ now: Instant) -> Bool {
+    usedAt.map { now - $0 >= time } ?? true
   }
 
   /// Begins to ask the others, unless it is asking already.
@@ -108,9 +110,8 @@ struct Hibernation {
   /// Wakes the peer. Returns when it hibernated; nil if it is awake anyway.
   ///
   /// - Parameter inDoubt: whether the leader may be gone.
-  mutating func wake(_ now: Instant, inDoubt: Bool) -> Instant? {
+  mutating func wake(inDoubt: Bool) -> Instant? {
     let since = isAsleep ? asleepSince : nil
-    if since != nil { activeAt = now }
     poll = nil
     request = nil
     if inDoubt {
@@ -137,11 +138,10 @@ struct Hibernation {
     return false
   }
 
-  /// Leadership has changed: the region is in use.
-  mutating func roleChanged(_ now: Instant, isLeader: Bool) {
+  /// Leadership has changed.
+  mutating func roleChanged(isLeader: Bool) {
     precondition(!isAsleep, "a role changes while the peer is hibernated")
     poll = nil
-    activeAt = now
     if isLeader { group = .ordered }
   }
 }

@@ -19,10 +19,12 @@ extension Peer {
   func considerHibernation(hasSentHeartbeats: Bool) {
     let config = context.config
     guard config.hibernation.isEnabled, node.isLeader else { return }
-    let mark = Hibernation.ActivityMark(lastIndex: node.lastIndex, nextRead: reads.nextID)
-    schedule.hibernation.observe(context.now, mark, isBusy: !reads.isEmpty || !proposals.isEmpty)
+    schedule.hibernation.observe(
+      context.now, nextRead: reads.nextID, isReading: !reads.isEmpty)
     if hasSentHeartbeats { schedule.hibernation.dropPoll() }
-    guard context.now - schedule.hibernation.activeAt >= config.hibernation.idleTime else { return }
+    guard schedule.hibernation.isUnused(for: config.hibernation.idleTime, context.now) else {
+      return
+    }
     // Just after the last heartbeat of an election timeout: all who live have responded to the others.
     guard node.electionElapsed + config.heartbeatTicks >= config.electionTicks,
       canLeadHibernation
@@ -142,8 +144,9 @@ extension Peer {
 
   private func fallAsleep() {
     precondition(isQuiet, "\(region) hibernates although something is under way")
-    storage.releaseCache(to: storage.applyState.appliedIndex)
+    storage.releaseBuffers()
     node.releaseBuffers()
+    proposals.releaseBuffer()
     schedule.hibernation.fallAsleep(context.now)
   }
 
@@ -158,7 +161,7 @@ extension Peer {
   func wake(inDoubt: Bool = false, beforeStep: Bool = true) {
     guard lifecycle == .active else { return }
     let isInDoubt = inDoubt && !node.isLeader
-    guard let since = schedule.hibernation.wake(context.now, inDoubt: isInDoubt) else { return }
+    guard let since = schedule.hibernation.wake(inDoubt: isInDoubt) else { return }
     if node.isLeader {
       activity.resume(context.now)
       reporter.hasten(to: context.now + context.config.regionHeartbeatInterval)
@@ -185,10 +188,16 @@ extension Peer {
 
   /// A client, the placement driver or an operator wants something of the region.
   func wakeForRequest() {
-    guard isAsleep else { return }
-    if node.isLeader { return wake() }
+    guard lifecycle == .active else { return }
+    if node.isLeader {
+      schedule.hibernation.used(context.now)
+      return wake()
+    }
+    schedule.isWanted = true
     // Whoever comes here may have found the leader gone.
-    wakeLeader()
+    if isAsleep { return wakeLeader() }
+    // It need not wait for those that no one asks for (Campaigns).
+    if incomingSnapshot == nil { run { node throws(RaftError) in try node.campaignEarly() } }
   }
 
   /// The leader may be gone: it is asked for a sign of life, and if none comes this peer campaigns.
@@ -224,7 +233,10 @@ extension Peer {
   }
 
   /// A message of the leader was stepped.
-  func leaderSpoke() { schedule.hibernation.leaderSpoke() }
+  func leaderSpoke() {
+    schedule.hibernation.leaderSpoke()
+    schedule.isWanted = false
+  }
 
   /// Before the round of a batch: whatever makes the core do something wakes the peer.
   func wakeIfReady() {

@@ -11,6 +11,8 @@ struct PeerSchedule {
   /// The store of its leader, while this peer is a hibernated follower; otherwise 0. The store worker watches that
   /// store.
   var watchedStore: UInt64 = 0
+  /// Whether a request has come to this peer since it last heard of a leader: it campaigns before others.
+  var isWanted = false
   var hibernation: Hibernation
 
   init(now: Instant) { hibernation = Hibernation(now: now) }

@@ -5,9 +5,14 @@ import Runtime
 extension RaftWorker {
   mutating func tick() {
     var leaderless: Int64 = 0
+    var campaigns = DueCampaigns()
     for id in timers.ticks({ [peers] in peers[$0]?.schedule.isTicking == true }) {
-      guard let peer = addToBatch(id) else { continue }
-      peer.tick()
+      guard let peer = peers[id] else { continue }
+      if let delay = peer.campaignDelay, !peer.schedule.isWanted {
+        campaigns.add(id, delay: delay)
+      } else {
+        tick(peer)
+      }
       if let since = peer.staleness.leaderlessSince,
         context.now - since >= context.config.stalePeers.abnormalLeaderMissing
       {
@@ -15,11 +20,31 @@ extension RaftWorker {
       }
     }
     context.metrics.leaderMissing.set(leaderless)
+    for (id, isFirst) in campaigns.ordered(limit: campaignLimit) {
+      if let peer = peers[id] { tick(peer, mayCampaign: isFirst) }
+    }
+    wakeSleepers()
     while let (id, at) = timers.takeDue(context.now) {
       guard peers[id]?.schedule.dueAt == at, let peer = addToBatch(id) else { continue }
       peer.schedule.dueAt = nil
       peer.tickAsleep()
     }
+  }
+
+  /// Most ticks of followers only move clocks: then the round of the batch would find nothing to do.
+  private mutating func tick(_ peer: Peer, mayCampaign: Bool = true) {
+    peer.tick(mayCampaign: mayCampaign)
+    if peer.needsRound { _ = addToBatch(peer.regionID) }
+  }
+
+  /// Elections that the shard begins in one tick because no leader is heard of.
+  private var campaignLimit: Int {
+    max(1, context.config.stalePeers.maxCampaignsPerTick / context.config.shards)
+  }
+
+  /// When the shard needs its next tick.
+  func publishNextTick() {
+    pulse.set(toWake.isEmpty ? timers.nextTick : Instant(nanoseconds: 0))
   }
 
   /// After the peer's round of the batch: whether it gets ticks from now on, or when it is due.
@@ -69,19 +94,26 @@ extension RaftWorker {
       peer.unreachable(storeID: storeID)
     }
     guard timers.hasSleepers(storeID) else { return }
-    for id in order where peers[id]?.schedule.watchedStore == storeID { toWake.append(id) }
+    let known = Set(toWake)
+    for id in order where peers[id]?.schedule.watchedStore == storeID && !known.contains(id) {
+      toWake.append(id)
+    }
     wakeSleepers()
   }
 
-  /// Peers that are woken in one batch: each sends a message, and the others of the shard wait.
-  static var wakesPerBatch: Int { 1024 }
+  /// A store that was silent is heard again: those of its followers that are hibernated still can go on. It was only
+  /// slow, as stores are when they have much to do, and waking all would give them more.
+  mutating func storeHeard(_ storeID: UInt64) {
+    toWake.removeAll { [peers] in peers[$0]?.schedule.watchedStore == storeID }
+  }
 
-  mutating func wakeSleepers() {
-    let now = toWake.prefix(Self.wakesPerBatch)
+  /// Wakes as many as may campaign in one tick: waking more would not elect leaders sooner.
+  private mutating func wakeSleepers() {
+    if toWake.isEmpty { return }
+    let now = toWake.prefix(campaignLimit)
     toWake.removeFirst(now.count)
     for id in now where peers[id]?.schedule.watchedStore ?? 0 != 0 {
       addToBatch(id)?.leaderUnreachable()
     }
-    if let next = toWake.first { context.router.post(.wakeSleepers, to: next) }
   }
 }

@@ -36,6 +36,13 @@ struct ShardTimers {
     return ticking
   }
 
+  /// When the next tick is needed: the origin of time stands for each of them, nil for none. Those that have just
+  /// stopped to tick get one more, which drops them.
+  var nextTick: Instant? {
+    if !ticking.isEmpty || !started.isEmpty { return Instant(nanoseconds: 0) }
+    return queue.first?.at
+  }
+
   // MARK: Due times
 
   /// The number of entries, valid or not.

@@ -47,9 +47,16 @@ struct StoreLiveness {
     if known.shards == 1 { watched[storeID] = nil }
   }
 
-  /// A beat has arrived.
-  mutating func heard(_ storeID: UInt64, isWatching: Bool) {
+  /// A beat has arrived. Returns whether the store is one that was silent.
+  @discardableResult
+  mutating func heard(_ storeID: UInt64, isWatching: Bool) -> Bool {
+    let wasSilent = watched[storeID].map { $0.missed >= Self.limit } ?? false
     watched[storeID]?.missed = 0
+    defer { noteWatcher(storeID, isWatching) }
+    return wasSilent
+  }
+
+  private mutating func noteWatcher(_ storeID: UInt64, _ isWatching: Bool) {
     if !isWatching {
       watchers[storeID] = nil
     } else if watchers[storeID] != nil || watchers.count < Self.maxWatchers {

@@ -20,7 +20,9 @@ extension StoreWorker {
       metrics.dropped.invalid.increment()
       return
     }
-    liveness.heard(envelope.from.storeID, isWatching: extra.index != 0)
+    if liveness.heard(envelope.from.storeID, isWatching: extra.index != 0) {
+      router.broadcast(.storeHeard(storeID: envelope.from.storeID))
+    }
   }
 }
 

@@ -77,8 +77,8 @@ package enum RaftWorkerMessage: Sendable {
   /// The placement driver confirms that the region was merged. `isMember`: this store is a member of a region that has
   /// its keys.
   case mergeConfirmed(regionID: UInt64, peerID: UInt64, isMember: Bool)
-  /// More hibernated followers of leaders on a store that is gone are to be woken. Sent by the raft worker to itself.
-  case wakeSleepers
+  /// A store that was silent is heard again (`StoreLiveness`).
+  case storeHeard(storeID: UInt64)
   /// Another store asks whether the peers here agree with its leaders; may be refused by a full mailbox. Completed with
   /// the regions that do.
   case checkLeaders([LeaderInfo], Completion<[UInt64]>)

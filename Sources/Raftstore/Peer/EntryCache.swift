@@ -85,6 +85,11 @@ struct EntryCache {
     }
   }
 
+  /// Frees the memory of a cache without entries.
+  mutating func releaseBuffer() {
+    if entries.isEmpty { entries = [] }
+  }
+
   mutating func removeAll() {
     entries.removeAll()
     bytes = 0

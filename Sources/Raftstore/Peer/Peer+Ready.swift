@@ -182,7 +182,8 @@ extension Peer {
   // MARK: Roles
 
   private func roleChanged(_ state: SoftState) {
-    schedule.hibernation.roleChanged(context.now, isLeader: state.role == .leader)
+    schedule.hibernation.roleChanged(isLeader: state.role == .leader)
+    if state.leader != NodeID.none { schedule.isWanted = false }
     if state.role == .leader {
       guard !wasLeader else { return }
       wasLeader = true

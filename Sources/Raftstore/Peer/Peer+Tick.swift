@@ -4,14 +4,20 @@ import Runtime
 
 // What recurs: raft time, log compaction, reports, the search for a lost leader.
 extension Peer {
-  func tick() {
+  /// For how many ticks a campaign has been put off, if `tick` would start it; nil if it would not.
+  var campaignDelay: Int? {
+    lifecycle == .active && incomingSnapshot == nil ? node.campaignDelay : nil
+  }
+
+  /// - Parameter mayCampaign: false puts off a campaign that is due.
+  func tick(mayCampaign: Bool = true) {
     if isFenced { return tickFenced() }
     guard lifecycle == .active else { return }
     var hasActed = false
-    if incomingSnapshot == nil {
+    if incomingSnapshot == nil && mayCampaign {
       run { node throws(RaftError) in hasActed = try node.tick() }
     } else {
-      // It must not campaign for a region it cannot serve yet, but may vote for others in time.
+      // It must not campaign for a region it cannot serve yet, or not now, but may vote for others in time.
       node.tickQuiesced()
     }
     guard lifecycle == .active else { return }
@@ -30,6 +36,13 @@ extension Peer {
     guard lifecycle == .active else { return }
     considerHibernation(hasSentHeartbeats: hasActed)
     searchLeader()
+  }
+
+  /// Whether the round of a batch may do something for a peer that has got nothing but a tick.
+  var needsRound: Bool {
+    node.isLeader || lifecycle != .active || isMerging || incomingSnapshot != nil
+      || !writes.isEmpty || !reads.isEmpty || !proposals.isEmpty || !localSteps.isEmpty
+      || node.hasReady
   }
 
   /// What is due by the clock; at hibernated peers too.

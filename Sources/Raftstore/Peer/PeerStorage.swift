@@ -195,6 +195,12 @@ final class PeerStorage: LogStorage {
     cache.compact(to: min(index, applyState.appliedIndex))
   }
 
+  /// The region hibernates: what it keeps in memory for its next entries is freed.
+  func releaseBuffers() {
+    releaseCache(to: applyState.appliedIndex)
+    cache.releaseBuffer()
+  }
+
   private func shrinkLogBytes(keeping kept: UInt64, of all: UInt64) {
     guard all > 0 else { return }
     logBytes = UInt64(Double(logBytes) * Double(kept) / Double(all))

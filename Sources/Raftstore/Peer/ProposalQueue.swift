@@ -50,6 +50,11 @@ struct ProposalQueue {
     failAll(.staleCommand)
   }
 
+  /// Frees the memory of an empty queue.
+  mutating func releaseBuffer() {
+    if queue.isEmpty { queue = [] }
+  }
+
   /// Responds to all, in order.
   mutating func failAll(_ error: RegionError) {
     while let head = queue.popFirst() { head.fail(error) }

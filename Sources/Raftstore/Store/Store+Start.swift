@@ -96,9 +96,10 @@ private struct StoreStart {
     }
     var rafts: [Worker<RaftWorkerMessage>] = []
     let shards = max(1, config.shards)
+    let pulses = (0..<shards).map { _ in ShardPulse() }
     for shard in 0..<shards {
       let own = peers.filter { Int($0.region.id % UInt64(shards)) == shard }
-      rafts.append(spawnRaftWorker(shard, own, logWriter, applies, region))
+      rafts.append(spawnRaftWorker(shard, own, logWriter, applies, region, pulses[shard]))
     }
     let store = spawnStoreWorker(region.mailbox, splitCheck.mailbox, compaction.mailbox)
     router.attach(raft: rafts.map(\.mailbox), store: store.mailbox)
@@ -115,7 +116,7 @@ private struct StoreStart {
     ends.append { lockScan.stop() }
     ends.append { consistency.stop() }
     let workers = StoreWorkers(ends: ends)
-    startTimers(workers)
+    startTimers(workers, pulses)
     return workers
   }
 
@@ -208,7 +209,7 @@ private struct StoreStart {
 
   private func spawnRaftWorker(
     _ shard: Int, _ peers: [LoadedPeer], _ logWriter: Worker<LogWriteTask>,
-    _ applies: [Worker<ApplyMessage>], _ region: Worker<RegionTask>
+    _ applies: [Worker<ApplyMessage>], _ region: Worker<RegionTask>, _ pulse: ShardPulse
   ) -> Worker<RaftWorkerMessage> {
     let (environment, router, meta, metrics) = (environment, router, meta, metrics)
     var config = config
@@ -223,7 +224,7 @@ private struct StoreStart {
         storeID: storeID, config: config, environment: environment, meta: meta, router: router,
         metrics: metrics, disk: disk, logWriter: logWriter.mailbox,
         applyWorkers: applies.map(\.mailbox), regionWorker: region.mailbox)
-      return RaftWorker(context: context, loaded: peers, seed: seed)
+      return RaftWorker(context: context, loaded: peers, seed: seed, pulse: pulse)
     }
   }
 
@@ -244,14 +245,19 @@ private struct StoreStart {
     }
   }
 
-  private func startTimers(_ workers: StoreWorkers) {
+  private func startTimers(_ workers: StoreWorkers, _ pulses: [ShardPulse]) {
     let router = router
     let host = environment.host
     environment.pd.onOperator { order in
       router.post(.executeOperator(order), to: order.regionID)
     }
     router.sendToStore(.tick(.heartbeat))
-    workers.add(host.every(config.baseTickInterval) { router.tick() })
+    let clock = host.clock
+    workers.add(
+      host.every(config.baseTickInterval) {
+        let now = clock.now
+        router.tick { pulses[$0].isDue(now) }
+      })
     workers.add(
       host.every(config.livenessInterval) { router.sendToStore(.tick(.liveness)) })
     workers.add(

@@ -18,14 +18,17 @@ struct RaftWorker: Handler {
   private var randomness: SplitMix64
   /// Who gets ticks, and when the others are due (RaftWorker+Timers).
   var timers = ShardTimers()
-  /// Hibernated followers that are to be woken because the store of their leader is gone.
+  /// When that is, for the timer.
+  let pulse: ShardPulse
+  /// Hibernated followers that are to be woken because the store of their leader is gone: some with each tick.
   var toWake: [UInt64] = []
 
   /// - Parameters:
   ///   - loaded: the peers found at start.
   ///   - seed: where every random choice of the shard comes from.
-  init(context: ShardContext, loaded: [LoadedPeer], seed: UInt64) {
+  init(context: ShardContext, loaded: [LoadedPeer], seed: UInt64, pulse: ShardPulse) {
     self.context = context
+    self.pulse = pulse
     randomness = SplitMix64(seed: seed)
     for peer in loaded {
       guard let peer = add(peer) else { continue }
@@ -94,6 +97,7 @@ struct RaftWorker: Handler {
       }
     }
     peersInBatch.removeAll(keepingCapacity: true)
+    publishNextTick()
     context.endBatch()
     context.metrics.readySeconds.observe(context.clock.now - context.now)
   }
@@ -152,7 +156,7 @@ struct RaftWorker: Handler {
     case .campaignChild(let id): addToBatch(id)?.campaignAsChild()
     case .gcSnapshots(let id, let idle): collect(id, idle)
     case .storeUnreachable(let storeID): storeUnreachable(storeID)
-    case .wakeSleepers: wakeSleepers()
+    case .storeHeard(let storeID): storeHeard(storeID)
     case .checkLeaders(let leaders, let agreed):
       agreed(leaders.filter { peers[$0.regionID]?.agrees(with: $0) == true }.map(\.regionID))
     case .advanceSafeTS(let round, let timestamp):
@@ -231,7 +235,7 @@ struct RaftWorker: Handler {
     case .recoverPeer(let id, .continueAlone(let others)):
       addToBatch(id)?.continueAlone(without: others)
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
-      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .wakeSleepers,
+      .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .storeHeard,
       .checkLeaders, .advanceSafeTS, .leadersAgreed, .readLoad:
       preconditionFailure("a message that is dispatched elsewhere")
     }

@@ -349,6 +349,35 @@ import Testing
     #expect(driver.raw.electionElapsed == elapsed + 2)
   }
 
+  /// An owner may put off a campaign, or have it early once the fixed part of the election timeout is over.
+  @Test func campaignsArePutOffOrEarly() throws {
+    let storage = MemoryStorage(confState: ConfState(voters: [1, 2, 3]))
+    var raw = try RawNode(config: Config(id: 1), storage: storage)
+    raw.setRandomizedElectionTimeout(15)
+    for _ in 1..<10 { raw.tickQuiesced() }
+    #expect(try raw.campaignEarly() == false)
+    #expect(raw.campaignDelay == nil && raw.role == .follower)
+    raw.tickQuiesced()
+    #expect(raw.electionElapsed == 10)
+    // A leader that is known is waited for.
+    var heard = try RawNode(config: Config(id: 1), storage: storage)
+    try heard.step(message(.heartbeat, from: 2, to: 1, term: 1))
+    for _ in 0..<30 { heard.tickQuiesced() }
+    #expect(try heard.campaignEarly() == false)
+    #expect(heard.campaignDelay.map { $0 > 0 } == true)
+    #expect(try raw.campaignEarly())
+    #expect(raw.role == .candidate && raw.electionElapsed == 0)
+
+    var late = try RawNode(config: Config(id: 1), storage: storage)
+    late.setRandomizedElectionTimeout(15)
+    for _ in 1..<15 { late.tickQuiesced() }
+    #expect(late.campaignDelay == 0)
+    for _ in 0..<5 { late.tickQuiesced() }
+    #expect(late.campaignDelay == 5 && late.role == .follower)
+    #expect(try late.tick())
+    #expect(late.role == .candidate && late.campaignDelay == nil)
+  }
+
   @Test func testSoftStateEqual() {
     #expect(SoftState() == SoftState())
     #expect(SoftState(leader: 1) != SoftState())

@@ -31,7 +31,7 @@ import Testing
     state.beginPoll(index: 7)
     state.agree(2, index: 7)
     #expect(state.hasAgreed(2))
-    #expect(state.wake(at(1), inDoubt: false) == nil)
+    #expect(state.wake(inDoubt: false) == nil)
     #expect(!state.isPolling)
     state.beginPoll(index: 7)
     #expect(!state.hasAgreed(2))
@@ -44,18 +44,18 @@ import Testing
     var state = Hibernation(now: at(0))
     state.fallAsleep(at(5))
     #expect(state.isAsleep && state.sleeps == 1)
-    #expect(state.wake(at(9), inDoubt: false) == at(5))
-    #expect(!state.isAsleep && state.activeAt == at(9))
-    #expect(state.wake(at(10), inDoubt: false) == nil)
+    #expect(state.wake(inDoubt: false) == at(5))
+    #expect(!state.isAsleep && state.usedAt == nil)
+    #expect(state.wake(inDoubt: false) == nil)
   }
 
   @Test func doubtEndsWithAWordOfTheLeader() {
     var state = Hibernation(now: at(0))
     state.fallAsleep(at(0))
-    #expect(state.wake(at(1), inDoubt: true) == at(0))
+    #expect(state.wake(inDoubt: true) == at(0))
     #expect(state.isInDoubt && !state.isAsleep)
     // A harmless message does not end it.
-    _ = state.wake(at(2), inDoubt: false)
+    _ = state.wake(inDoubt: false)
     #expect(state.isInDoubt)
     state.leaderSpoke()
     #expect(!state.isInDoubt)
@@ -74,14 +74,46 @@ import Testing
 
   @Test func useIsSeenByWhatItChanges() {
     var state = Hibernation(now: at(0))
-    state.observe(at(1), .init(lastIndex: 5, nextRead: 1), isBusy: false)
-    #expect(state.activeAt == at(1))
-    state.observe(at(2), .init(lastIndex: 5, nextRead: 1), isBusy: false)
-    #expect(state.activeAt == at(1))
-    state.observe(at(3), .init(lastIndex: 5, nextRead: 2), isBusy: false)
-    #expect(state.activeAt == at(3))
-    state.observe(at(4), .init(lastIndex: 5, nextRead: 2), isBusy: true)
-    #expect(state.activeAt == at(4))
+    state.roleChanged(isLeader: true)
+    state.observe(at(1), nextRead: 1, isReading: false)
+    #expect(state.usedAt == nil)
+    #expect(state.isUnused(for: .seconds(1), at(1)))
+    state.observe(at(2), nextRead: 2, isReading: false)
+    #expect(state.usedAt == at(2))
+    state.observe(at(3), nextRead: 2, isReading: false)
+    #expect(state.usedAt == at(2))
+    state.observe(at(4), nextRead: 2, isReading: true)
+    #expect(state.usedAt == at(4))
+    state.used(at(5))
+    #expect(state.usedAt == at(5))
+    #expect(!state.isUnused(for: .milliseconds(10), at(14)))
+    #expect(state.isUnused(for: .milliseconds(10), at(15)))
+  }
+
+  @Test func neitherAnElectionNorAWakeUpIsUse() {
+    var state = Hibernation(now: at(0))
+    state.used(at(1))
+    state.roleChanged(isLeader: false)
+    state.roleChanged(isLeader: true)
+    state.fallAsleep(at(5))
+    _ = state.wake(inDoubt: true)
+    #expect(state.usedAt == at(1))
+  }
+
+  // MARK: Campaigns
+
+  @Test func campaignsThatWereDueFirstBeginFirst() {
+    var due = DueCampaigns()
+    for id in 1...6 as ClosedRange<UInt64> { due.add(id, delay: id == 5 ? 3 : id == 2 ? 1 : 0) }
+    let ordered = due.ordered(limit: 3)
+    #expect(ordered.filter(\.mayBegin).map(\.regionID) == [5, 2, 1])
+    #expect(ordered.map(\.regionID).sorted() == [1, 2, 3, 4, 5, 6])
+  }
+
+  @Test func fewCampaignsAllBegin() {
+    var due = DueCampaigns()
+    for id in 1...3 as ClosedRange<UInt64> { due.add(id, delay: 0) }
+    #expect(due.ordered(limit: 3).map(\.mayBegin) == [true, true, true])
   }
 
   // MARK: Timers
@@ -111,6 +143,27 @@ import Testing
     timers.schedule(1, at: at(10))
     #expect(timers.takeDue(at(9)) == nil)
     #expect(timers.takeDue(at(10))?.regionID == 1)
+  }
+
+  /// A shard whose regions are all hibernated is not woken before one of them is due.
+  @Test func aTickIsNeededWhilePeersTickAndWhenOneIsDue() {
+    var timers = ShardTimers()
+    let pulse = ShardPulse()
+    #expect(pulse.isDue(at(0)))
+    #expect(timers.nextTick == nil)
+    timers.start(1)
+    #expect(timers.nextTick == at(0))
+    timers.schedule(2, at: at(70))
+    #expect(timers.ticks { _ in true } == [1])
+    #expect(timers.nextTick == at(0))
+    // The tick that drops the last one that ticked is needed too.
+    #expect(timers.ticks { _ in false } == [])
+    #expect(timers.nextTick == at(70))
+    pulse.set(timers.nextTick)
+    #expect(!pulse.isDue(at(69)) && pulse.isDue(at(70)))
+    #expect(timers.takeDue(at(70))?.regionID == 2)
+    pulse.set(timers.nextTick)
+    #expect(!pulse.isDue(Instant(nanoseconds: .max - 1)))
   }
 
   @Test func thoseThatTickAreInOrderAndOnce() {
@@ -144,7 +197,8 @@ import Testing
     for _ in 1..<StoreLiveness.limit { #expect(liveness.tick().silent.isEmpty) }
     #expect(liveness.tick().silent == [2])
     #expect(liveness.tick().silent.isEmpty)
-    liveness.heard(2, isWatching: false)
+    #expect(liveness.heard(2, isWatching: false) == true)
+    #expect(liveness.heard(2, isWatching: false) == false)
     for _ in 1..<StoreLiveness.limit { #expect(liveness.tick().silent.isEmpty) }
     #expect(liveness.tick().silent == [2])
   }
