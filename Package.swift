@@ -154,7 +154,7 @@ let package = Package(
       [
         "Raftstore", "Raft", "RaftLog", "Engine", "Codec", "Runtime", "SimulationKit",
         "TestSupport", log,
-      ]),
+      ], exclude: ["Counterparts.md", "TinyKVCounterparts.md", "BugCounterparts.md"]),
     tests(
       "PlacementDriverTests", ["PlacementDriver", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests(
@@ -173,7 +173,13 @@ let package = Package(
       [
         "Simulation", "SimulationKit", "SimulationMutants", "Raftstore", "Raft", "RaftLog",
         "History",
-        "Engine", "Codec", "Runtime", log,
+        "Engine", "Codec", "Runtime", "TestSupport", log,
+      ]),
+    tests(
+      "ClusterTests",
+      [
+        "Raftstore", "Storage", "PlacementDriver", "RaftLog", "Engine", "Codec", "Runtime",
+        "TestSupport", log,
       ]),
     tests("TidyTests", []),
   ]
