@@ -1,6 +1,7 @@
 import Codec
 package import Engine
 import Logging
+import RaftLog
 import Runtime
 
 /// Messages of the consistency worker.
@@ -12,7 +13,7 @@ package enum ConsistencyMessage: Sendable {
 }
 
 /// Hashes regions one after the other, at a limited rate, on a snapshot of the engine: neither the apply worker nor
-/// other reads wait for it.
+/// other reads wait for it. Before that it reads the region's log, most of which is read by no one else.
 struct ConsistencyWorker: Handler {
   /// Bytes hashed at a time.
   private static let partBytes = 1 << 20
@@ -22,21 +23,25 @@ struct ConsistencyWorker: Handler {
   private let router: Router
   private let mailbox: Mailbox<ConsistencyMessage>
   private let host: any WorkerHost
+  private let logs: any RaftLogStore
   private let expiry: (@Sendable (RawSpan) -> UInt64?)?
   private let pause: Duration
   private let logger: Logger
   private var waiting: [(request: HashRequest, view: any KVSnapshot)] = []
-  private var running: (request: HashRequest, hasher: RegionHasher)?
+  /// `nextEntry`: the log is read up to there.
+  private var running: (request: HashRequest, hasher: RegionHasher, nextEntry: UInt64)?
   /// Whether a `proceed` is on its way.
   private var isProceeding = false
 
   init(
     config: ConsistencyConfig, router: Router, mailbox: Mailbox<ConsistencyMessage>,
-    host: any WorkerHost, expiry: (@Sendable (RawSpan) -> UInt64?)?, logger: Logger
+    host: any WorkerHost, logs: any RaftLogStore, expiry: (@Sendable (RawSpan) -> UInt64?)?,
+    logger: Logger
   ) {
     self.router = router
     self.mailbox = mailbox
     self.host = host
+    self.logs = logs
     self.expiry = expiry
     self.logger = logger
     let rate = max(1, Int64(clamping: config.bytesPerSecond))
@@ -67,10 +72,20 @@ struct ConsistencyWorker: Handler {
   private mutating func proceed() {
     if running == nil, !waiting.isEmpty {
       let (request, view) = waiting.removeFirst()
-      running = (request, RegionHasher(request, view, expiry: expiry))
+      running = (request, RegionHasher(request, view, expiry: expiry), 0)
     }
     guard let request = running?.request else { return }
     let id = request.region.id
+    do throws(LogStoreError) {
+      if try readLog(id) { return }
+    } catch {
+      running = nil
+      logger.warning("region \(id): its log cannot be read: \(error)")
+      guard case .corrupted = error else { return }
+      router.post(
+        .peerDamaged(regionID: id, peerID: request.peerID, kind: .log, reason: "\(error)"), to: id)
+      return
+    }
     do throws(EngineError) {
       guard let hash = try running?.hasher.hash(Self.partBytes) else { return }
       running = nil
@@ -85,6 +100,26 @@ struct ConsistencyWorker: Handler {
       running = nil
       logger.warning("region \(id): cannot be hashed: \(error)")
       router.reportDamage(error, regionID: id, peerID: request.peerID)
+    }
+  }
+
+  /// Reads the next part of the region's log. Returns whether there was one.
+  private mutating func readLog(_ id: UInt64) throws(LogStoreError) -> Bool {
+    let first = max(running?.nextEntry ?? 0, logs.firstIndex(id))
+    let last = logs.lastIndex(id)
+    guard first <= last else { return false }
+    do throws(LogStoreError) {
+      let entries = try logs.entries(
+        id, from: first, to: last + 1, maxBytes: UInt64(Self.partBytes))
+      guard let end = entries.last?.index else { return false }
+      running?.nextEntry = end + 1
+      return true
+    } catch {
+      switch error {
+      // It was cut, or its end was replaced, since its bounds were read.
+      case .compacted, .unavailable: return false
+      default: throw error
+      }
     }
   }
 

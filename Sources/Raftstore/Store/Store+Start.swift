@@ -188,7 +188,7 @@ private struct StoreStart {
     return environment.host.spawn(name: "consistency", capacity: Self.ample) { mailbox in
       ConsistencyWorker(
         config: config, router: router, mailbox: mailbox, host: environment.host,
-        expiry: environment.valueExpiry, logger: environment.logger)
+        logs: environment.logs, expiry: environment.valueExpiry, logger: environment.logger)
     }
   }
 

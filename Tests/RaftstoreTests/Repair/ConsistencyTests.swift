@@ -3,6 +3,7 @@ import Engine
 import Raft
 import Raftstore
 import Runtime
+import SimulationKit
 import Testing
 
 @testable import Raftstore
@@ -74,6 +75,25 @@ import Testing
     for other in cluster.nodes where other !== node {
       #expect(other.status(cluster.regionID)?.peerState == .normal)
     }
+  }
+
+  /// A part of the log that nothing else reads.
+  @Test func theLogIsReadToo() throws {
+    let cluster = try cluster()
+    defer { cluster.shutDown() }
+    let node = cluster.nodes[2]
+    let status = try #require(node.status(cluster.regionID))
+    let index = status.lastIndex - 8
+    node.damage.entry = DiskDamage.LoggedEntry(
+      region: cluster.regionID, index: index,
+      term: try node.logs.term(cluster.regionID, at: index))
+    cluster.run(.seconds(2))
+    #expect(node.status(cluster.regionID)?.peerState == .normal)
+    let found = try verdicts(cluster)
+    #expect(found[node.id] == .unknown)
+    #expect(found[cluster.nodes[1].id] == .consistent)
+    #expect(cluster.waitFor { node.status(cluster.regionID)?.peerState == .unavailable })
+    #expect(node.fatalReasons.isEmpty)
   }
 
   /// Of two that differ no one knows which is right.
