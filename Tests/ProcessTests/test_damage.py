@@ -116,3 +116,26 @@ def test_two_of_three_stores_are_lost(make_cluster, tmp_path):
     check(cluster, 100)
     RawClient(cluster).put(b"after", b"1")
     assert RawClient(cluster).get(b"after") == b"1"
+
+
+def test_a_damaged_table_of_the_data(make_cluster, tmp_path):
+    """A compaction that meets the damage ends the process. Whoever starts it again has it rebuild the replica."""
+    cluster = make_cluster(stores=3, node_options=options(tmp_path / "store.toml"))
+    load(cluster, 400)
+    store = cluster.stores[2]
+    store_id = next(s.id for s in cluster.pd_stores() if s.address == store.address)
+    old = peers(cluster)[store_id]
+    assert store.process.terminate() == 0
+    store.process.start()
+    cluster.wait_ready()
+    assert store.process.terminate() == 0
+    assert flip(store.data / "db") > 0
+    store.process.start()
+
+    def supervised():
+        if not store.process.running:
+            store.process.start()
+        return rebuilt(cluster, store_id, old)
+
+    eventually(supervised, 90, "the replica is rebuilt with a new id", every=0.5)
+    check(cluster, 400)
