@@ -57,6 +57,7 @@ let package = Package(
     .systemLibrary(
       name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .target(name: "CPlatform"),
     library("Protobuf"),
     library("Wire", [protobuf]),
@@ -69,7 +70,7 @@ let package = Package(
 
     // Level 2
     library("Engine", ["RocksDB", "Runtime"]),
-    library("RaftLog", ["Protobuf", "Raft", "RocksDB", "Runtime"]),
+    library("RaftLog", ["CLZ4", "Protobuf", "Raft", "RocksDB", "Runtime"]),
     library("Codec", ["Protobuf", "Raft", "Wire"]),
     library(
       "RPC",

@@ -31,6 +31,8 @@ package enum LogStoreError: Error, Sendable, Hashable {
   case closed
   /// The disk failed. After a write or sync the store is poisoned.
   case io(operation: String, reason: String)
+  /// The file is encrypted by a key that is not configured, or by another one of the same id. Nothing was changed.
+  case wrongKey(path: String, reason: String)
 }
 
 extension LogStoreError: CustomStringConvertible {
@@ -54,6 +56,7 @@ extension LogStoreError: CustomStringConvertible {
     case .poisoned(let reason): "raft log is stopped after a failed barrier: \(reason)"
     case .closed: "raft log is closed"
     case .io(let operation, let reason): "raft log: \(operation): \(reason)"
+    case .wrongKey(let path, let reason): "raft log \(path) cannot be decrypted: \(reason)"
     }
   }
 }

@@ -116,9 +116,12 @@ struct LogDurabilityTests {
     expect(.closed) { try old.verify(deep: false) }
   }
 
-  @Test func p01_aSecondOpenIsLocked() throws {
-    let fixture = try LogFixture(.rocks)
-    let error = #expect(throws: LogStoreError.self) { try RocksDBLogStore(path: fixture.path) }
+  @Test(arguments: [LogStoreKind.rocks, .segment])
+  func p01_aSecondOpenIsLocked(kind: LogStoreKind) throws {
+    let fixture = try LogFixture(kind)
+    let error = #expect(throws: LogStoreError.self) {
+      _ = try fixture.open(checkpoint: fixture.path)
+    }
     guard case .locked(let path, _) = error else {
       Issue.record("\(String(describing: error))")
       return

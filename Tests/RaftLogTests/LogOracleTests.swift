@@ -5,10 +5,10 @@ import Testing
 
 /// Random operations on many regions, store against oracle.
 struct LogOracleTests {
-  @Test(arguments: [UInt64(1), 2, 3])
-  func s31_randomOperations(seed: UInt64) throws {
+  @Test(arguments: [UInt64(1), 2, 3], [LogStoreKind.rocks, .segment])
+  func s31_randomOperations(seed: UInt64, kind: LogStoreKind) throws {
     var random = SplitMix64(seed: seed)
-    let fixture = try LogFixture(.rocks)
+    let fixture = try LogFixture(kind)
     let oracle = MemoryLogStore()
     var refused = 0
     for round in 1...1500 {

@@ -11,7 +11,7 @@ struct ImportTests {
     "Wire": [],
     "History": [],
     "Engine": ["RocksDB", "Runtime"],
-    "RaftLog": ["Protobuf", "Raft", "RocksDB", "Runtime"],
+    "RaftLog": ["CLZ4", "Protobuf", "Raft", "RocksDB", "Runtime"],
     "Codec": ["Protobuf", "Raft", "Wire"],
     "RPC": ["CNghttp2", "CZlib", "Protobuf", "Runtime"],
     "Raftstore": ["CZlib", "Protobuf", "Raft", "Runtime", "Engine", "RaftLog", "Codec"],

@@ -6,7 +6,7 @@ import Testing
 
 /// The log stores under test.
 enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
-  case rocks, memory
+  case rocks, memory, segment
 
   var testDescription: String { rawValue }
 }
@@ -26,6 +26,7 @@ final class LogFixture {
       switch kind {
       case .rocks: try RocksDBLogStore(path: temporary.child("raft"))
       case .memory: MemoryLogStore()
+      case .segment: try SegmentLogStore.open(temporary.child("raft"))
       }
   }
 
@@ -34,10 +35,10 @@ final class LogFixture {
   func reopen() throws {
     try store.close()
     store =
-      if let memory = store as? MemoryLogStore {
-        memory.reopen()
-      } else {
-        try RocksDBLogStore(path: path)
+      switch kind {
+      case .rocks: try RocksDBLogStore(path: path)
+      case .memory: try #require(store as? MemoryLogStore).reopen()
+      case .segment: try SegmentLogStore.open(path)
       }
   }
 
@@ -63,8 +64,31 @@ final class LogFixture {
   }
 
   func open(checkpoint path: String) throws -> any RaftLogStore {
-    guard let memory = store as? MemoryLogStore else { return try RocksDBLogStore(path: path) }
-    return try #require(memory.open(checkpoint: path))
+    switch kind {
+    case .rocks: try RocksDBLogStore(path: path)
+    case .memory: try #require((store as? MemoryLogStore)?.open(checkpoint: path))
+    case .segment: try SegmentLogStore.open(path)
+    }
+  }
+}
+
+extension SegmentLogStore {
+  /// A log of small files on the disk.
+  static func open(_ path: String) throws -> SegmentLogStore {
+    try SegmentLogStore(path: path, files: SystemFileSystem(), options: .small)
+  }
+}
+
+extension SegmentLogOptions {
+  /// Files of 64 KiB, so that a test writes many, and a cache that holds almost nothing.
+  static var small: SegmentLogOptions {
+    var options = SegmentLogOptions()
+    options.segmentBytes = 64 << 10
+    options.compressionThreshold = 1 << 10
+    options.cacheBytes = 4 << 10
+    options.softBudgetBytes = 1 << 20
+    options.hardBudgetBytes = 1 << 20
+    return options
   }
 }
 
