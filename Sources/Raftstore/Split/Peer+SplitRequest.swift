@@ -48,7 +48,7 @@ extension Peer {
       lifecycle == .active && node.isLeader && result.region.epoch.version == region.epoch.version
     if case .middle(let number) = result.purpose { return middleFound(number, result, isCurrent) }
     splitting.trigger.end(isCurrent ? result.size : nil)
-    if isCurrent, splitting.trigger.isReportDue {
+    if isCurrent, result.size != nil, splitting.trigger.isReportDue {
       splitting.trigger.reported()
       sendHeartbeat()
     }

@@ -82,4 +82,20 @@ import Testing
     #expect(!subject.begins(at: 40))
     #expect(!subject.trigger.isReportDue)
   }
+
+  /// Of a region whose size is not known the placement driver decides nothing.
+  @Test func anUnknownSizeIsReportedOnceItIsKnown() {
+    let subject = Subject()
+    let now = Instant(nanoseconds: 0)
+    subject.trigger.leadershipBegins(at: now)
+    #expect(subject.trigger.isReportDue)
+    subject.trigger.end(RangeSize(bytes: 500, keys: 5))
+    subject.trigger.reported()
+    subject.trigger.leadershipBegins(at: now)
+    subject.trigger.regionChanged(RangeSize(bytes: 250, keys: 2), at: now)
+    #expect(!subject.trigger.isReportDue)
+    // After a merge.
+    subject.trigger.regionChanged(nil, at: now)
+    #expect(subject.trigger.isReportDue)
+  }
 }
