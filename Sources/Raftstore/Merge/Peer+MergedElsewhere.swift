@@ -49,6 +49,7 @@ extension Peer {
   /// region's log may need it, or its snapshot takes its place.
   func mergeConfirmed(isMember: Bool) {
     if isFenced { return fencedRegionMerged(isMember: isMember) }
+    if lifecycle == .awaitingMerge { return stoppedSourceMerged(isMember: isMember) }
     guard lifecycle == .active else { return }
     if recovery != nil { return destroy("its region was merged, and its data is lost") }
     context.meta.noteMerged(regionID)
@@ -59,6 +60,33 @@ extension Peer {
       return
     }
     destroy("its region was merged, and this store has no part in what has its keys")
+  }
+
+  // MARK: As a source whose target was lost
+
+  /// Whether this peer has stopped for a merge that its target will not apply here: the target's peer was fenced since,
+  /// or is gone. A new peer of the target gets the data of both by a snapshot.
+  private var hasLostTarget: Bool {
+    guard merging.isStopped, merging.release == nil, let target = merging.prepared?.target.id
+    else { return false }
+    return context.meta.held(target) == nil || context.meta.isDamaged(target)
+  }
+
+  func tickStoppedSource() {
+    guard hasLostTarget else { return }
+    let interval = context.config.stalePeers.membershipCheckInterval
+    if let last = merging.confirmationAskedAt, context.now - last < interval { return }
+    merging.confirmationAskedAt = context.now
+    context.router.sendToStore(.checkMerge(region: region, peerID: info.id))
+  }
+
+  /// The placement driver confirms that the merge took place: the target's snapshot may take the keys. A store that
+  /// is no member of what has them needs the data no more.
+  private func stoppedSourceMerged(isMember: Bool) {
+    guard hasLostTarget else { return }
+    merging.request = nil
+    context.meta.noteMerged(regionID)
+    if !isMember { reclaimSource() }
   }
 
   // MARK: As the one that takes its place

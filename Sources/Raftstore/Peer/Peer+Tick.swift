@@ -12,6 +12,7 @@ extension Peer {
   /// - Parameter mayCampaign: false puts off a campaign that is due.
   func tick(mayCampaign: Bool = true) {
     if isFenced { return tickFenced() }
+    if lifecycle == .awaitingMerge { return tickStoppedSource() }
     guard lifecycle == .active else { return }
     var hasActed = false
     if incomingSnapshot == nil && mayCampaign {

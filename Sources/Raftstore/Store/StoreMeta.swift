@@ -112,6 +112,10 @@ package final class StoreMeta: Sendable {
     }
   }
 
+  func isDamaged(_ regionID: UInt64) -> Bool {
+    state.withLock { $0.damaged.contains(regionID) }
+  }
+
   /// The regions whose peers are fenced, ascending.
   package var damagedRegions: [UInt64] { state.withLock { $0.damaged.sorted() } }
 
