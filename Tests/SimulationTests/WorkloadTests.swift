@@ -122,12 +122,25 @@ import Testing
     #expect(PairedKeys.check([read(1, 1, scan(4, 8), found)]) != nil)
   }
 
-  /// Wherever a cluster of up to four regions is cut, couples stay whole.
+  /// Wherever a cluster is cut, couples stay whole.
   @Test func regionsAreNotCutInsideACouple() {
     let firsts = (0..<PairedKeys.count).map { PairedKeys.keys($0)[0] }
     for regions in 1...4 {
       for boundary in WorkloadKeys.boundaries(PairedKeys.keyCount, regions: regions) {
         #expect(firsts.contains(boundary))
+      }
+    }
+    for regions in 25...60 {
+      let boundaries = WorkloadKeys.boundaries(PairedKeys.keyCount, regions: regions)
+      #expect(boundaries.count == regions - 1)
+      let pairs = zip(boundaries, boundaries.dropFirst())
+      #expect(pairs.allSatisfy { $0.lexicographicallyPrecedes($1) })
+      for couple in 0..<PairedKeys.count {
+        let keys = PairedKeys.keys(couple)
+        #expect(
+          !boundaries.contains {
+            keys[0].lexicographicallyPrecedes($0) && !keys[1].lexicographicallyPrecedes($0)
+          })
       }
     }
   }

@@ -17,6 +17,8 @@ final class HibernationChecker: ClusterChecker {
   /// A replica as it was when it was last seen to change, and since when it is like that.
   private struct Seen {
     var incarnation: UInt64
+    /// A store may get another peer of the region between two views.
+    var peer: UInt64
     var isAsleep: Bool
     var sleeps: UInt64
     var leader: UInt64
@@ -24,8 +26,8 @@ final class HibernationChecker: ClusterChecker {
     var since: Instant
 
     func isLike(_ other: Seen) -> Bool {
-      incarnation == other.incarnation && isAsleep == other.isAsleep && sleeps == other.sleeps
-        && leader == other.leader && term == other.term
+      incarnation == other.incarnation && peer == other.peer && isAsleep == other.isAsleep
+        && sleeps == other.sleeps && leader == other.leader && term == other.term
     }
   }
 
@@ -49,8 +51,8 @@ final class HibernationChecker: ClusterChecker {
     for (store, status) in view.all {
       let key = Key(store: store.number, region: status.region.id)
       var state = Seen(
-        incarnation: view.incarnation(of: store), isAsleep: status.isAsleep, sleeps: status.sleeps,
-        leader: status.leaderPeerID, term: status.term, since: now)
+        incarnation: view.incarnation(of: store), peer: status.peer.id, isAsleep: status.isAsleep,
+        sleeps: status.sleeps, leader: status.leaderPeerID, term: status.term, since: now)
       if let old = seen[key], old.isLike(state) { state.since = old.since }
       current[key] = state
     }

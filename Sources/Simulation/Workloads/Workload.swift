@@ -48,13 +48,14 @@ package enum WorkloadKeys {
   }
 
   /// The boundaries that cut `count` keys into `regions` parts. If there are more parts than keys, some are between two
-  /// keys and have none.
+  /// keys and have none; they are behind keys of odd numbers, so that couples (`PairedKeys`) stay together.
   package static func boundaries(_ count: Int, regions: Int) -> [[UInt8]] {
     guard regions > 1 else { return [] }
     return (1..<regions).map { number in
-      let rest = number * count % regions
-      let isBetween = regions > count && rest > 0
-      return key(number * count / regions) + (isBetween ? [UInt8(rest * 255 / regions)] : [])
+      let (whole, rest) = (number * count).quotientAndRemainder(dividingBy: regions)
+      if regions <= count || rest == 0 && whole.isMultiple(of: 2) { return key(whole) }
+      let part = UInt8(rest * 127 / regions)
+      return whole.isMultiple(of: 2) ? key(whole + 1) + [part] : key(whole) + [part + 128]
     }
   }
 }
