@@ -14,9 +14,9 @@ U64 = 2**64 - 1
 
 @pytest.fixture
 def cluster(make_cluster, tmp_path):
-    # Region heartbeats every second, so that the driver decides within seconds.
+    # Region heartbeats every second, also of regions that no one uses, so that the driver decides within seconds.
     settings = tmp_path / "node.toml"
-    settings.write_text('[raftstore]\npd-heartbeat-tick-interval = "1s"\n')
+    settings.write_text('[raftstore]\npd-heartbeat-tick-interval = "1s"\nhibernate-regions = false\n')
     return make_cluster(
         stores=3, node_options=["--config", str(settings)],
         pd_options=["--region-claim-timeout", "4s"])
