@@ -56,6 +56,13 @@ enum PDMutants {
         OperatorDroppingPDClient(part) { $0.step == .changePeerV2([]) }
       }
     },
+    Mutant(
+      "pd-forgets-timestamps",
+      "The placement driver loses at its restart up to where timestamps may have been issued."
+    ) {
+      $0.faults = [.pdRestart, .skew]
+      $0.prepare = { $0.pd.forget(key: "pd/tso_end") }
+    },
   ]
 }
 

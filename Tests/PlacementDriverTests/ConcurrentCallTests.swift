@@ -19,8 +19,10 @@ struct ConcurrentCallTests {
     }
   }
 
-  private func withPD(_ body: (PD) async throws -> Void) async throws {
-    let directory = try TemporaryDirectory("pd")
+  private func withPD(
+    at directory: TemporaryDirectory? = nil, _ body: (PD) async throws -> Void
+  ) async throws {
+    let directory = try directory ?? TemporaryDirectory("pd")
     let engine = try RocksEngine(path: directory.child("db"))
     let host = ThreadHost()
     let config = PDConfig(advertiseClientURLs: ["http://127.0.0.1:2379"])
@@ -65,6 +67,35 @@ struct ConcurrentCallTests {
       #expect(all.count == 1000)
       #expect(zip(all, all.dropFirst()).allSatisfy { $1.value - $0.value >= 10 })
     }
+  }
+
+  /// The service itself, called by threads at the same time, before and after a restart with a clock that is an hour
+  /// behind.
+  @Test func batchesDoNotOverlapAcrossARestart() async throws {
+    let directory = try TemporaryDirectory("pd")
+    var batches: [ClosedRange<UInt64>] = []
+    var floor: UInt64 = 0
+    for wall in [1_800_000_000_000, 1_799_996_400_000] as [UInt64] {
+      try await withPD(at: directory) { pd in
+        let service = try await pd.call { (core, _) throws(PDError) in core.timestamps }
+        let found = try await callers(300) {
+          let count = UInt64.random(in: 1...500)
+          let reading = ClockReading(now: Instant(nanoseconds: 1), wallMilliseconds: wall)
+          let last = try service.take(count, reading).value
+          return last - count + 1...last
+        }
+        for row in found {
+          #expect(zip(row, row.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound })
+        }
+        let all = found.flatMap { $0 }
+        #expect(all.count == 3000)
+        #expect(all.allSatisfy { $0.lowerBound > floor })
+        floor = all.map(\.upperBound).max() ?? 0
+        batches += all
+      }
+    }
+    batches.sort { $0.lowerBound < $1.lowerBound }
+    #expect(zip(batches, batches.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound })
   }
 
   @Test func idsIncreaseForEveryCallerAndAreDistinct() async throws {

@@ -49,6 +49,17 @@ enum RunShape {
     shape.placement.warmUpTime = .seconds(3)
     shape.placement.leaderBalanceInterval = .seconds(2)
     if random.next() % 16 == 0 { makeManyRegions(&shape, keyCount, &random) }
+    // All regions are small: the placement driver merges them as soon as it may.
+    if random.next() & 1 == 0 {
+      shape.placement.merging.splitMergeInterval = .milliseconds(
+        Int64.random(in: 500...4_000, using: &random))
+      shape.placement.merging.isOneWay = random.next() % 4 == 0
+    }
+    // Leaders report each two seconds, so the rate is that of one report.
+    if random.next() & 1 == 0 {
+      shape.placement.hotRegions.interval = .seconds(1)
+      shape.placement.hotRegions.hits = 1
+    }
     return shape
   }
 

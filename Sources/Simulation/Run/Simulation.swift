@@ -34,6 +34,7 @@ package final class Simulation {
   private var workload: any Workload
   private let clientCount: Int
   private var clients: [SimulatedClient] = []
+  private let timestamps = TimestampRecord()
   private var failure: RunReport.Failure?
   private var isCalling = true
   private var clientRandom: SplitMix64
@@ -106,6 +107,12 @@ package final class Simulation {
       clients.append(client)
       client.begin()
     }
+    for number in 0..<2 {
+      TimestampClient(
+        number: number, cluster: cluster, record: timestamps,
+        seed: options.seed &+ UInt64(number), while: { [unowned self] in isCalling }
+      ).begin()
+    }
     nemesis.begin(plan)
     check()
   }
@@ -117,6 +124,7 @@ package final class Simulation {
     cluster.inspect { [weak self] view in
       guard let self, failure == nil else { return }
       checkSelfStops()
+      if let violation = timestamps.violation { return fail("timestamps", violation) }
       for checker in checkers {
         if let message = checker.check(view) { return fail(checker.name, message) }
       }
