@@ -126,6 +126,21 @@ struct MergeTests {
     #expect(merges(world).count == 1)
   }
 
+  /// A merge that waited for the replica would keep it from being replaced.
+  @Test func aLostReplicaComesBeforeAMerge() throws {
+    let world = try world([1, 80]) {
+      $0.fastStepTimeout = .seconds(3600)
+      $0.maxStoreDownTime = .seconds(600)
+    }
+    world.merges = false
+    try world.run(10)
+    #expect(merges(world).count > 1)
+    world.kill(5)
+    try world.run(100)
+    #expect(world.regions.allSatisfy { Set($0.region.peers.map(\.storeID)) == [1, 4, 6] })
+    #expect(statuses(world).contains(.cancel))
+  }
+
   @Test func nothingIsMergedWithoutALimit() throws {
     let world = try world([1, 1]) { $0.merging.scheduleLimit = 0 }
     try world.run(30)

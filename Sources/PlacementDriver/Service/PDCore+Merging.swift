@@ -68,6 +68,15 @@ extension PDCore {
     return regions.record(id: target.id)?.region.epoch != target.epoch
   }
 
+  /// Whether a region of a merge has lost a replica. The merge would wait for it, and making a new one comes first.
+  func lacksReplicas(_ operation: Operator, _ now: Instant) -> Bool {
+    guard case .merge(_, let target) = operation.step else { return false }
+    let checker = ReplicaChecker(view: view(at: now))
+    return [operation.regionID, target.id].contains { id in
+      regions.record(id: id).flatMap(checker.check)?.priority == .high
+    }
+  }
+
   /// Whether a merge must wait: both regions have their replicas on the same stores, and none lacks data.
   func awaitsMerge(_ operation: Operator, _ record: RegionRecord) -> Bool {
     guard case .merge(_, let target) = operation.step else { return false }

@@ -34,7 +34,7 @@ extension PDCore {
     // A store that gets a peer must last: a later step removes a replica that the new one stands in for.
     let needed = running.incomingStores + [running.step?.target].compactMap { $0 }
     if needed.contains(where: { stores[$0]?.isLost(at: now, config) ?? true })
-      || isOutdatedMerge(running)
+      || isOutdatedMerge(running) || lacksReplicas(running, now)
     {
       return .ended(.cancel)
     }
