@@ -5,7 +5,11 @@ import Runtime
 extension PDCore {
   /// Merges a small region into a neighbor, if it needs nothing else.
   func checkMerge(_ record: RegionRecord, _ now: Instant) throws(PDError) -> RegionOperator? {
-    guard let target = mergeChecker(now)?.target(for: record) else { return nil }
+    guard isWarm, operators.count(.merge) < config.merging.scheduleLimit,
+      now - startedAt >= config.merging.splitMergeInterval
+    else { return nil }
+    let checker = MergeChecker(view: view(at: now), recentSplits: recentSplits)
+    guard let target = checker.target(for: record) else { return nil }
     let reason =
       "\(record.approximateSize >> 20) MiB and \(record.approximateKeys) keys, its neighbor "
       + "\(target.id) has \(target.approximateSize >> 20) MiB"
@@ -13,14 +17,6 @@ extension PDCore {
       "merge-region", reason, .merge, .low, .merge(into: target.region))
     guard let operation = try createMerge(plan, record, target, now) else { return nil }
     return send(operation, record, now)
-  }
-
-  /// Nil while no region is merged.
-  func mergeChecker(_ now: Instant) -> MergeChecker? {
-    guard isWarm, operators.count(.merge) < config.merging.scheduleLimit,
-      now - startedAt >= config.merging.splitMergeInterval
-    else { return nil }
-    return MergeChecker(view: view(at: now), recentSplits: recentSplits)
   }
 
   /// Merges two regions as an administrator requests.

@@ -54,16 +54,11 @@ extension PDCore {
   /// Checks the next regions in key order: no heartbeat reports that a store is lost.
   private func checkRegions(_ now: Instant) throws(PDError) -> [RegionOperator] {
     var steps: [RegionOperator] = []
-    // One view for all: most regions need nothing. Those that do are looked at again with what was begun before them.
-    let replicas = ReplicaChecker(view: view(at: now))
-    let merges = mergeChecker(now)
     for _ in 0..<min(patrolBatch, regions.count) {
       if patrolPosition >= regions.count { patrolPosition = 0 }
       let record = regions[patrolPosition]
       patrolPosition += 1
-      guard let record, operators[record.id] == nil,
-        replicas.check(record) != nil || merges?.target(for: record) != nil
-      else { continue }
+      guard let record, operators[record.id] == nil else { continue }
       if let step = try schedule(record.id, now) { steps.append(step) }
     }
     return steps
