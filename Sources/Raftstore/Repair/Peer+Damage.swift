@@ -6,7 +6,7 @@ import Runtime
 
 // A damaged peer is fenced: it does nothing any more that others could build on. It serves no read, appends and
 // acknowledges nothing, votes for no one, and its log and data stay as they are until it is destroyed. To the other
-// members it is like one whose machine is down, which Raft bears while they are a majority. It tells them why; the
+// members it is like one whose machine is down, which Raft bears while they are a majority. It says why; the
 // leader reports it as down for long enough to be replaced at once, and the placement driver has it removed and a new
 // peer made, if the others are a majority. The record of the damage is durable, so a restart does not revive it.
 extension Peer {
@@ -129,7 +129,7 @@ extension Peer {
   }
 
   private static let announcementInterval = Duration.milliseconds(500)
-  /// How often all members are told without having sent anything.
+  /// How often the damage is announced to all members although they have sent nothing.
   private static let repetitionInterval = Duration.seconds(5)
 
   /// The region has ended by a merge: PD does not know it any more.
