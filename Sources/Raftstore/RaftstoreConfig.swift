@@ -28,9 +28,10 @@ package struct StalePeerConfig: Sendable {
   /// Least time between two questions to the placement driver whether a peer is still a member, asked because
   /// a message says that it is not.
   package var membershipCheckInterval: Duration = .seconds(5)
-  /// Campaigns that a store begins in one tick, divided among its shards, because peers have not heard of a leader.
-  /// Those that were due first come first; a region that a client asks for does not wait.
-  package var maxCampaignsPerTick = 64
+  /// Campaigns of a store that are in progress at a time, divided among its shards, begun because peers have not heard
+  /// of a leader. Each counts until it ends, at most for the fixed part of an election timeout. Those that were due first
+  /// come first; a region that a client asks for does not wait.
+  package var maxCampaigns = 64
 }
 
 /// When regions that are not used hibernate.
@@ -158,6 +159,12 @@ package struct RaftstoreConfig: Sendable {
 
   /// How often stores show each other that they are alive: the leaders of hibernated regions do not.
   var livenessInterval: Duration { baseTickInterval * max(1, electionTicks / 2) }
+
+  /// For how many ticks a leader that asks whether to hibernate holds its heartbeats back. Followers that do not agree
+  /// hear from it well before their election timeouts.
+  var heldHeartbeatTicks: Int {
+    max(0, min(electionTicks / 2 - 1, electionTicks - heartbeatTicks - 2))
+  }
 
   /// What an entry must fit into on its way.
   private func sizeProblem() -> String? {

@@ -101,9 +101,10 @@ package final class Router: Sendable {
   }
 
   /// One tick of the peers of those shards that need it; a busy shard misses it.
-  func tick(_ needsTick: (Int) -> Bool) {
-    for (shard, mailbox) in mailboxes.withLock({ $0.raft }).enumerated() where needsTick(shard) {
-      _ = mailbox.send(.tick)
+  func tick(_ pulses: [ShardPulse], at now: Instant) {
+    for (mailbox, pulse) in zip(mailboxes.withLock({ $0.raft }), pulses)
+    where pulse.beginTick(now) && !mailbox.send(.tick) {
+      pulse.tickHandled()
     }
   }
 

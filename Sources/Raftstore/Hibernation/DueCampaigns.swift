@@ -1,9 +1,9 @@
 /// The campaigns of a shard that are due in one tick, because peers have not heard of a leader for an election timeout.
 ///
 /// A store that restarts, or one whose neighbor is gone, has thousands of them. If all began at the same time, the vote
-/// requests would take longer to handle than an election timeout, and no election would ever end. So a tick begins a
-/// bounded number, and the others wait: those that were due first come first. One that fails waits for a whole timeout
-/// again, so that regions without a quorum do not keep others waiting.
+/// requests would take longer to handle than an election timeout, and no election would ever end. So only a bounded number
+/// is in progress at a time: on a slow machine fewer begin. The others wait, and those that were due first come first. One
+/// that fails waits for a whole timeout again, so that regions without a quorum do not keep others waiting.
 struct DueCampaigns {
   private struct Candidate {
     var regionID: UInt64

@@ -22,6 +22,8 @@ struct Hibernation {
     var index: UInt64
     var votes: Set<UInt64> = []
     var isSent = false
+    /// Ticks for which heartbeats were held back.
+    var heldTicks = 0
   }
 
   /// A leader's question to this follower.
@@ -70,6 +72,14 @@ struct Hibernation {
   /// Begins to ask the others, unless it is asking already.
   mutating func beginPoll(index: UInt64) {
     if poll == nil, !isAsleep { poll = Poll(index: index) }
+  }
+
+  /// Whether the leader holds its heartbeats back in this tick: they wake those that have agreed, and on a busy machine
+  /// the responses take longer than a heartbeat interval.
+  mutating func holdHeartbeats(atMost ticks: Int) -> Bool {
+    guard let held = poll?.heldTicks, held < ticks else { return false }
+    poll?.heldTicks = held + 1
+    return true
   }
 
   /// Ends the question: who agreed was woken since, or the leader is used.

@@ -4,13 +4,16 @@ import Runtime
 // Ticks, due times of hibernated peers, and stores that are gone.
 extension RaftWorker {
   mutating func tick() {
+    pulse.tickHandled()
     var leaderless: Int64 = 0
     var campaigns = DueCampaigns()
+    var inProgress = 0
     for id in timers.ticks({ [peers] in peers[$0]?.schedule.isTicking == true }) {
       guard let peer = peers[id] else { continue }
       if let delay = peer.campaignDelay, !peer.schedule.isWanted {
         campaigns.add(id, delay: delay)
       } else {
+        if peer.isCampaigning { inProgress += 1 }
         tick(peer)
       }
       if let since = peer.staleness.leaderlessSince,
@@ -20,7 +23,7 @@ extension RaftWorker {
       }
     }
     context.metrics.leaderMissing.set(leaderless)
-    for (id, isFirst) in campaigns.ordered(limit: campaignLimit) {
+    for (id, isFirst) in campaigns.ordered(limit: max(0, campaignLimit - inProgress)) {
       if let peer = peers[id] { tick(peer, mayCampaign: isFirst) }
     }
     wakeSleepers()
@@ -37,9 +40,9 @@ extension RaftWorker {
     if peer.needsRound { _ = addToBatch(peer.regionID) }
   }
 
-  /// Elections that the shard begins in one tick because no leader is heard of.
+  /// Campaigns of the shard that may be in progress at a time because no leader is heard of.
   private var campaignLimit: Int {
-    max(1, context.config.stalePeers.maxCampaignsPerTick / context.config.shards)
+    max(1, context.config.stalePeers.maxCampaigns / context.config.shards)
   }
 
   /// When the shard needs its next tick.
@@ -57,6 +60,8 @@ extension RaftWorker {
         timers.start(peer.regionID)
         // Its entry in the queue is not valid any more.
         peer.schedule.dueAt = nil
+      } else {
+        timers.stop()
       }
       context.metrics.ticking.add(mustTick ? 1 : -1)
     }
@@ -107,7 +112,7 @@ extension RaftWorker {
     toWake.removeAll { [peers] in peers[$0]?.schedule.watchedStore == storeID }
   }
 
-  /// Wakes as many as may campaign in one tick: waking more would not elect leaders sooner.
+  /// Wakes as many as may campaign at a time: waking more would not elect leaders sooner.
   private mutating func wakeSleepers() {
     if toWake.isEmpty { return }
     let now = toWake.prefix(campaignLimit)

@@ -12,6 +12,8 @@ struct ShardTimers {
 
   /// Ascending. Those that have stopped since the last tick are in it too.
   private var ticking: [UInt64] = []
+  /// Whether some of `ticking` may have stopped.
+  private var hasStopped = false
   /// Those that began to tick since the last one, in any order.
   private var started: [UInt64] = []
   /// A binary heap by time.
@@ -24,7 +26,10 @@ struct ShardTimers {
   /// The region gets every tick from now on.
   mutating func start(_ regionID: UInt64) { started.append(regionID) }
 
-  /// The regions that tick, ascending. Those for which `isTicking` does not hold are dropped.
+  /// A region gets no ticks any more: the next `ticks` drops it.
+  mutating func stop() { hasStopped = true }
+
+  /// The regions that tick, ascending. Those that have stopped, for which `isTicking` does not hold, are dropped.
   mutating func ticks(_ isTicking: (UInt64) -> Bool) -> [UInt64] {
     if !started.isEmpty {
       let all = (ticking + started).sorted()
@@ -32,7 +37,10 @@ struct ShardTimers {
       for id in all where ticking.last != id { ticking.append(id) }
       started = []
     }
-    if ticking.contains(where: { !isTicking($0) }) { ticking.removeAll { !isTicking($0) } }
+    if hasStopped {
+      ticking.removeAll { !isTicking($0) }
+      hasStopped = false
+    }
     return ticking
   }
 

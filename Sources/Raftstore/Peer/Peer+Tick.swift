@@ -9,16 +9,24 @@ extension Peer {
     lifecycle == .active && incomingSnapshot == nil ? node.campaignDelay : nil
   }
 
+  /// Whether a campaign is in progress that may still succeed: not for longer than the fixed part of an election timeout.
+  var isCampaigning: Bool {
+    (node.role == .preCandidate || node.role == .candidate)
+      && node.electionElapsed < context.config.electionTicks
+  }
+
   /// - Parameter mayCampaign: false puts off a campaign that is due.
   func tick(mayCampaign: Bool = true) {
     if isFenced { return tickFenced() }
     if lifecycle == .awaitingMerge { return tickStoppedSource() }
     guard lifecycle == .active else { return }
     var hasActed = false
-    if incomingSnapshot == nil && mayCampaign {
+    let isHeld = schedule.hibernation.holdHeartbeats(atMost: context.config.heldHeartbeatTicks)
+    if incomingSnapshot == nil && mayCampaign && !isHeld {
       run { node throws(RaftError) in hasActed = try node.tick() }
     } else {
-      // It must not campaign for a region it cannot serve yet, or not now, but may vote for others in time.
+      // It must not campaign for a region it cannot serve yet, or not now, but may vote for others in time; or it leads
+      // and waits for members that agree to hibernate.
       node.tickQuiesced()
     }
     guard lifecycle == .active else { return }

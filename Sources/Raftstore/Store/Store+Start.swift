@@ -255,8 +255,7 @@ private struct StoreStart {
     let clock = host.clock
     workers.add(
       host.every(config.baseTickInterval) {
-        let now = clock.now
-        router.tick { pulses[$0].isDue(now) }
+        router.tick(pulses, at: clock.now)
       })
     workers.add(
       host.every(config.livenessInterval) { router.sendToStore(.tick(.liveness)) })

@@ -26,7 +26,7 @@ enum RunShape {
     store.snapshotTimeout = .seconds(10)
     store.stalePeers.checkInterval = .seconds(4)
     // Often fewer than there are regions. Not drawn: a draw here would change every run.
-    store.stalePeers.maxCampaignsPerTick = [1, 2, 64][Int(store.logCompaction.threshold % 3)]
+    store.stalePeers.maxCampaigns = [2, 8, 64][Int(store.logCompaction.threshold % 3)]
     store.stalePeers.abnormalLeaderMissing = .seconds(5)
     store.stalePeers.maxLeaderMissing = .seconds(10)
     store.stalePeers.maxPeerDown = .seconds(8)

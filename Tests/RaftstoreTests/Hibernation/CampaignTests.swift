@@ -51,7 +51,7 @@ import Testing
     let limit = 2
     let cluster = try cluster(regions: 40) { config in
       config.hibernation.idleTime = .milliseconds(100)
-      config.stalePeers.maxCampaignsPerTick = limit
+      config.stalePeers.maxCampaigns = limit
     }
     defer { cluster.shutDown() }
     // By the step in which they were sent.
@@ -83,7 +83,7 @@ import Testing
   @Test func aRegionThatIsAskedForIsLedFirst() throws {
     let cluster = try cluster(regions: 80) { config in
       config.hibernation.idleTime = .milliseconds(100)
-      config.stalePeers.maxCampaignsPerTick = 1
+      config.stalePeers.maxCampaigns = 1
     }
     defer { cluster.shutDown() }
     let wanted = try #require(statuses(cluster).map(\.region.id).max())
@@ -124,7 +124,7 @@ import Testing
   @Test func sleepersOfASlowStoreAreNotAllWoken() throws {
     let cluster = try cluster(regions: 40) { config in
       config.hibernation.idleTime = .milliseconds(100)
-      config.stalePeers.maxCampaignsPerTick = 1
+      config.stalePeers.maxCampaigns = 1
     }
     defer { cluster.shutDown() }
     var sleeps: [UInt64: UInt64] = [:]

@@ -116,6 +116,20 @@ import Testing
     #expect(due.ordered(limit: 3).map(\.mayBegin) == [true, true, true])
   }
 
+  /// Heartbeats would wake those that have agreed. They are held back while a question is open, but not for long.
+  @Test func heartbeatsAreHeldBackForAWhile() {
+    var state = Hibernation(now: at(0))
+    func held(_ ticks: Int) -> [Bool] { (0..<ticks).map { _ in state.holdHeartbeats(atMost: 2) } }
+    #expect(held(1) == [false])
+    state.beginPoll(index: 7)
+    #expect(held(3) == [true, true, false])
+    state.dropPoll()
+    state.beginPoll(index: 8)
+    #expect(held(1) == [true])
+    _ = state.wake(inDoubt: false)
+    #expect(held(1) == [false])
+  }
+
   // MARK: Timers
 
   @Test func dueTimesComeInOrder() {
@@ -157,6 +171,8 @@ import Testing
     #expect(timers.ticks { _ in true } == [1])
     #expect(timers.nextTick == at(0))
     // The tick that drops the last one that ticked is needed too.
+    timers.stop()
+    #expect(timers.nextTick == at(0))
     #expect(timers.ticks { _ in false } == [])
     #expect(timers.nextTick == at(70))
     pulse.set(timers.nextTick)
@@ -166,10 +182,23 @@ import Testing
     #expect(!pulse.isDue(Instant(nanoseconds: .max - 1)))
   }
 
+  /// A shard that has more work than it can do gets its next tick when it has handled the last one.
+  @Test func oneTickIsQueuedAtATime() {
+    let pulse = ShardPulse()
+    #expect(pulse.beginTick(at(0)))
+    #expect(!pulse.beginTick(at(1)) && !pulse.beginTick(at(2)))
+    pulse.tickHandled()
+    #expect(pulse.beginTick(at(3)))
+    pulse.tickHandled()
+    pulse.set(at(70))
+    #expect(!pulse.beginTick(at(69)) && pulse.beginTick(at(70)))
+  }
+
   @Test func thoseThatTickAreInOrderAndOnce() {
     var timers = ShardTimers()
     for id in [5, 1, 3] as [UInt64] { timers.start(id) }
     #expect(timers.ticks { _ in true } == [1, 3, 5])
+    timers.stop()
     #expect(timers.ticks { $0 != 3 } == [1, 5])
     timers.start(3)
     timers.start(1)
