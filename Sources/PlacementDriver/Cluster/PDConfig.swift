@@ -73,6 +73,10 @@ package struct ReplicaRules: Sendable, Hashable {
   package var usesJointConsensus = true
   /// Regions checked in one tick at least: as many as PD checks in that time, 128 each 10 ms.
   package var patrolBatch = 2560
+  /// In a quiet cluster: regions checked in one tick at least, and ticks that a round over all regions takes if there are
+  /// more. With five ticks a second a round takes 10 s.
+  package var quietPatrolBatch = 64
+  package var quietPatrolTicks = 50
 
   package init() {}
 }

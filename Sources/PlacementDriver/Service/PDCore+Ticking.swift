@@ -54,7 +54,7 @@ extension PDCore {
   /// Checks the next regions in key order: no heartbeat reports that a store is lost.
   private func checkRegions(_ now: Instant) throws(PDError) -> [RegionOperator] {
     var steps: [RegionOperator] = []
-    for _ in 0..<min(patrolBatch, regions.count) {
+    for _ in 0..<min(patrolBatch(now), regions.count) {
       if patrolPosition >= regions.count { patrolPosition = 0 }
       let record = regions[patrolPosition]
       patrolPosition += 1
@@ -64,9 +64,16 @@ extension PDCore {
     return steps
   }
 
-  /// Regions that a tick checks: in a large cluster more, so that a round does not take longer and longer.
-  private var patrolBatch: Int {
-    max(config.replicas.patrolBatch, min(20 * 8192, 20 * (regions.count / 1024)))
+  /// Regions that a tick checks: in a large cluster more, so that a round does not take longer and longer. While all stores
+  /// are up and no operator runs, a round takes `quietPatrolTicks`: it finds something only after a change of settings.
+  private func patrolBatch(_ now: Instant) -> Int {
+    let busy = max(config.replicas.patrolBatch, min(20 * 8192, 20 * (regions.count / 1024)))
+    let isQuiet = stores.records.allSatisfy {
+      $0.info.state == .tombstone || $0.isUsable(at: now, config)
+    }
+    guard isQuiet, operators.running.isEmpty else { return busy }
+    let rules = config.replicas
+    return min(busy, max(rules.quietPatrolBatch, regions.count / rules.quietPatrolTicks))
   }
 
   private func balance(_ reading: ClockReading) throws(PDError) -> [RegionOperator] {
