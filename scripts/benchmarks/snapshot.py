@@ -70,13 +70,12 @@ class Writer(threading.Thread):
 
 
 class Sampler(threading.Thread):
-    """The most memory of stores, over what they had at the beginning."""
+    """The most memory of stores while it runs."""
 
     def __init__(self, stores):
         super().__init__(daemon=True)
         self.stores, self.ended = stores, threading.Event()
-        self.idle = {store.number: resident(store) for store in stores}
-        self.peak = dict(self.idle)
+        self.peak = {store.number: resident(store) for store in stores}
 
     def run(self):
         while not self.ended.wait(0.05):
@@ -86,8 +85,9 @@ class Sampler(threading.Thread):
                 except OSError:
                     pass  # It was killed.
 
-    def growth(self) -> dict:
-        return {n: (self.peak[n] - self.idle[n]) / (1 << 20) for n in self.idle}
+    def over(self, other) -> dict:
+        """MiB by which the peaks are above those of another sampler."""
+        return {n: (self.peak[n] - other.peak[n]) / (1 << 20) for n in self.peak}
 
 
 def fill(cluster, count: int):
@@ -131,6 +131,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--gib", type=float, default=4)
     arguments.add_argument("--writes", type=float, default=2, help="MB/s during the transfer")
+    arguments.add_argument("--usual", type=float, default=120, help="seconds of writes before the transfer")
     arguments.add_argument("--kills", type=int, default=0)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--directory", default=None)
@@ -148,10 +149,18 @@ def main():
         leader = cluster.leader()
         store = next(s for s in cluster.stores if s is not leader)
         eventually(lambda: all(caught_up(cluster, s) for s in cluster.stores), 600, "all have it")
-        leave_behind(cluster, store)
-        before = leader.metric("apus_snapshot_generated_total")
+        # What the same writes take without a snapshot, from a start of the store: memtables, most of all.
+        store.process.kill()
+        store.process.start()
+        eventually(store.ready, 120, "it is ready")
         writer = Writer(cluster, options.writes)
         writer.start()
+        usual = Sampler([leader, store])
+        usual.start()
+        time.sleep(options.usual)
+        usual.ended.set()
+        leave_behind(cluster, store)
+        before, written = leader.metric("apus_snapshot_generated_total"), writer.written
         store.process.start()
         eventually(store.ready, 120, "it is ready")
         sampler = Sampler([leader, store])
@@ -161,10 +170,11 @@ def main():
         took = time.monotonic() - started
         sampler.ended.set()
         print(json.dumps({
-            "gib": options.gib, "writes_mb_s": round(writer.written / took / 1e6, 2), "seconds": round(took, 1),
+            "gib": options.gib, "writes_mb_s": round((writer.written - written) / took / 1e6, 2), "seconds": round(took, 1),
             "snapshots": leader.metric("apus_snapshot_generated_total") - before,
-            "leader_growth_mib": round(sampler.growth()[leader.number], 1),
-            "receiver_growth_mib": round(sampler.growth()[store.number], 1)}), flush=True)
+            "usual_mib": {n: round(p / (1 << 20), 1) for n, p in usual.peak.items()},
+            "leader_growth_mib": round(sampler.over(usual)[leader.number], 1),
+            "receiver_growth_mib": round(sampler.over(usual)[store.number], 1)}), flush=True)
         for number in range(2 * options.kills):
             leave_behind(cluster, store)
             store.process.start()
