@@ -6,7 +6,7 @@ import Glibc
 extension DB {
   /// Writes the memtables of these families to files. Returns when they are written.
   package func flush(_ families: [DBColumnFamily]) throws(RocksDBError) {
-    guard let options = rocksdb_flushoptions_create() else { return }
+    let options = allocated(rocksdb_flushoptions_create())
     defer { rocksdb_flushoptions_destroy(options) }
     rocksdb_flushoptions_set_wait(options, 1)
     for family in families {
@@ -30,7 +30,7 @@ extension DB {
   /// meanwhile: without them it would have to stop writes.
   package func compactRange(_ family: DBColumnFamily, from: [UInt8]?, to: [UInt8]?) {
     let handle = handle(of: family)
-    guard let options = rocksdb_compactoptions_create() else { return }
+    let options = allocated(rocksdb_compactoptions_create())
     defer { rocksdb_compactoptions_destroy(options) }
     rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
     Self.withOptional(from) { from in
@@ -66,7 +66,7 @@ extension DB {
   package func ingest(
     _ family: DBColumnFamily, paths: [String], move: Bool
   ) throws(RocksDBError) {
-    guard let options = rocksdb_ingestexternalfileoptions_create() else { return }
+    let options = allocated(rocksdb_ingestexternalfileoptions_create())
     defer { rocksdb_ingestexternalfileoptions_destroy(options) }
     rocksdb_ingestexternalfileoptions_set_move_files(options, move ? 1 : 0)
     rocksdb_ingestexternalfileoptions_set_snapshot_consistency(options, 1)
@@ -206,24 +206,30 @@ package struct DBFile: Sendable, Hashable {
 package struct DBCompression: Sendable, Hashable {
   /// Bytes of keys and values as they were added.
   package var rawBytes: UInt64
-  /// Bytes of the data blocks that hold them.
+  /// Bytes of the data blocks that hold them, with their indexes and filters: RocksDB counts a share of those for each
+  /// range whose size it estimates.
   package var blockBytes: UInt64
 
   /// Parses the text of `rocksdb.aggregated-table-properties`: `name=value` parts separated by `; `. Nil if one of
   /// the three sizes is missing or no block has data.
   init?(tableProperties text: String) {
     var found: [Substring: UInt64] = [:]
+    var overhead: UInt64 = 0
     for part in text.split(separator: ";") {
       let pair = part.split(separator: "=", maxSplits: 1)
       guard pair.count == 2, let value = UInt64(pair[1].trimmingPrefix(" ")) else { continue }
-      found[pair[0].trimmingPrefix(" ")] = value
+      let name = pair[0].trimmingPrefix(" ")
+      found[name] = value
+      // The name of the former goes on with how indexes are encoded.
+      if name.hasPrefix("index block size") || name == "filter block size" { overhead &+= value }
     }
     guard let keys = found["raw key size"], let values = found["raw value size"],
       let blocks = found["data block size"], blocks > 0
     else { return nil }
-    let (raw, isOverflowing) = keys.addingReportingOverflow(values)
-    if isOverflowing { return nil }
-    rawBytes = raw
-    blockBytes = blocks
+    let raw = keys.addingReportingOverflow(values)
+    let all = blocks.addingReportingOverflow(overhead)
+    if raw.overflow || all.overflow { return nil }
+    rawBytes = raw.partialValue
+    blockBytes = all.partialValue
   }
 }

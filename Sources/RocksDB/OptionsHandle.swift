@@ -67,7 +67,7 @@ struct OptionsHandle: ~Copyable {
   }
 
   private borrowing func applyTable(_ options: FamilyOptions) {
-    guard let table = rocksdb_block_based_options_create() else { return }
+    let table = allocated(rocksdb_block_based_options_create())
     defer { rocksdb_block_based_options_destroy(table) }
     rocksdb_block_based_options_set_block_size(table, options.blockSize)
     rocksdb_block_based_options_set_format_version(table, 5)
@@ -104,4 +104,11 @@ struct CStrings: ~Copyable {
   deinit {
     pointers.forEach { free(UnsafeMutablePointer(mutating: $0)) }
   }
+}
+
+/// An object that RocksDB has created: nil only if an invariant of its C interface is broken, for it ends the process
+/// when memory is short.
+func allocated(_ object: OpaquePointer?) -> OpaquePointer {
+  guard let object else { preconditionFailure("RocksDB has created nothing") }
+  return object
 }

@@ -74,11 +74,11 @@ package struct SystemFileSystem: FileSystem {
     _ path: String, exclusive: Bool
   ) throws(FileSystemError) -> any WritableFile {
     let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC)
-    return SystemFile(try descriptor(path, flags: flags, operation: "create"), path: path)
+    return SystemFile(try SystemDescriptor(opening: path, flags, "create"))
   }
 
   package func open(_ path: String) throws(FileSystemError) -> any ReadableFile {
-    SystemFile(try descriptor(path, flags: O_RDONLY | O_CLOEXEC, operation: "open"), path: path)
+    SystemFile(try SystemDescriptor(opening: path, O_RDONLY | O_CLOEXEC, "open"))
   }
 
   private func status(of path: String) throws(FileSystemError) -> stat? {
@@ -89,77 +89,25 @@ package struct SystemFileSystem: FileSystem {
   }
 
   private func sync(_ path: String, flags: Int32) throws(FileSystemError) {
-    let file = try descriptor(path, flags: flags, operation: "sync")
-    defer { close(file) }
-    if fsync(file) != 0 { throw FileSystemError.current("sync", path) }
-  }
-
-  private func descriptor(
-    _ path: String, flags: Int32, operation: String
-  ) throws(FileSystemError) -> Int32 {
-    let file = Glibc.open(path, flags, 0o644)
-    if file < 0 { throw FileSystemError.current(operation, path) }
-    return file
+    try SystemDescriptor(opening: path, flags, "sync").sync()
   }
 }
 
-/// An open file of `SystemFileSystem`; closes its descriptor when released.
+/// A file that is read, or written at its end.
 private final class SystemFile: WritableFile, ReadableFile {
-  private let descriptor: Int32
-  private let path: String
+  private let descriptor: SystemDescriptor
 
-  init(_ descriptor: Int32, path: String) {
+  init(_ descriptor: consuming SystemDescriptor) {
     self.descriptor = descriptor
-    self.path = path
-  }
-
-  deinit {
-    close(descriptor)
   }
 
   func append(_ bytes: borrowing [UInt8]) throws(FileSystemError) {
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes { buffer in
-        write(
-          descriptor, UnsafeRawBufferPointer(rebasing: buffer[written...]).baseAddress,
-          buffer.count - written)
-      }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw FileSystemError.current("write", path)
-      }
-      written += count
-    }
+    try descriptor.append(bytes)
   }
 
-  func sync() throws(FileSystemError) {
-    if fsync(descriptor) != 0 { throw FileSystemError.current("sync", path) }
-  }
+  func sync() throws(FileSystemError) { try descriptor.sync() }
 
   func read(at offset: UInt64, upTo count: Int) throws(FileSystemError) -> [UInt8] {
-    var failure: FileSystemError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      while filled < count {
-        let read = pread(
-          descriptor, UnsafeMutableRawPointer(buffer.baseAddress)?.advanced(by: filled),
-          count - filled, off_t(offset) + off_t(filled))
-        if read < 0 && errno == EINTR { continue }
-        if read < 0 { failure = FileSystemError.current("read", path) }
-        if read <= 0 { return }
-        filled += read
-      }
-    }
-    if let failure { throw failure }
-    return bytes
-  }
-}
-
-extension FileSystemError {
-  /// The error of the last system call of this thread.
-  fileprivate static func current(_ operation: String, _ path: String) -> FileSystemError {
-    let code = errno
-    return FileSystemError(
-      operation: operation, path: path, code: code, reason: String(cString: strerror(code)))
+    try descriptor.read(at: offset, upTo: count)
   }
 }

@@ -149,4 +149,21 @@ struct EngineTests {
     #expect(none < all / 10)
     #expect(fixture.engine.property("rocksdb.estimate-num-keys", .default) == 2000)
   }
+
+  /// Filters and indexes are no part of the pairs, however small a file compresses them.
+  @Test(arguments: EngineKind.allCases)
+  func sizesOfRangesAddUpToThePairs(kind: EngineKind) throws {
+    let fixture = try EngineFixture(kind)
+    let pairs = (10_000..<20_000).map { ("k\($0)", String(repeating: "x", count: 20)) }
+    try fixture.put(pairs)
+    try fixture.engine.flush()
+    let stored = UInt64(pairs.reduce(0) { $0 + $1.0.utf8.count + $1.1.utf8.count })
+    let bounds = ["k1", "k12", "k13", "k16", "k2"].map { Array($0.utf8) }
+    var sum: UInt64 = 0
+    for (start, end) in zip(bounds, bounds.dropFirst()) {
+      sum += try fixture.engine.approximateSize(.default, from: start, to: end)
+    }
+    // RocksDB stores 8 bytes more with each key.
+    #expect(sum >= stored / 10 * 9 && sum <= (stored + 80_000) / 10 * 11)
+  }
 }
