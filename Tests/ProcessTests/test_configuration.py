@@ -135,10 +135,14 @@ def test_a_valid_configuration(node, tmp_path):
 # A directory and its copy
 
 
-def test_a_copied_directory_is_refused(make_cluster):
+def test_a_copied_directory_is_refused(make_cluster, tmp_path):
     """The copy is told who has its name and where; the original goes on, and its death lets a moved
     one in."""
-    cluster = make_cluster(stores=3, pd_options=["--store-replacement-delay", "12s"])
+    settings = tmp_path / "node.toml"
+    settings.write_text('[raftstore]\npd-store-heartbeat-tick-interval = "1s"\n')
+    cluster = make_cluster(
+        stores=3, node_options=["-C", str(settings)],
+        pd_options=["--store-replacement-delay", "6s"])
     client = RawClient(cluster)
     client.put(b"k", b"v")
     original = cluster.stores[0]
@@ -155,7 +159,7 @@ def test_a_copied_directory_is_refused(make_cluster):
     copy = Process(
         "copy",
         ["node", "--addr", f"127.0.0.1:{port}", "--status-addr", f"127.0.0.1:{status}",
-         "--pd-endpoints", cluster.pd_address, "--data-dir", str(copied)],
+         "--pd-endpoints", cluster.pd_address, "--data-dir", str(copied), *cluster.node_options],
         cluster.directory / "copy.log")
     copy.start()
     try:
@@ -175,7 +179,7 @@ def test_a_copied_directory_is_refused(make_cluster):
             now = {s.id: s.address for s in cluster.pd_stores()}
             if now != stores or not original.process.running:
                 unlike.append(now)
-            return bool(unlike) or heard() - began > 14_000_000_000
+            return bool(unlike) or heard() - began > 8_000_000_000
 
         eventually(kept_out, 90, "the original has reported for longer than the delay")
         assert not unlike, (unlike, stores, original.process.tail())

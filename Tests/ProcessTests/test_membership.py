@@ -6,9 +6,13 @@ from harness.client import RawClient
 from harness.process import eventually
 
 
-def test_a_wiped_store_is_replaced(make_cluster):
+def test_a_wiped_store_is_replaced(make_cluster, tmp_path):
     """The disk is gone; the store comes back empty at its old address; three replicas again."""
-    cluster = make_cluster(stores=3)
+    settings = tmp_path / "node.toml"
+    settings.write_text('[raftstore]\npd-store-heartbeat-tick-interval = "1s"\n')
+    cluster = make_cluster(
+        stores=3, node_options=["-C", str(settings)],
+        pd_options=["--store-replacement-delay", "6s"])
     client = RawClient(cluster)
     for i in range(200):
         client.put(b"m%04d" % i, b"v%d" % i)

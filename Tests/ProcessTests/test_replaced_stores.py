@@ -7,8 +7,12 @@ from harness.client import RawClient
 from harness.process import Process, eventually, free_ports, http
 
 
-def test_the_replaced_store_stops_when_it_resumes(make_cluster):
-    cluster = make_cluster(stores=3, pd_options=["--store-replacement-delay", "12s"])
+def test_the_replaced_store_stops_when_it_resumes(make_cluster, tmp_path):
+    settings = tmp_path / "node.toml"
+    settings.write_text('[raftstore]\npd-store-heartbeat-tick-interval = "1s"\n')
+    cluster = make_cluster(
+        stores=3, node_options=["-C", str(settings)],
+        pd_options=["--store-replacement-delay", "6s"])
     client = RawClient(cluster)
     client.put(b"k", b"v")
     original = cluster.stores[0]
