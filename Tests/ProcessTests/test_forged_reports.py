@@ -14,9 +14,11 @@ U64 = 2**64 - 1
 
 @pytest.fixture
 def cluster(make_cluster, tmp_path):
-    # Region heartbeats every second, also of regions that no one uses, so that the driver decides within seconds.
+    # Region heartbeats every second, so that the driver decides within seconds. Regions hibernate soon: a refused report
+    # is repeated all the same.
     settings = tmp_path / "node.toml"
-    settings.write_text('[raftstore]\npd-heartbeat-tick-interval = "1s"\nhibernate-regions = false\n')
+    settings.write_text(
+        '[raftstore]\npd-heartbeat-tick-interval = "1s"\nhibernate-timeout = "3s"\n')
     return make_cluster(
         stores=3, node_options=["--config", str(settings)],
         pd_options=["--region-claim-timeout", "4s"])
@@ -78,6 +80,8 @@ def test_a_forged_epoch_is_replaced(cluster, restarts):
 
 def test_a_forged_split_is_replaced(cluster):
     pdpb, metapb = wire.module("pdpb"), wire.module("metapb")
+    # It is awake, and reports.
+    RawClient(cluster).put(b"k", b"v")
     before = true_region(cluster).region
     asked = cluster.pd_stub.AskBatchSplit(
         pdpb.AskBatchSplitRequest(header=cluster.header(), region=before, split_count=1), timeout=5)

@@ -104,7 +104,9 @@ def test_configuration_and_more(cluster):
     assert http(cluster.pd_port, f"{API}/operators/1")[0] == 500
     assert "balance-leader-scheduler" in get(cluster, f"{API}/schedulers")
     assert get(cluster, f"{API}/hotspot/regions/read") == {"as_peer": {}, "as_leader": {}}
-    assert get(cluster, f"{API}/min-resolved-ts")["is_real_time"] is False
+    assert get(cluster, f"{API}/min-resolved-ts")["is_real_time"] is True
+    assert http(cluster.pd_port, f"{API}/min-resolved-ts/4711")[0] != 200
+    assert http(cluster.pd_port, f"{API}/min-resolved-ts/x")[0] == 400
     assert get(cluster, f"{API}/gc/safepoint")["gc_safe_point"] == 0
     assert get(cluster, "/pd/api/v2/keyspaces/DEFAULT")["name"] == "DEFAULT"
     code, text = http(cluster.pd_port, "/pd/api/v2/keyspaces/other")

@@ -428,4 +428,9 @@ private final class AddressBook: PDClient {
   ) { completion(.success(nil)) }
   func regionHeartbeat(_ heartbeat: RegionHeartbeat) {}
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {}
+  func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {}
+  func reportMinResolvedTS(
+    _ timestamp: UInt64, storeID: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) { completion(.success(())) }
 }

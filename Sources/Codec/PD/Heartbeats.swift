@@ -35,6 +35,18 @@ package struct RegionHeartbeat: Sendable, Hashable {
   }
 }
 
+/// A leader's report that PD has refused, because it contradicts what PD knows.
+package struct RefusedHeartbeat: Sendable, Hashable {
+  package var regionID: UInt64
+  /// The leader that reported.
+  package var peerID: UInt64
+
+  package init(regionID: UInt64, peerID: UInt64) {
+    self.regionID = regionID
+    self.peerID = peerID
+  }
+}
+
 /// A peer that has not responded to its leader for `seconds`.
 package struct DownPeer: Sendable, Hashable {
   package var peer: PeerInfo

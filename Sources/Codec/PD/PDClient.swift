@@ -44,6 +44,13 @@ package protocol PDClient: AnyObject, Sendable {
   func regionHeartbeat(_ heartbeat: RegionHeartbeat)
   /// Sets the receiver of operator steps for regions led by this store; call it before the first heartbeat.
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void)
+  /// Sets the receiver of refusals of this store's reports; call it before the first heartbeat.
+  func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void)
+  /// Reports the timestamp up to which all regions that the store leads are resolved: no transaction commits in them at
+  /// or before it any more. The next report makes up for a lost one.
+  func reportMinResolvedTS(
+    _ timestamp: UInt64, storeID: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void)
 }
 
 /// Why a call to the placement driver failed.

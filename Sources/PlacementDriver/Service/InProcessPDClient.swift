@@ -12,6 +12,8 @@ package protocol PDTransport: AnyObject, Sendable {
   func report(_ heartbeat: RegionHeartbeat)
   /// Sets the receiver of operator steps; called before the first report.
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void)
+  /// Sets the receiver of refused reports; called before the first report.
+  func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void)
 }
 
 /// PD as a store in the same process sees it: calls of `PDCore` with plain values.
@@ -118,12 +120,27 @@ package final class InProcessPDClient<Transport: PDTransport>: PDClient {
   package func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     transport.onOperator(receive)
   }
+
+  package func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    transport.onRefusal(receive)
+  }
+
+  package func reportMinResolvedTS(
+    _ timestamp: UInt64, storeID: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    transport.call(
+      { (core, _) throws(PDError) in
+        try core.reportMinResolvedTS(timestamp, storeID: storeID)
+      }, completion)
+  }
 }
 
 /// Calls that go to PD's mailbox without a network between.
 package final class MailboxPDTransport: PDTransport {
   private let mailbox: Mailbox<PDMessage>
   private let receive = Mutex<(@Sendable (RegionOperator) -> Void)?>(nil)
+  private let refused = Mutex<(@Sendable (RefusedHeartbeat) -> Void)?>(nil)
 
   package init(_ mailbox: Mailbox<PDMessage>) {
     self.mailbox = mailbox
@@ -140,13 +157,24 @@ package final class MailboxPDTransport: PDTransport {
     mailbox.call({ (core, reading) throws(PDError) in
       try core.regionHeartbeat(heartbeat, reading)
     }) { [weak self] result in
-      guard case .success(let step?) = result else { return }
-      self?.deliver([step])
+      switch result {
+      case .success(nil): break
+      case .success(let step?): self?.deliver([step])
+      case .failure(let error) where error.refusal != nil:
+        let receive = self?.refused.withLock { $0 }
+        receive?(
+          RefusedHeartbeat(regionID: heartbeat.region.id, peerID: heartbeat.leader.id))
+      case .failure: break
+      }
     }
   }
 
   package func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     self.receive.withLock { $0 = receive }
+  }
+
+  package func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    refused.withLock { $0 = receive }
   }
 
   /// Passes on what PD sends without a report.

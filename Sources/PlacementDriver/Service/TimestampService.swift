@@ -52,6 +52,11 @@ package final class TimestampService: Sendable {
     }
   }
 
+  /// False if the timestamp is later than any that can have been given.
+  func mayHaveGiven(_ timestamp: UInt64) -> Bool {
+    timestamp >> Timestamp.logicalBits < oracle.withLock { $0.windowEnd }
+  }
+
   /// Moves the window on before a request has to wait for it. Writes nothing while no timestamps are taken.
   package func extend(wallMilliseconds: UInt64) throws(PDError) {
     let due = oracle.withLock { $0.dueExtension(wallMilliseconds: wallMilliseconds) }

@@ -20,6 +20,9 @@ struct StoreRecord: Sendable {
   /// The store at whose address this one registered while that one might be alive; nil if there is none. Until it is
   /// settled this store gets nothing.
   var claim: Claim?
+  /// The highest timestamp up to which the store has reported that all regions it leads are resolved; 0 since a restart
+  /// until it reports.
+  var minResolvedTS: UInt64 = 0
   /// The process that registered under the store's id before the present one; nil if there was none.
   var predecessor: Predecessor?
 

@@ -5,6 +5,8 @@ struct StoreTable {
   private(set) var records: [StoreRecord] = []
   /// Tombstones without a record any more: their ids do not come back.
   private(set) var removed: Set<UInt64> = []
+  /// The highest timestamp up to which all regions were resolved; 0: not known since the start.
+  var minResolvedTS: UInt64 = 0
 
   subscript(id: UInt64) -> StoreRecord? {
     index(of: id).map { records[$0] }

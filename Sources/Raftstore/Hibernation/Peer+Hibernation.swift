@@ -114,6 +114,8 @@ extension Peer {
       }
     }
     guard isQuorum(agreed) else { return }
+    // What was written since the last report shows for as long as the region hibernates.
+    reportSizeIfOff()
     fallAsleep()
     let interval = context.config.sleepingHeartbeatInterval
     reporter.postpone(until: context.now + interval)

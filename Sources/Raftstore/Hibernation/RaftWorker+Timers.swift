@@ -22,7 +22,7 @@ extension RaftWorker {
         leaderless += 1
       }
     }
-    context.metrics.leaderMissing.set(leaderless)
+    context.metrics.peers.leaderMissing.set(leaderless)
     for (id, isFirst) in campaigns.ordered(limit: max(0, campaignLimit - inProgress)) {
       if let peer = peers[id] { tick(peer, mayCampaign: isFirst) }
     }
@@ -63,7 +63,7 @@ extension RaftWorker {
       } else {
         timers.stop()
       }
-      context.metrics.ticking.add(mustTick ? 1 : -1)
+      context.metrics.peers.ticking.add(mustTick ? 1 : -1)
     }
     if !mustTick && !isGone {
       let next = peer.nextDue

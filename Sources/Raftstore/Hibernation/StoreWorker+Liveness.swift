@@ -7,7 +7,7 @@ extension StoreWorker {
     for beat in due.beats { envelopes.append(.beat(beat, from: storeID)) }
     for silent in due.silent {
       logger.info("nothing is heard from store \(silent), on which regions have hibernated leaders")
-      metrics.silentStores.increment()
+      metrics.peers.silentStores.increment()
       router.broadcast(.storeUnreachable(storeID: silent))
     }
   }

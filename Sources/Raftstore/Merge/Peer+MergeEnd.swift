@@ -45,7 +45,7 @@ extension Peer {
     dropLease()
     if wasLeader {
       wasLeader = false
-      context.metrics.leaders.add(-1)
+      context.metrics.peers.leaders.add(-1)
     }
     failPending(.regionNotFound(regionID: regionID))
     localSteps = []

@@ -152,7 +152,7 @@ extension Peer {
     storage.region = region
     merging.end()
     context.meta.set(region, delegate: delegate)
-    context.metrics.mergesRolledBack.increment()
+    context.metrics.changes.mergesRolledBack.increment()
     context.logger.info("region \(regionID): its merge is rolled back, it is \(region)")
     guard node.isLeader else { return }
     let applied = storage.applyState.appliedIndex

@@ -50,7 +50,7 @@ extension Peer {
       merge.source.id, into: StoreMeta.RegionEntry(region: merge.region, delegate: delegate))
     splitting.trigger.regionChanged(nil, at: context.now)
     context.router.post(.sourceMerged(regionID: merge.source.id), to: merge.source.id)
-    context.metrics.merges.increment()
+    context.metrics.changes.merges.increment()
     context.logger.info("region \(regionID): has merged \(merge.source), it is \(merge.region)")
     merge.complete()
     guard lifecycle == .active, node.isLeader else { return }

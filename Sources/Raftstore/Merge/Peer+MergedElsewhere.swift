@@ -142,7 +142,7 @@ extension Peer {
       }
       destroyLeftovers(of: source, after: snapshot.region)
       context.router.post(.sourceMerged(regionID: source.id), to: source.id)
-      context.metrics.merges.increment()
+      context.metrics.changes.merges.increment()
     }
   }
 
@@ -168,7 +168,7 @@ extension Peer {
     }
     if wasLeader {
       wasLeader = false
-      context.metrics.leaders.add(-1)
+      context.metrics.peers.leaders.add(-1)
     }
     startOver()
   }

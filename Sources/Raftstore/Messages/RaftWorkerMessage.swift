@@ -101,6 +101,8 @@ package enum RaftWorkerMessage: Sendable {
     regionID: UInt64, Completion<Result<ConsistencyReport, RegionError>>?)
   /// What the placement driver wants of a peer whose region has lost its quorum.
   case recoverPeer(regionID: UInt64, PeerRecovery)
+  /// The placement driver has refused the leader's last report.
+  case heartbeatRefused(regionID: UInt64, peerID: UInt64)
 }
 
 /// See `RecoveryPlan`.

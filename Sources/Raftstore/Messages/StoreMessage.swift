@@ -33,6 +33,9 @@ package enum StoreMessage: Sendable {
   case recover(RecoveryPlan)
   /// One raft worker's part of the report for a step of that.
   case peersInspected(step: UInt64, [RegionStatus])
+  /// The lowest timestamp up to which a raft worker's leaders have their regions resolved, in a round of `advanceSafeTS`:
+  /// 0 if one does not know, nil without leaders.
+  case shardResolved(round: UInt64, UInt64?)
 }
 
 extension StoreMessage {

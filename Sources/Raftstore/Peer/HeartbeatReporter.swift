@@ -11,6 +11,11 @@ struct HeartbeatReporter {
   private(set) var keysWritten: UInt64 = 0
   /// What had been read from the peer at the last report.
   private var readBefore = ReadFlow()
+  /// Bytes of the region in the last report; 0 if it had no size, or there was none since this peer leads.
+  private var reportedSize: UInt64 = 0
+  /// The placement driver has refused the last report, which contradicts what it knows: it believes a leader that
+  /// repeats its report, not one that is silent for minutes.
+  private var isRefused = false
 
   init(next: Instant) { self.next = next }
 
@@ -24,9 +29,29 @@ struct HeartbeatReporter {
   }
 
   /// A report is made.
-  mutating func begin(pending: [PeerInfo], at now: Instant, interval: Duration) {
+  ///
+  /// - Parameter size: the region's bytes; 0: unknown.
+  mutating func begin(pending: [PeerInfo], size: UInt64, at now: Instant, interval: Duration) {
     next = now + interval
     reportedPending = pending.map(\.id)
+    reportedSize = size
+    isRefused = false
+  }
+
+  /// The last report is refused: it is repeated after `interval`, also by a hibernated leader.
+  mutating func refused(at now: Instant, interval: Duration) {
+    isRefused = true
+    hasten(to: now + interval)
+  }
+
+  /// Whether the placement driver has no size of the region, or one that is off by more than an eighth and by more
+  /// than `grain`.
+  ///
+  /// - Parameter size: the region's bytes; 0: unknown.
+  func isSizeOff(_ size: UInt64, grain: UInt64) -> Bool {
+    if size == 0 || reportedSize == 0 { return size != reportedSize && size != 0 }
+    let (less, more) = (min(size, reportedSize), max(size, reportedSize))
+    return more - less > max(grain, more / 8)
   }
 
   /// What was read since the last report, if `flow` was in all.
@@ -42,11 +67,12 @@ struct HeartbeatReporter {
   /// The first report of a leader is due, which says nothing of the time in which it followed.
   mutating func leadershipBegins(at now: Instant, read flow: ReadFlow) {
     next = now
+    reportedSize = 0
     sent(read: flow)
   }
 
-  /// The region has hibernated: no report before.
-  mutating func postpone(until time: Instant) { next = max(next, time) }
+  /// The region has hibernated: no report before, unless the last one was refused.
+  mutating func postpone(until time: Instant) { if !isRefused { next = max(next, time) } }
 
   /// The region is awake: no report later.
   mutating func hasten(to time: Instant) { next = min(next, time) }

@@ -187,8 +187,8 @@ extension Peer {
     if state.role == .leader {
       guard !wasLeader else { return }
       wasLeader = true
-      context.metrics.leaderChanges.increment()
-      context.metrics.leaders.add(1)
+      context.metrics.peers.leaderChanges.increment()
+      context.metrics.peers.leaders.add(1)
       activity.beginLeading(region, context.now)
       reporter.leadershipBegins(at: context.now, read: delegate.readFlow)
       compaction.schedule(after: context.now, context.config)
@@ -197,8 +197,8 @@ extension Peer {
       campaignChildren()
     } else if wasLeader {
       wasLeader = false
-      context.metrics.leaderChanges.increment()
-      context.metrics.leaders.add(-1)
+      context.metrics.peers.leaderChanges.increment()
+      context.metrics.peers.leaders.add(-1)
       dropLease()
       stopSending()
       endProofs()

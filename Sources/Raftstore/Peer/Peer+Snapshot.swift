@@ -205,7 +205,7 @@ extension Peer {
     let disposable = SnapshotRetention.disposable(
       idle, truncatedIndex: storage.applyState.truncatedIndex,
       truncatedTerm: storage.applyState.truncatedTerm, applying: incomingSnapshot?.key,
-      now: context.clock.wallMilliseconds, timeout: context.config.snapshotTimeout)
+      now: context.clock.wallMilliseconds, timeout: context.config.snapshotGC.timeout)
     for snapshot in disposable {
       context.regionTasks.append(.deleteSnapshot(snapshot.key, snapshot.origin))
     }

@@ -146,19 +146,36 @@ extension Peer {
   func sendHeartbeat() {
     guard node.isLeader, isInitialized else { return }
     let pending = pendingPeers
+    let size = splitting.trigger.reportedBytes
     reporter.begin(
-      pending: pending, at: context.now,
+      pending: pending, size: size, at: context.now,
       interval: isAsleep
         ? context.config.sleepingHeartbeatInterval : context.config.regionHeartbeatInterval)
     let flow = delegate.readFlow
     let read = reporter.read(flow)
     let heartbeat = RegionHeartbeat(
       region: region, leader: info, term: node.term, pendingPeers: pending,
-      downPeers: downPeers, approximateSize: splitting.trigger.reportedBytes,
+      downPeers: downPeers, approximateSize: size,
       approximateKeys: splitting.trigger.size?.keys ?? 0,
       bytesWritten: reporter.bytesWritten, keysWritten: reporter.keysWritten,
       bytesRead: read.bytes, keysRead: read.keys)
     if context.router.sendToStore(.regionHeartbeat(heartbeat)) { reporter.sent(read: flow) }
+  }
+
+  /// Reports the region if the placement driver knows another size of it: the next regular report of a region that
+  /// hibernates is minutes away.
+  func reportSizeIfOff() {
+    let grain = context.config.split.size / Self.sizeGrains
+    if reporter.isSizeOff(splitting.trigger.reportedBytes, grain: grain) { sendHeartbeat() }
+  }
+
+  /// Parts of the size of a region: a smaller difference is not worth a report.
+  private static let sizeGrains: UInt64 = 256
+
+  /// The placement driver has refused the region's last report.
+  func reportRefused() {
+    guard lifecycle == .active, node.isLeader else { return }
+    reporter.refused(at: context.now, interval: context.config.regionHeartbeatInterval)
   }
 
   /// Members that lack entries our log no longer holds.

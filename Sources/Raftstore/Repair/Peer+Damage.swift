@@ -51,7 +51,7 @@ extension Peer {
     stopSending()
     if wasLeader {
       wasLeader = false
-      context.metrics.leaders.add(-1)
+      context.metrics.peers.leaders.add(-1)
     }
     failPending(.regionNotFound(regionID: regionID))
     endConsistencyCheck()

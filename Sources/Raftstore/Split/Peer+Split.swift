@@ -91,8 +91,9 @@ extension Peer {
     splitting.load.reset()
     let isLeading = lifecycle == .active && node.isLeader
     var entries = [StoreMeta.RegionEntry(region: split.parent, delegate: delegate)]
-    let whole = splitting.trigger.size
-    let share = whole?.divided(by: split.children.count + 1)
+    // Otherwise nothing is known of the parts before they are measured.
+    let share =
+      split.sharesSize ? splitting.trigger.size?.divided(by: split.children.count + 1) : nil
     var created: [SplitChild] = []
     for child in split.children where child.refusal == nil {
       guard let info = child.region.peer(onStore: context.storeID) else {
@@ -103,13 +104,13 @@ extension Peer {
       created.append(
         SplitChild(
           region: child.region, info: info, delegate: delegate, isParentLeader: isLeading,
-          size: split.sharesSize ? share : nil))
+          size: share))
     }
     context.meta.update(entries)
-    splitting.trigger.regionChanged(split.sharesSize ? share : whole, at: context.now)
+    splitting.trigger.regionChanged(share, at: context.now)
     for child in created { context.router.post(.createChild(child), to: child.region.id) }
     leaveRefused(split)
-    context.metrics.splits.increment()
+    context.metrics.changes.splits.increment()
     context.logger.info("region \(regionID): split into \(split.regions)")
     split.complete()
     guard lifecycle == .active else { return }
@@ -131,7 +132,7 @@ extension Peer {
       guard let refusal = child.refusal else { continue }
       context.logger.warning(
         "region \(regionID): this store does not take over \(child.region): \(refusal)")
-      context.metrics.refusedChildren.increment()
+      context.metrics.changes.refusedChildren.increment()
       context.regionTasks.append(.destroyRange(regionID: regionID, range: child.region.range))
     }
   }

@@ -48,10 +48,7 @@ extension Peer {
       lifecycle == .active && node.isLeader && result.region.epoch.version == region.epoch.version
     if case .middle(let number) = result.purpose { return middleFound(number, result, isCurrent) }
     splitting.trigger.end(isCurrent ? result.size : nil)
-    if isCurrent, result.size != nil, splitting.trigger.isReportDue {
-      splitting.trigger.reported()
-      sendHeartbeat()
-    }
+    if isCurrent, result.size != nil { reportSizeIfOff() }
     guard isCurrent, !result.splitKeys.isEmpty else { return }
     // The region is over its limit: it is checked again unless a split is applied.
     splitting.trigger.splitBegins()
@@ -59,7 +56,7 @@ extension Peer {
     let logger = context.logger
     let id = regionID
     prepareSplit(
-      result.splitKeys, sharesSize: true,
+      result.splitKeys, sharesSize: result.isDividedEvenly,
       Completion(abandoned: .failure(.staleCommand)) { outcome in
         guard case .failure(let error) = outcome else { return }
         logger.info("region \(id): is not split for its size now: \(error)")

@@ -27,6 +27,9 @@ package struct SplitCheckResult: Sendable {
   package var size: RangeSize?
   /// Ascending; as the engine has them.
   package var splitKeys: [[UInt8]]
+  /// Whether the keys divide the region into parts of about the same size. Not if there were more keys to be found: the
+  /// last part has the rest of the region.
+  package var isDividedEvenly: Bool
 }
 
 /// A client's or operator's request to split a region.

@@ -113,14 +113,18 @@ struct SplitCheckWorker: Handler {
   private mutating func finish() {
     guard let done = running.take() else { return }
     // What ended early has found its keys; the rest of the region is estimated.
-    let size = done.scan.isComplete ? done.scan.visited : done.estimate
-    report(done.check, size, done.scan.splitKeys)
+    let isComplete = done.scan.isComplete
+    report(
+      done.check, isComplete ? done.scan.visited : done.estimate, done.scan.splitKeys,
+      isEven: isComplete)
   }
 
-  private func report(_ check: SplitCheck, _ size: RangeSize?, _ keys: [[UInt8]]) {
+  private func report(
+    _ check: SplitCheck, _ size: RangeSize?, _ keys: [[UInt8]], isEven: Bool = true
+  ) {
     let result = SplitCheckResult(
       region: check.region, peerID: check.peerID, purpose: check.purpose, size: size,
-      splitKeys: keys)
+      splitKeys: keys, isDividedEvenly: isEven)
     router.post(.splitChecked(result), to: check.region.id)
   }
 }

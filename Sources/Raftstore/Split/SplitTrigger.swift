@@ -12,9 +12,6 @@ struct SplitTrigger {
   /// A check is due even if little was written: nothing is known, or the last one has found that the region must be
   /// split.
   private(set) var isForced = true
-  /// The placement driver is to hear of the size as soon as it is measured: what it knows is no size, or one that is
-  /// much too large. The next regular report of a hibernated region is minutes away.
-  private(set) var isReportDue = false
   private var isRunning = false
   /// Checks in a row that made way for a snapshot.
   private var postponed = 0
@@ -79,24 +76,18 @@ struct SplitTrigger {
     written = 0
     failures = 0
     isForced = true
-    isReportDue = isReportDue || size == nil
     next = now
   }
 
   /// The region may be much smaller than it was measured: what was deleted has been compacted. It is measured soon.
   mutating func rangeCompacted(at now: Instant) {
     isForced = true
-    isReportDue = true
     next = now
   }
-
-  /// The size was reported.
-  mutating func reported() { isReportDue = false }
 
   /// A new leader may know nothing of the size.
   mutating func leadershipBegins(at now: Instant) {
     isForced = true
-    isReportDue = isReportDue || measured == nil
     next = now
   }
 }

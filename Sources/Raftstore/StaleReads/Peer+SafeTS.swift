@@ -114,6 +114,10 @@ extension Peer {
     publishSafeTS()
   }
 
+  /// The timestamp up to which the region is resolved, as a quorum has confirmed; 0 if it is not known, nil if another
+  /// peer leads.
+  var leaderSafeTS: UInt64? { node.isLeader ? safeTS.confirmed.safeTS : nil }
+
   /// This peer leads no more, or the region is another one: what it knew as leader does not count any more.
   func endProofs() {
     safeTS.proof = nil

@@ -28,7 +28,7 @@ extension Store {
     let start = StoreStart(
       ident: ident, info: info, config: config, environment: environment, router: router,
       meta: meta, metrics: RaftMetrics(environment.metrics),
-      disk: DiskReserve(config.reservedSpace))
+      disk: DiskReserve(config.disk.reservedSpace))
     let workers = start.spawn(peers)
     let reader = LocalReader(
       engine: environment.engine, meta: meta, clock: environment.host.clock, router: router,
@@ -251,6 +251,11 @@ private struct StoreStart {
     environment.pd.onOperator { order in
       router.post(.executeOperator(order), to: order.regionID)
     }
+    environment.pd.onRefusal { refused in
+      router.post(
+        .heartbeatRefused(regionID: refused.regionID, peerID: refused.peerID),
+        to: refused.regionID)
+    }
     router.sendToStore(.tick(.heartbeat))
     let clock = host.clock
     workers.add(
@@ -260,13 +265,13 @@ private struct StoreStart {
     workers.add(
       host.every(config.livenessInterval) { router.sendToStore(.tick(.liveness)) })
     workers.add(
-      host.every(config.diskCheckInterval) { router.sendToStore(.tick(.checkDisk)) })
+      host.every(config.disk.checkInterval) { router.sendToStore(.tick(.checkDisk)) })
     workers.add(
       host.every(config.storeHeartbeatInterval) { router.sendToStore(.tick(.heartbeat)) })
     workers.add(
       host.every(config.logPurgeInterval) { router.sendToStore(.tick(.purgeLogs)) })
     workers.add(
-      host.every(config.snapshotGCInterval) {
+      host.every(config.snapshotGC.interval) {
         router.sendToStore(.tick(.gcSnapshots))
       })
     workers.add(

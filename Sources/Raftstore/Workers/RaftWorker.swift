@@ -44,8 +44,8 @@ struct RaftWorker: Handler {
       order.insert(loaded.region.id, at: position(of: loaded.region.id))
       peer.schedule.isTicking = true
       timers.start(loaded.region.id)
-      context.metrics.ticking.add(1)
-      context.metrics.regions.add(1)
+      context.metrics.peers.ticking.add(1)
+      context.metrics.peers.regions.add(1)
       return peer
     } catch {
       context.onFatal("region \(loaded.region.id) cannot be loaded: \(error)")
@@ -162,8 +162,11 @@ struct RaftWorker: Handler {
     case .advanceSafeTS(let round, let timestamp):
       context.ask(
         order.compactMap { peers[$0]?.proveLeadership(round: round, timestamp: timestamp) }, round)
+      let resolved = order.compactMap { peers[$0]?.leaderSafeTS }.min()
+      context.router.postToStore(.shardResolved(round: round, resolved))
     case .leadersAgreed(let storeID, let round, let ids):
       for id in ids { peers[id]?.leadershipConfirmed(round: round, byStore: storeID) }
+    case .heartbeatRefused(let id, let peerID): addToBatch(id, peerID)?.reportRefused()
     case .readLoad(let load): addToBatch(load.regionID, load.peerID)?.readLoadReported(load)
     default: report(message)
     }
@@ -236,7 +239,7 @@ struct RaftWorker: Handler {
       addToBatch(id)?.continueAlone(without: others)
     case .raft, .write, .read, .admin, .split, .tick, .start, .evictLeaders, .inspect, .createPeer,
       .createChild, .campaignChild, .gcSnapshots, .storeUnreachable, .storeHeard,
-      .checkLeaders, .advanceSafeTS, .leadersAgreed, .readLoad:
+      .checkLeaders, .advanceSafeTS, .leadersAgreed, .readLoad, .heartbeatRefused:
       preconditionFailure("a message that is dispatched elsewhere")
     }
   }
@@ -351,7 +354,7 @@ struct RaftWorker: Handler {
     guard peers[peer.regionID] === peer else { return }
     peers[peer.regionID] = nil
     order.remove(at: position(of: peer.regionID))
-    context.metrics.regions.add(-1)
+    context.metrics.peers.regions.add(-1)
     if let (child, envelopes) = awaited.take(peer.regionID) {
       // A leader that the peer followed was elected: its term is above the one in which children begin.
       begin(child, envelopes, mayHaveConfirmedLease: peer.node.term > BootstrapRegion.term)

@@ -33,6 +33,7 @@ struct StoreWorker: Handler {
   var liveness = StoreLiveness()
   /// Rounds of questions about leaders that were begun.
   private var safeTSRound: UInt64 = 0
+  private var resolved = ResolvedRound()
   var scrub = ScrubSchedule()
   /// The report that is being gathered.
   var recovery = RecoveryReporting()
@@ -87,6 +88,7 @@ struct StoreWorker: Handler {
       case .watchStore(let storeID, let begins): liveness.watch(storeID, begins)
       case .rangeDeleted(let range): compactionWorker.post(.rangeDeleted(range))
       case .tick(.checkCompaction): compactionWorker.post(.check)
+      case .shardResolved(let round, let timestamp): shardResolved(round, timestamp)
       }
     }
   }
@@ -181,6 +183,17 @@ struct StoreWorker: Handler {
       case .failure(let error):
         logger.debug("stale reads do not advance: no timestamp", metadata: ["reason": "\(error)"])
       }
+    }
+  }
+
+  /// Reports the timestamp up to which all regions led here are resolved. Nothing is reported while one is not known: what
+  /// was reported before stays true.
+  private mutating func shardResolved(_ round: UInt64, _ timestamp: UInt64?) {
+    guard let lowest = resolved.add(timestamp, round: round, shards: config.shards), lowest > 0
+    else { return }
+    pd.reportMinResolvedTS(lowest, storeID: storeID) { [logger] result in
+      guard case .failure(let error) = result else { return }
+      logger.debug("the resolved timestamp is not reported", metadata: ["reason": "\(error)"])
     }
   }
 

@@ -184,7 +184,7 @@ package struct ConfigurationFile {
       set(&$0.gracefulShutdownTimeout, Quantity.duration($1))
     },
     "storage.data-dir": { set(&$0.dataDirectory, $1) },
-    "storage.reserve-space": { optional(&$0, \.reservedSpace, Quantity.bytes($1)) },
+    "storage.reserve-space": { optional(&$0, \.disk.reservedSpace, Quantity.bytes($1)) },
     "storage.enable-ttl": { set(&$0.enablesTTL, Bool($1)) },
     // Only version 1 is supported: others store keys and values in other formats.
     "storage.api-version": { _, text in text == "1" },
@@ -202,8 +202,8 @@ package struct ConfigurationFile {
     },
     "raftstore.pd-heartbeat-tick-interval": { duration(&$0, \.regionHeartbeatInterval, $1) },
     "raftstore.pd-store-heartbeat-tick-interval": { duration(&$0, \.storeHeartbeatInterval, $1) },
-    "raftstore.snap-mgr-gc-tick-interval": { duration(&$0, \.snapshotGCInterval, $1) },
-    "raftstore.snap-gc-timeout": { duration(&$0, \.snapshotTimeout, $1) },
+    "raftstore.snap-mgr-gc-tick-interval": { duration(&$0, \.snapshotGC.interval, $1) },
+    "raftstore.snap-gc-timeout": { duration(&$0, \.snapshotGC.timeout, $1) },
     "raftstore.peer-stale-state-check-interval": { duration(&$0, \.stalePeers.checkInterval, $1) },
     "raftstore.max-leader-missing-duration": { duration(&$0, \.stalePeers.maxLeaderMissing, $1) },
     "raftstore.max-peer-down-duration": { duration(&$0, \.stalePeers.maxPeerDown, $1) },

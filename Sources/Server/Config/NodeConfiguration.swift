@@ -107,7 +107,7 @@ package struct NodeConfiguration: Sendable {
     for label in labels {
       if let problem = label.problem { return problem }
     }
-    if let reserved = raftstore.reservedSpace, capacity > 0, reserved >= capacity {
+    if let reserved = raftstore.disk.reservedSpace, capacity > 0, reserved >= capacity {
       return "storage.reserve-space must be less than raftstore.capacity, \(capacity) bytes"
     }
     return raftstore.problem()

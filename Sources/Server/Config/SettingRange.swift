@@ -52,7 +52,7 @@ package enum SettingRange {
     Rule("server.grpc-concurrency", \.eventLoops, 1...128),
     Rule("server.graceful-shutdown-timeout", \.gracefulShutdownTimeout, .zero...hour),
     Rule("storage.block-cache.capacity", \.blockCacheCapacity, (1 << 20)...(1 << 46), or: 0),
-    Rule("storage.reserve-space", \.raftstore.reservedSpace, 0...(1 << 60)),
+    Rule("storage.reserve-space", \.raftstore.disk.reservedSpace, 0...(1 << 60)),
     Rule("raftstore.capacity", \.capacity, (1 << 20)...(1 << 60), or: 0),
     // A tick is work for every region that is not hibernated.
     Rule(
@@ -74,8 +74,8 @@ package enum SettingRange {
       "raftstore.pd-store-heartbeat-tick-interval", \.raftstore.storeHeartbeatInterval,
       often...(.seconds(10))),
     Rule(
-      "raftstore.snap-mgr-gc-tick-interval", \.raftstore.snapshotGCInterval, often...day),
-    Rule("raftstore.snap-gc-timeout", \.raftstore.snapshotTimeout, .seconds(1)...year),
+      "raftstore.snap-mgr-gc-tick-interval", \.raftstore.snapshotGC.interval, often...day),
+    Rule("raftstore.snap-gc-timeout", \.raftstore.snapshotGC.timeout, .seconds(1)...year),
     Rule(
       "raftstore.peer-stale-state-check-interval", \.raftstore.stalePeers.checkInterval, often...day
     ),

@@ -28,6 +28,7 @@ final class RegionHeartbeatSender: Sendable {
     var unsent: Set<UInt64> = []
     var backoff = RegionHeartbeatSender.firstBackoff
     var receive: (@Sendable (RegionOperator) -> Void)?
+    var refused: (@Sendable (RefusedHeartbeat) -> Void)?
   }
 
   private struct Report {
@@ -53,6 +54,10 @@ final class RegionHeartbeatSender: Sendable {
 
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     state.withLock { $0.receive = receive }
+  }
+
+  func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    state.withLock { $0.refused = receive }
   }
 
   func close() {
@@ -131,8 +136,13 @@ final class RegionHeartbeatSender: Sendable {
 
   fileprivate func received(_ response: Pdpb_RegionHeartbeatResponse) {
     if response.header.hasError {
-      return logger.debug(
+      logger.debug(
         "a region's report was refused", metadata: ["reason": "\(response.header.error.message)"])
+      guard response.regionID != 0, response.hasTargetPeer else { return }
+      let refused = RefusedHeartbeat(
+        regionID: response.regionID, peerID: response.targetPeer.id)
+      state.withLock { $0.refused }?(refused)
+      return
     }
     do throws(CodecError) {
       guard let step = try RegionOperator(response) else { return }

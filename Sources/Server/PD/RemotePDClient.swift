@@ -187,6 +187,26 @@ package final class RemotePDClient: PDClient {
     heartbeats.onOperator(receive)
   }
 
+  package func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    heartbeats.onRefusal(receive)
+  }
+
+  package func reportMinResolvedTS(
+    _ timestamp: UInt64, storeID: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    call(
+      "ReportMinResolvedTS",
+      { header in
+        Pdpb_ReportMinResolvedTsRequest.with {
+          $0.header = header
+          $0.storeID = storeID
+          $0.minResolvedTs = timestamp
+        }
+      }, completion
+    ) { (_: Pdpb_ReportMinResolvedTsResponse) in }
+  }
+
   /// One call. A refusal in the response's header is a failure like any other.
   ///
   /// - Parameters:

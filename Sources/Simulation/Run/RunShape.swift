@@ -12,10 +12,10 @@ enum RunShape {
     var store = RaftstoreConfig()
     store.regionHeartbeatInterval = .seconds(2)
     store.storeHeartbeatInterval = .seconds(1)
-    store.snapshotGCInterval = .milliseconds(
+    store.snapshotGC.interval = .milliseconds(
       Int64.random(in: 1_000...8_000, using: &random))
     // Received snapshots that are never applied stay until then.
-    store.snapshotTimeout = .seconds(10)
+    store.snapshotGC.timeout = .seconds(10)
     store.logPurgeInterval = .seconds(3)
     store.logCompaction.interval = .milliseconds(Int64.random(in: 300...4_000, using: &random))
     store.logCompaction.count = UInt64.random(in: 10...200, using: &random)
@@ -23,7 +23,7 @@ enum RunShape {
     if random.next() % 4 == 0 { store.logCompaction.snapshotBytes = 1024 }
     store.logCompaction.syncInterval = .milliseconds([0, 0, 500, 2_000][Int(random.next() % 4)])
     store.logCompaction.threshold = UInt64.random(in: 2...50, using: &random)
-    store.snapshotTimeout = .seconds(10)
+    store.snapshotGC.timeout = .seconds(10)
     store.stalePeers.checkInterval = .seconds(4)
     // Often fewer than there are regions. Not drawn: a draw here would change every run.
     store.stalePeers.maxCampaigns = [2, 8, 64][Int(store.logCompaction.threshold % 3)]

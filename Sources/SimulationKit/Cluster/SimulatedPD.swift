@@ -19,6 +19,8 @@ package final class SimulatedPD {
   private var worker: Worker<PDMessage>?
   /// The heartbeat streams of stores, by machine: a step reaches only the process that opened its stream.
   private var streams: [Int: (process: SimulatedProcess, take: (RegionOperator) -> Void)] = [:]
+  /// The receivers of refusals on the same streams.
+  private var refusals: [Int: (process: SimulatedProcess, take: (RefusedHeartbeat) -> Void)] = [:]
   private var machineOfStore: [UInt64: Int] = [:]
 
   package init(
@@ -109,6 +111,10 @@ package final class SimulatedPD {
     streams[process.machine.number] = (process, take)
   }
 
+  func connectRefusals(_ process: SimulatedProcess, _ take: @escaping (RefusedHeartbeat) -> Void) {
+    refusals[process.machine.number] = (process, take)
+  }
+
   /// One message of a store's heartbeat stream.
   func report(_ heartbeat: RegionHeartbeat, from process: SimulatedProcess) {
     guard process.isAlive else { return }
@@ -133,6 +139,13 @@ package final class SimulatedPD {
     case .failure(let error):
       guard pd.isAlive, error.refusal != nil else { return }
       note(heartbeat.region.id, heartbeat.leader.storeID, "refused: \(error)")
+      guard let number = machineOfStore[heartbeat.leader.storeID], let stream = refusals[number]
+      else { return }
+      let refused = RefusedHeartbeat(
+        regionID: heartbeat.region.id, peerID: heartbeat.leader.id)
+      network.send(.call, from: machine.number, to: stream.process.machine) { receiver in
+        if receiver === stream.process { stream.take(refused) }
+      }
     }
   }
 

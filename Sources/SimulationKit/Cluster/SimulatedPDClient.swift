@@ -38,4 +38,8 @@ package final class SimulatedPDTransport: PDTransport {
   package func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     pd.value.connect(process, receive)
   }
+
+  package func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    pd.value.connectRefusals(process, receive)
+  }
 }

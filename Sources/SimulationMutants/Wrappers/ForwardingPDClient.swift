@@ -83,4 +83,15 @@ extension ForwardingPDClient {
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     base.onOperator(receive)
   }
+
+  func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    base.onRefusal(receive)
+  }
+
+  func reportMinResolvedTS(
+    _ timestamp: UInt64, storeID: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    base.reportMinResolvedTS(timestamp, storeID: storeID, completion)
+  }
 }

@@ -56,7 +56,7 @@ final class ThreadedCluster: Sendable {
     config.stalePeers.abnormalLeaderMissing = .seconds(1)
     config.stalePeers.maxLeaderMissing = .seconds(2)
     config.stalePeers.membershipCheckInterval = .milliseconds(500)
-    config.reservedSpace = 0
+    config.disk.reservedSpace = 0
     return config
   }
 

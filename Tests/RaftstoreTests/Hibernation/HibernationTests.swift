@@ -135,6 +135,36 @@ import Testing
     #expect(cluster.waitFor { cluster.isAllAsleep })
   }
 
+  /// The placement driver believes a leader that repeats its report: a hibernated one must, too.
+  @Test(arguments: [true, false]) func aRefusedReportIsRepeated(whileAwake: Bool) throws {
+    let cluster = try cluster { $0.regionHeartbeatInterval = .seconds(1) }
+    defer { cluster.shutDown() }
+    let id = cluster.regionID
+    func refuse() { _ = cluster.pd.state.withLock { $0.refusedRegions.insert(id) } }
+    func count() -> Int { cluster.pd.state.withLock { $0.reportCounts[id] ?? 0 } }
+    if whileAwake {
+      refuse()
+      let seen = count()
+      #expect(cluster.waitFor { cluster.put("a", "2") && count() > seen })
+    }
+    #expect(cluster.waitFor { cluster.isAllAsleep })
+    if !whileAwake {
+      refuse()
+      let leader = try #require(cluster.leader?.status(id))
+      let receiver = cluster.pd.state.withLock { $0.refusalReceivers[leader.peer.storeID] }
+      receiver?(RefusedHeartbeat(regionID: id, peerID: leader.peer.id))
+    }
+    let before = count()
+    cluster.run(.seconds(10))
+    #expect(count() - before >= 8)
+    #expect(cluster.isAllAsleep)
+    cluster.pd.state.withLock { $0.refusedRegions = [] }
+    cluster.run(.seconds(2))
+    let after = count()
+    cluster.run(.seconds(30))
+    #expect(count() == after)
+  }
+
   // MARK: Waking up
 
   @Test func aWriteWakesTheGroup() throws {

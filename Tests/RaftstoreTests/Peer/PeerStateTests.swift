@@ -212,7 +212,7 @@ struct PeerStateTests {
     var reporter = HeartbeatReporter(next: start)
     reporter.recordWritten(bytes: 10, keys: 1)
     reporter.begin(
-      pending: [PeerInfo(id: 7, storeID: 3)], at: start, interval: .seconds(60))
+      pending: [PeerInfo(id: 7, storeID: 3)], size: 0, at: start, interval: .seconds(60))
     #expect(reporter.next == start + .seconds(60))
     #expect(reporter.bytesWritten == 10 && reporter.isReportedPending(7))
     reporter.recordWritten(bytes: 5, keys: 1)
@@ -221,7 +221,7 @@ struct PeerStateTests {
     reporter.sent(read: ReadFlow(bytes: 100, keys: 3))
     #expect(reporter.bytesWritten == 0 && reporter.keysWritten == 0)
     #expect(reporter.read(ReadFlow(bytes: 140, keys: 5)) == ReadFlow(bytes: 40, keys: 2))
-    reporter.begin(pending: [], at: start, interval: .seconds(60))
+    reporter.begin(pending: [], size: 0, at: start, interval: .seconds(60))
     #expect(!reporter.hasReportedPending)
   }
 

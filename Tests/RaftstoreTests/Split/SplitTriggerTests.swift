@@ -65,37 +65,31 @@ import Testing
     #expect(subject.begins(at: 400))
   }
 
-  /// Deletions write little: what says that they are compacted makes the region be measured, and reported at once.
-  @Test func aCompactionTriggersACheckAndAReport() {
+  /// Deletions write little: what says that they are compacted makes the region be measured.
+  @Test func aCompactionTriggersACheck() {
     let subject = Subject()
     #expect(subject.begins(at: 0))
     subject.trigger.end(RangeSize(bytes: 500, keys: 5))
     #expect(!subject.begins(at: 20))
-    #expect(!subject.trigger.isReportDue)
     subject.trigger.rangeCompacted(at: Instant(nanoseconds: 21_000_000_000))
     #expect(subject.next == 21)
     #expect(subject.begins(at: 21))
     subject.trigger.end(RangeSize(bytes: 7, keys: 0))
-    #expect(subject.trigger.isReportDue)
     #expect(subject.trigger.reportedBytes == 7)
-    subject.trigger.reported()
     #expect(!subject.begins(at: 40))
-    #expect(!subject.trigger.isReportDue)
   }
 
-  /// Of a region whose size is not known the placement driver decides nothing.
-  @Test func anUnknownSizeIsReportedOnceItIsKnown() {
+  /// Of a region that is another one than was measured only a share may be known; an empty one is not unknown.
+  @Test func theSizeOfAnotherRegionIsUnknown() {
     let subject = Subject()
     let now = Instant(nanoseconds: 0)
-    subject.trigger.leadershipBegins(at: now)
-    #expect(subject.trigger.isReportDue)
-    subject.trigger.end(RangeSize(bytes: 500, keys: 5))
-    subject.trigger.reported()
-    subject.trigger.leadershipBegins(at: now)
+    #expect(subject.trigger.reportedBytes == 0)
+    subject.trigger.end(RangeSize(bytes: 0, keys: 0))
+    #expect(subject.trigger.reportedBytes == 1)
+    subject.trigger.recordWritten(30)
     subject.trigger.regionChanged(RangeSize(bytes: 250, keys: 2), at: now)
-    #expect(!subject.trigger.isReportDue)
-    // After a merge.
+    #expect(subject.trigger.reportedBytes == 250)
     subject.trigger.regionChanged(nil, at: now)
-    #expect(subject.trigger.isReportDue)
+    #expect(subject.trigger.reportedBytes == 0)
   }
 }

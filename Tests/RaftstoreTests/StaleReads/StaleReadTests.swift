@@ -55,6 +55,35 @@ import Testing
     }
   }
 
+  /// The lowest timestamp of all regions that a store leads reaches the placement driver; one that is not known holds it
+  /// back.
+  @Test func aStoreReportsTheLowestTimestamp() throws {
+    let cluster = try TestCluster(3) { config in
+      Self.eager(&config)
+      config.shards = 2
+    }
+    defer { cluster.shutDown() }
+    #expect(cluster.put("a", "1"))
+    let leader = try #require(cluster.leader)
+    func reported() -> UInt64 { cluster.pd.state.withLock { $0.resolved[leader.id] ?? 0 } }
+    let readTS = timestamp(cluster)
+    #expect(cluster.waitFor { reported() >= readTS })
+    let others = cluster.nodes.filter { $0 !== leader }.map(\.id)
+    #expect(cluster.pd.state.withLock { state in others.allSatisfy { state.resolved[$0] == nil } })
+    // A lock holds the region back, not the one that it is not in.
+    _ = try #require(try cluster.split(["m"])?.get())
+    let startTS = timestamp(cluster)
+    let lock = Array("P".utf8) + [2] + Array("k".utf8) + Self.varint(startTS)
+    let write = Mutation.put(cf: .lock, key: Array("x".utf8), value: lock)
+    guard case .success? = cluster.write([write], to: leader) else {
+      Issue.record("the lock was not written")
+      return
+    }
+    #expect(cluster.waitFor { reported() == startTS - 1 })
+    cluster.run(.seconds(2))
+    #expect(reported() == startTS - 1)
+  }
+
   @Test func whatIsNotSafeIsRefusedWithTheTimestampThatIs() throws {
     let cluster = try TestCluster(3, Self.eager)
     defer { cluster.shutDown() }

@@ -13,6 +13,13 @@ final class StubPD: Sendable {
     var bootstrapRegion: Region?
     var storeHeartbeats: [UInt64: StoreHeartbeat] = [:]
     var receivers: [UInt64: @Sendable (RegionOperator) -> Void] = [:]
+    var refusalReceivers: [UInt64: @Sendable (RefusedHeartbeat) -> Void] = [:]
+    /// Regions whose reports are refused.
+    var refusedRegions: Set<UInt64> = []
+    /// The resolved timestamp that each store has reported last.
+    var resolved: [UInt64: UInt64] = [:]
+    /// Reports that arrived, refused or not.
+    var reportCounts: [UInt64: Int] = [:]
     /// What the heartbeats of these stores are completed.
     var heartbeatRefusals: [UInt64: PDClientError] = [:]
     var isReachable = true
@@ -209,6 +216,16 @@ final class StubPDClient: PDClient {
   }
 
   func regionHeartbeat(_ heartbeat: RegionHeartbeat) {
+    let id = heartbeat.region.id
+    let refusing = stub.state.withLock { state -> (@Sendable (RefusedHeartbeat) -> Void)? in
+      guard state.isReachable else { return nil }
+      state.reportCounts[id, default: 0] += 1
+      return state.refusedRegions.contains(id)
+        ? state.refusalReceivers[heartbeat.leader.storeID] : nil
+    }
+    if let refusing {
+      return refusing(RefusedHeartbeat(regionID: id, peerID: heartbeat.leader.id))
+    }
     stub.state.withLock { state in
       guard state.isReachable else { return }
       if let known = state.regions[heartbeat.region.id] {
@@ -227,5 +244,21 @@ final class StubPDClient: PDClient {
   func onOperator(_ receive: @escaping @Sendable (RegionOperator) -> Void) {
     let id = owner()
     stub.state.withLock { $0.receivers[id] = receive }
+  }
+
+  func onRefusal(_ receive: @escaping @Sendable (RefusedHeartbeat) -> Void) {
+    let id = owner()
+    stub.state.withLock { $0.refusalReceivers[id] = receive }
+  }
+
+  func reportMinResolvedTS(
+    _ timestamp: UInt64, storeID: UInt64,
+    _ completion: @escaping @Sendable (Result<Void, PDClientError>) -> Void
+  ) {
+    completion(
+      stub.result { state in
+        state.resolved[storeID] = timestamp
+        return .success(())
+      })
   }
 }

@@ -35,14 +35,7 @@ extension PDHTTP {
     case .hotStores: hotStores(done)
     case .safePoints:
       call({ core, _ in core.safePointSummary }, done) { .json(200, SafePointsPage($0)) }
-    case .minResolvedTS:
-      // Stores report none: it is not real, as the reply says.
-      done(
-        .json(
-          200,
-          JSONObject([
-            ("is_real_time", false), ("min_resolved_ts", 0), ("persist_interval", "0s"),
-          ])))
+    case .minResolvedTS(let store): minResolvedTS(store, done)
     case .recovery: serveRecovery(done)
     case .keyspaces: done(.text(404, "404 page not found"))
     }
@@ -126,6 +119,25 @@ extension PDHTTP {
         return .json(404, "[PD:core:ErrStoreNotFound]store \(id) not found")
       }
       return .json(200, StorePage(summary))
+    }
+  }
+
+  /// It is 0 as long as it is not known. Nothing is persisted, which the interval says.
+  private func minResolvedTS(_ store: String?, _ done: @escaping HTTPService.Done) {
+    let id: UInt64?
+    do throws(HTTPQuery.Malformed) {
+      id = try store.map { (text) throws(HTTPQuery.Malformed) in try HTTPQuery.id(text) }
+    } catch {
+      return done(.json(400, error.description))
+    }
+    callCluster(
+      { (core, _) throws(PDError) in try core.minResolvedTS(storeID: id) }, done
+    ) { timestamp in
+      .json(
+        200,
+        JSONObject([
+          ("is_real_time", true), ("min_resolved_ts", timestamp), ("persist_interval", "0s"),
+        ]))
     }
   }
 

@@ -43,7 +43,8 @@ enum PDRoute: Equatable {
   case hotRegions(FlowKind)
   case hotStores
   case safePoints
-  case minResolvedTS
+  /// Of the cluster, or of the store with this id.
+  case minResolvedTS(store: String?)
   /// The last recovery of regions that had lost their quorums.
   case recovery
   /// Of the second version of the API; the rest of the path.
@@ -87,7 +88,7 @@ enum PDRoute: Equatable {
     "scheduler-config/evict-leader-scheduler/list": .evictedStores,
     "stores/limit": .storeLimits, "hotspot/regions/read": .hotRegions(.read),
     "hotspot/regions/write": .hotRegions(.write), "hotspot/stores": .hotStores,
-    "gc/safepoint": .safePoints, "min-resolved-ts": .minResolvedTS,
+    "gc/safepoint": .safePoints, "min-resolved-ts": .minResolvedTS(store: nil),
     "admin/unsafe/remove-failed-stores/show": .recovery,
   ]
 
@@ -103,7 +104,7 @@ enum PDRoute: Equatable {
     case (3, "region/id"): return .regionWithID(last)
     case (3, "region/key"): return .regionOfKey(last)
     case (2, "operators"): return .operatorOfRegion(last)
-    case (2, "min-resolved-ts"): return .minResolvedTS
+    case (2, "min-resolved-ts"): return .minResolvedTS(store: last)
     default: break
     }
     let isRules =

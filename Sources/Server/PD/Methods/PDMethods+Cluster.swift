@@ -150,10 +150,12 @@ extension PDMethods {
     }
   }
 
-  /// A store's smallest resolved timestamp, which is not used.
+  /// The timestamp up to which all regions that a store leads are resolved.
   static func reportMinResolvedTS(
     _ core: PDCore, _ request: Pdpb_ReportMinResolvedTsRequest, _ reading: ClockReading
   ) throws(PDError) -> Pdpb_ReportMinResolvedTsResponse {
-    try respond(core, request) { (_) throws(PDError) in try core.requireBootstrapped() }
+    try respond(core, request) { (_) throws(PDError) in
+      try core.reportMinResolvedTS(request.minResolvedTs, storeID: request.storeID)
+    }
   }
 }
