@@ -90,7 +90,7 @@ let package = Package(
     library("Transaction", ["Engine", "Codec", "Protobuf"]),
 
     // Levels 4 to 7
-    library("Storage", ["Raftstore", "Engine", "Codec", "Runtime"]),
+    library("Storage", ["Raftstore", "Transaction", "Engine", "Codec", "Runtime"]),
     library(
       "Server",
       [
@@ -161,7 +161,8 @@ let package = Package(
     tests(
       "TransactionTests",
       ["Transaction", "Engine", "Codec", "Protobuf", "Runtime", "TestSupport"]),
-    tests("StorageTests", ["Storage", "Engine", "Codec", "Runtime", "TestSupport"]),
+    tests(
+      "StorageTests", ["Storage", "Transaction", "Engine", "Codec", "Runtime", "TestSupport"]),
     tests("ClientTests", ["Client", "RPC", "Wire", "Codec", "Runtime", nioCore, nioPosix, log]),
     tests(
       "ServerTests",

@@ -65,6 +65,22 @@ package protocol Storage: Sendable {
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void)
 
+  /// Returns a view for a write that depends on it: as `update`, for callers that do more between the read and the
+  /// write than one function can. Runs `completion` on the calling thread if the view needs no other store.
+  ///
+  /// - Parameter executor: runs `completion` otherwise.
+  func updateView(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<UpdateView, StorageError>) -> Void)
+
+  /// Applies mutations that depend on a view, unless another leader may have written since. As `write`, with a
+  /// `staleCommand` for an unknown result.
+  ///
+  /// - Parameter context: that of the view.
+  func write(
+    _ context: RequestContext, _ mutations: [Mutation], after view: UpdateView,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void)
+
   /// What the client gets for an error of a read that went on after `read` or `tryLocalRead` had returned its snapshot.
   func failed(_ error: StorageError, _ context: RequestContext) -> StorageError
 }
@@ -83,6 +99,24 @@ package struct StorageUpdate<Value: Sendable>: Sendable {
   package init(_ value: Value, _ mutations: [Mutation]) {
     self.value = value
     self.mutations = mutations
+  }
+}
+
+/// What a write depends on.
+package struct UpdateView: Sendable {
+  package var reader: any KVReader
+  /// The range of the region, outside of which nothing may be read.
+  package var range: KeyRange
+  /// The version of the region's epoch.
+  package var version: UInt64
+  /// The term in which the write must be proposed; nil: nothing is replicated.
+  package var term: UInt64?
+
+  package init(reader: any KVReader, range: KeyRange, version: UInt64, term: UInt64?) {
+    self.reader = reader
+    self.range = range
+    self.version = version
+    self.term = term
   }
 }
 

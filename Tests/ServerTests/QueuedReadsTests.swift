@@ -194,4 +194,14 @@ private final class CountingStorage: Storage {
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
   ) { storage.update(context, on: executor, body, completion) }
+
+  func updateView(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<UpdateView, StorageError>) -> Void
+  ) { storage.updateView(context, on: executor, completion) }
+
+  func write(
+    _ context: RequestContext, _ mutations: [Mutation], after view: UpdateView,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) { storage.write(context, mutations, after: view, completion) }
 }

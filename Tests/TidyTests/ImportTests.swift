@@ -18,7 +18,7 @@ struct ImportTests {
     "PlacementDriver": ["Engine", "Runtime", "Codec"],
     "Client": ["RPC", "Wire", "Codec", "Runtime"],
     "Transaction": ["Engine", "Codec", "Protobuf"],
-    "Storage": ["Raftstore", "Engine", "Codec", "Runtime"],
+    "Storage": ["Raftstore", "Transaction", "Engine", "Codec", "Runtime"],
     "Server": [
       "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
       "Protobuf", "Wire", "Runtime", "RocksDB", "Raft",

@@ -48,6 +48,29 @@ package struct LocalReader: Sendable {
     }
   }
 
+  /// A view for a write that depends on it, if a lease covers it. The peer has applied an entry of the lease's term, so
+  /// the view lacks at most the writes that this leader proposed in that term and has not completed.
+  ///
+  /// - Returns: nil when this thread cannot serve it: ask the raft worker.
+  package func view(_ context: RequestContext) -> Result<LeaseView, RegionError>? {
+    guard let delegate = meta.delegate(context.regionID),
+      let term = delegate.leaseTerm(at: clock.now)
+    else { return nil }
+    switch delegate.check(context, now: clock.now) {
+    case nil: return nil
+    case .failure(let error): return .failure(error)
+    case .success: break
+    }
+    let snapshot = engine.snapshot()
+    switch delegate.check(context, now: clock.now) {
+    case nil: return nil
+    case .failure(let error): return .failure(error)
+    case .success(let range):
+      guard delegate.leaseTerm(at: clock.now) == term else { return nil }
+      return .success(LeaseView(snapshot: snapshot, range: range, term: term))
+    }
+  }
+
   /// One key's value, if a lease covers the read and no file has to be read: the most frequent request, kept
   /// free of generics.
   package func getFromMemory(
@@ -119,4 +142,13 @@ package struct LocalReader: Sendable {
       return .failure(error)
     }
   }
+}
+
+/// A view of a region that a leader's lease covers.
+package struct LeaseView: Sendable {
+  package var snapshot: any KVSnapshot
+  /// The range of the region.
+  package var range: KeyRange
+  /// The term of the lease, which is the `WriteRequest.requiredTerm` of a write that depends on the view.
+  package var term: UInt64
 }

@@ -52,6 +52,20 @@ extension ForwardingStorage {
     base.update(context, on: executor, body, completion)
   }
 
+  func updateView(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<UpdateView, StorageError>) -> Void
+  ) {
+    base.updateView(context, on: executor, completion)
+  }
+
+  func write(
+    _ context: RequestContext, _ mutations: [Mutation], after view: UpdateView,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    base.write(context, mutations, after: view, completion)
+  }
+
   func failed(_ error: StorageError, _ context: RequestContext) -> StorageError {
     base.failed(error, context)
   }

@@ -84,20 +84,13 @@ package struct RaftStorage: Storage {
     _ body: @escaping @Sendable (any KVReader, KeyRange) throws(StorageError) -> StorageUpdate<T>,
     _ completion: @escaping @Sendable (Result<T, StorageError>) -> Void
   ) {
-    // Only the leader can propose the write.
-    var context = context
-    context.replicaRead = false
-    context.staleRead = false
-    context.readTS = 0
-    view(context, on: executor) { [context] view in
+    let context = Self.leaderOnly(context)
+    view(context, on: executor) { view in
       do throws(StorageError) {
         let grant = try view.get()
         let update = try body(grant.snapshot, grant.region.range)
         if update.mutations.isEmpty { return completion(.success(update.value)) }
-        // The peer no longer leads, or has not applied all entries of earlier terms. Nothing was written.
-        guard let term = grant.writeTerm else {
-          throw .region(.notLeader(regionID: context.regionID, leader: nil))
-        }
+        let term = try Self.writeTerm(of: grant)
         write(context, update.mutations, requiredTerm: term) { result in
           completion(result.map { update.value }.mapError(Self.undetermined))
         }
@@ -105,6 +98,60 @@ package struct RaftStorage: Storage {
         completion(.failure(failed(error, context)))
       }
     }
+  }
+
+  package func updateView(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<UpdateView, StorageError>) -> Void
+  ) {
+    let context = Self.leaderOnly(context)
+    switch reader.view(context) {
+    case .success(let view):
+      return completion(
+        .success(
+          UpdateView(
+            reader: view.snapshot, range: view.range, version: context.epoch.version,
+            term: view.term)))
+    case .failure(let error): return completion(.failure(.region(error)))
+    case nil: break
+    }
+    view(context, on: executor) { view in
+      do throws(StorageError) {
+        let grant = try view.get()
+        completion(
+          .success(
+            UpdateView(
+              reader: grant.snapshot, range: grant.region.range,
+              version: grant.region.epoch.version, term: try Self.writeTerm(of: grant))))
+      } catch {
+        completion(.failure(failed(error, context)))
+      }
+    }
+  }
+
+  package func write(
+    _ context: RequestContext, _ mutations: [Mutation], after view: UpdateView,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    write(Self.leaderOnly(context), mutations, requiredTerm: view.term, completion)
+  }
+
+  /// Only the leader can propose a write.
+  private static func leaderOnly(_ context: RequestContext) -> RequestContext {
+    var context = context
+    context.replicaRead = false
+    context.staleRead = false
+    context.readTS = 0
+    return context
+  }
+
+  /// The term of a write that depends on a view.
+  private static func writeTerm(of grant: ReadGrant) throws(StorageError) -> UInt64 {
+    // The peer no longer leads, or has not applied all entries of earlier terms. Nothing was written.
+    guard let term = grant.writeTerm else {
+      throw .region(.notLeader(regionID: grant.region.id, leader: nil))
+    }
+    return term
   }
 
   /// The result of a stale command is unknown. A client may repeat a plain write then, but not an update: it could read

@@ -108,6 +108,25 @@ package struct StandaloneStorage: Storage {
     }
   }
 
+  package func updateView(
+    _ context: RequestContext, on executor: @escaping StorageExecutor,
+    _ completion: @escaping @Sendable (Result<UpdateView, StorageError>) -> Void
+  ) {
+    if let error = check(context) { return completion(.failure(.region(error))) }
+    completion(
+      .success(
+        UpdateView(
+          reader: engine.snapshot(), range: region.range, version: region.epoch.version,
+          term: nil)))
+  }
+
+  package func write(
+    _ context: RequestContext, _ mutations: [Mutation], after view: UpdateView,
+    _ completion: @escaping @Sendable (Result<Void, StorageError>) -> Void
+  ) {
+    write(context, mutations, completion)
+  }
+
   /// The error of a request with this context; nil if it is valid.
   private func check(_ context: RequestContext) -> RegionError? {
     if context.peer.storeID != peer.storeID {

@@ -36,16 +36,61 @@ package struct Scan: Sendable, Hashable {
 
   /// In key order, or against it.
   package func execute(_ snapshot: any KVReader) throws(TransactionError) -> [ScanEntry] {
-    guard limit > 0, !range.isEmpty else { return [] }
-    let reader = MVCCReader(snapshot, range: range)
-    var scanner = try MVCCScanner(
-      reader, range: range, options, isReverse: isReverse, keyOnly: keyOnly)
+    var execution = ScanExecution(self, snapshot)
     var entries: [ScanEntry] = []
-    var skipped = 0
-    while entries.count < limit, let entry = try scanner.next() {
-      if skipped == 0 { entries.append(entry) }
-      skipped = skipped + 1 >= sampleStep ? 0 : skipped + 1
+    while true {
+      switch try execution.step() {
+      case .entry(let entry): entries.append(entry)
+      case .nothing: continue
+      case .end: return entries
+      }
     }
-    return entries
+  }
+}
+
+/// A scan that is done step by step, on one thread at a time.
+package struct ScanExecution {
+  /// What the visit of a key led to.
+  package enum Step: Sendable, Hashable {
+    case entry(ScanEntry)
+    /// The read sees nothing of the key, or the key is left out of the sample.
+    case nothing
+    case end
+  }
+
+  private let scan: Scan
+  private let snapshot: any KVReader
+  /// Nil before the first step.
+  private var scanner: MVCCScanner?
+  /// The entries that may still be returned.
+  private var left: Int
+  /// The keys of the present step of the sample so far.
+  private var sampled = 0
+
+  package init(_ scan: Scan, _ snapshot: any KVReader) {
+    self.scan = scan
+    self.snapshot = snapshot
+    left = scan.limit
+  }
+
+  /// Visits the next key. Not after the end or an error.
+  package mutating func step() throws(TransactionError) -> Step {
+    guard left > 0, !scan.range.isEmpty else { return .end }
+    var scanner: MVCCScanner
+    if let begun = self.scanner {
+      scanner = begun
+    } else {
+      scanner = try MVCCScanner(
+        MVCCReader(snapshot, range: scan.range), range: scan.range, scan.options,
+        isReverse: scan.isReverse, keyOnly: scan.keyOnly)
+    }
+    let step = try scanner.step()
+    self.scanner = scanner
+    guard case .entry = step else { return step }
+    let isReturned = sampled == 0
+    sampled = sampled + 1 >= scan.sampleStep ? 0 : sampled + 1
+    guard isReturned else { return .nothing }
+    left -= 1
+    return step
   }
 }

@@ -45,19 +45,16 @@ struct MVCCScanner {
     try takeLockKey()
   }
 
-  /// What the read sees of the next key of which it sees something; nil at the end.
-  mutating func next() throws(TransactionError) -> ScanEntry? {
-    while true {
-      switch order() {
-      case .end: return nil
-      case .lock(let key):
-        if let entry = try visitLock(key, beside: false) { return entry }
-      case .both(let key):
-        if let entry = try visitLock(key, beside: true) { return entry }
-      case .versions:
-        if let entry = try visitVersions() { return entry }
-      }
+  /// What the read sees of the next key.
+  mutating func step() throws(TransactionError) -> ScanExecution.Step {
+    let entry: ScanEntry?
+    switch order() {
+    case .end: return .end
+    case .lock(let key): entry = try visitLock(key, beside: false)
+    case .both(let key): entry = try visitLock(key, beside: true)
+    case .versions: entry = try visitVersions()
     }
+    return entry.map { .entry($0) } ?? .nothing
   }
 
   /// What the next key has.
