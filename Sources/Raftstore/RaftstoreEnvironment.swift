@@ -23,6 +23,8 @@ package struct RaftstoreEnvironment: Sendable {
   package var onFatal: @Sendable (_ reason: String) -> Void
   /// Reads the expiry of a stored value, in seconds of Unix time, 0 for never; nil for values that never expire.
   package var valueExpiry: (@Sendable (RawSpan) -> UInt64?)?
+  /// Nil for a store without transactions.
+  package var readGuard: (any ReadGuard)?
 
   package init(
     engine: any KVEngine, logs: any RaftLogStore, snapshots: SnapManager,
@@ -30,7 +32,7 @@ package struct RaftstoreEnvironment: Sendable {
     metrics: Metrics, logger: Logger, seed: UInt64,
     diskSpace: @escaping @Sendable () -> (capacity: UInt64, available: UInt64),
     onFatal: @escaping @Sendable (_ reason: String) -> Void,
-    valueExpiry: (@Sendable (RawSpan) -> UInt64?)? = nil
+    valueExpiry: (@Sendable (RawSpan) -> UInt64?)? = nil, readGuard: (any ReadGuard)? = nil
   ) {
     self.engine = engine
     self.logs = logs
@@ -44,5 +46,6 @@ package struct RaftstoreEnvironment: Sendable {
     self.diskSpace = diskSpace
     self.onFatal = onFatal
     self.valueExpiry = valueExpiry
+    self.readGuard = readGuard
   }
 }

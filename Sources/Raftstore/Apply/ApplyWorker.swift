@@ -234,10 +234,11 @@ package struct ApplyWorker: Handler {
     let done = pending
     pending.removeAll()
     if let hash = done.hash { consistencyWorker.post(.hash(hash, engine.snapshot())) }
-    for outcome in done.outcomes { outcome.call() }
+    // The results first: once a write is completed nothing but they say which locks it has set (`ReadGuard`).
     for result in done.results where !router.post(.applied(result), to: result.regionID) {
       result.completeAll()
     }
+    for outcome in done.outcomes { outcome.call() }
   }
 
   private mutating func poison(_ reason: String) {

@@ -36,7 +36,8 @@ extension Peer {
       return
     }
     // Those that a leader took before it lost leadership are asked again by their followers.
-    let forwarded = node.isLeader && !isMerging ? reads.takeForwarded() : []
+    let forwarded =
+      node.isLeader && !isMerging ? reads.takeForwarded { mayRead(at: Self.readTS(of: $0)) } : []
     guard !waiting.isEmpty || !forwarded.isEmpty else { return }
     if node.isLeader, lease.current != nil {
       // The data first, the time second: what is seen is older than the moment the lease covers.
@@ -75,6 +76,14 @@ extension Peer {
     }
   }
 
+  /// Whether a follower may read at a timestamp: no transaction whose commit timestamp is computed here commits at or
+  /// before it any more. If one may, the request waits until the write of that is applied, and with it the index.
+  private func mayRead(at timestamp: UInt64) -> Bool {
+    guard timestamp > 0, let readGuard = context.readGuard else { return true }
+    readGuard.raise(to: timestamp)
+    return !readGuard.blocks(readAt: timestamp, in: region.range)
+  }
+
   private func refusal(of request: ReadRequest) -> RegionError? {
     let context = request.context
     if let error = refusal(of: context, needsLeader: !context.replicaRead, .version) {
@@ -92,32 +101,50 @@ extension Peer {
   ) {
     let id = reads.nextID
     reads.nextID += 1
-    reads.rounds.append(
-      PendingReads.Round(
-        id: id, sentAt: context.now, leaderTerm: node.isLeader ? node.term : nil,
-        requests: requests, forwarded: forwarded, isRenewal: isRenewal))
+    // The leader's own requests have raised the timestamp before they came.
+    let leaderTerm = node.isLeader ? node.term : nil
+    var readTS: UInt64 = 0
+    if leaderTerm == nil {
+      readTS = requests.reduce(reads.rounds.last { $0.leaderTerm == nil }?.readTS ?? 0) {
+        max($0, $1.context.readTS)
+      }
+    }
+    let round = PendingReads.Round(
+      id: id, sentAt: context.now, leaderTerm: leaderTerm, requests: requests, readTS: readTS,
+      forwarded: forwarded, isRenewal: isRenewal)
+    reads.rounds.append(round)
     context.metrics.proposals.readIndex.increment()
-    sendReadIndex(id)
+    sendReadIndex(round)
   }
 
-  private func sendReadIndex(_ id: UInt64) {
-    let context = readContext(id)
-    run { node throws(RaftError) in try node.readIndex(context: context) }
+  private func sendReadIndex(_ round: PendingReads.Round) {
+    var context = readContext(round.id)
+    if round.readTS > 0 { context.appendBigEndian(round.readTS) }
+    let named = context
+    run { node throws(RaftError) in try node.readIndex(context: named) }
   }
+
+  /// The timestamp that follows the name of a follower's round; 0 if there is none.
+  private static func readTS(of request: Message) -> UInt64 {
+    guard let context = request.entries.first?.data, context.count == nameSize + 8 else { return 0 }
+    return context.bigEndian(at: nameSize)
+  }
+
+  private static let nameSize = 16
 
   /// A round's name: unlike any of an earlier process, whose responses may still arrive.
   private func readContext(_ id: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(16)
+    bytes.reserveCapacity(Self.nameSize + 8)
     bytes.appendBigEndian(reads.salt)
     bytes.appendBigEndian(id)
     return bytes
   }
 
   private func roundID(of context: [UInt8]) -> UInt64? {
-    guard context.count == 16 else { return nil }
+    guard context.count >= Self.nameSize else { return nil }
     let id = context.bigEndian(at: 8)
-    return readContext(id) == context ? id : nil
+    return context.starts(with: readContext(id)) ? id : nil
   }
 
   func readConfirmed(_ state: ReadState) {
@@ -194,7 +221,7 @@ extension Peer {
     if let last = reads.rounds.last(where: { $0.leaderTerm == nil }), last.ticks < limit,
       last.ticks % Self.retryTicks == 0
     {
-      sendReadIndex(last.id)
+      sendReadIndex(last)
     }
     reads.rounds.removeAll { $0.ticks >= limit }
     for request in expired {

@@ -13,6 +13,9 @@ struct PendingReads {
     /// The term it was asked in, as leader; nil when it was asked of another leader.
     var leaderTerm: UInt64?
     var requests: [ReadRequest]
+    /// The latest timestamp of these reads and of earlier rounds that another leader has not confirmed: it may confirm
+    /// them with this one. 0 if none has one.
+    var readTS: UInt64 = 0
     /// Requests of followers, which get the confirmed index. Empty unless `leaderTerm` is set.
     var forwarded: [Message] = []
     var ticks = 0
@@ -51,9 +54,10 @@ struct PendingReads {
     if forwarded.count < Self.maxForwarded { forwarded.append(request) }
   }
 
-  mutating func takeForwarded() -> [Message] {
-    let taken = forwarded
-    forwarded = []
+  /// Removes and returns the requests for which `isServable` holds.
+  mutating func takeForwarded(where isServable: (Message) -> Bool) -> [Message] {
+    let (taken, kept) = forwarded.divided(isServable)
+    forwarded = kept
     return taken
   }
 

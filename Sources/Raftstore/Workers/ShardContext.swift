@@ -8,6 +8,14 @@ import Runtime
 ///
 /// Whatever peers want done is gathered here and leaves once per batch.
 final class ShardContext {
+  /// The workers that do what was gathered.
+  private struct Workers {
+    var log: Mailbox<LogWriteTask>
+    /// A region's messages go to the worker at its id modulo their number.
+    var apply: [Mailbox<ApplyMessage>]
+    var region: Mailbox<RegionTask>
+  }
+
   let storeID: UInt64
   let config: RaftstoreConfig
   let engine: any KVEngine
@@ -21,10 +29,8 @@ final class ShardContext {
   let metrics: RaftMetrics
   let disk: DiskReserve
   let onFatal: @Sendable (String) -> Void
-  private let logWriter: Mailbox<LogWriteTask>
-  /// A region's messages go to the worker at its id modulo their number.
-  private let applyWorkers: [Mailbox<ApplyMessage>]
-  private let regionWorker: Mailbox<RegionTask>
+  let readGuard: (any ReadGuard)?
+  private let workers: Workers
 
   /// The time of the present batch: read once, so that a batch costs one look at the clock.
   private(set) var now: Instant
@@ -62,9 +68,8 @@ final class ShardContext {
     self.metrics = metrics
     self.disk = disk
     onFatal = environment.onFatal
-    self.logWriter = logWriter
-    self.applyWorkers = applyWorkers
-    self.regionWorker = regionWorker
+    readGuard = environment.readGuard
+    workers = Workers(log: logWriter, apply: applyWorkers, region: regionWorker)
     now = clock.now
     startedAt = now
   }
@@ -103,7 +108,7 @@ final class ShardContext {
       envelopes.removeAll(keepingCapacity: true)
     }
     if !logTasks.isEmpty {
-      logWriter.post(contentsOf: logTasks)
+      workers.log.post(contentsOf: logTasks)
       logTasks.removeAll(keepingCapacity: true)
     }
     if !applyMessages.isEmpty {
@@ -111,20 +116,20 @@ final class ShardContext {
       applyMessages.removeAll(keepingCapacity: true)
     }
     if !regionTasks.isEmpty {
-      regionWorker.post(contentsOf: regionTasks)
+      workers.region.post(contentsOf: regionTasks)
       regionTasks.removeAll(keepingCapacity: true)
     }
   }
 
   private func postApplies() {
-    let count = UInt64(applyWorkers.count)
+    let count = UInt64(workers.apply.count)
     if count == 1 {
-      if !applyWorkers[0].post(contentsOf: applyMessages) { abandon(applyMessages) }
+      if !workers.apply[0].post(contentsOf: applyMessages) { abandon(applyMessages) }
       return
     }
     for index in 0..<count {
       let own = applyMessages.filter { $0.regionID % count == index }
-      if !own.isEmpty, !applyWorkers[Int(index)].post(contentsOf: own) { abandon(own) }
+      if !own.isEmpty, !workers.apply[Int(index)].post(contentsOf: own) { abandon(own) }
     }
   }
 

@@ -23,6 +23,7 @@ struct StoreWorker: Handler {
   let disk: DiskReserve
   let diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64)
   let onFatal: @Sendable (String) -> Void
+  let readGuard: (any ReadGuard)?
   /// What the placement driver was notified when the store registered: the same start is reported ever
   /// after.
   let info: StoreInfo
@@ -60,6 +61,7 @@ struct StoreWorker: Handler {
     self.disk = disk
     diskSpace = environment.diskSpace
     onFatal = environment.onFatal
+    readGuard = environment.readGuard
     self.info = info
   }
 
@@ -176,10 +178,17 @@ struct StoreWorker: Handler {
   private mutating func advanceSafeTS() {
     if meta.count == 0 { return }
     safeTSRound += 1
-    pd.timestamp { [router, logger, safeTSRound] result in
+    pd.timestamp { [router, logger, readGuard, safeTSRound] result in
       switch result {
       case .success(let timestamp):
-        router.broadcast(.advanceSafeTS(round: safeTSRound, timestamp: timestamp.value))
+        // A transaction that computes its commit timestamp later gets a later one. One that has done so has a lock of
+        // which the apply workers do not know yet.
+        var safeTS = timestamp.value
+        if let readGuard {
+          readGuard.raise(to: safeTS)
+          if let oldest = readGuard.oldestInProgress { safeTS = min(safeTS, max(1, oldest) - 1) }
+        }
+        router.broadcast(.advanceSafeTS(round: safeTSRound, timestamp: safeTS))
       case .failure(let error):
         logger.debug("stale reads do not advance: no timestamp", metadata: ["reason": "\(error)"])
       }

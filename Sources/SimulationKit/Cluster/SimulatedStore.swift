@@ -24,6 +24,7 @@ package final class SimulatedStore {
     package var diskSpace: @Sendable () -> (capacity: UInt64, available: UInt64) = {
       (1 << 40, 1 << 39)
     }
+    package var readGuard: (any ReadGuard)?
   }
 
   /// How a process ends.
@@ -132,7 +133,7 @@ package final class SimulatedStore {
         logger: logger,
         seed: dependencies.seed &+ UInt64(number) &* 1_000_003 &+ process.incarnation,
         diskSpace: dependencies.diskSpace,
-        onFatal: { onFatal.value($0) }), router
+        onFatal: { onFatal.value($0) }, readGuard: dependencies.readGuard), router
     )
   }
 

@@ -69,6 +69,14 @@ package final class ConcurrencyControl: Sendable {
     for (key, lock) in table.withLock({ $0.locks(in: range) }) { try body(key, lock) }
   }
 
+  /// Whether a lock in a range may be committed at or before a timestamp.
+  package func hasLock(in range: KeyRange, committingAtOrBefore timestamp: Timestamp) -> Bool {
+    guard count.load(ordering: .sequentiallyConsistent) > 0 else { return false }
+    return table.withLock { table in
+      table.locks(in: range).contains { $0.lock.minCommitTS <= timestamp }
+    }
+  }
+
   /// The smallest start timestamp of all locks; nil if there is none. No resolved timestamp may reach it.
   package var minStartTS: Timestamp? {
     table.withLock { table in table.locks.map(\.lock.startTS).min() }

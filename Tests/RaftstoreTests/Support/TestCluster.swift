@@ -18,8 +18,9 @@ final class TestCluster {
   /// - Parameters:
   ///   - stores: how many start.
   ///   - replicas: how many of them the first region is put on.
+  ///   - readGuard: of all stores.
   init(
-    _ stores: Int, replicas: Int? = nil, seed: UInt64 = 1,
+    _ stores: Int, replicas: Int? = nil, seed: UInt64 = 1, readGuard: (any ReadGuard)? = nil,
     _ configure: (inout RaftstoreConfig) -> Void = { _ in }
   ) throws {
     scheduler = SimulationScheduler(seed: seed)
@@ -33,7 +34,7 @@ final class TestCluster {
     for number in 1...stores {
       let node = try TestNode(
         number, network: carrier, directory: directory, filters: network, pd: pd, config: config,
-        seed: seed)
+        seed: seed, readGuard: readGuard)
       nodes.append(node)
       try node.start()
     }

@@ -20,7 +20,7 @@ final class TestNode {
   ///   - network: carries what passes `filters`.
   init(
     _ number: Int, network: SimulatedNetwork, directory: StoreDirectory, filters: TestNetwork,
-    pd: StubPD, config: RaftstoreConfig, seed: UInt64
+    pd: StubPD, config: RaftstoreConfig, seed: UInt64, readGuard: (any ReadGuard)? = nil
   ) throws {
     scheduler = network.scheduler
     var parts = StoreInterposers()
@@ -39,7 +39,7 @@ final class TestNode {
         config: config, parts: parts,
         logger: Logger(label: "store-\(number)") { _ in SwiftLogNoOpLogHandler() }, seed: seed,
         startTimestamp: Self.startTimestamp,
-        diskSpace: { (1 << 40, freeSpace.withLock { $0 }) }))
+        diskSpace: { (1 << 40, freeSpace.withLock { $0 }) }, readGuard: readGuard))
     disk.value = simulated.disk
   }
 
