@@ -176,6 +176,15 @@ struct RecordTests {
     }
   }
 
+  /// Stores follow the locks of writes without this target: they read the beginning of the same bytes.
+  @Test func storesSeeTheLocksOfWrites() {
+    for (lock, _) in Self.locks {
+      let isWrite = lock.kind == .put || lock.kind == .delete
+      let seen = LockRecord.startTS(ofWrite: lock.encoded().span.bytes)
+      #expect(seen == (isWrite ? lock.startTS.value : nil))
+    }
+  }
+
   @Test func recordsHaveTheirBytes() throws {
     for (record, hex) in Self.records {
       #expect(record.encoded().hex == Self.bytes(hex).hex)
