@@ -39,6 +39,22 @@ extension TransactionCommands {
     }
   }
 
+  /// Reads what a pipelined transaction has flushed of keys; empty values are deletes.
+  package func bufferBatchGet(
+    _ context: RequestContext, _ command: BufferBatchGet, on executor: @escaping StorageExecutor,
+    slicing: ReadTimeSlicing? = nil,
+    _ done: @escaping @Sendable (Result<[ScanEntry], TransactionFailure>) -> Void
+  ) {
+    let keys = command.keys.map { MVCCKey($0).encoded }
+    let options = ReadOptions(at: command.startTS)
+    slices(context, options, on: executor, over: KeyRange(coverOf: keys), slicing, done) {
+      () throws(TransactionError) in
+    } _: { reader, range throws(ReadError) in
+      try Self.check(keys, in: range, context)
+      return BufferGetPieces(command, reader)
+    }
+  }
+
   /// Reads the pairs of a range, cut to the region.
   package func scan(
     _ context: RequestContext, _ command: Scan, on executor: @escaping StorageExecutor,

@@ -123,6 +123,37 @@ struct BatchGetPieces: ReadPieces {
   }
 }
 
+/// Lookups of many keys of a pipelined transaction, some at a time.
+struct BufferGetPieces: ReadPieces {
+  private static let keysPerPiece = 64
+
+  private let reader: any KVReader
+  private let startTS: Timestamp
+  /// User keys.
+  private var rest: ArraySlice<[UInt8]>
+
+  init(_ command: BufferBatchGet, _ reader: any KVReader) {
+    self.reader = reader
+    startTS = command.startTS
+    rest = command.keys[...]
+  }
+
+  mutating func next(_ reply: inout ReplyEntries) throws(StorageError) -> Bool {
+    for _ in 0..<Self.keysPerPiece {
+      guard let key = rest.popFirst() else { return false }
+      let entries: [ScanEntry]
+      do throws(TransactionError) {
+        entries = try BufferBatchGet([key], startTS: startTS).execute(reader)
+      } catch {
+        try reply.fail(error)
+        return false
+      }
+      for entry in entries { try reply.append(entry) }
+    }
+    return true
+  }
+}
+
 extension ScanLock {
   /// Locks found at a time.
   private static let batchSize = 256
