@@ -94,8 +94,8 @@ let package = Package(
     library(
       "Server",
       [
-        "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
-        "Protobuf", "Wire", "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
+        "Storage", "Transaction", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine",
+        "RaftLog", "Codec", "Protobuf", "Wire", "Runtime", nioCore, nioPosix, nioHTTP1, toml, log,
       ]),
     library(
       "SimulationKit",
@@ -167,8 +167,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "Server", "Storage", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec", "Wire",
-        "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
+        "Server", "Storage", "Transaction", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec",
+        "Wire", "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
       ]),
     tests(
       "SimulationTests",

@@ -251,8 +251,8 @@ def test_unimplemented_methods_fail_at_once(cluster):
     kv = wire.module("kvrpcpb")
     stub = wire.stubs("tikvpb").TikvStub(cluster.channel(cluster.stores[0].address))
     assert stub.RawCoprocessor(kv.RawCoprocessorRequest(), timeout=5).error
-    assert stub.UnsafeDestroyRange(kv.UnsafeDestroyRangeRequest(), timeout=5).error
-    assert stub.KvGet(kv.GetRequest(key=b"a"), timeout=5).error.abort
+    assert stub.KvGC(kv.GCRequest(), timeout=5).error.abort
+    assert stub.KvImport(kv.ImportRequest(), timeout=5).error
     with pytest.raises(grpc.RpcError) as error:
         cluster.channel(cluster.pd_address).unary_unary(
             "/pdpb.PD/NoSuchMethod", request_serializer=bytes, response_deserializer=bytes)(b"", timeout=5)

@@ -33,8 +33,12 @@ struct QueuedReadsTests {
           engine: MemoryEngine(), region: Self.region, peer: Self.peer, host: host,
           onFatal: { _ in }))
       reads = ReadPool(host: host)
+      let transactions = try TransactionCommands(
+        storage: storage, engine: MemoryEngine(), host: host,
+        deadlocks: LocalDeadlockDetection(clock: host.clock))
       let service = TikvService(
-        storage: storage, clusterID: 1, storeID: 1, streams: OpenStreams(), reads: reads)
+        storage: storage, transactions: transactions, clusterID: 1, storeID: 1,
+        streams: OpenStreams(), reads: reads)
       var router = MethodRouter()
       service.register(on: &router)
       var configuration = ServerConfiguration(host: "127.0.0.1", port: 0)

@@ -107,7 +107,7 @@ struct StandaloneServerTests {
     #expect(responses[100]?.rawPut == Kvrpcpb_RawPutResponse())
     #expect(responses[101]?.rawGet.value == [7].data)
     #expect(responses[102]?.cmd == nil)
-    #expect(responses[103]?.get.error.abort.isEmpty == false)
+    #expect(responses[103]?.gc.error.abort.isEmpty == false)
     #expect(responses[104]?.empty.testID == 4)
     #expect(responses[105]?.rawDelete.error == "invalid cf name: nope")
     stream.finish()
@@ -164,7 +164,7 @@ struct StandaloneServerTests {
     delete.context = context
     delete.cf = "nope"
     let commands: [Request.OneOf_Cmd?] = [
-      .rawPut(put), .rawGet(get), nil, .get(Kvrpcpb_GetRequest()),
+      .rawPut(put), .rawGet(get), nil, .gc(Kvrpcpb_GCRequest()),
       .empty(
         .with {
           $0.testID = 4

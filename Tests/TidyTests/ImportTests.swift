@@ -20,8 +20,8 @@ struct ImportTests {
     "Transaction": ["Engine", "Codec", "Protobuf"],
     "Storage": ["Raftstore", "Transaction", "Engine", "Codec", "Runtime"],
     "Server": [
-      "Storage", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine", "RaftLog", "Codec",
-      "Protobuf", "Wire", "Runtime", "RocksDB", "Raft",
+      "Storage", "Transaction", "Raftstore", "PlacementDriver", "Client", "RPC", "Engine",
+      "RaftLog", "Codec", "Protobuf", "Wire", "Runtime", "RocksDB", "Raft",
     ],
     "SimulationKit": [
       "Storage", "Raftstore", "PlacementDriver", "Engine", "RaftLog", "Raft", "Codec", "Protobuf",

@@ -9,9 +9,9 @@ import Wire
 /// Commands of a message are started while there is capacity for their responses. The rest waits, and so does
 /// the next message of the stream. Used on the call's event loop.
 final class BatchCommandsHandler: StreamHandler {
-  private let service: TikvService
+  let service: TikvService
   private let call: StreamCall
-  private let replies: BatchReplies
+  let replies: BatchReplies
   private let name: UInt64
   /// The message whose commands are being started; nil between messages.
   private var batch: CommandBatch?
@@ -132,11 +132,12 @@ final class BatchCommandsHandler: StreamHandler {
       read(request, id, service.raw.batchScan) { .rawBatchScan($0) }
     case .getHealthFeedback: replies.add(id, .getHealthFeedback(service.healthFeedback))
     case .empty(let request): delay(request, id)
-    case let other: replies.add(id, UnimplementedCommand.response(to: other))
+    case let other: dispatchTransaction(other, id)
     }
   }
 
-  private func read<Request: ContextualRequest, Response: RefusableResponse>(
+  /// Starts a command that returns data.
+  func read<Request: ContextualRequest, Response: RefusableResponse>(
     _ request: Request, _ id: UInt64,
     _ method: (
       Request, ReadOrigin, @escaping RawService.Done<Response>
@@ -147,7 +148,8 @@ final class BatchCommandsHandler: StreamHandler {
     run(request, id, method, wrap)
   }
 
-  private func run<Request: ContextualRequest, Response: RefusableResponse>(
+  /// Starts a command.
+  func run<Request: ContextualRequest, Response: RefusableResponse>(
     _ request: Request, _ id: UInt64,
     _ method: (
       Request, ReadOrigin, @escaping RawService.Done<Response>

@@ -9,7 +9,7 @@ final class BatchReplies: Sendable {
 
   private struct State {
     var ready = Tikvpb_BatchCommandsResponse()
-    /// The approximate size of the results of reads in `ready`.
+    /// The approximate size of the results of reads and pessimistic locks in `ready`.
     var bytes = 0
     /// The part of `bytes` in large responses, which is counted against the call's limit.
     var counted = 0
@@ -53,8 +53,9 @@ final class BatchReplies: Sendable {
   func add(_ id: UInt64, _ command: Command?) {
     var response = Tikvpb_BatchCommandsResponse.Response()
     response.cmd = command
-    var bytes = Self.readBytes(command) ?? -1
-    let isRead = bytes >= 0
+    let readBytes = Self.readBytes(command)
+    let isRead = readBytes != nil
+    var bytes = readBytes ?? Self.lockBytes(command) ?? -1
     if isRead { readSize.note(bytes) }
     let isLarge = bytes > StreamCall.smallResponse && !call.isOverdrawn(adding: bytes)
     if isLarge {
@@ -118,12 +119,33 @@ final class BatchReplies: Sendable {
     case .rawScan(let response): bytes(response.kvs)
     case .rawBatchGet(let response): bytes(response.pairs)
     case .rawBatchScan(let response): bytes(response.kvs)
+    case .get(let response): 16 + response.value.count
+    case .scan(let response): bytes(response.pairs)
+    case .batchGet(let response): bytes(response.pairs)
+    case .bufferBatchGet(let response): bytes(response.pairs)
+    case .scanLock(let response): bytes(response.locks)
     default: nil
     }
   }
 
+  /// The approximate size of the values that a pessimistic lock returns; nil for other responses. It is no read: a
+  /// stream that waits for its end would not receive the commit for which it waits.
+  private static func lockBytes(_ command: Command?) -> Int? {
+    guard case .pessimisticLock(let response) = command else { return nil }
+    return response.values.reduce(16) { $0 + 8 + $1.count }
+      + response.results.reduce(0) { $0 + 16 + $1.value.count }
+  }
+
   private static func bytes(_ pairs: [Kvrpcpb_KvPair]) -> Int {
     pairs.reduce(16) { $0 + 16 + $1.key.count + $1.value.count }
+  }
+
+  private static func bytes(_ locks: [Kvrpcpb_LockInfo]) -> Int {
+    locks.reduce(16) { total, lock in
+      lock.secondaries.reduce(total + 64 + lock.key.count + lock.primaryLock.count) {
+        $0 + 4 + $1.count
+      }
+    }
   }
 
   private static func busy(inPlaceOf command: Command?) -> Command? {
@@ -132,6 +154,12 @@ final class BatchReplies: Sendable {
     case .rawScan: .rawScan(.serverIsBusy)
     case .rawBatchGet: .rawBatchGet(.serverIsBusy)
     case .rawBatchScan: .rawBatchScan(.serverIsBusy)
+    case .get: .get(.serverIsBusy)
+    case .scan: .scan(.serverIsBusy)
+    case .batchGet: .batchGet(.serverIsBusy)
+    case .bufferBatchGet: .bufferBatchGet(.serverIsBusy)
+    case .scanLock: .scanLock(.serverIsBusy)
+    case .pessimisticLock: .pessimisticLock(.serverIsBusy)
     default: command
     }
   }

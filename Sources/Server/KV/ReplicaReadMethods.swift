@@ -3,12 +3,15 @@ import Protobuf
 import RPC
 import Raftstore
 import Runtime
+import Transaction
 import Wire
 
 /// The methods of `tikvpb.Tikv` by which clients prepare reads at replicas: `ReadIndex` and `GetStoreSafeTS`.
 struct ReplicaReadMethods: Sendable {
   let router: Router
   let meta: StoreMeta
+  /// What the transactions of the store share.
+  let concurrency: ConcurrencyControl
   let clusterID: UInt64
 
   /// Adds the methods to the router.
@@ -37,8 +40,8 @@ struct ReplicaReadMethods: Sendable {
     }
   }
 
-  /// An index that is applied here and covers everything acknowledged before the request. There are no locks in memory
-  /// that it could meet.
+  /// An index that is applied here and covers everything acknowledged before the request, for a read at a timestamp. No
+  /// transaction can commit below it any more; a lock in memory of one that may is returned.
   private func readIndex(
     _ request: Kvrpcpb_ReadIndexRequest,
     _ done: @escaping @Sendable (Kvrpcpb_ReadIndexResponse) -> Void
@@ -51,6 +54,7 @@ struct ReplicaReadMethods: Sendable {
         .with { $0.regionError = RegionError.other(message: "malformed context: \(error)").wire })
     }
     context.staleRead = false
+    if let lock = lockInMemory(request) { return done(.with { $0.locked = lock.wire }) }
     let completion = Completion<Result<ReadGrant, RegionError>>(
       abandoned: .failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))
     ) { result in
@@ -60,6 +64,23 @@ struct ReplicaReadMethods: Sendable {
       }
     }
     router.read(ReadRequest(context: context, completion: completion))
+  }
+
+  /// Raises `max_ts` to the timestamp of the read, and then looks for a lock that blocks it.
+  private func lockInMemory(_ request: Kvrpcpb_ReadIndexRequest) -> LockInfo? {
+    guard request.startTs > 0 else { return nil }
+    let options = ReadOptions(at: Timestamp(request.startTs), isReplicaRead: true)
+    for range in request.ranges {
+      let keys = KeyRange(
+        encodingUserKeys: [UInt8](range.startKey), [UInt8](range.endKey))
+      let scan = Scan(range: keys, options, limit: 1)
+      do throws(TransactionError) {
+        try scan.prepare(concurrency)
+      } catch {
+        if case .locked(let locks) = error { return locks.first }
+      }
+    }
+    return nil
   }
 
   /// The timestamp up to which all replicas here serve stale reads; replicas that serve none are left out. 0: no replica

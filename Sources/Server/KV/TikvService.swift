@@ -4,22 +4,25 @@ package import RPC
 package import Storage
 import Wire
 
-/// The methods of `tikvpb.Tikv` for clients: raw requests, each as a call or many on one stream.
+/// The methods of `tikvpb.Tikv` for clients: raw requests and transactions, each as a call or many on one stream.
 ///
 /// Known methods that are not served respond in a way that makes clients fail at once
 /// (`UnimplementedMethods`); unknown ones end with UNIMPLEMENTED.
 package struct TikvService: Sendable {
   let raw: RawService
+  let transactions: TransactionService
   let clusterID: UInt64
   let storeID: UInt64
   let streams: OpenStreams
   let delays = DelayedReplies(limit: 4096)
 
   package init(
-    storage: any Storage, format: RawFormat = .plain, clusterID: UInt64, storeID: UInt64,
-    streams: OpenStreams, reads: ReadPool
+    storage: any Storage, transactions: TransactionCommands, format: RawFormat = .plain,
+    clusterID: UInt64, storeID: UInt64, streams: OpenStreams, reads: ReadPool
   ) {
     raw = RawService(commands: RawCommands(storage: storage, format: format), pool: reads)
+    let hasTTL = if case .expiring = format { true } else { false }
+    self.transactions = TransactionService(commands: transactions, pool: reads, hasTTL: hasTTL)
     self.clusterID = clusterID
     self.storeID = storeID
     self.streams = streams
@@ -42,6 +45,7 @@ package struct TikvService: Sendable {
     router.unary("/tikvpb.Tikv/GetHealthFeedback") { _, call in
       call.reply(message: healthFeedback)
     }
+    registerTransactions(on: &router)
     UnimplementedMethods.register(on: &router)
     let service = self
     router.stream("/tikvpb.Tikv/BatchCommands") { call in
@@ -62,7 +66,8 @@ package struct TikvService: Sendable {
     context.problem(inCluster: clusterID)
   }
 
-  private func unary<Request: ContextualRequest, Response: RefusableResponse>(
+  /// Adds a method that decodes its request and responds with a message.
+  func unary<Request: ContextualRequest, Response: RefusableResponse>(
     _ name: String, on router: inout MethodRouter,
     _ method:
       @escaping @Sendable (

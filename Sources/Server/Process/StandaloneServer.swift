@@ -73,9 +73,11 @@ package final class StandaloneServer: RunningNode {
       maxWriteSize: configuration.raftstore.maxEntrySize, onFatal: runtime.onFatal)
     let health = HealthService(streams: streams)
     let reads = ReadPool(host: runtime.host)
+    let transactions = try await transactions(storage, engine, pd.client, runtime.host)
     let service = TikvService(
-      storage: storage, format: configuration.rawFormat(runtime.host.clock),
-      clusterID: pd.clusterID, storeID: info.id, streams: streams, reads: reads)
+      storage: storage, transactions: transactions,
+      format: configuration.rawFormat(runtime.host.clock), clusterID: pd.clusterID,
+      storeID: info.id, streams: streams, reads: reads)
     var router = MethodRouter()
     service.register(on: &router)
     UnimplementedMethods.registerClustered(on: &router)
@@ -162,6 +164,18 @@ package final class StandaloneServer: RunningNode {
     let store = info
     try await value { pd.putStore(store, $0) }
     return (info, region)
+  }
+
+  /// The transactions of the store. The only earlier leader was this store before it was restarted: `max_ts` begins above
+  /// the reads that it served then.
+  private static func transactions(
+    _ storage: any Storage, _ engine: any KVEngine, _ pd: any PDClient, _ host: any WorkerHost
+  ) async throws(StartError) -> TransactionCommands {
+    let transactions = TransactionCommands(
+      storage: storage, engine: engine, host: host,
+      deadlocks: LocalDeadlockDetection(clock: host.clock))
+    transactions.concurrency.raiseMaxTS(to: try await value { pd.timestamp($0) })
+    return transactions
   }
 
   /// Waits for a call to the embedded PD.

@@ -85,6 +85,20 @@ struct StoreComponents: Sendable {
     }
   }
 
+  /// The transactions of the store. A leader asks PD for a timestamp before it computes those of commits itself.
+  func transactions(_ storage: any Storage) -> TransactionCommands {
+    TransactionCommands(
+      storage: storage, engine: engine, host: runtime.host,
+      timestamps: { [pd] completion in
+        pd.timestamp { result in
+          switch result {
+          case .success(let timestamp): completion(timestamp)
+          case .failure: completion(nil)
+          }
+        }
+      }, deadlocks: LocalDeadlockDetection(clock: runtime.host.clock))
+  }
+
   /// Closes everything, the process's runtime included.
   func close() async {
     transport.close()

@@ -54,13 +54,17 @@ package final class StoreServer: RunningNode {
     let storage = RaftStorage(router: parts.router, reader: store.reader)
     var router = MethodRouter()
     let reads = ReadPool(host: runtime.host)
+    let transactions = parts.transactions(storage)
     let service = TikvService(
-      storage: storage, format: configuration.rawFormat(runtime.host.clock),
-      clusterID: store.clusterID, storeID: store.storeID, streams: streams, reads: reads)
+      storage: storage, transactions: transactions,
+      format: configuration.rawFormat(runtime.host.clock), clusterID: store.clusterID,
+      storeID: store.storeID, streams: streams, reads: reads)
     service.register(on: &router)
     SplitRegionMethod(router: parts.router, clusterID: store.clusterID).register(on: &router)
-    ReplicaReadMethods(router: parts.router, meta: store.meta, clusterID: store.clusterID)
-      .register(on: &router)
+    ReplicaReadMethods(
+      router: parts.router, meta: store.meta, concurrency: transactions.concurrency,
+      clusterID: store.clusterID
+    ).register(on: &router)
     raft.register(on: &router)
     health.register(on: &router)
     let server = try await RPCServer.listen(

@@ -1360,11 +1360,21 @@ package nonisolated struct Kvrpcpb_BatchGetResponse: Sendable {
 
   package var pairs: [Kvrpcpb_KvPair] = []
 
+  package var error: Kvrpcpb_KeyError {
+    get {_error ?? Kvrpcpb_KeyError()}
+    set {_error = newValue}
+  }
+  /// Returns true if `error` has been explicitly set.
+  package var hasError: Bool {self._error != nil}
+  /// Clears the value of `error`. Subsequent reads from it will return its default value.
+  package mutating func clearError() {self._error = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _regionError: Errorpb_Error? = nil
+  fileprivate var _error: Kvrpcpb_KeyError? = nil
 }
 
 package nonisolated struct Kvrpcpb_ScanRequest: Sendable {
@@ -5396,7 +5406,7 @@ nonisolated extension Kvrpcpb_BatchGetRequest: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Kvrpcpb_BatchGetResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".BatchGetResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}region_error\0\u{1}pairs\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}region_error\0\u{1}pairs\0\u{2}\u{3}error\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5406,6 +5416,7 @@ nonisolated extension Kvrpcpb_BatchGetResponse: SwiftProtobuf.Message, SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._regionError) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.pairs) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._error) }()
       default: break
       }
     }
@@ -5422,12 +5433,16 @@ nonisolated extension Kvrpcpb_BatchGetResponse: SwiftProtobuf.Message, SwiftProt
     if !self.pairs.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.pairs, fieldNumber: 2)
     }
+    try { if let v = self._error {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Kvrpcpb_BatchGetResponse, rhs: Kvrpcpb_BatchGetResponse) -> Bool {
     if lhs._regionError != rhs._regionError {return false}
     if lhs.pairs != rhs.pairs {return false}
+    if lhs._error != rhs._error {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
