@@ -11,14 +11,23 @@ from google.protobuf import message_factory
 from harness import wire
 from harness.attack import Attack, chunks, filled, hostile, methods
 from harness.cluster import Cluster
-from harness.fields import block, varint
+from harness.fields import HUGE_BYTES, block, varint
 from harness.process import Process, eventually, free_ports, http
+from harness.transactions import encoded
 
 STORE_FILES = ("tikvpb", "health")
 PLACEMENT_FILES = ("pdpb", "etcdserverpb", "meta_storagepb", "keyspacepb")
 # What stores call.
 RAFT_PATHS = ("/tikvpb.Tikv/Raft", "/tikvpb.Tikv/BatchRaft", "/tikvpb.Tikv/Snapshot")
 VALUE = b"the value"
+# Every request of a store has the same context, which one function decodes. Its fields are changed in requests of these
+# methods, one or two for each way on which requests go; in those of others it stays valid.
+WITH_CONTEXT = (
+    "RawGet", "RawPut", "RawScan", "RawCompareAndSwap", "KvGet", "KvScan", "KvPrewrite",
+    "KvPessimisticLock", "SplitRegion", "ReadIndex", "GetHealthFeedback")
+# The longest keys and values of requests that nothing else makes pass for valid ones.
+SMALL_BYTES = 4096
+COMMANDS_WITH_CONTEXT = ("RawGet", "RawPut", "Get", "Prewrite")
 
 
 class Bed:
@@ -60,6 +69,10 @@ class Bed:
             "limit": 10, "each_limit": 1, "count": 1, "split_count": 1, "region_key": b"h",
             "region_id": self.region.id, "regions_id": self.region.id, "ids": self.region.id,
             "store_id": self.context.peer.store_id, "service_id": b"hostile",
+            "kvrpcpb.Mutation": kv.Mutation(key=b"hostile", value=b"v"),
+            "primary_lock": b"hostile", "primary_key": b"hostile", "lock_ttl": 1, "generation": 1,
+            "start_version": 10, "for_update_ts": 10, "lock_ts": 10, "start_ts": 10,
+            "commit_version": 20, "commit_ts": 20, "max_version": 20, "wait_timeout": -1,
         }
 
     def bases(self, descriptor) -> dict[str, bytes]:
@@ -73,6 +86,7 @@ class Bed:
         key = b"hostile round %d" % self.rounds
         eventually(lambda: self._locate(key) and self._put(key, VALUE), 20, "a key is written")
         assert self._get(key) == VALUE
+        self._transact(b"transaction %d" % self.rounds)
         pd = wire.module("pdpb")
         responses = self.pd_stub.Tso(iter([pd.TsoRequest(header=self.header, count=1)]), timeout=10)
         assert [response.count for response in responses] == [1]
@@ -98,6 +112,25 @@ class Bed:
             wire.module("kvrpcpb").RawGetRequest(context=self.context, key=key), timeout=10)
         assert not reply.error and not reply.HasField("region_error"), reply
         return reply.value
+
+    def _transact(self, key):
+        """A transaction of one key in two phases, and a read of it."""
+        kv, pd = wire.module("kvrpcpb"), wire.module("pdpb")
+        self._locate(encoded(key))
+        requests = iter([pd.TsoRequest(header=self.header, count=2)])
+        last = list(self.pd_stub.Tso(requests, timeout=10))[0].timestamp
+        commit = (last.physical << 18) + last.logical
+        prewrite = self.kv_stub.KvPrewrite(kv.PrewriteRequest(
+            context=self.context, mutations=[kv.Mutation(key=key, value=VALUE)], primary_lock=key,
+            start_version=commit - 1, lock_ttl=3000), timeout=10)
+        assert not prewrite.errors and not prewrite.HasField("region_error"), prewrite
+        reply = self.kv_stub.KvCommit(kv.CommitRequest(
+            context=self.context, start_version=commit - 1, commit_version=commit, keys=[key]),
+            timeout=10)
+        assert reply.commit_version == commit, reply
+        reply = self.kv_stub.KvGet(
+            kv.GetRequest(context=self.context, key=key, version=commit), timeout=10)
+        assert reply.value == VALUE, reply
 
     def attack_store(self) -> Attack:
         return Attack(self.store, self.store_address)
@@ -166,10 +199,12 @@ def served(bed: Bed, attack: Attack, files, skip=()):
 def calls(bed: Bed, attack: Attack, path: str, method, depth: int):
     """A call for each hostile request of one method."""
     is_stream = method.client_streaming or method.server_streaming
+    skip = () if not path.startswith("/tikvpb.") or method.name in WITH_CONTEXT else ("context",)
     # A watch never ends by itself.
     most = 1 if method.server_streaming and not method.client_streaming else 1 << 30
     for label, base in bed.bases(method.input_type).items():
-        for what, request in hostile(base, method.input_type, depth if base else 1):
+        shape = (depth, skip, HUGE_BYTES) if base else (1, skip, SMALL_BYTES)
+        for what, request in hostile(base, method.input_type, *shape):
             what = f"{label}, {what}"
             if is_stream:
                 yield lambda request=request, what=what: attack.stream(
@@ -182,7 +217,7 @@ def test_unary_requests_to_the_store(bed):
     attack = bed.attack_store()
     skip = (*RAFT_PATHS, "/tikvpb.Tikv/BatchCommands")
     paths = served(bed, attack, STORE_FILES, skip)
-    assert len(paths) >= 12, paths
+    assert len(paths) >= 35, paths
     # Reading goes before what leaves hundreds of deleted ranges behind.
     paths.sort(key=lambda item: "DeleteRange" in item[0])
     attack.run(
@@ -194,18 +229,19 @@ def test_unary_requests_to_the_store(bed):
 def test_commands_in_batches(bed):
     """The same in BatchCommands: many on one stream, each completed under its id."""
     attack = bed.attack_store()
+    # Each stream is a hundred requests: with all at once, the last would wait for all others.
+    attack.parallel = 8
     tikv = wire.module("tikvpb")
     one = tikv.BatchCommandsRequest.Request.DESCRIPTOR
     commands = []
     for field in one.oneofs_by_name["cmd"].fields:
-        is_raw = field.name.startswith("Raw")
         # A command for tests, which is completed after the requested delay.
         skip = ("delay_time",) if field.name == "Empty" else ()
+        if field.name not in COMMANDS_WITH_CONTEXT:
+            skip += ("context",)
         for label, base in bed.bases(field.message_type).items():
-            if label == "valid" and not is_raw:
-                continue
-            depth = 3 if base and is_raw else 1
-            for what, request in hostile(base, field.message_type, depth, skip):
+            shape = (3, skip, HUGE_BYTES) if base else (1, skip, SMALL_BYTES)
+            for what, request in hostile(base, field.message_type, *shape):
                 commands.append((f"{field.name} {label}, {what}", block(field.number, request)))
     malformed = {what for what, _ in commands if "=" not in what}
     whole = [command for command in commands if command[0] not in malformed]
@@ -252,6 +288,9 @@ def test_lists_of_millions(bed):
     store = [
         ("RawBatchGet", context + many(b"\x12\0")), ("RawBatchPut", context + many(b"\x12\0")),
         ("RawBatchDelete", context + many(b"\x12\0")), ("RawBatchScan", context + many(b"\x12\0")),
+        ("KvBatchGet", context + many(b"\x12\0")), ("KvPrewrite", context + many(b"\x12\0")),
+        ("KvPrewrite", context + many(b"\x62\0")), ("KvPessimisticLock", context + many(b"\x12\0")),
+        ("KvCommit", context + many(b"\x1a\0")), ("KvResolveLock", context + many(b"\x22\0")),
     ]
     streams = [
         ("BatchCommands", many(get, 2) + block(2, b"\1" * (LIST_BYTES // 2 // len(get)))),
