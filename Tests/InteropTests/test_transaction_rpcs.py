@@ -530,6 +530,18 @@ def test_what_is_not_served_is_refused(cluster, calls, kv):
     assert reply.region_error.HasField("key_not_in_region") and not reply.pairs
 
 
+def test_replicas_send_readers_to_the_leader(cluster, calls, kv):
+    """A commit timestamp that the leader computes must be above all reads, and it does not learn those of replicas."""
+    for fields in ({"replica_read": True}, {"stale_read": True}):
+        request = kv.GetRequest(context=calls._context(b"m"), key=b"m", version=calls.timestamp())
+        region = cluster.region(b"m").region
+        request.context.MergeFrom(kv.Context(**fields))
+        peer = next(peer for peer in region.peers if peer.id != request.context.peer.id)
+        request.context.peer.CopyFrom(peer)
+        reply = stub_of(calls, request).KvGet(request, timeout=5)
+        assert reply.region_error.HasField("not_leader"), reply
+
+
 def test_wrong_clusters_are_refused(calls, kv):
     request = kv.GetRequest(context=calls._context(b"j"), key=b"j", version=1)
     request.context.cluster_id = 1
