@@ -47,11 +47,7 @@ struct LogPlan: ~Copyable {
   mutating func finish() throws(LogStoreError) {
     for (region, index) in after {
       guard let index else { continue }
-      guard index.hardState.commit <= index.last else {
-        throw .invalidBatch(
-          region: region,
-          reason: "commit \(index.hardState.commit) is beyond the last index \(index.last)")
-      }
+      try index.checkCommit(region)
       if let old = before.regions[region], old.hardState == index.hardState,
         old.last == index.last, !destroyed(region)
       {
@@ -67,17 +63,10 @@ struct LogPlan: ~Copyable {
 
   private mutating func append(_ region: UInt64, _ entries: [Entry]) throws(LogStoreError) {
     var index = index(of: region) ?? RegionIndex()
-    try LogRules.checkRun(region, entries)
-    let kept = entries.drop { $0.index <= index.dummy.index }
-    guard let first = kept.first?.index else { return }
-    guard first <= index.last + 1 else {
-      throw .gap(region: region, expected: index.last + 1, got: first)
-    }
     let oldLast = index.last
-    for entry in kept {
-      index.append(index: entry.index, term: entry.term)
-      put(region, entry)
-    }
+    let kept = try index.append(region, entries)
+    guard !kept.isEmpty else { return }
+    for entry in kept { put(region, entry) }
     deleteEntries(region, from: index.last + 1, through: oldLast)
     set(region, index)
   }
@@ -88,8 +77,7 @@ struct LogPlan: ~Copyable {
     let existing = index(of: region)
     guard existing != nil || !state.isEmpty else { return }
     var index = existing ?? RegionIndex()
-    try LogRules.checkStep(region, from: index.hardState, to: state)
-    index.hardState = state
+    _ = try index.set(region, state)
     set(region, index)
   }
 
@@ -97,15 +85,7 @@ struct LogPlan: ~Copyable {
     _ region: UInt64, _ to: UInt64, _ term: UInt64
   ) throws(LogStoreError) {
     var index = index(of: region) ?? RegionIndex()
-    guard to > index.dummy.index else { return }
-    guard to <= index.last else {
-      throw .invalidBatch(
-        region: region, reason: "compaction to \(to) beyond the last index \(index.last)")
-    }
-    guard try index.term(at: to) == term else {
-      throw .invalidBatch(region: region, reason: "compaction to \(to) with a wrong term \(term)")
-    }
-    index.compact(to: to, term: term)
+    guard try index.compact(region, to: to, term: term) else { return }
     removeCompacted(region, &index)
     putTruncated(region, to, term)
     set(region, index)
@@ -114,18 +94,10 @@ struct LogPlan: ~Copyable {
   private mutating func reset(
     _ region: UInt64, _ to: UInt64, _ term: UInt64, _ state: HardState
   ) throws(LogStoreError) {
-    let old = index(of: region) ?? RegionIndex()
-    guard to < .max else {
-      throw .invalidBatch(region: region, reason: "reset to index \(to)")
-    }
-    guard to > old.dummy.index else {
-      throw .snapshotOutOfDate(currentIndex: old.dummy.index, currentTerm: old.dummy.term)
-    }
-    try LogRules.checkStep(region, from: old.hardState, to: state)
-    deleteEntries(region, from: old.lowest, through: old.last)
-    var index = RegionIndex(startingAfter: to, term: term)
-    index.hardState = state
-    index.hardState.commit = max(state.commit, to)
+    var index = index(of: region) ?? RegionIndex()
+    let (lowest, last) = (index.lowest, index.last)
+    try index.reset(region, to: to, term: term, state)
+    deleteEntries(region, from: lowest, through: last)
     putTruncated(region, to, term)
     set(region, index)
   }
@@ -150,7 +122,7 @@ struct LogPlan: ~Copyable {
 
   /// Deletes entries up to the truncated index, except those that a hold keeps.
   mutating func removeCompacted(_ region: UInt64, _ index: inout RegionIndex) {
-    let limit = min(index.dummy.index, before.lowestHold(region).map { max($0, 1) - 1 } ?? .max)
+    let limit = before.holds.deletable(region, truncatedAt: index.dummy.index)
     guard index.lowest <= limit else { return }
     deleteEntries(region, from: index.lowest, through: limit)
     index.lowest = limit + 1

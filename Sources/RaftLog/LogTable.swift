@@ -4,9 +4,7 @@ struct LogTable: Sendable {
   var regions: [UInt64: RegionIndex] = [:]
   /// The destroyed regions that have a tombstone. Disjoint from `regions`.
   var tombstones: Set<UInt64> = []
-  /// The first index that each hold keeps.
-  var holds: [LogHold: UInt64] = [:]
-  var nextHold: UInt64 = 1
+  var holds = LogHolds()
   /// Regions whose logs could not be read completely when the store was opened, with the reason. A region that is
   /// destroyed is no longer among them.
   var damaged: [UInt64: String] = [:]
@@ -25,11 +23,5 @@ struct LogTable: Sendable {
       if tombstones.contains(id) { part.tombstones.insert(id) }
     }
     return part
-  }
-
-  /// The lowest index that a hold of the region keeps; nil if there is none.
-  func lowestHold(_ region: UInt64) -> UInt64? {
-    guard !holds.isEmpty else { return nil }
-    return holds.lazy.filter { $0.key.region == region }.map(\.value).min()
   }
 }

@@ -24,8 +24,7 @@ package final class MemoryLogStore: RaftLogStore {
     var barriers: UInt64 = 0
     var poison: String?
     var closed = false
-    var holds: [LogHold: UInt64] = [:]
-    var nextHold: UInt64 = 1
+    var holds = LogHolds()
     /// How many more of each succeed before one fails; nil: all.
     var writesBeforeFailure: Int?
     var syncsBeforeFailure: Int?
@@ -259,16 +258,11 @@ package final class MemoryLogStore: RaftLogStore {
   // MARK: Maintenance
 
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
-    shared.withLock { shared in
-      let hold = LogHold(region: region, token: shared.nextHold)
-      shared.nextHold += 1
-      shared.holds[hold] = index
-      return hold
-    }
+    shared.withLock { $0.holds.hold(region, from: index) }
   }
 
   package func release(_ hold: LogHold) {
-    shared.withLock { $0.holds[hold] = nil }
+    shared.withLock { $0.holds.release(hold) }
   }
 
   /// Without effect: `compact` frees memory at once.

@@ -179,3 +179,16 @@ package struct LogPurgeAdvice: Sendable, Hashable {
     self.pinnedEntries = pinnedEntries
   }
 }
+
+extension LogPurgeAdvice {
+  /// The logs with the most entries, largest first.
+  static func largest(of indexes: [UInt64: RegionIndex]) -> [LogPurgeAdvice] {
+    let all = indexes.map { region, index in
+      LogPurgeAdvice(
+        region: region, compactTo: index.last, pinnedEntries: index.last - index.dummy.index)
+    }
+    let sorted = all.filter { $0.pinnedEntries > 0 }
+      .sorted { ($1.pinnedEntries, $0.region) < ($0.pinnedEntries, $1.region) }
+    return Array(sorted.prefix(16))
+  }
+}

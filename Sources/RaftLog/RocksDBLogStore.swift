@@ -326,16 +326,11 @@ package final class RocksDBLogStore: RaftLogStore {
   // MARK: Maintenance
 
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
-    table.withLock { table in
-      let hold = LogHold(region: region, token: table.nextHold)
-      table.nextHold += 1
-      table.holds[hold] = index
-      return hold
-    }
+    table.withLock { $0.holds.hold(region, from: index) }
   }
 
   package func release(_ hold: LogHold) {
-    table.withLock { $0.holds[hold] = nil }
+    table.withLock { $0.holds.release(hold) }
   }
 
   @discardableResult
@@ -364,15 +359,7 @@ package final class RocksDBLogStore: RaftLogStore {
 
   private func advice() throws(LogStoreError) -> [LogPurgeAdvice] {
     guard try usedBytes() >= options.adviceThresholdBytes else { return [] }
-    let all = table.withLock { table in
-      table.regions.map { region, index in
-        LogPurgeAdvice(
-          region: region, compactTo: index.last, pinnedEntries: index.last - index.dummy.index)
-      }
-    }
-    let sorted = all.filter { $0.pinnedEntries > 0 }
-      .sorted { ($1.pinnedEntries, $0.region) < ($0.pinnedEntries, $1.region) }
-    return Array(sorted.prefix(16))
+    return LogPurgeAdvice.largest(of: table.withLock { $0.regions })
   }
 
   package func usedBytes() throws(LogStoreError) -> UInt64 {

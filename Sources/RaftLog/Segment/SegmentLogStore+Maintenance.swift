@@ -3,16 +3,11 @@ import Synchronization
 
 extension SegmentLogStore {
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
-    table.withLock { table in
-      let hold = LogHold(region: region, token: table.nextHold)
-      table.nextHold += 1
-      table.holds[hold] = index
-      return hold
-    }
+    table.withLock { $0.holds.hold(region, from: index) }
   }
 
   package func release(_ hold: LogHold) {
-    table.withLock { $0.holds[hold] = nil }
+    table.withLock { $0.holds.release(hold) }
   }
 
   package func usedBytes() throws(LogStoreError) -> UInt64 {

@@ -21,15 +21,7 @@ struct SegmentTable: Sendable {
   private(set) var tombstones: [UInt64: [UInt8]] = [:]
   /// By sequence number.
   var files: [UInt64: Usage] = [:]
-  /// The first index that each hold keeps.
-  var holds: [LogHold: UInt64] = [:]
-  var nextHold: UInt64 = 1
-
-  /// The lowest index that a hold of the region keeps; nil if there is none.
-  func lowestHold(_ region: UInt64) -> UInt64? {
-    guard !holds.isEmpty else { return nil }
-    return holds.lazy.filter { $0.key.region == region }.map(\.value).min()
-  }
+  var holds = LogHolds()
 
   // MARK: Items
 
@@ -163,7 +155,7 @@ struct SegmentTable: Sendable {
   @discardableResult
   mutating func removeCompacted(_ region: UInt64) -> Bool {
     guard let index = regions[region]?.index else { return false }
-    let end = min(index.first, max(lowestHold(region) ?? .max, 1))
+    let end = holds.deletable(region, truncatedAt: index.dummy.index) + 1
     guard index.lowest < end else { return false }
     removeEntries(region, below: end)
     regions[region]?.index.lowest = end

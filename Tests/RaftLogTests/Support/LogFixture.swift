@@ -1,3 +1,4 @@
+import Foundation
 import Raft
 import RaftLog
 import Runtime
@@ -7,6 +8,7 @@ import Testing
 /// The log stores under test.
 enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
   case rocks, memory, segment
+  case kv
 
   var testDescription: String { rawValue }
 }
@@ -16,6 +18,8 @@ final class LogFixture {
   let kind: LogStoreKind
   private let temporary: TemporaryDirectory
   private(set) var store: any RaftLogStore
+  /// How many copies `killed` has made.
+  private var kills = 0
 
   var path: String { temporary.child("raft") }
 
@@ -27,6 +31,7 @@ final class LogFixture {
       case .rocks: try RocksDBLogStore(path: temporary.child("raft"))
       case .memory: MemoryLogStore()
       case .segment: try SegmentLogStore.open(temporary.child("raft"))
+      case .kv: try OrderedKVLogStore(path: temporary.child("raft"))
       }
   }
 
@@ -39,15 +44,38 @@ final class LogFixture {
       case .rocks: try RocksDBLogStore(path: path)
       case .memory: try #require(store as? MemoryLogStore).reopen()
       case .segment: try SegmentLogStore.open(path)
+      case .kv: try OrderedKVLogStore(path: path)
       }
   }
 
-  /// Runs the check now and after opening the store again: on its state in memory and on the stored one.
+  /// Runs the check now and after opening the store again: on its state in memory and on the stored one. On some stores
+  /// also on what a kill of the process would have left.
   func twice(_ check: (any RaftLogStore) throws -> Void) throws {
     try check(store)
     try store.verify(deep: true)
+    try killed(check)
     try reopen()
     try check(store)
+  }
+
+  /// Runs the check on a copy of the files that was made while the store was open: what a kill of the process leaves.
+  private func killed(_ check: (any RaftLogStore) throws -> Void) throws {
+    guard [.kv].contains(kind) else { return }
+    kills += 1
+    let left = try open(checkpoint: try copyFiles(temporary.child("killed-\(kills)")))
+    try check(left)
+    try left.close()
+  }
+
+  /// Copies the files of the open store. RocksDB removes old ones in the background: then the copy begins again.
+  private func copyFiles(_ copy: String, attempts: Int = 20) throws -> String {
+    do {
+      try FileManager.default.copyItem(atPath: path, toPath: copy)
+      return copy
+    } catch {
+      guard attempts > 1 else { throw error }
+      return try copyFiles(copy + "+", attempts: attempts - 1)
+    }
   }
 
   @discardableResult
@@ -68,6 +96,7 @@ final class LogFixture {
     case .rocks: try RocksDBLogStore(path: path)
     case .memory: try #require((store as? MemoryLogStore)?.open(checkpoint: path))
     case .segment: try SegmentLogStore.open(path)
+    case .kv: try OrderedKVLogStore(path: path)
     }
   }
 }
