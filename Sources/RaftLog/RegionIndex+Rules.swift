@@ -14,6 +14,18 @@ extension RegionIndex {
     return kept
   }
 
+  /// Throws unless the terms of appended entries continue those of the log without a decrease. For formats that depend on
+  /// it; raft appends nothing else.
+  func checkTerms(_ region: UInt64, _ entries: [Entry]) throws(LogStoreError) {
+    guard let first = entries.first(where: { $0.index > dummy.index }) else { return }
+    let before = knownTerm(at: first.index - 1)
+    guard first.term >= before else {
+      throw .invalidBatch(
+        region: region,
+        reason: "term decreases from \(before) to \(first.term) at index \(first.index)")
+    }
+  }
+
   /// Sets term, vote and commit index. False if they are the same.
   mutating func set(_ region: UInt64, _ state: HardState) throws(LogStoreError) -> Bool {
     try LogRules.checkStep(region, from: hardState, to: state)

@@ -238,6 +238,18 @@ struct LogSemanticsTests {
     }
   }
 
+  @Test(arguments: [LogStoreKind.kv, .disk])
+  func s16_aTermThatFallsBehindTheLogIsRefused(kind: LogStoreKind) throws {
+    let fixture = try LogFixture(kind)
+    try fixture.append(1, run(3, 1...4))
+    expectInvalid { try fixture.append(1, run(2, 5...5)) }
+    expectInvalid { try fixture.append(1, run(2, 3...6)) }
+    try fixture.append(1, run(2, 1...2))
+    try fixture.twice { (store) throws in
+      #expect(try store.all(1) == run(2, 1...2))
+    }
+  }
+
   @Test(arguments: LogStoreKind.allCases)
   func s17_hardState(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)

@@ -77,6 +77,7 @@ struct OrderedKVPlan: ~Copyable {
   private mutating func append(_ region: UInt64, _ entries: [Entry]) throws(LogStoreError) {
     let old = table.regions[region]?.index ?? RegionIndex()
     var index = old
+    try index.checkTerms(region, entries)
     let kept = try index.append(region, entries)
     guard let first = kept.first?.index else { return }
     let group = try create(region)

@@ -216,8 +216,10 @@ final class FaultyFiles: RandomAccessFileSystem {
   func list(_ directory: String) throws(FileSystemError) -> [String] {
     let prefix = directory + "/"
     return state.withLock { state in
-      state.files.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-        .sorted()
+      let names = state.files.keys.filter { $0.hasPrefix(prefix) }.map { path in
+        String(path.dropFirst(prefix.count).prefix { $0 != "/" })
+      }
+      return Set(names).sorted()
     }
   }
 
@@ -237,7 +239,7 @@ final class FaultyFiles: RandomAccessFileSystem {
   }
 
   func removeTree(_ path: String) throws(FileSystemError) {
-    for name in try list(path) { try remove(path + "/" + name) }
+    for name in paths where name == path || name.hasPrefix(path + "/") { try remove(name) }
   }
 
   func rename(_ source: String, to target: String) throws(FileSystemError) {
@@ -253,9 +255,12 @@ final class FaultyFiles: RandomAccessFileSystem {
   func syncDirectory(_ path: String) throws(FileSystemError) {
     try change("sync", path) { () throws(FileSystemError) in
       state.withLock { state in
-        let prefix = path + "/"
-        state.durable = state.durable.filter { !$0.key.hasPrefix(prefix) }
-        for (name, node) in state.files where name.hasPrefix(prefix) { state.durable[name] = node }
+        // Not those of directories in it.
+        func isInside(_ name: String) -> Bool {
+          name.hasPrefix(path + "/") && !name.dropFirst(path.count + 1).contains("/")
+        }
+        state.durable = state.durable.filter { !isInside($0.key) }
+        for (name, node) in state.files where isInside(name) { state.durable[name] = node }
       }
     }
   }

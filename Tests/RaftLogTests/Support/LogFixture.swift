@@ -9,6 +9,7 @@ import Testing
 enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
   case rocks, memory, segment
   case kv
+  case disk
 
   var testDescription: String { rawValue }
 }
@@ -18,6 +19,8 @@ final class LogFixture {
   let kind: LogStoreKind
   private let temporary: TemporaryDirectory
   private(set) var store: any RaftLogStore
+  /// The files of a store of kind `disk`.
+  let files = FaultyFiles()
   /// How many copies `killed` has made.
   private var kills = 0
 
@@ -32,6 +35,7 @@ final class LogFixture {
       case .memory: MemoryLogStore()
       case .segment: try SegmentLogStore.open(temporary.child("raft"))
       case .kv: try OrderedKVLogStore(path: temporary.child("raft"))
+      case .disk: try DiskLogStore.open(temporary.child("raft"), files)
       }
   }
 
@@ -45,6 +49,7 @@ final class LogFixture {
       case .memory: try #require(store as? MemoryLogStore).reopen()
       case .segment: try SegmentLogStore.open(path)
       case .kv: try OrderedKVLogStore(path: path)
+      case .disk: try DiskLogStore.open(path, files)
       }
   }
 
@@ -60,7 +65,12 @@ final class LogFixture {
 
   /// Runs the check on a copy of the files that was made while the store was open: what a kill of the process leaves.
   private func killed(_ check: (any RaftLogStore) throws -> Void) throws {
-    guard [.kv].contains(kind) else { return }
+    guard kind == .kv || kind == .disk else { return }
+    if kind == .disk {
+      let left = try DiskLogStore.open(path, files.copy())
+      try check(left)
+      return
+    }
     kills += 1
     let left = try open(checkpoint: try copyFiles(temporary.child("killed-\(kills)")))
     try check(left)
@@ -97,7 +107,20 @@ final class LogFixture {
     case .memory: try #require((store as? MemoryLogStore)?.open(checkpoint: path))
     case .segment: try SegmentLogStore.open(path)
     case .kv: try OrderedKVLogStore(path: path)
+    case .disk: try DiskLogStore.open(path, files)
     }
+  }
+}
+
+extension DiskLogStore {
+  /// Logs with files of few entries, so that a test writes many.
+  static func open(
+    _ path: String, _ files: FaultyFiles, keys: (any SegmentKeys)? = nil
+  ) throws(LogStoreError) -> DiskLogStore {
+    var options = DiskStorageOptions()
+    options.slotsPerFile = 64
+    options.keys = keys
+    return try DiskLogStore(path: path, files: files, options: options)
   }
 }
 
