@@ -131,7 +131,7 @@ struct DiskCrashTests {
   /// Every call in a long run (`APUS_LONG_TESTS`), else a part that differs between the faults.
   private static func selected(_ calls: Int, _ fault: FaultyFiles.Fault) -> [Int] {
     let offset = FaultyFiles.Fault.allCases.firstIndex(of: fault) ?? 0
-    let step = LongTests.areOn ? 1 : 5
+    let step = LongTests.areOn ? 1 : 9
     return Array(stride(from: 1 + offset % step, through: calls, by: step))
   }
 
