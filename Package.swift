@@ -145,7 +145,9 @@ let package = Package(
     tests("RuntimeTests", ["Runtime", "TestSupport"]),
     tests("RocksDBTests", ["RocksDB", "TestSupport"]),
     tests("EngineTests", ["Engine", "Runtime", "TestSupport"]),
-    tests("RaftLogTests", ["RaftLog", "Raft", "Runtime", "TestSupport"]),
+    tests(
+      "RaftLogTests", ["RaftLog", "Raft", "RocksDB", "Runtime", "TestSupport"],
+      exclude: ["EtcdCounterparts.md"]),
     tests("CodecTests", ["Codec", "Protobuf", "Wire", "Raft", protobuf]),
     tests(
       "RPCTests",

@@ -59,6 +59,13 @@ struct LogPlan: ~Copyable {
     }
   }
 
+  /// Adds changes of other column families; returns what `add` does.
+  mutating func add(
+    _ add: (inout DBWriteBatch) throws(LogStoreError) -> () -> Void
+  ) throws(LogStoreError) -> () -> Void {
+    try add(&native)
+  }
+
   // MARK: Operations
 
   private mutating func append(_ region: UInt64, _ entries: [Entry]) throws(LogStoreError) {

@@ -41,9 +41,7 @@ package final class RocksDBLogStore: RaftLogStore {
     self.options = options
     let db: DB
     do throws(RocksDBError) {
-      db = try DB(
-        path: path, options: options.database, families: [("default", options.family)],
-        readOnly: options.readOnly)
+      db = try options.open(path)
     } catch {
       throw LogStoreError(error, path: path)
     }
@@ -81,7 +79,7 @@ package final class RocksDBLogStore: RaftLogStore {
     guard version <= format else { throw .newerFormat(version) }
   }
 
-  private func database() throws(LogStoreError) -> DB {
+  func database() throws(LogStoreError) -> DB {
     guard let db = opened.withLock({ $0 }) else { throw .closed }
     return db
   }
@@ -92,7 +90,31 @@ package final class RocksDBLogStore: RaftLogStore {
     _ batch: LogBatch, _ durability: Durability
   ) throws(LogStoreError) -> LogReceipt {
     let db = try database()
-    guard batch.byteSize <= options.maxBatchBytes else {
+    return try write(batch, durability, more: 0, db) { (_) throws(LogStoreError) in {} }
+  }
+
+  /// Writes a batch, and changes of other column families of the database with it.
+  ///
+  /// - Parameters:
+  ///   - more: bytes of these changes.
+  ///   - add: adds them, with no other write in between, and returns what is to be done once they are written.
+  @discardableResult
+  func write(
+    _ batch: LogBatch, _ durability: Durability, more: Int,
+    _ add: (DB, inout DBWriteBatch) throws(LogStoreError) -> () -> Void
+  ) throws(LogStoreError) -> LogReceipt {
+    let db = try database()
+    return try write(batch, durability, more: more, db) { (native) throws(LogStoreError) in
+      try add(db, &native)
+    }
+  }
+
+  private func write(
+    _ batch: LogBatch, _ durability: Durability, more: Int, _ db: DB,
+    _ add: (inout DBWriteBatch) throws(LogStoreError) -> () -> Void
+  ) throws(LogStoreError) -> LogReceipt {
+    let bytes = batch.byteSize + more
+    guard bytes <= options.maxBatchBytes else {
       throw .batchTooLarge(limit: options.maxBatchBytes)
     }
     return try writer.withLock { (writer) throws(LogStoreError) in
@@ -101,12 +123,14 @@ package final class RocksDBLogStore: RaftLogStore {
       var plan = LogPlan(db.families[0], before: excerpt)
       for operation in batch.operations { try plan.add(operation) }
       try plan.finish()
+      let publishMore = try plan.add(add)
       guard !plan.isEmpty else {
         return LogReceipt(lsn: writer.lsn, durableLSN: writer.durableLSN, bytes: 0)
       }
       try write(plan.native, durability, db, &writer)
       publish(plan.after, plan.tombstones)
-      return LogReceipt(lsn: writer.lsn, durableLSN: writer.durableLSN, bytes: batch.byteSize)
+      publishMore()
+      return LogReceipt(lsn: writer.lsn, durableLSN: writer.durableLSN, bytes: bytes)
     }
   }
 

@@ -20,6 +20,10 @@ package struct RocksDBLogStoreOptions: Sendable {
   /// Whether a missing database is created. Otherwise it is an error.
   package var createIfMissing = true
 
+  /// Whether the database has the column families of a `TableLog`, which are created if they are missing. A database that
+  /// has them is opened with them in any case.
+  package var tableLog = false
+
   package init() {}
 
   var database: DBOptions {
@@ -43,5 +47,24 @@ package struct RocksDBLogStoreOptions: Sendable {
     options.targetFileSize = 64 << 20
     options.maxBytesForLevelBase = 512 << 20
     return options
+  }
+
+  /// Opens the database at `path`, with the column families of tables if it has them or is to have them.
+  func open(_ path: String) throws(RocksDBError) -> DB {
+    do throws(RocksDBError) {
+      return try open(path, tables: tableLog)
+    } catch {
+      // RocksDB requires that all families of a database are named.
+      guard error.kind == .invalid, !tableLog,
+        try DB.familyNames(path: path).contains(TableKeys.rows)
+      else { throw error }
+      return try open(path, tables: true)
+    }
+  }
+
+  private func open(_ path: String, tables: Bool) throws(RocksDBError) -> DB {
+    let names = ["default"] + (tables ? [TableKeys.rows, TableKeys.metadata] : [])
+    return try DB(
+      path: path, options: database, families: names.map { ($0, family) }, readOnly: readOnly)
   }
 }

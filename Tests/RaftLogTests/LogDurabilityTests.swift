@@ -116,7 +116,7 @@ struct LogDurabilityTests {
     expect(.closed) { try old.verify(deep: false) }
   }
 
-  @Test(arguments: [LogStoreKind.rocks, .segment, .kv, .disk])
+  @Test(arguments: [LogStoreKind.rocks, .segment, .kv, .disk, .etcd])
   func p01_aSecondOpenIsLocked(kind: LogStoreKind) throws {
     let fixture = try LogFixture(kind)
     let error = #expect(throws: LogStoreError.self) {

@@ -250,11 +250,13 @@ struct LogLifecycleTests {
     try fixture.twice { (store) throws in
       #expect(store.regions() == [5])
     }
+    // A region of etcd's has files of its own.
+    let count: UInt64 = kind == .etcd ? 100 : 2000
     try fixture.write { batch in
-      for region: UInt64 in 1...2000 { batch.append(region * 3, run(1, 1...2)) }
+      for region in 1...count { batch.append(region * 3, run(1, 1...2)) }
     }
     try fixture.twice { (store) throws in
-      #expect(store.regions() == ((1...2000).map { $0 * 3 } + [5]).sorted())
+      #expect(store.regions() == ((1...count).map { $0 * 3 } + [5]).sorted())
     }
   }
 

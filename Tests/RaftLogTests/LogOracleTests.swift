@@ -5,7 +5,7 @@ import Testing
 
 /// Random operations on many regions, store against oracle.
 struct LogOracleTests {
-  @Test(arguments: [UInt64(1), 2, 3], [LogStoreKind.rocks, .segment, .kv, .disk])
+  @Test(arguments: [UInt64(1), 2, 3], [LogStoreKind.rocks, .segment, .kv, .disk, .etcd])
   func s31_randomOperations(seed: UInt64, kind: LogStoreKind) throws {
     var random = SplitMix64(seed: seed)
     let fixture = try LogFixture(kind)

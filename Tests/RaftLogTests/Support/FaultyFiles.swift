@@ -5,7 +5,7 @@ import Synchronization
 /// Files in memory that a crash of the machine, a failing call or decay of the disk may hit.
 ///
 /// Contents survive a crash up to the last sync of the file; of each later write a crash keeps any part, in units of 512
-/// bytes. Names survive up to the last sync of the directory, or all.
+/// bytes, and a later change of size or not. Names survive up to the last sync of the directory, or all.
 final class FaultyFiles: RandomAccessFileSystem {
   /// What becomes of one call that changes something.
   enum Fault: Sendable, CaseIterable {
@@ -26,11 +26,17 @@ final class FaultyFiles: RandomAccessFileSystem {
     case nothing, everything, some
   }
 
+  /// A change of a file since its last sync.
+  enum Change: Sendable {
+    case write(offset: Int, bytes: [UInt8])
+    case resize(Int)
+  }
+
   final class Node: Sendable {
     struct Content {
       var bytes: [UInt8] = []
       var durable: [UInt8] = []
-      var writes: [(offset: Int, bytes: [UInt8])] = []
+      var changes: [Change] = []
       var isLocked = false
     }
 
@@ -41,6 +47,8 @@ final class FaultyFiles: RandomAccessFileSystem {
     var files: [String: Node] = [:]
     var durable: [String: Node] = [:]
     var directories: Set<String> = []
+    /// Renamed directories whose parent was not synced since.
+    var moves: [(from: String, to: String)] = []
     /// Calls so far that change something.
     var calls = 0
     var syncs = 0
@@ -88,22 +96,33 @@ final class FaultyFiles: RandomAccessFileSystem {
     for (name, node) in names.sorted(by: { $0.key < $1.key }) {
       let content = node.content.withLock { $0 }
       var bytes = content.durable
-      for write in content.writes {
-        switch survival {
-        case .nothing: break
-        case .everything: Self.put(write.bytes, at: write.offset, in: &bytes)
-        case .some:
-          for start in stride(from: 0, to: write.bytes.count, by: 512)
-          where Bool.random(using: &random) {
-            let piece = Array(write.bytes[start..<min(start + 512, write.bytes.count)])
-            Self.put(piece, at: write.offset + start, in: &bytes)
-          }
-        }
-      }
+      for change in content.changes { Self.apply(change, survival, to: &bytes, &random) }
       copy.place(bytes, at: name)
     }
-    copy.state.withLock { $0.directories = directories }
+    copy.state.withLock { $0.directories.formUnion(directories) }
     return copy
+  }
+
+  /// Applies what a crash keeps of a change.
+  private static func apply(
+    _ change: Change, _ survival: Survival, to bytes: inout [UInt8], _ random: inout SplitMix64
+  ) {
+    switch (change, survival) {
+    case (_, .nothing): break
+    case (.write(let offset, let written), .everything): put(written, at: offset, in: &bytes)
+    case (.write(let offset, let written), .some):
+      for start in stride(from: 0, to: written.count, by: 512)
+      where Bool.random(using: &random) {
+        let piece = Array(written[start..<min(start + 512, written.count)])
+        put(piece, at: offset + start, in: &bytes)
+      }
+    case (.resize(let size), .everything): resize(&bytes, size)
+    case (.resize(let size), .some): if Bool.random(using: &random) { resize(&bytes, size) }
+    }
+  }
+
+  fileprivate static func resize(_ bytes: inout [UInt8], _ size: Int) {
+    bytes = bytes.prefix(size) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
   }
 
   /// A copy of everything.
@@ -111,7 +130,7 @@ final class FaultyFiles: RandomAccessFileSystem {
     let (files, directories) = state.withLock { ($0.files, $0.directories) }
     let copy = FaultyFiles()
     for (name, node) in files { copy.place(node.content.withLock { $0.bytes }, at: name) }
-    copy.state.withLock { $0.directories = directories }
+    copy.state.withLock { $0.directories.formUnion(directories) }
     return copy
   }
 
@@ -125,7 +144,22 @@ final class FaultyFiles: RandomAccessFileSystem {
     state.withLock { state in
       state.files[path] = node
       state.durable[path] = node
+      state.directories.formUnion(Self.ancestors(of: path))
     }
+  }
+
+  private static func ancestors(of path: String) -> [String] {
+    var found: [String] = []
+    var rest = path
+    while let slash = rest.lastIndex(of: "/"), slash > rest.startIndex {
+      rest = String(rest[..<slash])
+      found.append(rest)
+    }
+    return found
+  }
+
+  private static func parent(of path: String) -> String {
+    ancestors(of: path).first ?? "/"
   }
 
   /// The contents of a file; nil if there is none.
@@ -209,14 +243,15 @@ final class FaultyFiles: RandomAccessFileSystem {
   func createDirectory(_ path: String) throws(FileSystemError) {
     if state.withLock({ $0.directories.contains(path) }) { return }
     try change("create directory", path) { () throws(FileSystemError) in
-      state.withLock { _ = $0.directories.insert(path) }
+      state.withLock { $0.directories.formUnion([path] + Self.ancestors(of: path)) }
     }
   }
 
   func list(_ directory: String) throws(FileSystemError) -> [String] {
     let prefix = directory + "/"
     return state.withLock { state in
-      let names = state.files.keys.filter { $0.hasPrefix(prefix) }.map { path in
+      let below = Array(state.files.keys) + Array(state.directories)
+      let names = below.filter { $0.hasPrefix(prefix) }.map { path in
         String(path.dropFirst(prefix.count).prefix { $0 != "/" })
       }
       return Set(names).sorted()
@@ -239,28 +274,63 @@ final class FaultyFiles: RandomAccessFileSystem {
   }
 
   func removeTree(_ path: String) throws(FileSystemError) {
-    for name in paths where name == path || name.hasPrefix(path + "/") { try remove(name) }
+    if node(path) != nil { try remove(path) }
+    for name in try list(path) { try removeTree(path + "/" + name) }
+    guard state.withLock({ $0.directories.contains(path) }) else { return }
+    try change("remove", path) { () throws(FileSystemError) in
+      state.withLock { _ = $0.directories.remove(path) }
+    }
   }
 
   func rename(_ source: String, to target: String) throws(FileSystemError) {
-    let node = try found(source, "rename")
+    let isDirectory = state.withLock { $0.directories.contains(source) }
+    let node = isDirectory ? Node() : try found(source, "rename")
     try change("rename", source) { () throws(FileSystemError) in
       state.withLock { state in
-        state.files[source] = nil
-        state.files[target] = node
+        if isDirectory {
+          Self.move(&state.files, source, target)
+          state.directories = Set(state.directories.map { Self.moved($0, source, target) })
+          state.moves.append((source, target))
+        } else {
+          state.files[source] = nil
+          state.files[target] = node
+        }
       }
     }
+  }
+
+  private static func moved(_ path: String, _ source: String, _ target: String) -> String {
+    guard path == source || path.hasPrefix(source + "/") else { return path }
+    return target + path.dropFirst(source.count)
+  }
+
+  private static func move(_ files: inout [String: Node], _ source: String, _ target: String) {
+    files = Dictionary(
+      uniqueKeysWithValues: files.map { (moved($0.key, source, target), $0.value) })
   }
 
   func syncDirectory(_ path: String) throws(FileSystemError) {
     try change("sync", path) { () throws(FileSystemError) in
       state.withLock { state in
-        // Not those of directories in it.
-        func isInside(_ name: String) -> Bool {
-          name.hasPrefix(path + "/") && !name.dropFirst(path.count + 1).contains("/")
+        // Renames of directories in here are durable; those of others are not yet.
+        for move in state.moves where Self.parent(of: move.to) == path {
+          state.durable = state.durable.filter { !$0.key.hasPrefix(move.to + "/") }
+          Self.move(&state.durable, move.from, move.to)
         }
-        state.durable = state.durable.filter { !isInside($0.key) }
-        for (name, node) in state.files where isInside(name) { state.durable[name] = node }
+        state.moves.removeAll { Self.parent(of: $0.to) == path }
+        // Where the directory itself is after a crash.
+        let place = state.moves.reversed().reduce(path) { Self.moved($0, $1.to, $1.from) }
+        let (prefix, parent) = (path + "/", Self.parent(of:))
+        let directories = state.directories
+        state.durable = state.durable.filter { name, _ in
+          if parent(name) == place { return false }
+          guard place == path, name.hasPrefix(prefix) else { return true }
+          // What was in a removed directory.
+          return directories.contains(parent(name))
+        }
+        for (name, node) in state.files where parent(name) == path {
+          state.durable[place + name.dropFirst(path.count)] = node
+        }
       }
     }
   }
@@ -339,7 +409,7 @@ private final class FaultyFile: RandomAccessFile, WritableFile, ReadableFile {
     func put(_ piece: [UInt8]) {
       node.content.withLock { content in
         FaultyFiles.put(piece, at: offset, in: &content.bytes)
-        content.writes.append((offset, piece))
+        content.changes.append(.write(offset: offset, bytes: piece))
       }
     }
     try files.change(
@@ -355,7 +425,7 @@ private final class FaultyFile: RandomAccessFile, WritableFile, ReadableFile {
     try files.change("sync", path) { () throws(FileSystemError) in
       node.content.withLock { content in
         content.durable = content.bytes
-        content.writes = []
+        content.changes = []
       }
       files.countSync()
     }
@@ -364,9 +434,8 @@ private final class FaultyFile: RandomAccessFile, WritableFile, ReadableFile {
   func truncate(to size: UInt64) throws(FileSystemError) {
     try files.change("truncate", path) { () throws(FileSystemError) in
       node.content.withLock { content in
-        let bytes = Array(content.bytes.prefix(Int(size)))
-        content.bytes = bytes + [UInt8](repeating: 0, count: Int(size) - bytes.count)
-        content.durable = content.bytes
+        FaultyFiles.resize(&content.bytes, Int(size))
+        content.changes.append(.resize(Int(size)))
       }
     }
   }

@@ -10,6 +10,7 @@ enum LogStoreKind: String, CaseIterable, CustomTestStringConvertible {
   case rocks, memory, segment
   case kv
   case disk
+  case etcd
 
   var testDescription: String { rawValue }
 }
@@ -36,6 +37,7 @@ final class LogFixture {
       case .segment: try SegmentLogStore.open(temporary.child("raft"))
       case .kv: try OrderedKVLogStore(path: temporary.child("raft"))
       case .disk: try DiskLogStore.open(temporary.child("raft"), files)
+      case .etcd: try EtcdLogStore.open(temporary.child("raft"))
       }
   }
 
@@ -50,6 +52,7 @@ final class LogFixture {
       case .segment: try SegmentLogStore.open(path)
       case .kv: try OrderedKVLogStore(path: path)
       case .disk: try DiskLogStore.open(path, files)
+      case .etcd: try EtcdLogStore.open(path)
       }
   }
 
@@ -65,7 +68,7 @@ final class LogFixture {
 
   /// Runs the check on a copy of the files that was made while the store was open: what a kill of the process leaves.
   private func killed(_ check: (any RaftLogStore) throws -> Void) throws {
-    guard kind == .kv || kind == .disk else { return }
+    guard [.kv, .disk, .etcd].contains(kind) else { return }
     if kind == .disk {
       let left = try DiskLogStore.open(path, files.copy())
       try check(left)
@@ -108,6 +111,7 @@ final class LogFixture {
     case .segment: try SegmentLogStore.open(path)
     case .kv: try OrderedKVLogStore(path: path)
     case .disk: try DiskLogStore.open(path, files)
+    case .etcd: try EtcdLogStore.open(path)
     }
   }
 }
@@ -128,6 +132,16 @@ extension SegmentLogStore {
   /// A log of small files on the disk.
   static func open(_ path: String) throws -> SegmentLogStore {
     try SegmentLogStore(path: path, files: SystemFileSystem(), options: .small)
+  }
+}
+
+extension EtcdLogStore {
+  /// WALs of small segments on the disk.
+  static func open(_ path: String) throws -> EtcdLogStore {
+    var options = EtcdLogStoreOptions()
+    options.segmentBytes = 16 << 10
+    options.maxOpenFiles = 16
+    return try EtcdLogStore(path: path, files: SystemFileSystem(), options: options)
   }
 }
 
