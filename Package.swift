@@ -136,6 +136,11 @@ let package = Package(
       path: "Sources/Benchmarks/Raft",
       swiftSettings: settings),
 
+    // Of `scripts/bench log`.
+    .executableTarget(
+      name: "raft-log-benchmark", dependencies: ["RaftLog", "Raft", "Runtime"],
+      path: "Sources/Benchmarks/RaftLog", swiftSettings: settings),
+
     // Fixtures that several test targets use.
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
 
@@ -169,7 +174,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "Server", "Storage", "Transaction", "RPC", "PlacementDriver", "Raftstore", "Raft", "Codec",
+        "Server", "Storage", "Transaction", "RPC", "PlacementDriver", "Raftstore", "Raft", "RaftLog",
+        "Codec",
         "Wire", "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
       ]),
     tests(

@@ -255,6 +255,10 @@ package final class MemoryLogStore: RaftLogStore {
     shared.withLock { $0.current.regions.keys.sorted() }
   }
 
+  package func tombstones() -> [UInt64]? {
+    shared.withLock { $0.current.tombstones.keys.sorted() }
+  }
+
   // MARK: Maintenance
 
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {

@@ -62,6 +62,38 @@ struct SegmentCollectionTests {
     #expect(files.syncs == before + 1)
   }
 
+  /// A file with an unreadable entry stays; purging goes on with the others, and the store is not poisoned.
+  @Test func g10_damageDoesNotStopGarbageCollection() throws {
+    let files = FaultyFiles()
+    let store = try Self.open(files) {
+      $0.hardBudgetBytes = 64 << 10
+      $0.cacheBytes = 0
+    }
+    for index: UInt64 in 1...240 {
+      try Self.append(store, 1, index...index)
+      let region: UInt64 = index % 20 == 0 ? 2 : 3
+      let next = store.lastIndex(region) + 1
+      try Self.append(store, region, next...next)
+    }
+    try store.sync()
+    let first = try #require(Self.segments(files).first)
+    var bytes = try #require(files.bytes(of: first))
+    let needle = Self.entry(1).data
+    let at = try #require(bytes.indices.first { bytes[$0...].starts(with: needle) })
+    bytes[at + 7] ^= 1
+    let handle = try files.openRandomAccess(first, create: false, readOnly: false)
+    try handle.write(bytes, at: 0)
+    try Self.compact(store, 3, 200)
+    let before = try store.usedBytes()
+    for _ in 0..<4 { try store.purge() }
+    #expect(try store.usedBytes() < before)
+    #expect(throws: LogStoreError.self) { try store.entries(1, from: 1, to: 2, maxBytes: .max) }
+    #expect(try store.entries(1, from: 100, to: 241, maxBytes: .max).count == 141)
+    #expect(try store.entries(2, from: 1, to: 13, maxBytes: .max).count == 12)
+    try Self.append(store, 1, 241...241)
+    #expect(files.bytes(of: first) != nil)
+  }
+
   /// Concurrent writers share barriers; a refused batch does not hurt the others of its group.
   @Test func p03_writersFormGroups() throws {
     let files = FaultyFiles()

@@ -23,7 +23,7 @@ struct SegmentCrashTests {
       do throws(LogStoreError) {
         _ = try store.write(batch, durability)
       } catch {
-        pending = batch
+        pending = pending ?? batch
         throw error
       }
       _ = try oracle.write(batch, .synced)
@@ -188,6 +188,34 @@ struct SegmentCrashTests {
       try Self.check(files.copy(), progress.candidates(), "\(fault) at call \(call)")
       let left = files.survivors(.some, keepsNames: false, &random)
       try Self.check(left, progress.candidates(), "\(fault) at call \(call), then a crash")
+    }
+  }
+
+  /// An error of the first write, which also notes in the lock file that the log exists: a batch whose write has failed
+  /// does not appear behind others.
+  @Test func f03_anErrorOfTheFirstWrite() throws {
+    for call in 1...24 {
+      let files = FaultyFiles()
+      files.plan(.fails, at: call)
+      let progress = Progress()
+      do throws(LogStoreError) {
+        let store = try Self.open(files)
+        for term: UInt64 in 1...3 {
+          do throws(LogStoreError) {
+            try progress.write(store, .synced) { batch in
+              batch.append(1, run(term, 1...term))
+              batch.put(1, key: [UInt8(term)], value: [1])
+            }
+            progress.pending = nil
+          } catch {
+            continue
+          }
+        }
+        try store.close()
+      } catch {
+        #expect(files.calls >= call, "\(error)")
+      }
+      try Self.check(files.copy(), progress.candidates(), "call \(call)")
     }
   }
 

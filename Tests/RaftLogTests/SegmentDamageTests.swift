@@ -97,6 +97,33 @@ struct SegmentDamageTests {
     }
   }
 
+  /// A write of two that a crash has cut off is lost although the one after it is there: no damage, in salvage mode either,
+  /// and what is written afterwards is read by later starts.
+  @Test(arguments: [SegmentLogOptions.Mode.strict, .salvage])
+  func k05_aWriteLostBeforeAnother(mode: SegmentLogOptions.Mode) throws {
+    let files = FaultyFiles()
+    let store = try Self.open(files)
+    for index: UInt64 in 1...3 { _ = try store.write(Self.batch(index), .synced) }
+    for index: UInt64 in 4...5 { _ = try store.write(Self.batch(index), .buffered) }
+    let left = files.copy()
+    let name = try #require(Self.segments(left).last)
+    var bytes = try #require(left.bytes(of: name))
+    let lost = try #require(Self.frames(bytes).dropLast().last)
+    for offset in lost..<lost + 64 { bytes[offset] = 0 }
+    left.place(bytes, at: name)
+    var found = try Self.open(left, mode)
+    #expect(found.report.fencedRegions.isEmpty)
+    #expect(found.lastIndex(1) == 3)
+    for index: UInt64 in 4...30 { _ = try found.write(Self.batch(index), .synced) }
+    try found.close()
+    for mode in [mode, .strict] {
+      found = try Self.open(left, mode)
+      #expect(try found.all(2) == (1...30).map { Self.entry(2, $0) })
+      try found.verify(deep: true)
+      try found.close()
+    }
+  }
+
   @Test func k04_aFlippedBitAnywhere() throws {
     let files = try Self.written()
     let step = LongTests.areOn ? 1 : 1999

@@ -41,7 +41,7 @@ struct ImportTests {
       "Server", "SimulationCommand", "Client", "History", "Codec", "Wire", "Runtime", "RPC",
       "CPlatform",
     ],
-    "Benchmarks": ["Raft", "CAllocations"],
+    "Benchmarks": ["Raft", "RaftLog", "Runtime", "CAllocations"],
   ]
 
   /// The modules outside the package that each target may import, beside `Synchronization`.

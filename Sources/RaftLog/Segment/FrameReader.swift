@@ -4,12 +4,18 @@ import Runtime
 
 /// Reads single frames and entries.
 enum FrameReader {
-  /// The uncompressed payload of the frame at `offset`.
-  static func payload(_ file: SegmentFile, _ offset: UInt64) throws(LogStoreError) -> [UInt8] {
-    let headerBytes = try file.read(at: offset, upTo: SegmentFormat.frameHeaderSize)
-    guard let header = FrameHeader.decode(headerBytes, at: 0, salt: file.header.salt) else {
+  /// The header of the frame at `offset`.
+  static func header(_ file: SegmentFile, _ offset: UInt64) throws(LogStoreError) -> FrameHeader {
+    let bytes = try file.read(at: offset, upTo: SegmentFormat.frameHeaderSize)
+    guard let header = FrameHeader.decode(bytes, at: 0, salt: file.header.salt) else {
       throw file.corrupted(offset, "there is no valid frame")
     }
+    return header
+  }
+
+  /// The uncompressed payload of the frame at `offset`.
+  static func payload(_ file: SegmentFile, _ offset: UInt64) throws(LogStoreError) -> [UInt8] {
+    let header = try header(file, offset)
     let start = offset + UInt64(SegmentFormat.frameHeaderSize)
     var stored: [UInt8]
     if let cipher = file.cipher {

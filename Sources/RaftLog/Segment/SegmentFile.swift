@@ -35,6 +35,35 @@ final class SegmentFile: Sendable {
         + "fenced regions again")
   }
 
+  /// The indexes of entries that frames of the file contain, by region and index. Parts of them may be elsewhere now.
+  func ranges() throws(LogStoreError) -> [(region: UInt64, range: Range<UInt64>)] {
+    var scanner = try FrameScanner(self)
+    let frames =
+      if let sealed = try scanner.sealed().result { sealed.frames } else {
+        try scanner.scan().frames
+      }
+    var spans: [(region: UInt64, range: Range<UInt64>)] = []
+    for frame in frames {
+      for item in frame.items {
+        switch item {
+        case .append(let span), .move(let span): spans.append((span.region, span.first..<span.end))
+        default: break
+        }
+      }
+    }
+    spans.sort { ($0.region, $0.range.lowerBound) < ($1.region, $1.range.lowerBound) }
+    var merged: [(region: UInt64, range: Range<UInt64>)] = []
+    for (region, range) in spans {
+      if let last = merged.last, last.region == region, range.lowerBound <= last.range.upperBound {
+        let end = max(last.range.upperBound, range.upperBound)
+        merged[merged.count - 1].range = last.range.lowerBound..<end
+      } else {
+        merged.append((region, range))
+      }
+    }
+    return merged
+  }
+
   func read(at offset: UInt64, upTo count: Int) throws(LogStoreError) -> [UInt8] {
     do throws(FileSystemError) {
       return try handle.read(at: offset, upTo: count)

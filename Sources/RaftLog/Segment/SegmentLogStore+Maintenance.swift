@@ -93,7 +93,8 @@ extension SegmentLogStore {
   }
 
   /// Copies entries out of the files that gain the most per byte copied, while the files exceed the hard budget. Other
-  /// writes come between the pieces.
+  /// writes come between the pieces. A file that cannot be read completely is left alone: whoever reads the damaged entry
+  /// finds it.
   private func rewrite() throws(LogStoreError) {
     var left = options.rewriteBytesPerPurge
     while true {
@@ -102,55 +103,62 @@ extension SegmentLogStore {
         guard usedBytes(writer) > options.hardBudgetBytes else { return nil }
         let present = writer.active?.file.sequence
         return table.withLock { table in
-          table.files.values.filter { $0.file.sequence != present && $0.live < $0.used / 10 * 9 }
-            .max { Self.gain($0) < Self.gain($1) }
+          table.files.values.filter {
+            $0.file.sequence != present && !$0.isStuck && $0.live < $0.used / 10 * 9
+          }.max { Self.order($0) < Self.order($1) }
         }
       }
       guard let victim, victim.live <= left else { return }
       left -= victim.live
-      try evacuate(victim.file.sequence)
+      do throws(LogStoreError) {
+        try evacuate(victim.file)
+      } catch {
+        guard case .corrupted = error else { throw error }
+      }
       try writer.withLock { (writer) throws(LogStoreError) in
         try writer.check()
         try dropUnused(&writer)
       }
+      // It still holds entries that cannot be moved.
+      table.withLock { $0.files[victim.file.sequence]?.isStuck = true }
     }
   }
 
-  /// Bytes freed per byte copied.
-  private static func gain(_ usage: SegmentTable.Usage) -> Double {
-    Double(usage.used - min(usage.used, usage.live)) / Double(usage.live + 1)
+  /// Bytes freed per byte copied; of equals the oldest file.
+  private static func order(_ usage: SegmentTable.Usage) -> (Double, UInt64) {
+    let gain = Double(usage.used - min(usage.used, usage.live)) / Double(usage.live + 1)
+    return (gain, .max - usage.file.sequence)
   }
 
-  /// Copies all entries of a file to the end of the log.
-  ///
-  /// - Parameter survives: whether regions whose entries cannot be read are fenced; otherwise that is an error.
-  func evacuate(_ sequence: UInt64, survives: Bool = false) throws(LogStoreError) {
-    let regions = table.withLock { table in
-      table.regions.filter { $0.value.locations.all.contains { $0.file == sequence } }.keys.sorted()
-    }
-    for region in regions {
-      do throws(LogStoreError) {
-        while try evacuatePiece(sequence, region) {}
-      } catch {
-        guard survives, case .corrupted = error else { throw error }
-        table.withLock { $0.fence(region, "\(error)") }
-      }
+  /// Copies all entries of a file to the end of the log. Which these may be, the file says: the index is not searched.
+  private func evacuate(_ file: SegmentFile) throws(LogStoreError) {
+    for (region, range) in try file.ranges() { try evacuate(file, region, range) }
+  }
+
+  private func evacuate(
+    _ file: SegmentFile, _ region: UInt64, _ range: Range<UInt64>
+  ) throws(LogStoreError) {
+    var next = range.lowerBound
+    while next < range.upperBound,
+      let end = try evacuatePiece(file, region, next..<range.upperBound)
+    {
+      next = end
     }
   }
 
   private static let pieceBytes: UInt64 = 1 << 20
 
-  /// Copies some entries of a region in a file. False if there are none.
-  private func evacuatePiece(_ sequence: UInt64, _ region: UInt64) throws(LogStoreError) -> Bool {
+  /// Copies the first entries of a range that are in a file. Returns the index behind them; nil if there are none.
+  private func evacuatePiece(
+    _ file: SegmentFile, _ region: UInt64, _ range: Range<UInt64>
+  ) throws(LogStoreError) -> UInt64? {
     try writer.withLock { (writer) throws(LogStoreError) in
       try writer.check()
-      let (piece, file) = table.withLock { table in
-        (
-          table.entries(of: region, in: UInt32(truncatingIfNeeded: sequence), Self.pieceBytes),
-          table.files[sequence]?.file
-        )
+      let piece = table.withLock { table in
+        table.entries(
+          of: region, range, in: UInt32(truncatingIfNeeded: file.sequence), Self.pieceBytes)
       }
-      guard let piece, let file else { return false }
+      guard let piece else { return nil }
       var payload: [UInt8] = []
       for location in piece.locations {
         let bytes = try self.payload(FramePlace(location), of: file)
@@ -168,7 +176,7 @@ extension SegmentLogStore {
       let items = frame.items
       let places = try writer.append([frame], table, isUrgent: true)
       publish([(items, places[0])])
-      return true
+      return span.end
     }
   }
 
@@ -180,7 +188,18 @@ extension SegmentLogStore {
     try writer.withLock { (writer) throws(LogStoreError) in
       try writer.rotate(table, isUrgent: true)
     }
-    for sequence in damaged { try evacuate(sequence, survives: true) }
+    for sequence in damaged {
+      let (file, regions) = table.withLock { ($0.files[sequence]?.file, $0.regions(in: sequence)) }
+      guard let file else { continue }
+      for (region, range) in regions {
+        do throws(LogStoreError) {
+          try evacuate(file, region, range)
+        } catch {
+          guard case .corrupted = error else { throw error }
+          table.withLock { $0.fence(region, "\(error)") }
+        }
+      }
+    }
     try writer.withLock { (writer) throws(LogStoreError) in
       // With the fences, also those found only now.
       try writer.rotate(table, isUrgent: true)
@@ -191,16 +210,25 @@ extension SegmentLogStore {
 }
 
 extension SegmentTable {
-  /// Consecutive entries of a region that lie in one file, about `maxBytes`; nil if there are none.
+  /// The regions with entries in a file, with all indexes of their logs. Searches the whole index.
+  func regions(in file: UInt64) -> [(region: UInt64, range: Range<UInt64>)] {
+    regions.filter { $0.value.locations.all.contains { $0.file == file } }
+      .map { ($0.key, $0.value.locations.first..<$0.value.locations.end) }.sorted { $0.0 < $1.0 }
+  }
+
+  /// The first consecutive entries of a range that lie in a file, about `maxBytes`; nil if there are none.
   func entries(
-    of region: UInt64, in file: UInt32, _ maxBytes: UInt64
+    of region: UInt64, _ range: Range<UInt64>, in file: UInt32, _ maxBytes: UInt64
   ) -> (first: UInt64, runs: [EntrySpan.Run], locations: [EntryLocation])? {
-    guard let log = regions[region], log.fence == nil,
-      let start = log.locations.all.firstIndex(where: { $0.file == file })
-    else { return nil }
-    let first = log.locations.first + UInt64(start - log.locations.all.startIndex)
+    guard let log = regions[region], log.fence == nil else { return nil }
+    let low = max(range.lowerBound, log.locations.first)
+    let high = min(range.upperBound, log.locations.end)
+    guard low < high else { return nil }
+    let slice = log.locations.slice(low..<high)
+    guard let start = slice.firstIndex(where: { $0.file == file }) else { return nil }
+    let first = low + UInt64(start - slice.startIndex)
     var bytes: UInt64 = 0
-    let locations = log.locations.all[start...].prefix { location in
+    let locations = slice[start...].prefix { location in
       defer { bytes += UInt64(location.length) }
       return location.file == file && (bytes == 0 || bytes + UInt64(location.length) <= maxBytes)
     }

@@ -25,6 +25,15 @@ extension SegmentLogStore {
 
   package func regions() -> [UInt64] { table.withLock { $0.regions.keys.sorted() } }
 
+  package func tombstones() -> [UInt64]? { table.withLock { $0.tombstones.keys.sorted() } }
+
+  package func damage(of region: UInt64) -> String? {
+    table.withLock { table in
+      guard let log = table.regions[region] else { return table.unattributedDamage }
+      return log.fence
+    }
+  }
+
   // MARK: Entries
 
   package func entries(

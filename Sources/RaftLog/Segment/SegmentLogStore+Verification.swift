@@ -62,6 +62,27 @@ extension SegmentLogStore {
     }
   }
 
+  /// The bytes of the frame that an entry lies in, for tests that damage it; nil if there is no such entry, or if a later
+  /// start could not tell damage of it from a write that a crash has cut off.
+  package func frame(
+    of region: UInt64, at index: UInt64
+  ) throws(LogStoreError) -> (path: String, bytes: Range<UInt64>)? {
+    try writer.withLock { (writer) throws(LogStoreError) in
+      let found = table.withLock { table -> (EntryLocation, SegmentFile)? in
+        guard let log = table.regions[region], log.fence == nil, index >= log.locations.first,
+          index < log.locations.end
+        else { return nil }
+        let location = log.locations[index]
+        return table.files[UInt64(location.file)].map { (location, $0.file) }
+      }
+      guard let (location, file) = found else { return nil }
+      let header = try FrameReader.header(file, location.frameOffset)
+      guard header.lsn <= writer.provenLSN else { return nil }
+      let end = location.frameOffset + UInt64(header.frameLength)
+      return (file.path, location.frameOffset..<end)
+    }
+  }
+
   // MARK: Checkpoint
 
   /// Closes the present file and copies all files, while others write. Nothing is shared with the copy: files of this
@@ -76,7 +97,7 @@ extension SegmentLogStore {
         })
       else { throw .io(operation: "checkpoint to \(path)", reason: "it exists already") }
       try writer.rotate(table, isUrgent: false)
-      try noteCreation(writer.directory)
+      try noteCreation(&writer)
       guard let active = writer.active else { preconditionFailure("no file after a rotation") }
       // With the size that its header promises.
       var head = try active.file.read(at: 0, upTo: Int(active.offset))

@@ -150,7 +150,7 @@ package final class SegmentLogStore: RaftLogStore {
     let places = try writer.append(
       accepted.map { PendingFrame($0.0.batch, items: $0.1.items) }, table)
     writer.writes += UInt64(accepted.count)
-    try noteCreation(writer.directory)
+    try noteCreation(&writer)
     if accepted.contains(where: { $0.0.durability == .synced }) { try writer.barrier() }
     publish(zip(accepted.map(\.1.items), places).map { ($0, $1) })
     cache.withLock { cache in
@@ -188,15 +188,20 @@ package final class SegmentLogStore: RaftLogStore {
     }
   }
 
-  /// Says in the lock file that the log exists: from now on missing files are damage.
-  func noteCreation(_ directory: SegmentDirectory) throws(LogStoreError) {
+  /// Says in the lock file that the log exists: from now on missing files are damage. An error poisons the store, since
+  /// the frame before it is written and not applied.
+  func noteCreation(_ writer: inout SegmentWriter) throws(LogStoreError) {
     guard !isNoted.load(ordering: .relaxed) else { return }
-    try directory.performing { () throws(FileSystemError) in
+    let directory = writer.directory
+    do throws(FileSystemError) {
       let file = try directory.system.openRandomAccess(
         directory.path("LOCK"), create: true, readOnly: false)
       try file.write(SegmentDirectory.created, at: 0)
       try file.sync()
       try directory.system.syncDirectory(path)
+    } catch {
+      writer.poison = error.description
+      throw LogStoreError(error)
     }
     isNoted.store(true, ordering: .relaxed)
   }
@@ -245,7 +250,7 @@ package final class SegmentLogStore: RaftLogStore {
       try writer.check()
       let items: [SegmentItem] = [.identity(identity)]
       let places = try writer.append([PendingFrame(items: items)], table)
-      try noteCreation(writer.directory)
+      try noteCreation(&writer)
       try writer.barrier()
       publish([(items, places[0])])
     }

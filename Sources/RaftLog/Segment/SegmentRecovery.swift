@@ -112,13 +112,17 @@ struct SegmentRecovery {
   private mutating func build(
     _ base: Scanned, _ snapshotEnd: Int, _ newer: [Scanned], _ sequences: [UInt64]
   ) throws(LogStoreError) -> Outcome {
-    let (file, result) = base
-    if newer.isEmpty, result.isSealed {
+    let (file, found) = base
+    if newer.isEmpty, found.isSealed {
       throw .corrupted(
         location: directory.path(SegmentDirectory.name(file.sequence + 1)),
         reason: "the file after \(file.path) is missing; restore it")
     }
     let damage = try judge(base, newer)
+    var base = base
+    // What lies behind the end of the log was not durable, and is no part of it.
+    if damage == nil { base.result.beyond = [] }
+    let result = base.result
     let place = { (frame: FrameRecord) throws(LogStoreError) in
       guard let place = FramePlace(sequence: file.sequence, offset: frame.offset) else {
         throw file.corrupted(frame.offset, "a frame lies too far")
@@ -323,6 +327,7 @@ struct SegmentRecovery {
   }
 
   private mutating func fenceAll(_ reason: String) {
+    table.unattributedDamage = "damaged: \(reason)"
     for region in table.regions.keys.sorted() { fence(region, reason) }
   }
 

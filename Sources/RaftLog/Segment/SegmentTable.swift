@@ -12,6 +12,8 @@ struct SegmentTable: Sendable {
     var used: UInt64
     /// LSN of its last frame; `firstLSN - 1` if it has none. Of the active file: as of its last rotation.
     var lastLSN: UInt64
+    /// Whether garbage collection leaves it alone: an entry in it could not be read or belongs to a fenced region.
+    var isStuck = false
   }
 
   var identity: LogStoreIdentity?
@@ -19,6 +21,8 @@ struct SegmentTable: Sendable {
   private(set) var regions: [UInt64: SegmentRegion] = [:]
   /// What destroyed regions have left. Disjoint from `regions`.
   private(set) var tombstones: [UInt64: [UInt8]] = [:]
+  /// Damage found when the log was opened that may concern regions of which nothing else is left; nil: none.
+  var unattributedDamage: String?
   /// By sequence number.
   var files: [UInt64: Usage] = [:]
   var holds = LogHolds()
