@@ -128,7 +128,7 @@ def test_values_expire(make_cluster):
         return None if reply.not_found else reply.ttl
 
     code, text = http(cluster.stores[0].status_port, "/config")
-    assert code == 200 and json.loads(text) == {"storage": {"api-version": 1, "enable-ttl": True}}
+    assert code == 200 and json.loads(text)["storage"] == {"api-version": 1, "enable-ttl": True}
     client.put(b"for ever", b"1")
     call("RawPut", b"long", kv.RawPutRequest(key=b"long", value=b"2", ttl=1000))
     call("RawPut", b"short", kv.RawPutRequest(key=b"short", value=b"3", ttl=2))

@@ -103,7 +103,7 @@ import Testing
     "log.level", "server.addr", "server.advertise-addr", "server.status-addr",
     "server.advertise-status-addr", "storage.data-dir", "storage.enable-ttl",
     "storage.api-version", "raftstore.right-derive-when-split", "raftstore.hibernate-regions",
-    "resolved-ts.enable",
+    "resolved-ts.enable", "raftstore.log-engine",
   ]
 
   private func read(_ text: String) throws -> NodeConfiguration {

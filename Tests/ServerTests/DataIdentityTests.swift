@@ -45,6 +45,8 @@ struct DataIdentityTests {
       DataIdentity(role: .pd), DataIdentity(role: .pd, clusterID: .max),
       DataIdentity(role: .store, clusterID: 1, storeID: 4), DataIdentity(role: .standalone),
       DataIdentity(role: .store, clusterID: 1, storeID: 4, hasTTL: true),
+      DataIdentity(role: .store, clusterID: 1, storeID: 4, logEngine: .segment),
+      DataIdentity(role: .store, hasTTL: true, logEngine: .segment),
     ] {
       #expect(try DataIdentity(parsing: identity.text) == identity)
     }
@@ -59,6 +61,9 @@ struct DataIdentityTests {
       "format = \"1\"\nrole = \"pd\"\ncluster = \"0\"",
       "format = \"3\"\nrole = \"pd\"", "format = \"1\"\nrole = \"store\"\nttl = \"true\"",
       "format = \"2\"\nrole = \"store\"\nttl = \"yes\"",
+      "format = \"3\"\nrole = \"store\"", "format = \"4\"\nrole = \"store\"",
+      "format = \"1\"\nrole = \"store\"\nlog-engine = \"segment\"",
+      "format = \"3\"\nrole = \"store\"\nlog-engine = \"paper\"",
       "format = 1\nrole = pd", "format = \"", "\0\0\0\0",
       "format = \"1\"\nrole = \"pd\"\ncluster = \"18446744073709551616\"",
     ])

@@ -1,4 +1,5 @@
 import Logging
+import RaftLog
 import Raftstore
 import Runtime
 import TOMLKit
@@ -269,6 +270,7 @@ package struct ConfigurationFile {
     "split.split-contained-score": {
       set(&$0.raftstore.reads.loadSplit.containedScore, Quantity.ratio($1))
     },
+    "raftstore.log-engine": { set(&$0.logEngine, LogEngine(rawValue: $1)) },
     "raftstore.consistency-check-interval": { duration(&$0, \.reads.consistency.interval, $1) },
   ]
 

@@ -1,5 +1,6 @@
 import Glibc
 package import Logging
+package import RaftLog
 package import Raftstore
 
 /// The configuration of a store: flags of `tikv-server` and the keys of its file that apply here. Flags override
@@ -20,6 +21,8 @@ package struct NodeConfiguration: Sendable {
   package var labels: [Label] = []
   package var logLevel = Logger.Level.info
   package var raftstore = NodeConfiguration.raftstoreDefaults
+  /// The store of raft logs. Fixed at the first start of a data directory, until `apus ctl log convert` changes it.
+  package var logEngine = LogEngine.rocksdb
   package var snapshots = SnapshotLimits()
   /// The size of the block cache in bytes; 0 for 45 % of the memory of the machine or of the process's control
   /// group.

@@ -1,3 +1,4 @@
+import RaftLog
 import Raftstore
 import Runtime
 
@@ -141,7 +142,12 @@ package enum SettingRange {
   ]
 
   /// The range of a store's setting as text; nil if it has none.
-  static func words(_ key: String) -> String? { node.first { $0.name == key }?.words }
+  static func words(_ key: String) -> String? {
+    if key == "raftstore.log-engine" {
+      return LogEngine.allCases.map(\.rawValue).joined(separator: " or ")
+    }
+    return node.first { $0.name == key }?.words
+  }
 
   /// The shortest interval of work that looks at every region or at a directory.
   private static let often = Duration.milliseconds(100)

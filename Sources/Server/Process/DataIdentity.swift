@@ -1,3 +1,5 @@
+package import RaftLog
+
 /// The owner of a data directory: the role of the process that created it, and the cluster and store of its
 /// databases. It is kept in a file beside the databases, so that neither a process of another role uses the
 /// directory, nor one whose database was lost starts with an empty one.
@@ -23,8 +25,8 @@ package struct DataIdentity: Sendable, Hashable {
 
   static let fileName = "APUS"
   /// The newest format that is read. It is increased when older versions must not use the directory: in format 2 raw
-  /// values include their expiry; other directories are written in format 1.
-  static let format: UInt64 = 2
+  /// values include their expiry, in format 3 the raft log is not in RocksDB; other directories are written in format 1.
+  static let format: UInt64 = 3
 
   package var role: Role
   /// Nil until the databases contain it.
@@ -33,25 +35,34 @@ package struct DataIdentity: Sendable, Hashable {
   package var storeID: UInt64?
   /// Whether stored raw values include their expiry.
   package var hasTTL: Bool
+  /// The store of the raft log. It determines which of the directories is the log.
+  package var logEngine = LogEngine.rocksdb
 
   package init(
-    role: Role, clusterID: UInt64? = nil, storeID: UInt64? = nil, hasTTL: Bool = false
+    role: Role, clusterID: UInt64? = nil, storeID: UInt64? = nil, hasTTL: Bool = false,
+    logEngine: LogEngine = .rocksdb
   ) {
     self.role = role
     self.clusterID = clusterID
     self.storeID = storeID
     self.hasTTL = hasTTL
+    self.logEngine = logEngine
+  }
+
+  private static func format(hasTTL: Bool, _ logEngine: LogEngine) -> UInt64 {
+    logEngine != .rocksdb ? 3 : hasTTL ? 2 : 1
   }
 
   /// The text of the file: TOML whose values are strings.
   package var text: String {
     var lines = [
       "# What this directory holds. Written by apus; do not change or remove.",
-      "format = \"\(hasTTL ? 2 : 1)\"", "role = \"\(role.rawValue)\"",
+      "format = \"\(Self.format(hasTTL: hasTTL, logEngine))\"", "role = \"\(role.rawValue)\"",
     ]
     if let clusterID { lines.append("cluster = \"\(clusterID)\"") }
     if let storeID { lines.append("store = \"\(storeID)\"") }
     if hasTTL { lines.append("ttl = \"true\"") }
+    if logEngine != .rocksdb { lines.append("log-engine = \"\(logEngine.rawValue)\"") }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -82,11 +93,13 @@ package struct DataIdentity: Sendable, Hashable {
       throw Malformed(reason: "role is missing or unknown")
     }
     let ttl = values["ttl"]
-    guard ttl == nil || ttl == "true", (format == 2) == (ttl != nil) else {
-      throw Malformed(reason: "ttl and format contradict each other")
+    let logEngine = values["log-engine"].map { LogEngine(rawValue: String($0)) } ?? .rocksdb
+    guard let logEngine else { throw Malformed(reason: "its log-engine is unknown") }
+    guard ttl == nil || ttl == "true", format == Self.format(hasTTL: ttl != nil, logEngine) else {
+      throw Malformed(reason: "format contradicts ttl or log-engine")
     }
     self.init(
       role: role, clusterID: try number("cluster"), storeID: try number("store"),
-      hasTTL: ttl != nil)
+      hasTTL: ttl != nil, logEngine: logEngine)
   }
 }

@@ -1,6 +1,7 @@
 import Codec
 import Engine
 import PlacementDriver
+import RaftLog
 import Runtime
 
 /// The identity file of a data directory. The process must hold the directory's lock.
@@ -96,6 +97,35 @@ struct DataIdentityFile {
           + "it without --enable-ttl and storage.enable-ttl, or choose another --data-dir"
         : "can't disable ttl on a ttl instance: the values in \(directory) were written with their expiry; start "
           + "it with --enable-ttl, or choose another --data-dir")
+  }
+
+  /// Determines the store of the raft log: as in the directory, otherwise as requested. It must be called before the log
+  /// is opened.
+  mutating func settle(logEngine: LogEngine) throws(StartError) {
+    let present = identity.logEngine
+    guard present != logEngine else { return }
+    let hasLog: Bool
+    do throws(FileSystemError) {
+      hasLog = isBound ? true : try files.exists(directory + "/" + present.directoryName)
+    } catch {
+      throw StartError("cannot read data directory \(directory): \(error)")
+    }
+    guard hasLog else {
+      identity.logEngine = logEngine
+      isWritten = false
+      return
+    }
+    throw StartError(
+      "the raft log in \(directory) is of log engine \(present.rawValue), not \(logEngine.rawValue): convert it with "
+        + "apus ctl log convert --data-dir \(directory) --to \(logEngine.rawValue), or start with "
+        + "raftstore.log-engine = \"\(present.rawValue)\"")
+  }
+
+  /// Makes another directory the raft log, atomically and durably: the log must be in it already.
+  mutating func record(logEngine: LogEngine) throws(StartError) {
+    identity.logEngine = logEngine
+    isWritten = false
+    try record()
   }
 
   /// Writes the role and, once the databases contain them, the ids. Durable when it returns.

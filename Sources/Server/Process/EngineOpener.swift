@@ -10,7 +10,7 @@ import Storage
 enum EngineOpener {
   /// Table files that each database should keep open, before `DescriptorPlan` reduces them.
   static let dataTables = Int(RocksEngineOptions().maxOpenFiles)
-  static let logTables = Int(RocksDBLogStoreOptions().maxOpenFiles)
+  static let logTables = LogEngineOptions(files: SystemFileSystem()).maxOpenFiles
   static let placementTables = 256
 
   /// Opens the database of user data.
@@ -70,17 +70,26 @@ enum EngineOpener {
     return engine
   }
 
-  /// Opens the database of raft logs and checks whose it is.
+  /// Opens the raft log, of the engine that the identity names, and checks whose it is. A log with damaged regions is
+  /// opened: the store fences them (`RaftLogStore.damage(of:)`).
+  ///
+  /// - Parameter tables: files that it may keep open.
   static func logs(
-    _ directory: DataDirectory, tables: Int, identity: DataIdentityFile
-  ) throws(StartError) -> RocksDBLogStore {
-    let path = directory.path + "/raft"
-    var options = RocksDBLogStoreOptions()
-    options.maxOpenFiles = Int32(clamping: tables)
+    _ directory: DataDirectory, tables: Int, identity: DataIdentityFile, _ logger: Logger
+  ) throws(StartError) -> any RaftLogStore {
+    let engine = identity.identity.logEngine
+    let path = directory.path + "/" + engine.directoryName
+    var options = LogEngineOptions(files: SystemFileSystem())
+    options.access = .salvage
+    options.maxOpenFiles = tables
     options.createIfMissing = !identity.isBound
-    let (logs, stored): (RocksDBLogStore, LogStoreIdentity?)
+    var generator = SystemRandomNumberGenerator()
+    options.seed = generator.next()
+    let (logs, stored): (any RaftLogStore, LogStoreIdentity?)
     do throws(LogStoreError) {
-      logs = try RocksDBLogStore(path: path, options: options)
+      let opened = try engine.open(path, options)
+      for warning in opened.warnings { logger.warning("raft log: \(warning)") }
+      logs = opened.store
       stored = try logs.identity()
     } catch {
       let remedy = if case .corrupted = error { "; " + identity.remedy } else { "" }

@@ -29,7 +29,8 @@ struct StoreComponents: Sendable {
     try identity.record()
     let ident = try EngineOpener.storeIdent(in: engine)
     try identity.check(engine.path, clusterID: ident?.clusterID, storeID: ident?.storeID)
-    let logs = try EngineOpener.logs(directory, tables: tables[1], identity: identity)
+    let logs = try EngineOpener.logs(
+      directory, tables: tables[1], identity: identity, runtime.logger)
     let snapshots = SnapManager(
       directory: directory.path + "/snap", fileSystem: runtime.files, engine: engine,
       clock: runtime.host.clock, metrics: runtime.metrics, limits: configuration.snapshots,

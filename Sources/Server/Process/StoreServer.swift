@@ -44,6 +44,7 @@ package final class StoreServer: RunningNode {
     let health = HealthService(streams: streams)
     var identity = try DataIdentityFile(directory, role: .store, files: runtime.files)
     try identity.settle(ttl: configuration.enablesTTL)
+    try identity.settle(logEngine: configuration.logEngine)
     let parts = try StoreComponents.open(configuration, directory, &identity, runtime)
     let store = try await parts.startStore(configuration)
     try identity.record(clusterID: store.clusterID, storeID: store.storeID)

@@ -35,9 +35,12 @@ extension StatusServer {
     }
   }
 
-  /// The part of TiKV's configuration that tests of clients read: how raw keys are stored.
+  /// The part of TiKV's configuration that tests of clients read: how raw keys are stored; and which store has the raft
+  /// log.
   static func configRoute(_ configuration: NodeConfiguration) -> StatusRoute {
-    let body = #"{"storage":{"api-version":1,"enable-ttl":\#(configuration.enablesTTL)}}"#
+    let storage = #""storage":{"api-version":1,"enable-ttl":\#(configuration.enablesTTL)}"#
+    let raftstore = #""raftstore":{"log-engine":"\#(configuration.logEngine.rawValue)"}"#
+    let body = "{\(storage),\(raftstore)}"
     return StatusRoute("/config") { StatusReply(contentType: "application/json", body: body) }
   }
 }

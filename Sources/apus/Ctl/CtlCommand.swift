@@ -8,7 +8,7 @@ struct CtlCommand: AsyncParsableCommand {
     subcommands: [
       StoreCommand.self, RegionCommand.self, OperatorCommand.self, SchedulerCommand.self,
       ConfigCommand.self, HotCommand.self, TSOCommand.self, RawCommand.self,
-      UnsafeRecoverCommand.self,
+      UnsafeRecoverCommand.self, LogCommand.self,
     ])
 }
 
