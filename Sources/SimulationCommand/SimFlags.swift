@@ -27,6 +27,10 @@ package struct SimFlags: ParsableArguments {
   @Option(
     help: "Kinds of fault, separated by commas, or 'none'; the default draws some. See --list.")
   var faults: String?
+  @Option(
+    help:
+      "What raft logs are made of: memory or segment; the default is segment in one run of four.")
+  var log: String?
   @Option(help: "Numbers of planned faults to leave out, separated by commas.")
   var without: String?
   @Flag(help: "Print every event.")
@@ -79,6 +83,9 @@ package struct SimFlags: ParsableArguments {
     }
     options.workload = workload
     options.faults = try faultKinds()
+    if let log, !options.setLog(named: log) {
+      throw ValidationError("--log: unknown kind '\(log)'; it must be memory or segment")
+    }
     for number in without?.split(separator: ",") ?? [] {
       guard let number = Int(number), number >= 0 else {
         throw ValidationError("--without: invalid number '\(number)'")
@@ -106,6 +113,7 @@ package struct SimFlags: ParsableArguments {
     if duration != "30s" { words.append("--duration \(duration)") }
     if let workload { words.append("--workload \(workload)") }
     if let faults { words.append("--faults \(faults)") }
+    if let log { words.append("--log \(log)") }
     if let without { words.append("--without \(without)") }
     return words.map { " " + $0 }.joined()
   }

@@ -25,6 +25,7 @@ package enum MutantCatalog {
     LogMutants.all + EngineMutants.all + SnapshotMutants.all + TransportMutants.all
     + ReadMutants.all + WriteMutants.all + WorkerMutants.all + TimeMutants.all
     + PDMutants.all + MergeMutants.all + HibernationMutants.all + ReplicaReadMutants.all
+    + SegmentMutants.all
 
   /// The mutant of this name; nil when there is none.
   package static func mutant(named name: String) -> Mutant? { all.first { $0.name == name } }

@@ -50,6 +50,8 @@ import Testing
     Quick(name: "read-index-too-low", seeds: 10),
     Quick(name: "safe-ts-far-ahead", seeds: 10),
     Quick(name: "stale-read-before-safe-ts", seeds: 10),
+    Quick(name: "segment-skips-barriers", seeds: 5),
+    Quick(name: "segment-skips-directory-syncs", seeds: 5),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {
     let first = try (1...bug.seeds).first { try run($0, mutant: bug.name).failure != nil }

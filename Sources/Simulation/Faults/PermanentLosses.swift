@@ -1,6 +1,5 @@
 import Codec
 import Engine
-import RaftLog
 import Raftstore
 import Runtime
 import SimulationKit
@@ -84,7 +83,7 @@ final class PermanentLosses {
       let disk = store.disk
       let found =
         fault.randomValues[1] & 1 == 0
-        ? try DiskDamage.ofLog(disk.logs, fault.randomValues[2], fault.randomValues[3])
+        ? try disk.damageLog(fault.randomValues[2], fault.randomValues[3])
         : try DiskDamage.ofData(disk.engine, fault.randomValues[2])
       guard let found else { return false }
       disk.faults.damage = found
@@ -136,6 +135,6 @@ final class PermanentLosses {
     present = nil
     alteration = nil
     store.disk.forgetReplacedDamage()
-    if !store.disk.faults.damage.isFound { store.disk.faults.damage = DiskDamage() }
+    if !store.disk.faults.damage.isFound { store.disk.endDamage() }
   }
 }

@@ -55,6 +55,8 @@ package final class Simulation {
     var setup = RunSetup(
       shape: RunShape.draw(keyCount: workload.keyCount, random: &shapeRandom))
     setup.faults = options.faults
+    // Not drawn: a draw here would change every run.
+    setup.shape.log = options.log ?? (options.seed % 4 == 0 ? .segment : .memory)
     options.configure?(&setup)
     var plan = FaultPlan(
       duration: options.duration, allowed: setup.faults ?? FaultKind.allCases,
@@ -136,6 +138,7 @@ package final class Simulation {
 
   private func checkSelfStops() {
     for store in cluster.stores {
+      if let reason = store.disk.segments?.violation { return fail("raft-log", reason) }
       if let reason = store.selfStops.first { return fail("self-stop", reason) }
     }
   }

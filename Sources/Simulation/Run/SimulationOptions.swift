@@ -9,6 +9,8 @@ package struct SimulationOptions: Sendable {
   package var workload: String?
   /// The kinds of fault to draw from; nil: all.
   package var faults: [FaultKind]?
+  /// What raft logs are made of; nil: segment logs in one run of four, by the seed.
+  package var log: SimulatedLog?
   /// Numbers of planned faults that are not injected: for reducing a failing run.
   package var withoutFaults: Set<Int> = []
   /// Changes what the seed has drawn, before the run begins: mutants are built in by it.
@@ -20,6 +22,12 @@ package struct SimulationOptions: Sendable {
 
   package init(seed: UInt64) {
     self.seed = seed
+  }
+
+  /// Sets what raft logs are made of by its name. False if there is none of that name.
+  package mutating func setLog(named name: String) -> Bool {
+    log = SimulatedLog(rawValue: name)
+    return log != nil
   }
 }
 

@@ -20,7 +20,8 @@ struct PreSplit {
     case tooFewIDs
   }
 
-  func apply(engine: any KVEngine, logs: any RaftLogStore) throws {
+  /// - Parameter write: writes to the raft log.
+  func apply(engine: any KVEngine, write: (LogBatch) throws -> Void) throws {
     guard ids.count == 2 * boundaries.count else { throw Failure.tooFewIDs }
     let range = KeyLayout.regionStateRange
     let found = try engine.scan(.raft, from: range.start, to: range.end, limit: 1)
@@ -49,6 +50,6 @@ struct PreSplit {
         hardState: HardState(term: Self.firstTerm, commit: Self.firstIndex))
     }
     try engine.write(batch, .synced)
-    _ = try logs.write(log, .synced)
+    try write(log)
   }
 }

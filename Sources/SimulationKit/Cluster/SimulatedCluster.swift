@@ -15,6 +15,8 @@ package final class SimulatedCluster {
     package var boundaries: [[UInt8]] = []
     package var raftstore = RaftstoreConfig()
     package var placement = PDConfig(advertiseClientURLs: ["http://pd:2379"])
+    /// What the raft logs of the stores are made of.
+    package var log = SimulatedLog.memory
 
     package init() {}
   }
@@ -45,7 +47,7 @@ package final class SimulatedCluster {
           SimulatedStore.StoreDependencies(
             scheduler: scheduler, network: network, directory: directory,
             makePDClient: { SimulatedPDClient(process: $0, pd: pd) },
-            config: shape.raftstore, parts: parts, logger: logger, seed: seed)))
+            config: shape.raftstore, parts: parts, logger: logger, seed: seed, log: shape.log)))
     }
   }
 
@@ -96,8 +98,9 @@ package final class SimulatedCluster {
     }
     scheduler.run(until: end) { !ids.isEmpty }
     first.end(.stopped)
-    try PreSplit(boundaries: shape.boundaries, ids: ids).apply(
-      engine: first.disk.engine, logs: first.disk.logs)
+    try PreSplit(boundaries: shape.boundaries, ids: ids).apply(engine: first.disk.engine) {
+      try first.disk.writeLogOffline($0)
+    }
     first.start()
     scheduler.run(until: end) { first.store != nil }
   }

@@ -18,6 +18,8 @@ package final class SimulatedStore {
     package var parts: StoreInterposers
     package var logger: Logger
     package var seed: UInt64
+    /// What its raft log is made of.
+    package var log = SimulatedLog.memory
     /// What the store reports to the placement driver as the start of a process.
     package var startTimestamp: (SimulatedProcess) -> Int64 = { _ in 0 }
     /// Bytes of the disk, in all and free.
@@ -63,7 +65,7 @@ package final class SimulatedStore {
     machine = SimulatedMachine(
       number: number, name: "store\(number)", scheduler: dependencies.scheduler)
     clock = machine.clock
-    disk = try SimulatedDisk(machine)
+    disk = try SimulatedDisk(machine, log: dependencies.log, seed: dependencies.seed)
     self.dependencies = dependencies
     disk.faults.onDeath = { [unowned self] in scheduleCleanup(.powerLost) }
   }
@@ -103,7 +105,7 @@ package final class SimulatedStore {
     _ process: SimulatedProcess
   ) throws -> (RaftstoreEnvironment, Router) {
     let parts = dependencies.parts
-    let mount = try disk.mount(for: process)
+    let mount = try disk.mount(for: process) { parts.logFiles($0, self, process) }
     let host = parts.host(SimulatedHost(process), self, process)
     clock = host.clock
     let engine = parts.engine(mount.engine, self, process)
@@ -175,7 +177,10 @@ package final class SimulatedStore {
   /// Ends the process, if there is one. Not to be called from within it.
   package func end(_ end: End) {
     guard machine.process != nil else { return }
-    if end == .stopped { store?.stop() }
+    if end == .stopped {
+      store?.stop()
+      disk.closeLog()
+    }
     machine.endProcess()
     // What still waits for the dead process is completed, without effect outside of it.
     store?.stop()

@@ -15,6 +15,8 @@ package struct StoreInterposers {
 
   package var engine: Wrap<any KVEngine> = { part, _, _ in part }
   package var logs: Wrap<any RaftLogStore> = { part, _, _ in part }
+  /// Of a segment log.
+  package var logFiles: Wrap<any RandomAccessFileSystem> = { part, _, _ in part }
   package var files: Wrap<any FileSystem> = { part, _, _ in part }
   package var transport: Wrap<any Transport> = { part, _, _ in part }
   package var pd: Wrap<any PDClient> = { part, _, _ in part }

@@ -135,6 +135,9 @@ struct DiskAccess: Sendable {
 
   var damage: DiskDamage { faults.value.damage }
 
+  /// Whether the process has ended.
+  var isDead: Bool { !process.isAlive }
+
   func foundDamage(_ location: String) { faults.value.foundDamage(location) }
 
   /// Something was written: damage ends where other bytes are in its place.

@@ -15,7 +15,7 @@ package struct FaultyFileSystem: FileSystem {
     self.disk = disk
   }
 
-  fileprivate static func perform<R>(
+  static func perform<R>(
     _ operation: DiskFaults.Operation, _ name: String, _ path: String, _ disk: DiskAccess,
     _ body: () throws(FileSystemError) -> R
   ) throws(FileSystemError) -> R {
