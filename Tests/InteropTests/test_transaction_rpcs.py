@@ -8,7 +8,7 @@ import pytest
 
 from harness import wire
 from harness.process import eventually
-from harness.transactions import LARGEST, Transactions, split
+from harness.transactions import LARGEST, Transactions, split, encoded
 
 
 @pytest.fixture(scope="module")
@@ -530,16 +530,29 @@ def test_what_is_not_served_is_refused(cluster, calls, kv):
     assert reply.region_error.HasField("key_not_in_region") and not reply.pairs
 
 
-def test_replicas_send_readers_to_the_leader(cluster, calls, kv):
-    """A commit timestamp that the leader computes must be above all reads, and it does not learn those of replicas."""
-    for fields in ({"replica_read": True}, {"stale_read": True}):
-        request = kv.GetRequest(context=calls._context(b"m"), key=b"m", version=calls.timestamp())
-        region = cluster.region(b"m").region
-        request.context.MergeFrom(kv.Context(**fields))
-        peer = next(peer for peer in region.peers if peer.id != request.context.peer.id)
-        request.context.peer.CopyFrom(peer)
-        reply = stub_of(calls, request).KvGet(request, timeout=5)
-        assert reply.region_error.HasField("not_leader"), reply
+def test_replicas_serve_reads_at_a_timestamp(cluster, calls, kv):
+    """A replica asks the leader, which waits for prewrites that may commit below the timestamp of the read."""
+    calls.write(b"m", b"1")
+    region = cluster.region(encoded(b"m")).region
+
+    def read(at):
+        request = kv.GetRequest(
+            context=calls._context(b"m"), key=b"m", version=at)
+        request.context.MergeFrom(kv.Context(replica_read=True))
+        request.context.peer.CopyFrom(
+            next(peer for peer in region.peers if peer.id != request.context.peer.id))
+        return stub_of(calls, request).KvGet(request, timeout=5)
+
+    at = calls.timestamp()
+    assert read(at).value == b"1"
+    # The commit timestamp of a transaction in one phase is above the read, which only the replica has served.
+    start = calls.timestamp()
+    late = calls.timestamp()
+    assert read(late).value == b"1"
+    reply = calls.prewrite(start, [calls.put(b"m", b"2")], try_one_pc=True)
+    assert reply.one_pc_commit_ts > late, reply
+    assert read(late).value == b"1"
+    assert read(reply.one_pc_commit_ts).value == b"2"
 
 
 def test_wrong_clusters_are_refused(calls, kv):

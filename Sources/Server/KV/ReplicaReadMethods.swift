@@ -54,6 +54,8 @@ struct ReplicaReadMethods: Sendable {
         .with { $0.regionError = RegionError.other(message: "malformed context: \(error)").wire })
     }
     context.staleRead = false
+    // The leader learns at which timestamp the replica reads.
+    context.readTS = request.startTs
     if let lock = lockInMemory(request) { return done(.with { $0.locked = lock.wire }) }
     let completion = Completion<Result<ReadGrant, RegionError>>(
       abandoned: .failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))

@@ -5,6 +5,7 @@ import RaftLog
 import Raftstore
 import Runtime
 import Storage
+import Transaction
 
 /// The parts of a store that are opened before it starts. They are closed in the opposite order.
 struct StoreComponents: Sendable {
@@ -16,6 +17,8 @@ struct StoreComponents: Sendable {
   let router: Router
   let pd: RemotePDClient
   let transport: RPCTransport
+  /// Of the transactions of the store, and of the reads that other replicas serve.
+  let concurrency = ConcurrencyControl()
 
   /// Opens and checks the databases and snapshots, and creates the connections' objects.
   static func open(
@@ -76,7 +79,8 @@ struct StoreComponents: Sendable {
         let space = directory.space
         guard capacity > 0 else { return space }
         return (min(capacity, space.capacity), min(capacity, space.available))
-      }, onFatal: runtime.onFatal, valueExpiry: expiry)
+      }, onFatal: runtime.onFatal, valueExpiry: expiry,
+      readGuard: TransactionReadGuard(concurrency))
     let info = configuration.storeInfo(startedAt: runtime.host.clock.wallMilliseconds / 1000)
     do throws(StoreError) {
       return try await Node.start(
@@ -89,7 +93,7 @@ struct StoreComponents: Sendable {
   /// The transactions of the store. A leader asks PD for a timestamp before it computes those of commits itself.
   func transactions(_ storage: any Storage) -> TransactionCommands {
     TransactionCommands(
-      storage: storage, engine: engine, host: runtime.host,
+      storage: storage, engine: engine, host: runtime.host, concurrency: concurrency,
       timestamps: { [pd] completion in
         pd.timestamp { result in
           switch result {

@@ -104,12 +104,7 @@ struct TransactionService: Sendable {
       return nil
     }
     do throws(CodecError) {
-      var context = try RequestContext(request.context)
-      // A leader does not learn at which timestamps its replicas read, so it could compute a commit below one. Replicas
-      // respond with `not_leader`, and clients read from the leader.
-      context.replicaRead = false
-      context.staleRead = false
-      return context
+      return try RequestContext(request.context)
     } catch {
       done(Response(.refused("malformed context: \(error)")))
       return nil
