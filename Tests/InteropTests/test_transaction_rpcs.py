@@ -8,7 +8,7 @@ import pytest
 
 from harness import wire
 from harness.process import eventually
-from harness.transactions import LARGEST, Transactions, split, encoded
+from harness.transactions import LARGEST, Transactions, encoded, split
 
 
 @pytest.fixture(scope="module")
