@@ -174,9 +174,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "Server", "Storage", "Transaction", "RPC", "PlacementDriver", "Raftstore", "Raft", "RaftLog",
-        "Codec",
-        "Wire", "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
+        "Server", "Storage", "Transaction", "RPC", "PlacementDriver", "Raftstore", "Raft",
+        "RaftLog", "Codec", "Wire", "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
       ]),
     tests(
       "SimulationTests",
