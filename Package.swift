@@ -175,7 +175,8 @@ let package = Package(
       "ServerTests",
       [
         "Server", "Storage", "Transaction", "RPC", "PlacementDriver", "Raftstore", "Raft",
-        "RaftLog", "Codec", "Wire", "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log, protobuf,
+        "RaftLog", "Codec", "Wire", "Engine", "Runtime", "TestSupport", nioCore, nioPosix, log,
+        protobuf,
       ]),
     tests(
       "SimulationTests",
