@@ -23,7 +23,7 @@ package enum LogCopy {
       }
       try copy(region, source, target)
     }
-    for region in source.tombstones() ?? [] {
+    for region in source.tombstones() {
       var batch = LogBatch()
       batch.destroy(region, tombstone: try source.tombstone(region))
       _ = try target.write(batch, .buffered)
@@ -83,8 +83,7 @@ package enum LogCopy {
       }
       if let difference = try difference(region, a, b) { return "region \(region): \(difference)" }
     }
-    guard let one = a.tombstones(), let other = b.tombstones() else { return nil }
-    for region in Set(one + other).sorted() where !isIgnored(region) {
+    for region in Set(a.tombstones() + b.tombstones()).sorted() where !isIgnored(region) {
       guard try a.tombstone(region) == b.tombstone(region) else {
         return "region \(region): the tombstones differ"
       }

@@ -255,7 +255,7 @@ package final class MemoryLogStore: RaftLogStore {
     shared.withLock { $0.current.regions.keys.sorted() }
   }
 
-  package func tombstones() -> [UInt64]? {
+  package func tombstones() -> [UInt64] {
     shared.withLock { $0.current.tombstones.keys.sorted() }
   }
 

@@ -67,8 +67,8 @@ package protocol RaftLogStore: AnyObject, Sendable {
   /// The tombstone of a destroyed region; nil if there is none.
   func tombstone(_ region: UInt64) throws(LogStoreError) -> [UInt8]?
 
-  /// The destroyed regions that have a tombstone, ascending; nil if the store cannot list them. No I/O.
-  func tombstones() -> [UInt64]?
+  /// The destroyed regions that have a tombstone, ascending. No I/O.
+  func tombstones() -> [UInt64]
 
   /// Why the log of a region cannot be relied on: parts of it could not be read when the store was opened. Also for a
   /// region without a log, if damage was found that belongs to no known region: it may have had one. Nil if nothing is
@@ -110,9 +110,6 @@ package protocol RaftLogStore: AnyObject, Sendable {
 extension RaftLogStore {
   /// The default is for stores that open only without damage.
   package func damage(of region: UInt64) -> String? { nil }
-
-  /// The default is for stores that keep no list.
-  package func tombstones() -> [UInt64]? { nil }
 }
 
 /// Optional guarantees of a log store.

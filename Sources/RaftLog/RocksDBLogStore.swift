@@ -248,7 +248,7 @@ package final class RocksDBLogStore: RaftLogStore {
 
   package func regions() -> [UInt64] { table.withLock { $0.regions.keys.sorted() } }
 
-  package func tombstones() -> [UInt64]? { table.withLock { $0.tombstones.sorted() } }
+  package func tombstones() -> [UInt64] { table.withLock { $0.tombstones.sorted() } }
 
   // MARK: Reading
 

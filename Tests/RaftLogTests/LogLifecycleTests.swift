@@ -250,8 +250,8 @@ struct LogLifecycleTests {
     try fixture.twice { (store) throws in
       #expect(store.regions() == [5])
     }
-    // A region of etcd's has files of its own.
-    let count: UInt64 = kind == .etcd ? 100 : 2000
+    // Regions of these have files of their own.
+    let count: UInt64 = [.etcd, .disk].contains(kind) ? 100 : 2000
     try fixture.write { batch in
       for region in 1...count { batch.append(region * 3, run(1, 1...2)) }
     }

@@ -28,6 +28,10 @@ extension DiskLogStore {
     shared.withLock { $0.storages }.filter { !$0.value.present.meta.isDestroyed }.keys.sorted()
   }
 
+  package func tombstones() -> [UInt64] {
+    shared.withLock { $0.storages }.filter { $0.value.present.meta.tombstone != nil }.keys.sorted()
+  }
+
   package func entries(
     _ region: UInt64, from: UInt64, to: UInt64, maxBytes: UInt64
   ) throws(LogStoreError) -> [Entry] {

@@ -41,6 +41,12 @@ extension EtcdLogStore {
     }
   }
 
+  package func tombstones() -> [UInt64] {
+    table.withLock { table in
+      table.regions.compactMap { $0.value.tombstone == nil ? nil : $0.key }.sorted()
+    }
+  }
+
   package func entries(
     _ region: UInt64, from: UInt64, to: UInt64, maxBytes: UInt64
   ) throws(LogStoreError) -> [Entry] {

@@ -27,6 +27,8 @@ extension OrderedKVLogStore {
 
   package func regions() -> [UInt64] { table.withLock { $0.regions.keys.sorted() } }
 
+  package func tombstones() -> [UInt64] { table.withLock { $0.tombstones.sorted() } }
+
   // MARK: Entries
 
   package func entries(

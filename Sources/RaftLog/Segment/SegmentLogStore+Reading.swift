@@ -25,7 +25,7 @@ extension SegmentLogStore {
 
   package func regions() -> [UInt64] { table.withLock { $0.regions.keys.sorted() } }
 
-  package func tombstones() -> [UInt64]? { table.withLock { $0.tombstones.keys.sorted() } }
+  package func tombstones() -> [UInt64] { table.withLock { $0.tombstones.keys.sorted() } }
 
   package func damage(of region: UInt64) -> String? {
     table.withLock { table in

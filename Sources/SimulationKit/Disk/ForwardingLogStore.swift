@@ -60,7 +60,7 @@ extension ForwardingLogStore {
 
   package func damage(of region: UInt64) -> String? { base.damage(of: region) }
   package func regions() -> [UInt64] { base.regions() }
-  package func tombstones() -> [UInt64]? { base.tombstones() }
+  package func tombstones() -> [UInt64] { base.tombstones() }
 
   package func hold(_ region: UInt64, from index: UInt64) -> LogHold {
     base.hold(region, from: index)
