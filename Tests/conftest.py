@@ -1,6 +1,5 @@
-import os
-import pathlib
 import sys
+import pathlib
 
 import pytest
 
@@ -44,27 +43,3 @@ def pytest_runtest_makereport(item, call):
         cluster = item.funcargs.get("cluster")
         if cluster is not None:
             report.sections.append(("processes", cluster.logs()))
-
-
-# Most of a run's time is waiting, so `scripts/test` has two of them share the modules: each module belongs to the run
-# that first creates a file of its name in the directory APUS_TEST_CLAIMS.
-_claimed = {}
-
-
-def _claims(item) -> bool:
-    directory = os.environ.get("APUS_TEST_CLAIMS")
-    name = item.nodeid.split("::")[0].replace("/", ".")
-    if name not in _claimed:
-        try:
-            if directory:
-                (pathlib.Path(directory) / name).touch(exist_ok=False)
-            _claimed[name] = True
-        except FileExistsError:
-            _claimed[name] = False
-    return _claimed[name]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    """True: it has been dealt with, by the other run."""
-    return None if _claims(item) else True

@@ -55,7 +55,8 @@ import Testing
     Quick(name: "segment-skips-directory-syncs", seeds: 5),
   ])
   func aBuiltInBugIsFound(_ bug: Quick) throws {
-    let first = try (bug.from..<bug.from + bug.seeds).first { try run($0, mutant: bug.name).failure != nil }
+    let seeds = bug.from..<bug.from + bug.seeds
+    let first = try seeds.first { try run($0, mutant: bug.name).failure != nil }
     #expect(first != nil)
   }
 

@@ -23,12 +23,10 @@ def binary() -> str:
 
 def free_ports(count: int) -> list[int]:
     """Free ports. They lie below the range from which the system gives local ports to
-    connections, so that none is taken by chance while a process that owns it is down. For the same
-    reason two runs at the same time get different parts of that range: APUS_TEST_PORTS is `first-last`."""
-    first, last = map(int, os.environ.get("APUS_TEST_PORTS", "10000-32767").split("-"))
+    connections, so that none is taken by chance while a process that owns it is down."""
     found: list[int] = []
     while len(found) < count:
-        port = random.randint(first, last)
+        port = random.randrange(10_000, 32_768)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
