@@ -46,6 +46,8 @@ extension TransactionError: CustomStringConvertible {
     case .flashbackNotPrepared(let startTS): "FlashbackNotPrepared { start_ts: \(startTS) }"
     case .keyTooLong(let count):
       "KeyTooLarge { an encoded key has \(count) bytes, more than \(MVCCKey.maxEncodedCount) }"
+    case .timestampTooLarge(let timestamp, let bound):
+      "InvalidMaxTsUpdate { attempted_ts: \(timestamp), limit: \(bound) }"
     case .invalidRequest(let text): "InvalidRequest { \(text) }"
     case .valueMissing(let key, let startTS):
       "DefaultNotFound { key: \(key.hex), start_ts: \(startTS) }"

@@ -31,6 +31,8 @@ package enum TransactionError: Error, Sendable, Hashable {
   /// The second phase of a flashback without its first.
   case flashbackNotPrepared(startTS: Timestamp)
   case keyTooLong(Int)
+  /// A timestamp that the oracle has not issued and will not issue soon.
+  case timestampTooLarge(Timestamp, bound: Timestamp)
   /// The request makes no sense. The text is for the client.
   case invalidRequest(String)
   /// A write record or lock whose value is missing in the family `default`.

@@ -56,7 +56,11 @@ struct ReplicaReadMethods: Sendable {
     context.staleRead = false
     // The leader learns at which timestamp the replica reads.
     context.readTS = request.startTs
-    if let lock = lockInMemory(request) { return done(.with { $0.locked = lock.wire }) }
+    do throws(TransactionError) {
+      if let lock = try lockInMemory(request) { return done(.with { $0.locked = lock.wire }) }
+    } catch {
+      return done(.with { $0.regionError = RegionError.other(message: "\(error)").wire })
+    }
     let completion = Completion<Result<ReadGrant, RegionError>>(
       abandoned: .failure(.serverIsBusy(reason: "the store is stopping", backoffMs: 0))
     ) { result in
@@ -69,7 +73,9 @@ struct ReplicaReadMethods: Sendable {
   }
 
   /// Raises `max_ts` to the timestamp of the read, and then looks for a lock that blocks it.
-  private func lockInMemory(_ request: Kvrpcpb_ReadIndexRequest) -> LockInfo? {
+  private func lockInMemory(
+    _ request: Kvrpcpb_ReadIndexRequest
+  ) throws(TransactionError) -> LockInfo? {
     guard request.startTs > 0 else { return nil }
     let options = ReadOptions(at: Timestamp(request.startTs), isReplicaRead: true)
     for range in request.ranges {
@@ -79,7 +85,8 @@ struct ReplicaReadMethods: Sendable {
       do throws(TransactionError) {
         try scan.prepare(concurrency)
       } catch {
-        if case .locked(let locks) = error { return locks.first }
+        guard case .locked(let locks) = error else { throw error }
+        return locks.first
       }
     }
     return nil

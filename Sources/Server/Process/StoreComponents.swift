@@ -92,16 +92,19 @@ struct StoreComponents: Sendable {
 
   /// The transactions of the store. A leader asks PD for a timestamp before it computes those of commits itself.
   func transactions(_ storage: any Storage) -> TransactionCommands {
-    TransactionCommands(
-      storage: storage, engine: engine, host: runtime.host, concurrency: concurrency,
-      timestamps: { [pd] completion in
-        pd.timestamp { result in
-          switch result {
-          case .success(let timestamp): completion(timestamp)
-          case .failure: completion(nil)
-          }
+    let timestamps: TimestampSource = { [pd] completion in
+      pd.timestamp { result in
+        switch result {
+        case .success(let timestamp): completion(timestamp)
+        case .failure: completion(nil)
         }
-      }, deadlocks: LocalDeadlockDetection(clock: runtime.host.clock))
+      }
+    }
+    // It ends with the timers of the process.
+    _ = TimestampBound.maintain(concurrency, timestamps, runtime.host)
+    return TransactionCommands(
+      storage: storage, engine: engine, host: runtime.host, concurrency: concurrency,
+      timestamps: timestamps, deadlocks: LocalDeadlockDetection(clock: runtime.host.clock))
   }
 
   /// Closes everything, the process's runtime included.

@@ -14,7 +14,7 @@ package struct BatchGet: Sendable, Hashable {
 
   /// Comes before the snapshot is taken. A lock in memory on any key fails the whole read.
   package func prepare(_ concurrency: ConcurrencyControl) throws(TransactionError) {
-    guard options.raisesMaxTS(of: concurrency) else { return }
+    guard try options.raisesMaxTS(of: concurrency) else { return }
     for key in keys {
       try concurrency.check(MemComparable.encode(key)) { (lock) throws(TransactionError) in
         try options.checkMemoryLock(lock, on: key)

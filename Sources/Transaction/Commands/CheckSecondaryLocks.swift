@@ -27,7 +27,7 @@ package struct CheckSecondaryLocks: Sendable, Hashable {
   package func execute(
     _ snapshot: any KVReader, _ concurrency: ConcurrencyControl
   ) throws(TransactionError) -> CommandOutput<SecondaryLocksStatus> {
-    concurrency.raiseMaxTS(to: startTS)
+    try concurrency.raiseMaxTS(toRequested: startTS)
     let keys = keys.map { MVCCKey($0) }
     let reader = MVCCReader(snapshot, keys: keys)
     var transaction = MVCCTransaction()

@@ -55,7 +55,9 @@ package struct CheckTxnStatus: Sendable, Hashable {
   package func execute(
     _ snapshot: any KVReader, _ concurrency: ConcurrencyControl
   ) throws(TransactionError) -> CommandOutput<TxnStatus> {
-    for timestamp in [lockTS, currentTS, callerStartTS] { concurrency.raiseMaxTS(to: timestamp) }
+    for timestamp in [lockTS, currentTS, callerStartTS] {
+      try concurrency.raiseMaxTS(toRequested: timestamp)
+    }
     let key = MVCCKey(primary)
     let reader = MVCCReader(snapshot, keys: [key])
     var transaction = MVCCTransaction()

@@ -20,7 +20,7 @@ package struct Cleanup: Sendable, Hashable {
   package func execute(
     _ snapshot: any KVReader, _ concurrency: ConcurrencyControl
   ) throws(TransactionError) -> CommandOutput<Void> {
-    concurrency.raiseMaxTS(to: startTS)
+    try concurrency.raiseMaxTS(toRequested: startTS)
     let key = MVCCKey(key)
     var transaction = MVCCTransaction()
     try transaction.cleanUp(

@@ -14,7 +14,7 @@ package struct Get: Sendable, Hashable {
 
   /// Comes before the snapshot is taken: later commits are above the read, and one in progress is an error.
   package func prepare(_ concurrency: ConcurrencyControl) throws(TransactionError) {
-    guard options.raisesMaxTS(of: concurrency) else { return }
+    guard try options.raisesMaxTS(of: concurrency) else { return }
     try concurrency.check(MemComparable.encode(key)) { (lock) throws(TransactionError) in
       try options.checkMemoryLock(lock, on: key)
     }
@@ -30,9 +30,9 @@ package struct Get: Sendable, Hashable {
 extension ReadOptions {
   /// Raises `max_ts` to the read's timestamp. False for a stale read, which needs neither that nor a look at the locks in
   /// memory: nothing commits any more at its timestamp.
-  func raisesMaxTS(of concurrency: ConcurrencyControl) -> Bool {
+  func raisesMaxTS(of concurrency: ConcurrencyControl) throws(TransactionError) -> Bool {
     guard !isStale else { return false }
-    concurrency.raiseMaxTS(to: timestamp)
+    try concurrency.raiseMaxTS(toRequested: timestamp)
     return true
   }
 }

@@ -74,7 +74,7 @@ package struct PessimisticLock: Sendable, Hashable {
         throw .lockIfExistsFailed(key: key.key, startTS: startTS)
       }
       if key.mustNotExist || returnsValues || checksExistence {
-        concurrency.raiseMaxTS(to: forUpdateTS)
+        try concurrency.raiseMaxTS(toRequested: forUpdateTS)
       }
       if let lock = try reader.lock(mvccKey) {
         results.append(try relock(key, mvccKey, lock, &transaction, reader))

@@ -18,7 +18,7 @@ extension PrewriteExecution {
     if request.isPessimistic, mutation.operation == .checkNotExists {
       throw .invalidRequest("a pessimistic transaction checks that a key does not exist")
     }
-    if mutation.mustNotExist { concurrency.raiseMaxTS(to: request.startTS) }
+    if mutation.mustNotExist { try concurrency.raiseMaxTS(toRequested: request.startTS) }
     var own = OwnLock.none
     var lastChange = LastChange.unknown
     var isAmended = false
@@ -47,7 +47,7 @@ extension PrewriteExecution {
       try checkAssertion(mutation, key, newest, isLoaded: isChecked)
     }
     guard let kind = mutation.lockKind else {
-      concurrency.raiseMaxTS(to: request.startTS)
+      try concurrency.raiseMaxTS(toRequested: request.startTS)
       guard mode != .twoPhase else { return .done(minCommitTS: .zero) }
       let next = request.startTS == .max ? .max : Timestamp(request.startTS.value + 1)
       return .done(minCommitTS: max(request.minCommitTS, next))

@@ -28,7 +28,7 @@ package struct Scan: Sendable, Hashable {
 
   /// Comes before the snapshot is taken. A lock in memory anywhere in the range fails the whole scan.
   package func prepare(_ concurrency: ConcurrencyControl) throws(TransactionError) {
-    guard options.raisesMaxTS(of: concurrency) else { return }
+    guard try options.raisesMaxTS(of: concurrency) else { return }
     try concurrency.check(in: range) { (encodedKey, lock) throws(TransactionError) in
       try options.checkMemoryLock(lock, on: try MVCCKey.userKey(encodedKey))
     }

@@ -19,7 +19,7 @@ package struct ScanLock: Sendable, Hashable {
   /// Comes before the snapshot is taken. Afterwards no lock of a transaction up to `maxTS` with a computed commit
   /// timestamp below is unknown; one that is still in memory is an error.
   package func prepare(_ concurrency: ConcurrencyControl) throws(TransactionError) {
-    concurrency.raiseMaxTS(to: maxTS)
+    try concurrency.raiseMaxTS(toRequested: maxTS)
     try concurrency.check(in: range) { (encodedKey, lock) throws(TransactionError) in
       guard lock.startTS <= maxTS else { return }
       throw .locked([LockInfo(key: try MVCCKey.userKey(encodedKey), lock: lock)])

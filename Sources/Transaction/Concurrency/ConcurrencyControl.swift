@@ -11,6 +11,8 @@ import Synchronization
 /// Any thread may call.
 package final class ConcurrencyControl: Sendable {
   private let maximum = Atomic<UInt64>(0)
+  /// The largest timestamp that a request may name; `UInt64.max` while none is known.
+  private let bound = Atomic<UInt64>(.max)
   /// The number of locks in `table`. Changes before `maximum` is read, under the lock of `table`; sequentially
   /// consistent with it, so that a read without locks to look at needs no lock.
   private let count = Atomic<Int>(0)
@@ -20,6 +22,23 @@ package final class ConcurrencyControl: Sendable {
 
   /// Never decreases.
   package var maxTS: Timestamp { Timestamp(maximum.load(ordering: .sequentiallyConsistent)) }
+
+  /// Bounds the timestamps of requests. One in the far future would raise `maxTS` for good, and commit timestamps that
+  /// are computed afterwards would lie above those of all readers. As TiKV's `storage.max-ts`.
+  ///
+  /// - Parameter timestamp: later than all that the oracle issues before the bound is set again.
+  package func boundRequests(to timestamp: Timestamp) {
+    bound.store(timestamp.value, ordering: .relaxed)
+  }
+
+  /// Raises `maxTS` to a timestamp that a client names.
+  package func raiseMaxTS(toRequested timestamp: Timestamp) throws(TransactionError) {
+    let bound = bound.load(ordering: .relaxed)
+    guard timestamp == .max || timestamp.value <= bound else {
+      throw .timestampTooLarge(timestamp, bound: Timestamp(bound))
+    }
+    raiseMaxTS(to: timestamp)
+  }
 
   /// Raises `maxTS` to that of a read. Not for `Timestamp.max`, which reads what is committed and promises nothing.
   package func raiseMaxTS(to timestamp: Timestamp) {

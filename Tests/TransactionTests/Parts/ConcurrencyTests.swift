@@ -16,6 +16,20 @@ struct ConcurrencyTests {
     #expect(control.maxTS == Timestamp(10))
   }
 
+  /// A timestamp in the far future would stay `max_ts` for ever.
+  @Test func aRequestDoesNotNameTheFarFuture() throws {
+    let control = ConcurrencyControl()
+    try control.raiseMaxTS(toRequested: Timestamp(7))
+    control.boundRequests(to: Timestamp(100))
+    try control.raiseMaxTS(toRequested: Timestamp(100))
+    try control.raiseMaxTS(toRequested: .max)
+    let error = TransactionError.timestampTooLarge(Timestamp(101), bound: Timestamp(100))
+    #expect(throws: error) { try control.raiseMaxTS(toRequested: Timestamp(101)) }
+    let get = Get(Array("k".utf8), ReadOptions(at: Timestamp(101)))
+    #expect(throws: error) { try get.prepare(control) }
+    #expect(control.maxTS == Timestamp(100))
+  }
+
   @Test func memoryLocksAreFoundInKeyOrder() throws {
     let control = ConcurrencyControl()
     for (key, startTS) in [("c", 3), ("a", 9), ("b", 5)] as [(String, UInt64)] {
