@@ -555,6 +555,21 @@ def test_replicas_serve_reads_at_a_timestamp(cluster, calls, kv):
     assert read(reply.one_pc_commit_ts).value == b"2"
 
 
+def test_timestamps_of_the_far_future_are_refused(calls, kv):
+    """They would raise `max_ts` for good: later commits would be invisible to all."""
+    def read(at):
+        request = kv.GetRequest(context=calls._context(b"n"), key=b"n", version=at)
+        return stub_of(calls, request).KvGet(request, timeout=5)
+
+    ahead = calls.timestamp() + (3600_000 << 18)
+    eventually(lambda: read(ahead).error.abort.startswith("InvalidMaxTsUpdate") or None, 20, "a bound")
+    assert read(1 << 63).error.abort
+    assert read(LARGEST).not_found
+    reply = calls.prewrite(calls.timestamp(), [calls.put(b"n", b"1")], try_one_pc=True)
+    assert reply.one_pc_commit_ts < ahead
+    assert calls.value(b"n", calls.timestamp()) == b"1"
+
+
 def test_wrong_clusters_are_refused(calls, kv):
     request = kv.GetRequest(context=calls._context(b"j"), key=b"j", version=1)
     request.context.cluster_id = 1
